@@ -1,0 +1,8 @@
+"""Errors that are the user's to mend."""
+
+
+class InputError(Exception):
+    """Bad input: one sentence that names the value or file, what is wrong and what to do.
+
+    The command line prints the sentence and exits with code 2.
+    """

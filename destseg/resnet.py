@@ -1,0 +1,156 @@
+"""The ResNet-18 trunk, at any width, under torchvision's parameter names."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+ENCODER_LAYERS = 4
+"""Layers of a complete ResNet-18."""
+
+
+class WeightsError(ValueError):
+    """A weight file that cannot be used; the message names the file and the remedy."""
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 up to a given layer, returning the output of every layer.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the stem and of layer 1; layer ``k`` has ``width * 2**(k - 1)``.
+        ImageNet's ResNet-18 has 64.
+    layers : int
+        Number of layers kept, 1 to 4. The teacher keeps 3, the student's encoder 4.
+    """
+
+    def __init__(self, width: int = 64, layers: int = ENCODER_LAYERS) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.channels = tuple(width * 2**k for k in range(layers))
+        """Channels of each returned feature map."""
+        previous = width
+        for index, channels in enumerate(self.channels, start=1):
+            stride = 1 if index == 1 else 2
+            self.add_module(f"layer{index}", residual_stage(previous, channels, stride=stride))
+            previous = channels
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the features of every layer.
+
+        Parameters
+        ----------
+        images : Tensor
+            (B, 3, H, W) float32, ImageNet-normalised.
+
+        Returns
+        -------
+        tuple of Tensor
+            Layer ``k`` is (B, width * 2**(k-1), H / 2**(k+1), W / 2**(k+1)), at least 0.
+        """
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        features = []
+        for index in range(1, len(self.channels) + 1):
+            x = self.get_submodule(f"layer{index}")(x)
+            features.append(x)
+        return tuple(features)
+
+
+def residual_stage(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
+    """Two basic blocks; the first has a 1x1 shortcut where its shape changes."""
+    shortcut = None
+    if stride != 1 or in_channels != out_channels:
+        shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+    return nn.Sequential(
+        BasicBlock(in_channels, out_channels, stride, shortcut),
+        BasicBlock(out_channels, out_channels),
+    )
+
+
+def initialise(module: nn.Module, *, zero_last: bool = False) -> None:
+    """Fill convolutions with Kaiming-normal (fan out, ReLU), BatchNorm with 1 and 0.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Initialised in place from torch's global generator.
+    zero_last : bool
+        Start the second BatchNorm of every basic block at weight 0, as the student's
+        encoder does (specification, section 1.3), so that a block begins as its shortcut.
+    """
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d):
+            nn.init.kaiming_normal_(child.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(child, nn.BatchNorm2d):
+            nn.init.ones_(child.weight)
+            nn.init.zeros_(child.bias)
+    if zero_last:
+        for child in module.modules():
+            if isinstance(child, BasicBlock):
+                nn.init.zeros_(child.bn2.weight)
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a file of tensors, never unpickling anything else.
+
+    Raises
+    ------
+    WeightsError
+        When the file is missing, is not a PyTorch weight file or holds other objects.
+    """
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such weight file; give the path of a .pth file.") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{path}: not a PyTorch file of plain tensors ({reason[:120]}); "
+            "give a state dict written by torch.save(model.state_dict(), path)."
+        ) from None
+    if not isinstance(loaded, Mapping) or not all(
+        isinstance(value, Tensor) for value in loaded.values()
+    ):
+        raise WeightsError(
+            f"{path}: holds {type(loaded).__name__} instead of a state dict of tensors; "
+            "give a state dict written by torch.save(model.state_dict(), path)."
+        )
+    return cast("dict[str, Tensor]", dict(loaded))
+
+
+def load_trunk(path: Path, *, width: int = 64, layers: int = 3) -> ResNet18:
+    """Build a trunk from a torchvision-named state dict; deeper layers and ``fc`` are ignored.
+
+    Raises
+    ------
+    WeightsError
+        When the file cannot be read, or a key is missing or has another shape.
+    """
+    state = read_state_dict(path)
+    trunk = ResNet18(width, layers)
+    wanted = trunk.state_dict()
+    missing = [key for key in wanted if key not in state and not key.endswith("batches_tracked")]
+    if missing:
+        raise WeightsError(
+            f"{path}: {len(missing)} of {len(wanted)} ResNet-18 tensors are missing, the first "
+            f"is {missing[0]!r}; give weights under torchvision's names up to layer{layers}."
+        )
+    for key, tensor in wanted.items():
+        if key in state and state[key].shape != tensor.shape:
+            raise WeightsError(
+                f"{path}: {key} has shape {tuple(state[key].shape)}, a ResNet-18 of width {width} "
+                f"needs {tuple(tensor.shape)}; set the teacher's width to match the file."
+            )
+    trunk.load_state_dict({key: state.get(key, value) for key, value in wanted.items()})
+    return trunk
