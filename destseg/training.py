@@ -1,0 +1,198 @@
+"""The two training stages as functions of their data and a seed (specification, section 2)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from destseg.batches import Batch
+from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
+from destseg.model import (
+    ModelConfig,
+    SegmentationNet,
+    Student,
+    Teacher,
+    cosine_distances,
+    normalised,
+    similarity_maps,
+)
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss: each look waits for an accelerator to catch up."""
+
+OnStep = Callable[[int, float], None]
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The recipe; the defaults are the authors' program's.
+
+    Parameters
+    ----------
+    batch_size : int
+        Images in a batch.
+    student_steps, segmentation_steps : int
+        Updates of stage 1 and of stage 2.
+    student_lr, res_lr, head_lr : float
+        Constant learning rates of the student and of the two parts of the segmentation net.
+    momentum, weight_decay : float
+        Of every SGD optimiser.
+    gamma : float
+        Exponent of the focal loss.
+    """
+
+    batch_size: int = 32
+    student_steps: int = 1000
+    segmentation_steps: int = 4000
+    student_lr: float = 0.4
+    res_lr: float = 0.1
+    head_lr: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    gamma: float = 4.0
+
+
+def build_student(config: ModelConfig, *, ed: bool, seed: int) -> Student:
+    """Initialise a student; one seed gives one encoder, with or without a decoder."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Student(config.width, ed=ed)
+
+
+def build_segmentation(channels: int, config: ModelConfig, *, seed: int) -> SegmentationNet:
+    """Initialise a segmentation net for similarity maps of so many channels."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SegmentationNet(channels, config)
+
+
+def train_student(
+    teacher: Teacher,
+    student: Student,
+    batches: Iterable[Batch],
+    config: TrainingConfig,
+    *,
+    den: bool,
+    on_step: OnStep | None = None,
+) -> Student:
+    """Stage 1: match the teacher's features of the clean images.
+
+    Parameters
+    ----------
+    teacher, student : nn.Module
+        On the device of the batches; the student is trained in place and returned frozen,
+        in evaluation mode.
+    batches : iterable of Batch
+        One update each.
+    config : TrainingConfig
+        Learning rate, momentum and weight decay.
+    den : bool
+        True: the student sees the corrupted images. False: the clean ones, in a single
+        forward pass, so that its BatchNorm statistics are those of clean images only.
+    on_step : callable, optional
+        Called now and then with the number of updates done and the loss.
+
+    Raises
+    ------
+    TrainingDiverged
+        When the loss is not finite.
+    """
+    student.train()
+    optimiser = torch.optim.SGD(
+        student.parameters(),
+        lr=config.student_lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+
+    def loss(batch: Batch) -> Tensor:
+        target = normalised(teacher(batch.clean))
+        features = normalised(student(batch.corrupted if den else batch.clean))
+        return cosine_loss(cosine_distances(target, features))
+
+    _descend(optimiser, loss, batches, on_step)
+    return student.requires_grad_(False).eval()
+
+
+def train_segmentation(
+    teacher: Teacher,
+    student: Student,
+    segmentation: SegmentationNet,
+    batches: Iterable[Batch],
+    config: TrainingConfig,
+    *,
+    on_step: OnStep | None = None,
+) -> SegmentationNet:
+    """Stage 2: find the synthetic anomalies in the similarity maps of the frozen networks.
+
+    Parameters
+    ----------
+    teacher, student, segmentation : nn.Module
+        On the device of the batches; only the segmentation net is trained, in place, and
+        returned in evaluation mode. The student keeps its running BatchNorm statistics.
+    batches : iterable of Batch
+        One update each; the clean images are not used.
+    config : TrainingConfig
+        Learning rates, momentum, weight decay and the focal exponent.
+    on_step : callable, optional
+        Called now and then with the number of updates done and the loss.
+
+    Raises
+    ------
+    TrainingDiverged
+        When the loss is not finite.
+    """
+    student.eval()
+    segmentation.train()
+    optimiser = torch.optim.SGD(
+        [
+            {"params": segmentation.res.parameters(), "lr": config.res_lr},
+            {"params": segmentation.head.parameters(), "lr": config.head_lr},
+        ],
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+
+    def loss(batch: Batch) -> Tensor:
+        with torch.no_grad():
+            target = normalised(teacher(batch.corrupted))
+            features = normalised(student(batch.corrupted))
+            similarity = similarity_maps(target, features)
+        probabilities = segmentation(similarity)
+        mask = downsampled_mask(batch.mask, probabilities.shape[-2:])
+        return focal_loss(probabilities, mask, config.gamma) + l1_loss(probabilities, mask)
+
+    _descend(optimiser, loss, batches, on_step)
+    return segmentation.requires_grad_(False).eval()
+
+
+def _descend(
+    optimiser: torch.optim.Optimizer,
+    loss_of: Callable[[Batch], Tensor],
+    batches: Iterable[Batch],
+    on_step: OnStep | None,
+) -> None:
+    """One update for each batch; the loss is looked at now and then, and at the end."""
+    step, loss = 0, torch.zeros(())
+    for step, batch in enumerate(batches, start=1):
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(batch)
+        loss.backward()
+        optimiser.step()
+        if step % CHECK_EVERY == 0:
+            _check(loss, step, on_step)
+    if step % CHECK_EVERY:
+        _check(loss, step, on_step)
+
+
+def _check(loss: Tensor, step: int, on_step: OnStep | None) -> None:
+    value = float(loss.detach())
+    if value != value or value in (float("inf"), float("-inf")):
+        raise TrainingDiverged(f"the loss is {value} after {step} updates; lower the learning rate")
+    if on_step is not None:
+        on_step(step, value)
