@@ -70,11 +70,15 @@ def perlin_noise(
     )
     cosines = torch.from_numpy(np.cos(angles)).to(device)
     sines = torch.from_numpy(np.sin(angles)).to(device)
-    sample = torch.arange(len(cells), device=device).view(-1, 1, 1)
+    sample = torch.arange(len(cells), device=device).unsqueeze(1)
+    columns = col_cell.expand(-1, size[0], -1)
 
     def corner(down: int, right: int) -> Tensor:
-        node = (sample, row_cell + down, col_cell + right)
-        return (row_part - down) * cosines[node] + (col_part - right) * sines[node]
+        # Whole lattice rows first, then columns: far quicker than one gather by three indices.
+        nodes = (sample, row_cell.squeeze(2) + down)
+        cosine = cosines[nodes].gather(2, columns + right)
+        sine = sines[nodes].gather(2, columns + right)
+        return (row_part - down) * cosine + (col_part - right) * sine
 
     upper = _lerp(corner(0, 0), corner(1, 0), row_fade)
     lower = _lerp(corner(0, 1), corner(1, 1), row_fade)

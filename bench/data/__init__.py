@@ -1,0 +1,1 @@
+"""What a benchmark run reads: categories, anomaly source textures and the teacher."""

@@ -1,0 +1,114 @@
+"""The cache folder: where it is, how a folder is published in it, digests of files."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bench.errors import InputError
+
+CACHE_VARIABLE = "DESTSEG_BENCH_CACHE"
+
+
+def cache_root() -> Path:
+    """Return the absolute path of the cache folder, which need not exist yet.
+
+    ``$DESTSEG_BENCH_CACHE``, else ``$XDG_CACHE_HOME/destseg-bench``, else
+    ``~/.cache/destseg-bench``. As the XDG specification asks, a relative
+    ``XDG_CACHE_HOME`` is ignored.
+    """
+    own = os.environ.get(CACHE_VARIABLE)
+    if own:
+        return Path(own).expanduser().absolute()
+    xdg = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    base = xdg if xdg.is_absolute() else Path.home() / ".cache"
+    return base / "destseg-bench"
+
+
+def publish(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Make a folder appear complete or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder to publish. When it exists nothing is done.
+    fill : callable
+        Writes the content into the temporary sibling it is given. When it raises, the
+        sibling is removed and nothing is published.
+
+    Returns
+    -------
+    Path
+        ``folder``, which now exists: ours, or that of a concurrent process which was faster.
+
+    Raises
+    ------
+    InputError
+        When the cache cannot be written to.
+    """
+    if folder.is_dir():
+        return folder
+    # Not tempfile.mkdtemp, whose mode 0700 would survive the rename and lock out the other
+    # users of a shared cache.
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(folder.parent, error) from error
+    try:
+        fill(draft)
+        draft.replace(folder)
+    except OSError as error:
+        # A rename onto a folder that is not empty fails: someone else published it.
+        if not folder.is_dir():
+            raise unwritable(folder.parent, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def unwritable(folder: Path, error: OSError) -> InputError:
+    """Describe a cache folder that cannot be written to."""
+    return InputError(
+        f"{folder}: the cache cannot be written ({error.strerror or error}); "
+        f"make room or set {CACHE_VARIABLE} to a folder you can write to."
+    )
+
+
+def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
+    """Digest files by their paths below ``root`` and their contents.
+
+    The digest is the same on every machine and wherever ``root`` lies. It is remembered in
+    the cache under the files' sizes and modification times, so that gigabytes are read once
+    and not at every start.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that contains the files.
+    files : iterable of Path
+        Files below ``root``, in any order.
+    cache : Path
+        Cache folder.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
+    ordered = sorted((file.relative_to(root).as_posix(), file) for file in files)
+    seen = hashlib.sha256(os.fsencode(root.resolve()))
+    for name, file in ordered:
+        status = file.stat()
+        seen.update(f"\0{name}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+    memory = cache / "digests" / seen.hexdigest()
+    if not memory.is_dir():
+        total = hashlib.sha256()
+        for name, file in ordered:
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            total.update(f"{name}\0{content}\n".encode())
+        publish(memory, lambda draft: (draft / total.hexdigest()).touch())
+    return next(memory.iterdir()).name

@@ -1,0 +1,136 @@
+"""Everything an experiment reads, validated and decoded before the first stage runs."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from bench.data import miniature
+from bench.data.mvtec import CategoryRef, list_categories, prepare_category
+from bench.data.teacher import TeacherRef, prepare_teacher
+from bench.data.textures import TexturesRef, prepare_textures
+from bench.errors import InputError
+from bench.experiment import Experiment
+from bench.metrics import resize_mask
+from bench.progress import progress
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a machine keeps its data.
+
+    Parameters
+    ----------
+    data : Path or None
+        A folder in MVTec AD layout; None for the miniature.
+    textures : Path or None
+        Anomaly source images; None for the embedded set.
+    cache : Path
+        Where decoded images and teachers are kept.
+    """
+
+    data: Path | None
+    textures: Path | None
+    cache: Path
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """References to what the stages read; small enough to be sent to every worker."""
+
+    categories: Mapping[str, CategoryRef]
+    textures: TexturesRef
+    teacher: TeacherRef
+
+
+def available_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
+    """List the categories the dataset has.
+
+    Raises
+    ------
+    InputError
+        When MVTec AD's folder is not given, missing or empty.
+    """
+    if experiment.dataset.kind == "miniature":
+        return miniature.CATEGORIES
+    if sources.data is None:
+        raise InputError(
+            "--data: the dataset 'mvtec' needs a folder in MVTec AD layout; give it with --data DIR."
+        )
+    return list_categories(sources.data)
+
+
+def prepare_inputs(
+    experiment: Experiment, categories: Sequence[str], sources: Sources, jobs: int
+) -> Inputs:
+    """Generate or read, validate and decode the inputs; quick when the cache has them.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Dataset, teacher and protocol.
+    categories : sequence of str
+        The categories needed, all available.
+    sources : Sources
+        Folders of this machine.
+    jobs : int
+        Processes.
+
+    Raises
+    ------
+    InputError
+        With the faults of all inputs together.
+    """
+    textures = functools.partial(
+        prepare_textures, sources.textures, experiment.dataset.size, sources.cache
+    )
+    teacher = functools.partial(
+        prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
+    )
+    readers = [functools.partial(_category, experiment, name, sources) for name in categories]
+    # The teacher first: it takes longest, the others fill the remaining processes.
+    results = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(_attempt)(prepare) for prepare in (teacher, textures, *readers)
+    )
+    done = list(progress(results, "prepare", 2 + len(readers), unit="input"))
+    faults = [str(result) for result in done if isinstance(result, InputError)]
+    if faults:
+        raise InputError("\n".join(faults))
+    refs: dict[str, CategoryRef] = dict(zip(categories, done[2:], strict=True))
+    smallest = min(refs.values(), key=lambda ref: ref.train)
+    batch_size = experiment.training.batch_size
+    if smallest.train < batch_size:
+        raise InputError(
+            f"{smallest.category}: {smallest.train} training images are fewer than one batch of "
+            f"{batch_size}; set a smaller training.batch_size in the experiment's file."
+        )
+    return Inputs(refs, done[1], done[0])
+
+
+def _category(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
+    root = sources.data
+    if experiment.dataset.kind == "miniature":
+        size = experiment.dataset.size
+        root = sources.cache / f"miniature-v{miniature.VERSION}-{size}"
+        miniature.write(root, size, category)
+    assert root is not None
+    protocol = experiment.protocol
+    return prepare_category(
+        root,
+        category,
+        experiment.dataset.size,
+        sources.cache,
+        resize_mask=functools.partial(resize_mask, protocol=protocol),
+        rule=f"{protocol.mask_rule}-{protocol.size}",
+    )
+
+
+def _attempt(prepare: Callable[[], Any]) -> Any:
+    """Return the error instead of raising it, so that all faults are seen at once."""
+    try:
+        return prepare()
+    except InputError as error:
+        return error

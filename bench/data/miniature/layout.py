@@ -1,0 +1,65 @@
+"""Writing a category to disk in MVTec AD's layout."""
+
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from PIL import Image
+
+from bench.data.miniature.defects import GOOD
+from bench.data.miniature.sample import DEFECTS, Sample, render
+
+
+def write(
+    root: Path, size: int, category: str, *, train: int = 40, good: int = 10, per_defect: int = 8
+) -> None:
+    """Write one category below `root`, unless its folder is there already.
+
+    The folder appears complete or not at all, so any number of processes may ask for the same one
+    at the same time, and an interrupted call leaves nothing that looks finished.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the data set; made if it is missing.
+    size : int
+        Side of the square images in pixels.
+    category : str
+        One of `CATEGORIES`; the name of the folder.
+    train, good, per_defect : int
+        Number of images in ``train/good``, in ``test/good`` and in each ``test/<defect>``.
+        Images are RGB PNG files, masks in ``ground_truth`` PNG files of one channel, 0 or 255.
+    """
+    target = root / category
+    if target.exists():
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    unfinished = root / f".{category}-{uuid4().hex}"
+    try:
+        _write_images(unfinished, "train/good", train, category, size)
+        _write_images(unfinished, f"test/{GOOD}", good, category, size)
+        for defect in DEFECTS[category]:
+            _write_images(unfinished, f"test/{defect}", per_defect, category, size)
+        try:
+            unfinished.replace(target)
+        except OSError:
+            # Another process was faster; its folder holds the same bits.
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_images(folder: Path, split: str, count: int, category: str, size: int) -> None:
+    """Write `count` samples of one split, with their masks where the split is defective."""
+    (folder / split).mkdir(parents=True)
+    truth = folder / "ground_truth" / Path(split).name
+    if truth.name != GOOD:
+        truth.mkdir(parents=True)
+    for index in range(count):
+        sample: Sample = render(category, split, index, size)
+        Image.fromarray(sample.image).save(folder / split / f"{index:03d}.png")
+        if truth.name != GOOD:
+            mask = sample.mask.astype(np.uint8) * 255
+            Image.fromarray(mask).save(truth / f"{index:03d}_mask.png")

@@ -1,0 +1,169 @@
+"""The teacher: torchvision's ImageNet weights, a weight file, or one pretrained on the spot."""
+
+import hashlib
+import json
+import logging
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.models import ResNet18_Weights
+
+from bench.data.cache import publish
+from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
+from bench.errors import InputError
+from destseg.resnet import ResNet18, WeightsError, load_trunk
+
+log = logging.getLogger(__name__)
+
+TEACHER_LAYERS = 3
+TRUNK = "trunk.pth"
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class TeacherRef:
+    """A teacher's trunk on disk.
+
+    Parameters
+    ----------
+    path : Path
+        State dict under torchvision's names, up to layer 3, in the cache.
+    digest : str
+        SHA-256 of the tensors' names, shapes and bytes, not of the file.
+    width : int
+        Channels of layer 1.
+    name : str
+        ``procedural``, ``imagenet`` or the weight file's stem.
+    accuracy : float or None
+        Of a procedural teacher, the accuracy on held-out images of its own task.
+    """
+
+    path: Path
+    digest: str
+    width: int
+    name: str
+    accuracy: float | None = None
+
+
+def prepare_teacher(
+    source: str, cache: Path, *, width: int = 64, recipe: Recipe | None = None
+) -> TeacherRef:
+    """Provide a teacher in the cache: pretrain, download or read it, and check it.
+
+    Parameters
+    ----------
+    source : str
+        ``procedural``, ``imagenet`` (torchvision's ``ResNet18_Weights.IMAGENET1K_V1``) or
+        the path of a state dict; layer 4 and ``fc`` may be in it and are left out.
+    cache : Path
+        Cache folder.
+    width : int
+        Channels of layer 1; ImageNet's ResNet-18 has 64.
+    recipe : Recipe, optional
+        How a procedural teacher is pretrained, its width included; by default
+        ``Recipe(width=width)``.
+
+    Returns
+    -------
+    TeacherRef
+        The teacher.
+
+    Raises
+    ------
+    InputError
+        When the weights cannot be downloaded, read or used.
+    """
+    if source == "procedural":
+        return _procedural(recipe or Recipe(width=width), cache)
+    if source == "imagenet":
+        file = cache / "teachers" / "imagenet" / TRUNK
+        if not file.is_file():
+            publish(file.parent, _download)
+        return _import(file, source, width, cache)
+    return _import(Path(source).expanduser(), Path(source).stem, width, cache)
+
+
+def load_teacher(teacher: TeacherRef) -> ResNet18:
+    """Load a prepared teacher in eval mode, its parameters frozen."""
+    trunk = load_trunk(teacher.path, width=teacher.width, layers=TEACHER_LAYERS)
+    return trunk.eval().requires_grad_(False)
+
+
+def tensor_digest(state: Mapping[str, Tensor]) -> str:
+    """Digest tensors by name, type, shape and bytes.
+
+    BatchNorm's ``num_batches_tracked`` is left out: no output depends on it and some files
+    lack it.
+    """
+    total = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        if not name.endswith("num_batches_tracked"):
+            array = tensor.detach().contiguous().numpy()
+            total.update(f"{name}\0{array.dtype}\0{array.shape}\n".encode())
+            total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
+    """Pretrain by the recipe, unless the cache has that teacher."""
+    settings = {"version": RECIPE_VERSION, **asdict(recipe)}
+    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+
+    def fill(draft: Path) -> None:
+        log.info("pretraining the procedural teacher: %s", settings)
+        result = pretrain(recipe)
+        state = {name: tensor.contiguous() for name, tensor in result.trunk.state_dict().items()}
+        torch.save(state, draft / TRUNK)
+        report = {
+            "recipe": settings,
+            "training_accuracy": result.training_accuracy,
+            "accuracy": result.accuracy,
+            "digest": tensor_digest(state),
+        }
+        (draft / REPORT).write_text(json.dumps(report, indent=2), encoding="utf-8")
+        log.info(
+            "procedural teacher: accuracy %.3f in training, %.3f held out",
+            result.training_accuracy,
+            result.accuracy,
+        )
+
+    folder = publish(cache / "teachers" / f"procedural-{recipe.width}-{key}", fill)
+    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    return TeacherRef(
+        folder / TRUNK, report["digest"], recipe.width, "procedural", report["accuracy"]
+    )
+
+
+def _download(draft: Path) -> None:
+    """Fetch torchvision's ImageNet weights through its own API."""
+    weights = ResNet18_Weights.IMAGENET1K_V1
+    home = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    try:
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise InputError(
+            f"{home}: torchvision's ImageNet weights could not be had ({error}); put the file "
+            f"from {weights.url} there, or give the path of a weight file with --teacher."
+        ) from error
+    torch.save(dict(state), draft / TRUNK)
+
+
+def _import(file: Path, name: str, width: int, cache: Path) -> TeacherRef:
+    """Check a weight file and keep its trunk in the cache, safe from later edits."""
+    try:
+        state = load_trunk(file, width=width, layers=TEACHER_LAYERS).state_dict()
+    except WeightsError as error:
+        raise InputError(str(error)) from error
+    broken = [key for key, tensor in state.items() if not tensor.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"{file}: {broken[0]} holds values that are not finite; give an undamaged weight file."
+        )
+    digest = tensor_digest(state)
+    folder = cache / "teachers" / f"trunk-{width}-{digest[:16]}"
+    publish(folder, lambda draft: torch.save(state, draft / TRUNK))
+    return TeacherRef(folder / TRUNK, digest, width, name)

@@ -1,0 +1,196 @@
+"""Anomaly source images: a folder of textures, or the embedded set that needs no download.
+
+The embedded set is drawn by `bench.data.procedural` and cropped from the photographs that
+scikit-image and scikit-learn carry inside their wheels.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.random import default_rng
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from bench.data.cache import content_digest, publish
+from bench.data.images import input_faults, is_image, read_rgb, resize_rgb
+from bench.data.procedural import FAMILIES, colour, draw
+from bench.errors import InputError
+
+EMBEDDED_VERSION = 1
+"""Raised when the embedded set changes."""
+
+DECODING_VERSION = 1
+"""Raised when the decoded array changes for the same files."""
+
+VARIATIONS = 3
+"""Procedural textures of each family."""
+
+PHOTOGRAPHS = (
+    ("skimage", "data/astronaut.png"),
+    ("skimage", "data/brick.png"),
+    ("skimage", "data/chelsea.png"),
+    ("skimage", "data/coffee.png"),
+    ("skimage", "data/coins.png"),
+    ("skimage", "data/grass.png"),
+    ("skimage", "data/gravel.png"),
+    ("skimage", "data/hubble_deep_field.jpg"),
+    ("skimage", "data/ihc.png"),
+    ("skimage", "data/moon.png"),
+    ("skimage", "data/motorcycle_left.png"),
+    ("skimage", "data/retina.jpg"),
+    ("skimage", "data/rocket.jpg"),
+    ("sklearn", "datasets/images/china.jpg"),
+    ("sklearn", "datasets/images/flower.jpg"),
+)
+"""Packages and files inside them; the wheels carry these, nothing is fetched."""
+
+CROPS = 3
+"""Crops of each photograph."""
+
+
+@dataclass(frozen=True)
+class TexturesRef:
+    """Decoded anomaly source images on disk.
+
+    Parameters
+    ----------
+    path : Path
+        The decoded folder in the cache.
+    digest : str
+        Of the source files' relative paths and contents.
+    count : int
+        Number of images.
+    """
+
+    path: Path
+    digest: str
+    count: int
+
+
+def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef:
+    """Validate anomaly source images and decode them into the cache, unless they are there.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Every image below it is used, in the order of the relative paths: the Describable
+        Textures layout ``images/<class>/*.jpg`` or any other. None means the embedded set.
+    size : int
+        Side of the decoded images; the aspect ratio is ignored, as in the paper's program.
+    cache : Path
+        Cache folder.
+
+    Returns
+    -------
+    TexturesRef
+        The decoded images.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or has no image, or with every image that is damaged.
+    """
+    source = embedded_textures(size, cache) if folder is None else folder
+    if not source.is_dir():
+        what = "is not a folder" if source.exists() else "no such folder"
+        raise InputError(f"{source}: {what}; give a folder of texture images, such as DTD's.")
+    files = [path for path in source.rglob("*") if is_image(path) and path.is_file()]
+    files.sort(key=lambda path: path.relative_to(source).as_posix())
+    if not files:
+        raise InputError(f"{source}: no images in it; give a folder of textures, such as DTD's.")
+    digest = content_digest(source, files, cache)
+    recipe = json.dumps([DECODING_VERSION, digest, size])
+    key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    path = cache / "textures" / f"decoded-{size}-{key}"
+    publish(path, lambda draft: _decode(source, files, size, draft))
+    return TexturesRef(path, digest, len(files))
+
+
+def load_textures(source: TexturesRef | Path) -> NDArray[np.uint8]:
+    """Map the decoded images into memory, (T, S, S, 3) uint8, read-only.
+
+    Parameters
+    ----------
+    source : TexturesRef or Path
+        What `prepare_textures` returned, or the path in it.
+    """
+    path = source.path if isinstance(source, TexturesRef) else source
+    images: NDArray[np.uint8] = np.load(path / "images.npy", mmap_mode="r")
+    return images
+
+
+def embedded_textures(size: int, cache: Path) -> Path:
+    """Write the embedded set as PNG into the cache, for people to look at; return its folder."""
+    folder = cache / "textures" / f"textures-v{EMBEDDED_VERSION}-{size}"
+    return publish(folder, lambda draft: _write_embedded(draft, size))
+
+
+def procedural_texture(index: int, size: int) -> NDArray[np.uint8]:
+    """Draw one embedded texture, a pure function of the version, the index and the size.
+
+    Returns
+    -------
+    ndarray
+        (size, size, 3) uint8.
+    """
+    rng = default_rng((EMBEDDED_VERSION, index))
+    family = list(FAMILIES)[index % len(FAMILIES)]
+    pattern = draw(rng, family, size, rng.uniform(3, 12, 1), rng.uniform(0, np.pi, 1))
+    painted = colour(rng, pattern, contrast=(0.3, 0.8))[0]
+    result: NDArray[np.uint8] = (painted * 255 + 0.5).astype(np.uint8)
+    return result
+
+
+def photograph_crops(size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield a name and (size, size, 3) uint8 for each crop of the wheels' photographs.
+
+    Each crop takes half of the shorter side, so that it is rather a surface than a scene.
+    """
+    for number, (package, inside) in enumerate(PHOTOGRAPHS):
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InputError(f"{package}: not installed; install it for the embedded textures.")
+        file = Path(spec.origin).parent / inside
+        image = read_rgb(file, None)
+        side = min(image.shape[:2]) // 2
+        rng = default_rng((EMBEDDED_VERSION, number))
+        for crop in range(CROPS):
+            top = int(rng.integers(0, image.shape[0] - side + 1))
+            left = int(rng.integers(0, image.shape[1] - side + 1))
+            yield (
+                f"{file.stem}_{crop}",
+                resize_rgb(image[top : top + side, left : left + side], size),
+            )
+
+
+def _write_embedded(draft: Path, size: int) -> None:
+    for name in ("procedural", "photographs"):
+        (draft / name).mkdir()
+    families = list(FAMILIES)
+    for index in range(VARIATIONS * len(families)):
+        file = f"{index:02d}_{families[index % len(families)]}.png"
+        Image.fromarray(procedural_texture(index, size)).save(draft / "procedural" / file)
+    for name, crop in photograph_crops(size):
+        Image.fromarray(crop).save(draft / "photographs" / f"{name}.png")
+
+
+def _decode(source: Path, files: list[Path], size: int, draft: Path) -> None:
+    """Write all images into one array, or raise one error with all faults."""
+    images = np.lib.format.open_memmap(
+        draft / "images.npy", mode="w+", dtype=np.uint8, shape=(len(files), size, size, 3)
+    )
+    faults = []
+    for index, file in enumerate(tqdm(files, "decode textures", unit="image", delay=2)):
+        try:
+            images[index] = read_rgb(file, size)
+        except InputError as error:
+            faults.append(str(error))
+    images.flush()
+    if faults:
+        raise input_faults(str(source), faults)

@@ -1,0 +1,134 @@
+"""Examples: what goes in, what should come out, and what does."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from bench.figure_style import MUTED, add_title, style
+from bench.heading import Heading
+
+_HEAT = "inferno"
+_PANELS = ("input", "ground truth", "anomaly map")
+_MOST_COLUMNS = 8
+# The input shows through where the score is low; dimmed, so that it is never taken for a score.
+_DIMMED = 0.6
+_WEIGHT_LOW, _WEIGHT_HIGH = 0.35, 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One test image with its ground truth and anomaly map.
+
+    Attributes
+    ----------
+    category, name
+        Where it comes from; `name` such as ``"scratch/003"``.
+    image
+        uint8, shape (H, W, 3).
+    mask
+        bool, shape (H, W): the anomalous pixels.
+    anomaly_map
+        float, shape (H, W).
+    low, high
+        Ends of the colour scale, the same for every example of the category.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the scale is empty.
+    """
+
+    category: str
+    name: str
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    anomaly_map: NDArray[np.floating]
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        where = f"example {self.category}/{self.name}"
+        shape = self.mask.shape
+        if self.image.shape != (*shape, 3) or self.anomaly_map.shape != shape:
+            raise ValueError(
+                f"{where}: image {self.image.shape}, mask {shape} and "
+                f"map {self.anomaly_map.shape} do not belong together"
+            )
+        if not self.low < self.high:
+            raise ValueError(f"{where}: colour scale from {self.low} to {self.high} is empty")
+
+
+def examples_figure(examples: Sequence[Example], heading: Heading) -> Figure:
+    """Draw input, ground truth and anomaly map of each example, in bands of columns.
+
+    One colour scale per category, given with the examples, never per image.
+
+    Parameters
+    ----------
+    examples
+        One column each, in this order.
+    heading
+        What they are of.
+
+    Raises
+    ------
+    ValueError
+        If there is no example.
+    """
+    if not examples:
+        raise ValueError("there are no examples to draw")
+    bands = -(-len(examples) // _MOST_COLUMNS)
+    columns = -(-len(examples) // bands)
+    with style():
+        tile, gap, head, left, foot = 0.92, 0.04, 0.62, 0.62, 0.42
+        band_height = 3 * tile + 2 * gap + 0.24
+        # A lone example still needs the width of the title.
+        width = max(left + columns * (tile + gap), 5.2)
+        height = head + bands * band_height + foot
+        figure = Figure(figsize=(width, height))
+        for index, example in enumerate(examples):
+            band, column = divmod(index, columns)
+            x = left + column * (tile + gap)
+            for row, panel in enumerate(_panels(example)):
+                y = height - head - band * band_height - 0.2 - (row + 1) * tile - row * gap
+                axes = figure.add_axes((x / width, y / height, tile / width, tile / height))
+                axes.imshow(panel, interpolation="nearest", aspect="equal")
+                axes.set(xticks=[], yticks=[])
+                axes.grid(visible=False)
+                axes.spines[:].set_visible(False)
+                if row == 0:
+                    axes.set_title(example.category.replace("_", " "), fontsize=7.5, pad=2.5)
+                if column == 0:
+                    axes.set_ylabel(_PANELS[row], fontsize=7.5, labelpad=3)
+        add_title(figure, "Input, ground truth and anomaly map of the full method", heading)
+        scale = figure.add_axes((left / width, 0.26 / height, 1.3 / width, 0.09 / height))
+        bar = figure.colorbar(
+            ScalarMappable(Normalize(0, 1), _HEAT), cax=scale, orientation="horizontal", ticks=[]
+        )
+        bar.outline.set_visible(False)
+        figure.text(
+            (left + 1.38) / width,
+            0.305 / height,
+            "low to high anomaly score, one scale per category",
+            fontsize=7,
+            color=MUTED,
+            va="center",
+        )
+    return figure
+
+
+def _panels(example: Example) -> Iterator[NDArray[np.uint8]]:
+    """Yield the input, the mask in white on black, and the map laid over the input in grey."""
+    yield example.image
+    yield np.where(example.mask[..., None], 255, 0).repeat(3, axis=-1).astype(np.uint8)
+    score = Normalize(example.low, example.high, clip=True)(example.anomaly_map).data[..., None]
+    heat = mpl.colormaps[_HEAT](score[..., 0])[..., :3]
+    grey = _DIMMED * example.image.mean(axis=-1, keepdims=True) / 255
+    weight = _WEIGHT_LOW + (_WEIGHT_HIGH - _WEIGHT_LOW) * score
+    yield np.rint(255 * (weight * heat + (1 - weight) * grey)).astype(np.uint8)

@@ -1,0 +1,176 @@
+"""Experiments: TOML files read strictly into frozen dataclasses."""
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from bench.errors import InputError
+from bench.grid import VARIANTS
+from bench.metrics import Protocol
+from destseg.anomalies import AnomalyConfig
+from destseg.model import ModelConfig
+from destseg.training import TrainingConfig
+
+T = TypeVar("T")
+
+DatasetKind = Literal["miniature", "mvtec"]
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Which images; the folders are options of the command line, since they differ by machine.
+
+    Parameters
+    ----------
+    kind : {"miniature", "mvtec"}
+        The embedded benchmark, or a folder in MVTec AD layout.
+    size : int
+        Side in pixels that images are resized to.
+    rotation : {"paper", "none"}
+        Whether training images are rotated by the paper's policy for their category.
+    """
+
+    kind: DatasetKind = "miniature"
+    size: int = 256
+    rotation: Literal["paper", "none"] = "paper"
+
+
+@dataclass(frozen=True)
+class GridConfig:
+    """What the grid spans; an empty list of categories means all there are."""
+
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    categories: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A complete experiment: one TOML file.
+
+    Parameters
+    ----------
+    name : str
+        The file's stem; names the folder of the results.
+    title : str
+        One line for the heads of tables.
+    teacher : str
+        ``procedural``, ``imagenet`` or the path of a weight file.
+    """
+
+    name: str
+    title: str = ""
+    teacher: str = "procedural"
+    dataset: DatasetConfig = DatasetConfig()
+    grid: GridConfig = GridConfig()
+    model: ModelConfig = ModelConfig()
+    anomalies: AnomalyConfig = AnomalyConfig()
+    training: TrainingConfig = TrainingConfig()
+    protocol: Protocol = Protocol()
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read an experiment file.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or no TOML, or a key, type or value in it is wrong; the
+        message names the nearest known key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such experiment file; the ones at hand are in experiments/."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); give a TOML file.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML: {error}; mend that line.") from None
+    if "name" in table:
+        raise InputError(f"{path}: remove the key 'name'; the name is the file's, {path.stem!r}.")
+    experiment = _build(Experiment, {**table, "name": path.stem}, str(path))
+    _check(experiment, path)
+    return experiment
+
+
+def _check(experiment: Experiment, path: Path) -> None:
+    grid, training = experiment.grid, experiment.training
+    for variant in grid.variants:
+        known_variant(variant, f"{path}: grid.variants")
+    for name in ("variants", "categories", "seeds"):
+        values = getattr(grid, name)
+        if len(set(values)) != len(values):
+            raise InputError(f"{path}: grid.{name} repeats a value; list each once.")
+        if not values and name != "categories":
+            raise InputError(f"{path}: grid.{name} is empty; list at least one.")
+    positive = {
+        "dataset.size": experiment.dataset.size,
+        "model.width": experiment.model.width,
+        "model.segmentation_width": experiment.model.segmentation_width,
+        "training.student_steps": training.student_steps,
+        "training.segmentation_steps": training.segmentation_steps,
+        "anomalies.lattice_exponents": experiment.anomalies.lattice_exponents,
+    }
+    for name, value in positive.items():
+        if value < 1:
+            raise InputError(f"{path}: {name} is {value}; it must be at least 1.")
+    if training.batch_size < 2:
+        raise InputError(
+            f"{path}: training.batch_size is {training.batch_size}; BatchNorm needs at least 2."
+        )
+
+
+def known_variant(name: str, where: str) -> str:
+    """Return the name of a variant, or refuse an unknown one."""
+    if name not in VARIANTS:
+        raise InputError(f"{where}: unknown variant {name!r}; use one of {', '.join(VARIANTS)}.")
+    return name
+
+
+def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Make a dataclass from a TOML table; nothing unknown, nothing of another type."""
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(hints)}."
+            raise InputError(f"{where}: unknown key {key!r}; {hint}")
+        place = f"{where}: {key}" if ": " not in where else f"{where}.{key}"
+        values[key] = _convert(value, hints[key], place)
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}.") from None
+
+
+def _convert(value: Any, wanted: Any, where: str) -> Any:
+    """Check a TOML value against an annotation, recursing into tables and arrays."""
+    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        if not isinstance(value, dict):
+            raise InputError(f"{where} is {value!r}; it must be a table [{where.split(': ')[-1]}].")
+        return _build(wanted, value, where)
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Literal:
+        if value not in arguments:
+            raise InputError(f"{where} is {value!r}; use one of {', '.join(map(repr, arguments))}.")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise InputError(f"{where} is {value!r}; it must be an array, such as [..., ...].")
+        return tuple(_convert(item, arguments[0], where) for item in value)
+    if origin in (types.UnionType, typing.Union):
+        wanted = next(kind for kind in arguments if kind is not types.NoneType)
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is not wanted:
+        raise InputError(f"{where} is {value!r}; it must be of type {wanted.__name__}.")
+    return value

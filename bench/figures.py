@@ -1,0 +1,216 @@
+"""Figures as pure functions of the measured cells and a few examples.
+
+One style throughout: colours that colour-blind people tell apart, and a marker beside each colour
+so that a grey print says the same. Figures are objects and touch no global state of matplotlib;
+files are PNG and SVG, the latter without date or random names, so that the same numbers give the
+same file.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.atomic import write_atomically
+from bench.examples import Example, examples_figure
+from bench.figure_style import FAINT, MUTED, add_title, png, style, svg
+from bench.heading import ABLATION_METRICS, FACTORS, METRICS, VARIANTS, Heading
+from bench.paper import published_variant
+from bench.stats import Scores, complete_seeds, estimate, score_matrix
+
+__all__ = ["Example", "ablation_figure", "examples_figure", "write_figures"]
+
+_PALETTE = sns.color_palette("colorblind")
+_WITHOUT_SEG, _WITH_SEG = _PALETTE[0], _PALETTE[3]
+# The single seeds stand left of the mean and the paper's value right of it, so none hides another.
+_ASIDE = 0.24
+_SEED_MARK: dict[str, Any] = {"linestyle": "", "markersize": 3.2, "alpha": 0.5, "mew": 0}
+_PAPER_MARK: dict[str, Any] = {
+    "linestyle": "", "marker": "D", "markersize": 5, "mfc": "white", "mec": "0.1", "mew": 1.1,
+}  # fmt: skip
+
+
+def ablation_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
+    """Draw mean ± sample std over seeds of each variant, its seeds, and den, ed, seg below.
+
+    The paper's value stands beside ours on MVTec AD only, and only over the same categories.
+
+    Parameters
+    ----------
+    cells
+        One row per (method, category, variant, seed), metrics as fractions.
+    heading
+        What the numbers are of.
+    metric
+        Column of `cells`.
+    """
+    variants = heading.ordered_variants
+    paper = [_published(heading, metric, variant) for variant in variants]
+    with style():
+        figure = Figure(figsize=(5.6, 4.0))
+        grid = figure.add_gridspec(
+            2, 1, height_ratios=(4.2, 1), hspace=0.05, left=0.11, right=0.985, top=0.77, bottom=0.02
+        )
+        scores = figure.add_subplot(grid[0])
+        switches = figure.add_subplot(grid[1], sharex=scores)
+        incomplete = False
+        for x, (variant, printed) in enumerate(zip(variants, paper, strict=True)):
+            if printed is not None:
+                scores.plot(x + _ASIDE, printed, **_PAPER_MARK)
+            matrix = score_matrix(
+                cells,
+                metric,
+                categories=heading.categories,
+                seeds=heading.seeds,
+                variant=variant,
+            )
+            incomplete |= not _draw_variant(scores, x, matrix, _mark(variant))
+        _draw_switches(switches, variants)
+        scores.set_xlim(-0.6, len(variants) - 0.4)
+        if not scores.lines:
+            scores.set_ylim(0, 100)
+        scores.margins(y=0.12)
+        scores.locator_params(axis="y", steps=[1, 2, 5, 10])
+        if incomplete:  # room for the notes of what is missing, below every mark
+            low, high = scores.get_ylim()
+            scores.set_ylim(low - 0.1 * (high - low), high)
+        scores.set_ylabel(f"{METRICS[metric]} (%)")
+        scores.tick_params(bottom=False, labelbottom=False)
+        scores.grid(visible=False, axis="x")
+        seeds = len(heading.seeds)
+        spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
+        add_title(figure, f"{METRICS[metric]} with and without den, ed and seg", heading, spread)
+        _legend(figure, variants, with_seeds=seeds > 1, with_paper=any(paper))
+    return figure
+
+
+def write_figures(
+    cells: pd.DataFrame, heading: Heading, examples: Sequence[Example], folder: Path
+) -> list[Path]:
+    """Write the figures as PNG and SVG, each file atomically.
+
+    Parameters
+    ----------
+    cells, heading
+        See `ablation_figure`.
+    examples
+        See `examples_figure`; without any, that figure is not written.
+    folder
+        Made if it is not there.
+
+    Returns
+    -------
+    list[Path]
+        The files written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    figures = {
+        f"ablation_{metric}": ablation_figure(cells, heading, metric) for metric in ABLATION_METRICS
+    }
+    if examples:
+        figures["examples"] = examples_figure(examples, heading)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in figures.items():
+        for form, render in (("png", png), ("svg", svg)):
+            path = folder / f"{name}.{form}"
+            write_atomically(path, render(figure))
+            written.append(path)
+    return written
+
+
+def _published(heading: Heading, metric: str, variant: str) -> float | None:
+    """Return the paper's value in percent where it may stand beside ours."""
+    if not heading.is_mvtec:
+        return None
+    figure = published_variant(heading.categories, variant=variant, metric=metric)
+    return None if figure is None else figure.mean
+
+
+def _draw_variant(axes: Axes, x: int, scores: Scores, mark: dict[str, Any]) -> bool:
+    """Draw the single seeds, their mean ± std and what is missing; False if something is."""
+    ours = estimate(scores)
+    if not ours.complete:
+        axes.annotate(
+            f"{ours.n} of {ours.expected}\nseeds",
+            (x, 0.01),
+            xycoords=axes.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+            fontsize=6.5,
+            color=MUTED,
+        )
+    if ours.n == 0:
+        return False
+    per_seed = 100 * complete_seeds(scores).mean(axis=0)
+    if ours.n > 1:
+        axes.plot(np.full(ours.n, x - _ASIDE), per_seed, **mark | _SEED_MARK)
+    axes.errorbar(
+        x,
+        100 * ours.mean,
+        yerr=100 * ours.std if ours.n > 1 else None,
+        **mark,
+        markersize=6,
+        ecolor="0.15",
+        elinewidth=1.2,
+        capsize=3.5,
+        capthick=1.2,
+        # Over the marker, or a small std would hide behind it.
+        barsabove=True,
+    )
+    return ours.complete
+
+
+def _mark(variant: str) -> dict[str, Any]:
+    """Colour and marker say whether the segmentation net is on; either is enough."""
+    seg = VARIANTS[variant][FACTORS.index("seg")]
+    return {"color": _WITH_SEG, "marker": "o"} if seg else {"color": _WITHOUT_SEG, "marker": "s"}
+
+
+def _draw_switches(axes: Axes, variants: Sequence[str]) -> None:
+    """Draw a row of dots for each of den, ed, seg: filled where it is on."""
+    for row in range(len(FACTORS)):
+        for x, variant in enumerate(variants):
+            on = VARIANTS[variant][row]
+            axes.plot(x, row, marker="o", markersize=7, color="0.2" if on else FAINT)
+        axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
+    axes.set_yticks(range(len(FACTORS)), FACTORS)
+    axes.set_ylim(len(FACTORS) - 0.4, -0.6)
+    axes.tick_params(bottom=False, labelbottom=False, left=False)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+def _legend(figure: Figure, variants: Sequence[str], *, with_seeds: bool, with_paper: bool) -> None:
+    entries = {_mark(variant)["marker"]: _mark(variant) for variant in variants}
+    names = {"s": "without seg", "o": "with seg"}
+    handles = [
+        Line2D([], [], linestyle="", markersize=6.5, label=names[marker], **mark)
+        for marker, mark in entries.items()
+    ]
+    if with_seeds:
+        seed_mark = {"color": "0.3", "marker": "o"} | _SEED_MARK
+        handles.append(Line2D([], [], label="single seeds", **seed_mark))
+    if with_paper:
+        handles.append(Line2D([], [], label="paper", **_PAPER_MARK))
+    figure.legend(
+        handles=handles,
+        loc="upper right",
+        bbox_to_anchor=(0.985, 0.835),
+        ncols=len(handles),
+        fontsize=7.5,
+        handletextpad=0.1,
+        columnspacing=1.2,
+        borderaxespad=0,
+        frameon=False,
+    )

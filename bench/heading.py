@@ -1,0 +1,112 @@
+"""What a set of numbers is of: the dataset, the expected grid, and the names used in print.
+
+Every table and figure receives a `Heading` beside the measured cells. It carries the grid that was
+*asked for*, so that a cell which has not run, or has failed, is seen to be missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+METHOD = "DeSTSeg"
+FULL_VARIANT = "den+ed+seg"
+FACTORS = ("den", "ed", "seg")
+
+VARIANTS: Mapping[str, tuple[bool, bool, bool]] = MappingProxyType(
+    {
+        "none": (False, False, False),
+        "den": (True, False, False),
+        "ed": (False, True, False),
+        "seg": (False, False, True),
+        "den+ed": (True, True, False),
+        "den+seg": (True, False, True),
+        "ed+seg": (False, True, True),
+        "den+ed+seg": (True, True, True),
+    }
+)
+"""Variant name -> (den, ed, seg), in the order of the rows of the paper's Table 4."""
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "image_auroc": "Image AUC",
+        "pixel_auroc": "Pixel AUC",
+        "pixel_ap": "Pixel AP",
+        "pro": "PRO",
+        "iap": "IAP",
+        "iap90": "IAP@90",
+    }
+)
+"""Metric column of the cells -> its name in print, as the paper spells it."""
+
+ABLATION_METRICS = ("image_auroc", "pixel_ap", "iap")
+"""The three metrics of the paper's Table 4."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the numbers under it are of.
+
+    Attributes
+    ----------
+    experiment
+        Name of the experiment, such as ``"ablation"``.
+    dataset
+        The dataset for people, such as ``"miniature v1, 64 px"``.
+    is_mvtec
+        Whether the dataset is MVTec AD. Published numbers are shown only then.
+    categories, variants, seeds
+        The expected grid; a cell of it that is not among the measured ones counts as missing.
+    provenance
+        Lines for the foot of a table: command, commit, machine, versions, date.
+
+    Raises
+    ------
+    ValueError
+        If a part of the grid is empty or repeats itself, or a variant has no known name.
+    """
+
+    experiment: str
+    dataset: str
+    is_mvtec: bool
+    categories: tuple[str, ...]
+    variants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    provenance: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("categories", "variants", "seeds"):
+            values = getattr(self, name)
+            if not values or len(set(values)) != len(values):
+                raise ValueError(f"{name} must be neither empty nor repeated, not {values!r}")
+        unknown = [variant for variant in self.variants if variant not in VARIANTS]
+        if unknown:
+            raise ValueError(f"unknown variants {unknown}: use {list(VARIANTS)}")
+
+    @property
+    def ordered_variants(self) -> tuple[str, ...]:
+        """The expected variants in the paper's order."""
+        return tuple(variant for variant in VARIANTS if variant in self.variants)
+
+    @property
+    def seeds_text(self) -> str:
+        """Such as ``"3 seeds (0, 1, 2)"``."""
+        number = len(self.seeds)
+        listed = ", ".join(map(str, self.seeds))
+        return f"{number} seed{'' if number == 1 else 's'} ({listed})"
+
+    @property
+    def categories_text(self) -> str:
+        """Such as ``"15 categories"``, or the name of the only one."""
+        if len(self.categories) == 1:
+            return f"category {self.categories[0]}"
+        return f"{len(self.categories)} categories"
+
+    @property
+    def not_comparable(self) -> str | None:
+        """The sentence that keeps other data apart from the paper's; None on MVTec AD."""
+        if self.is_mvtec:
+            return None
+        return (
+            f"Measured on {self.dataset}, not on MVTec AD: "
+            "not comparable with the numbers of the paper."
+        )

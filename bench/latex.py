@@ -1,0 +1,96 @@
+"""Tables as LaTeX that compiles as it is."""
+
+from collections.abc import Sequence
+
+PACKAGES = ("amssymb", "booktabs", "graphicx")
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "×": r"$\times$",
+    "✓": r"$\checkmark$",
+    "–": "--",
+    "—": "---",
+}
+
+# Beyond this many columns a table of means and stds is wider than a text block.
+_WIDE = 6
+
+
+def escape(text: str) -> str:
+    """`text` with LaTeX's special characters, and the few symbols of our tables, spelled out."""
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    alignment: str,
+    caption: str,
+    label: str,
+    comments: Sequence[str] = (),
+) -> str:
+    r"""Write a ``table`` environment in booktabs style.
+
+    Parameters
+    ----------
+    columns
+        Header of each column, unescaped like everything else.
+    rows
+        Cells of each row.
+    alignment
+        One of ``l``, ``c``, ``r`` for each column.
+    caption, label
+        For ``\caption`` and ``\label``.
+    comments
+        Lines for comments at the head, such as the provenance.
+
+    Raises
+    ------
+    ValueError
+        If a row or the alignment has another length than the header.
+    """
+    if any(len(cells) != len(columns) for cells in (alignment, *rows)):
+        raise ValueError(f"every row and the alignment must have {len(columns)} entries")
+    tabular = [
+        rf"\begin{{tabular}}{{{alignment}}}",
+        r"\toprule",
+        _row(columns),
+        r"\midrule",
+        *map(_row, rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    if len(columns) > _WIDE:
+        tabular = [r"\resizebox{\textwidth}{!}{%", *tabular, "}"]
+    lines = [
+        rf"% Needs \usepackage{{{','.join(PACKAGES)}}} in the preamble.",
+        # A line break inside a comment would end it.
+        *(f"% {' '.join(comment.split())}" for comment in comments),
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape(caption)}}}",
+        rf"\label{{{label}}}",
+        *tabular,
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    # A cell that begins with [ would be read as the optional argument of the row break before it.
+    escaped = (f"{{}}{text}" if text.startswith("[") else text for text in map(escape, cells))
+    return " & ".join(escaped) + r" \\"

@@ -1,0 +1,168 @@
+"""Anomaly maps and masks from the forms users have them in, checked, in blocks of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+#: (N, H, W) array or tensor, or a sequence of N images (H, W), which may differ in size.
+Images: TypeAlias = Array | torch.Tensor | Sequence[Array | torch.Tensor]
+#: Pairs of maps (n, H, W) and masks (n, H, W), read once.
+Batches: TypeAlias = Iterable[tuple[Array | torch.Tensor, Array | torch.Tensor]]
+
+# Pixels per block. Large enough that the cost per block vanishes, small enough that the copies
+# made of a block (selection of the largest pixels, masks) stay at a few tens of megabytes.
+_BLOCK_PIXELS = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some images of the test set.
+
+    Attributes
+    ----------
+    maps : ndarray, shape (n, H, W)
+        Finite scores, in a native floating or integer type.
+    masks : ndarray of bool, shape (n, H, W)
+    """
+
+    maps: Array
+    masks: NDArray[np.bool_]
+
+
+class ArraySource:
+    """Maps and masks held in memory; can be read as often as needed."""
+
+    def __init__(self, maps: Images, masks: Images, crop: int | None) -> None:
+        if len(maps) != len(masks):
+            raise ValueError(f"{len(maps)} maps but {len(masks)} masks")
+        self._maps = maps
+        self._masks = masks
+        self._crop = crop
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the images in order, checked."""
+        for span in self._spans():
+            yield _block(
+                _cut(self._maps, span), _cut(self._masks, span), first=span.start, crop=self._crop
+            )
+
+    def values(self) -> Iterator[Array]:
+        """Yield the scores alone, which `blocks` has checked before."""
+        for span in self._spans():
+            yield _centre(_scores(_cut(self._maps, span)), self._crop)
+
+    def _spans(self) -> Iterator[slice]:
+        step = 1
+        if isinstance(self._maps, np.ndarray | torch.Tensor) and len(self._maps):
+            image_pixels = int(np.prod(self._maps.shape[1:]))
+            step = max(1, _BLOCK_PIXELS // max(1, image_pixels))
+        for start in range(0, len(self._maps), step):
+            yield slice(start, min(start + step, len(self._maps)))
+
+
+class BatchSource:
+    """Batches of maps and masks that are read once and need never be in memory together."""
+
+    def __init__(self, batches: Batches, crop: int | None) -> None:
+        self._batches = batches
+        self._crop = crop
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the batches in order, checked."""
+        first = 0
+        for maps, masks in self._batches:
+            block = _block(maps, masks, first=first, crop=self._crop)
+            yield block
+            first += len(block.maps)
+
+
+def open_source(
+    maps: Images | Batches, masks: Images | None, crop: int | None = None
+) -> ArraySource | BatchSource:
+    """Read `maps` with `masks`, or, where `masks` is None, `maps` as batches of both."""
+    if masks is None:
+        if isinstance(maps, np.ndarray | torch.Tensor):
+            raise TypeError("maps given without masks; expected masks, or (maps, masks) batches")
+        return BatchSource(maps, crop)  # type: ignore[arg-type]
+    if not isinstance(maps, np.ndarray | torch.Tensor | Sequence):
+        raise TypeError(
+            f"maps are a {type(maps).__name__} beside masks; "
+            "expected an array or a sequence, or an iterable of (maps, masks) alone"
+        )
+    return ArraySource(maps, masks, crop)
+
+
+def _cut(images: Images, span: slice) -> Array | torch.Tensor:
+    """Images of `span` as one array; a sequence is read one image at a time."""
+    if isinstance(images, np.ndarray | torch.Tensor):
+        return images[span]
+    image = images[span.start]
+    return image[None] if isinstance(image, torch.Tensor) else np.asarray(image)[None]
+
+
+def _block(
+    maps: Array | torch.Tensor, masks: Array | torch.Tensor, *, first: int, crop: int | None
+) -> Block:
+    scores = _scores(maps)
+    labels = _numpy(masks)
+    if scores.ndim != 3:
+        raise ValueError(f"maps have shape {scores.shape}; expected (N, H, W)")
+    if scores.shape != labels.shape:
+        raise ValueError(
+            f"image {first}: maps have shape {scores.shape} and masks {labels.shape}; "
+            "expected the same"
+        )
+    # Before the crop: a broken pixel is a broken map, wherever it lies.
+    if scores.dtype.kind == "f":
+        _refuse(~np.isfinite(scores), scores, "map", first, "a finite score")
+    if labels.dtype != np.bool_:
+        _refuse((labels != 0) & (labels != 1), labels, "mask", first, "0 or 1")
+        labels = labels != 0
+    return Block(_centre(scores, crop), _centre(labels, crop))
+
+
+def _refuse(bad: NDArray[np.bool_], values: Array, what: str, first: int, allowed: str) -> None:
+    count = int(np.count_nonzero(bad))
+    if count:
+        image, row, column = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+        raise ValueError(
+            f"{what} of image {first + image} holds {values[image, row, column]} at row {row}, "
+            f"column {column} ({count} such pixels among {len(values)} images); "
+            f"expected {allowed}"
+        )
+
+
+def _scores(maps: Array | torch.Tensor) -> Array:
+    """Scores in a type that sorts fast and holds every value of the input exactly."""
+    values = _numpy(maps)
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"maps have dtype {values.dtype}; expected floating or integer")
+    if values.dtype == np.float16:
+        return values.astype(np.float32)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _numpy(values: Array | torch.Tensor) -> Array:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        # NumPy has no bfloat16; float32 holds every one of its values.
+        values = values.float() if values.dtype == torch.bfloat16 else values
+        return values.numpy()
+    return np.asarray(values)
+
+
+def _centre(images: Array, crop: int | None) -> Array:
+    if crop is None:
+        return images
+    height, width = images.shape[1:]
+    if crop > min(height, width):
+        raise ValueError(f"crop is {crop}, larger than the maps, {height}x{width}")
+    top, left = (height - crop) // 2, (width - crop) // 2
+    return images[:, top : top + crop, left : left + crop]

@@ -1,0 +1,86 @@
+"""From a full-resolution mask to the binary mask that is scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.metrics.protocol import Protocol
+
+# Two rules come from programs that resize the 8-bit image itself, so they see the value rounded
+# to 8 bits. It also keeps the float rounding of the filter weights out of "all" and "any".
+_HALF_GREY_LEVEL = 0.5 / 255
+
+
+def resize_mask(mask: NDArray[np.uint8 | np.bool_], protocol: Protocol) -> NDArray[np.bool_]:
+    """Resize a mask to the protocol's size and make it binary by the protocol's rule.
+
+    ============= =================================================================
+    mask_rule     anomalous is
+    ============= =================================================================
+    ``antialias`` bilinear with antialias, at least 0.5 (the paper)
+    ``bilinear``  bilinear without antialias, at least 0.5
+    ``floor``     bilinear with antialias, full white after rounding to 8 bits
+    ``any``       bilinear with antialias, not black after rounding to 8 bits
+    ``nearest``   nearest neighbour (pixel centres), at least 0.5
+    ============= =================================================================
+
+    The filter is that of torchvision's tensor ``resize``; specification, section 3.5. The crop
+    of a protocol is not applied here: `evaluate` cuts maps and masks together.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8 or bool, shape (H, W)
+        0 to 255, or a boolean mask.
+    protocol : Protocol
+        Its `size` and `mask_rule` are used.
+
+    Returns
+    -------
+    ndarray of bool, shape (size, size)
+
+    Raises
+    ------
+    ValueError
+        If the mask is not two-dimensional, not 8-bit or boolean, or is an 8-bit mask of zeros
+        and ones, which would silently become empty.
+
+    Examples
+    --------
+    >>> from bench.metrics import Protocol
+    >>> half = np.array([[255, 0], [255, 0]], dtype=np.uint8)
+    >>> resize_mask(half, Protocol(name="tiny", size=1)).item()
+    True
+    """
+    if mask.ndim != 2 or mask.size == 0:
+        raise ValueError(f"mask has shape {mask.shape}; expected (H, W)")
+    if mask.dtype == np.bool_:
+        grey = torch.from_numpy(mask.astype(np.float32))
+    elif mask.dtype == np.uint8:
+        if mask.max() == 1:
+            raise ValueError("8-bit mask of zeros and ones; expected 0 to 255, or a bool array")
+        grey = torch.from_numpy(mask.astype(np.float32)) / 255
+    else:
+        raise ValueError(f"mask has dtype {mask.dtype}; expected uint8 or bool")
+
+    shape = (protocol.size, protocol.size)
+    rule = protocol.mask_rule
+    if rule == "nearest":
+        resized = interpolate(grey[None, None], size=shape, mode="nearest-exact")
+    else:
+        resized = interpolate(
+            grey[None, None],
+            size=shape,
+            mode="bilinear",
+            align_corners=False,
+            antialias=rule != "bilinear",
+        )
+    level = {"floor": 1 - _HALF_GREY_LEVEL, "any": _HALF_GREY_LEVEL}.get(rule, 0.5)
+    result: NDArray[np.bool_] = (resized[0, 0] >= level).numpy()
+    return result

@@ -1,0 +1,177 @@
+"""The evaluation protocol as data, and the names of the metrics.
+
+One and the same set of anomaly maps scores differently under another mask rule, size, crop,
+connectivity or image score. All of these are therefore one frozen record, which is stored and
+hashed with every result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MASK_RULES: Final = ("antialias", "bilinear", "floor", "any", "nearest")
+CONNECTIVITIES: Final = (4, 8)
+IMAGE_SCORES: Final = ("top-mean", "max")
+
+
+class UndefinedMetric(ValueError):  # noqa: N818 - the name says what the metric is
+    """The metric has no value on this test set, for instance PRO without a defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a metric is called and which way is up.
+
+    Attributes
+    ----------
+    key : str
+        Column of the result files and key of `evaluate`'s answer.
+    display : str
+        Name in tables and figures.
+    higher_is_better : bool
+        Direction of improvement.
+    """
+
+    key: str
+    display: str
+    higher_is_better: bool = True
+
+
+METRICS: Final = (
+    Metric("image_auroc", "Image AUROC"),
+    Metric("pixel_auroc", "Pixel AUROC"),
+    Metric("pixel_ap", "Pixel AP"),
+    Metric("pro", "PRO"),
+    Metric("iap", "IAP"),
+    Metric("iap90", "IAP@90"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Every choice that moves a metric.
+
+    Parameters
+    ----------
+    name : str
+        Name of the protocol.
+    size : int
+        Side in pixels of the square that masks are resized to and maps are given at.
+    mask_rule : {"antialias", "bilinear", "floor", "any", "nearest"}
+        How a mask becomes binary at `size`; see `resize_mask`.
+    crop : int, optional
+        Side of the centre crop that maps and masks are cut to before anything is counted.
+    connectivity : {8, 4}
+        Neighbours that join two anomalous pixels into one region.
+    image_score : {"top-mean", "max"}
+        Image score: the mean of the `top_t` largest pixels of the map, or the largest pixel.
+    top_t : int
+        Pixels in the mean of "top-mean"; all of them where an image has fewer.
+    fpr_limit : float
+        False-positive rate, in (0, 1], up to which PRO integrates.
+    iap_k : float
+        Instance recall, in (0, 1], at which IAP@k reads the precision. The result is stored
+        under ``iap90`` whatever this is; all named protocols use 0.9.
+    version : int
+        Version of the metric definitions; it rises when a definition changes.
+
+    Raises
+    ------
+    ValueError
+        Naming the field, the value and what is allowed.
+
+    Notes
+    -----
+    The defaults are the setting of Zhang et al., CVPR 2023 (masks resized bilinearly
+    to 256x256 and rounded at 0.5), and of the program published with it (T = 100, 8-connected).
+
+    Examples
+    --------
+    >>> Protocol(name="small", size=64, top_t=10).as_dict()["size"]
+    64
+    >>> Protocol(connectivity=6)
+    Traceback (most recent call last):
+        ...
+    ValueError: connectivity is 6; allowed: 4, 8
+    """
+
+    name: str = "paper"
+    size: int = 256
+    mask_rule: str = "antialias"
+    crop: int | None = None
+    connectivity: int = 8
+    image_score: str = "top-mean"
+    top_t: int = 100
+    fpr_limit: float = 0.3
+    iap_k: float = 0.9
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("name is ''; allowed: a non-empty string")
+        for field in ("size", "top_t", "version"):
+            _require_count(field, getattr(self, field))
+        if self.crop is not None:
+            _require_count("crop", self.crop)
+            if self.crop > self.size:
+                raise ValueError(f"crop is {self.crop}; allowed: at most size, {self.size}")
+        for field, allowed in (
+            ("mask_rule", MASK_RULES),
+            ("connectivity", CONNECTIVITIES),
+            ("image_score", IMAGE_SCORES),
+        ):
+            value = getattr(self, field)
+            if value not in allowed:
+                raise ValueError(
+                    f"{field} is {value!r}; allowed: {', '.join(str(item) for item in allowed)}"
+                )
+        require_fraction("fpr_limit", self.fpr_limit)
+        require_fraction("iap_k", self.iap_k)
+
+    def as_dict(self) -> dict[str, str | int | float | None]:
+        """Every field by name, for canonical JSON and hashing.
+
+        Numbers are normalised, so that equal protocols give equal text: ``fpr_limit=1`` and
+        ``fpr_limit=1.0`` are the same protocol.
+        """
+        record: dict[str, str | int | float | None] = dataclasses.asdict(self)
+        for field in ("fpr_limit", "iap_k"):
+            record[field] = float(getattr(self, field))
+        return record
+
+
+def _require_count(field: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{field} is {value!r}; allowed: an integer of at least 1")
+
+
+def require_fraction(field: str, value: float) -> None:
+    """Raise `ValueError` unless `value` lies in (0, 1]."""
+    if isinstance(value, bool) or not (math.isfinite(value) and 0 < value <= 1):
+        raise ValueError(f"{field} is {value!r}; allowed: a number in (0, 1]")
+
+
+PAPER: Final = Protocol()
+
+PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
+    {
+        protocol.name: protocol
+        for protocol in (
+            PAPER,
+            # The mask rules of other published programs, everything else as in the paper, so
+            # that a difference between two of these is the rule's alone.
+            Protocol(name="bilinear", mask_rule="bilinear"),
+            Protocol(name="floor", mask_rule="floor"),  # PatchCore, DRAEM, DSR
+            Protocol(name="any", mask_rule="any"),  # STFPM, Dinomaly
+            Protocol(name="nearest", mask_rule="nearest"),
+            Protocol(name="crop224", crop=224),  # PatchCore, DSR: centre crop after resizing
+        )
+    }
+)

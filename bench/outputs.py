@@ -1,0 +1,159 @@
+"""What a run leaves in its results folder: cells, tables, figures."""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.atomic import write_atomically
+from bench.cells import collect_cells
+from bench.data import miniature
+from bench.data.inputs import Inputs
+from bench.data.mvtec import is_mvtec_ad, load_category
+from bench.examples import Example
+from bench.execution import stored_maps
+from bench.experiment import Experiment
+from bench.figures import write_figures
+from bench.grid import FULL_VARIANT, Cell, Grid
+from bench.heading import Heading
+from bench.metrics import image_scores
+from bench.provenance import device_name, provenance
+from bench.stages import Plan, Stage
+from bench.store import DamagedArtifact, RunStore
+from bench.table import Table
+from bench.tables import TABLES, write_tables
+from destseg.inference import upsample
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """The outputs of one experiment as functions of its records.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What was run.
+    grid : Grid
+        What it spans.
+    inputs : Inputs
+        What it read.
+    plan : Plan
+        Which record holds which cell.
+    store : RunStore
+        The records.
+    folder : Path
+        Where the outputs go.
+    command, device : str
+        For the foot of the tables.
+    """
+
+    experiment: Experiment
+    grid: Grid
+    inputs: Inputs
+    plan: Plan
+    store: RunStore
+    folder: Path
+    command: str
+    device: str
+
+    def complete_seeds(self) -> tuple[int, ...]:
+        """Seeds all of whose cells have a record."""
+        lacking = {
+            cell.seed
+            for cell, stage in self.plan.evaluations.items()
+            if self.store.get(stage.key) is None
+        }
+        return tuple(seed for seed in self.grid.seeds if seed not in lacking)
+
+    def write(self, *, seeds: Sequence[int] | None = None) -> Table:
+        """Write cells and tables, and, when all seeds are meant, the figures.
+
+        Parameters
+        ----------
+        seeds : sequence of int, optional
+            Only these, while others are still running.
+
+        Returns
+        -------
+        Table
+            The ablation table.
+        """
+        heading = self._heading(tuple(seeds or self.grid.seeds))
+        cells = collect_cells(self.plan, self.store, dataset=heading.dataset)
+        cells = cells[cells["seed"].isin(heading.seeds)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = cells.to_csv(index=False, lineterminator="\n")
+        write_atomically(self.folder / "cells.csv", text.encode())
+        write_tables(cells, heading, self.folder / "tables")
+        if seeds is None:
+            write_figures(cells, heading, self._examples(), self.folder / "figures")
+        return TABLES["ablation"](cells, heading)
+
+    def _heading(self, seeds: tuple[int, ...]) -> Heading:
+        size = self.experiment.dataset.size
+        genuine = self.experiment.dataset.kind == "mvtec" and is_mvtec_ad(
+            self.inputs.categories.values()
+        )
+        if self.experiment.dataset.kind == "miniature":
+            dataset = f"the embedded miniature v{miniature.VERSION}, {size} px"
+        else:
+            dataset = f"MVTec AD, {size} px" if genuine else f"a folder of own images, {size} px"
+        where = provenance()
+        training = self.experiment.training
+        return Heading(
+            experiment=self.experiment.name,
+            dataset=dataset,
+            is_mvtec=genuine,
+            categories=self.grid.categories,
+            variants=self.grid.variants,
+            seeds=seeds,
+            provenance=(
+                f"Command: {self.command}",
+                f"Commit: {where['commit']}"
+                + (" with uncommitted changes" if where["dirty"] == "yes" else ""),
+                f"Machine: {where['cpu']}, {device_name(self.device)}; Python {where['python']}, "
+                f"torch {where['torch']}",
+                f"Setting: {training.student_steps} + {training.segmentation_steps} steps of "
+                f"{training.batch_size} images, width {self.experiment.model.width}, "
+                f"teacher {self.inputs.teacher.name}",
+                f"Date: {datetime.now(UTC):%Y-%m-%d}",
+            ),
+        )
+
+    def _examples(self) -> list[Example]:
+        """Choose one test image of each category, by rule and not by eye.
+
+        Of the anomalous images the one with the median image score, by the full method (or
+        the last variant there is) and the first seed. A category lacking maps is left out.
+        """
+        variant = FULL_VARIANT if FULL_VARIANT in self.grid.variants else self.grid.variants[-1]
+        chosen = [
+            (cell, stage.parents[0])
+            for cell, stage in self.plan.evaluations.items()
+            if cell.variant.name == variant and cell.seed == self.grid.seeds[0]
+        ]
+        return [example for cell, maps in chosen if (example := self._example(cell, maps))]
+
+    def _example(self, cell: Cell, stage: Stage) -> Example | None:
+        try:
+            native = stored_maps(self.store, stage)
+        except DamagedArtifact:
+            return None
+        protocol = self.experiment.protocol
+        maps = upsample(native, (protocol.size, protocol.size))
+        data = load_category(self.inputs.categories[cell.category])
+        anomalous = np.flatnonzero(data.masks.any(axis=(1, 2)))
+        order = np.argsort(image_scores(maps[anomalous], protocol), kind="stable")
+        index = int(anomalous[order[len(order) // 2]])
+        return Example(
+            category=cell.category,
+            name=data.names[index],
+            image=data.test[index],
+            mask=data.masks[index],
+            anomaly_map=maps[index],
+            low=float(maps.min()),
+            high=float(maps.max()),
+        )

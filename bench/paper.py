@@ -1,0 +1,159 @@
+"""Published numbers on MVTec AD, each with the table and source it comes from.
+
+The numbers are data, in ``paper.csv``, in percent as printed: the six tables of the paper, its
+slides, and other people's published runs. They may stand beside ours only on MVTec AD and over
+the same categories: `published_over` keeps the second rule, its callers the first.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from bench.heading import FACTORS, FULL_VARIANT, METHOD, VARIANTS
+
+MVTEC_CATEGORIES = (
+    "bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
+    "pill", "screw", "tile", "toothbrush", "transistor", "wood", "zipper",
+)  # fmt: skip
+"""The categories that the paper's averages are over."""
+
+AVERAGE = "average"
+
+METRIC_TABLES = {
+    "image_auroc": "1",
+    "pixel_auroc": "2",
+    "pixel_ap": "2",
+    "iap": "3",
+    "iap90": "3",
+    "pro": "slides",
+}
+"""Metric -> the table that holds the methods' figures for it."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published figure in percent; `std` is None where none is printed."""
+
+    mean: float
+    std: float | None
+    source: str
+
+
+@cache
+def _figures() -> dict[tuple[str, str, str, str], Published]:
+    with resources.files("bench").joinpath("paper.csv").open(encoding="utf-8") as file:
+        return {
+            (row["table"], row["method"], row["category"], row["metric"]): Published(
+                mean=float(row["mean"]),
+                std=float(row["std"]) if row["std"] else None,
+                source=row["source"],
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def published(*, method: str, table: str, metric: str, category: str = AVERAGE) -> Published | None:
+    """Look up one figure as it is printed; None if that table does not print it.
+
+    Parameters
+    ----------
+    method
+        As in the table: ``"DeSTSeg"``, ``"PatchCore"``; for Table 4 see `ablation_method`.
+    table
+        ``"1"`` to ``"6"`` of the paper, ``"slides"``, or the short name of another source.
+    metric
+        Metric column of the cells.
+    category
+        A category, or ``"average"`` over all 15.
+    """
+    return _figures().get((table, method, category, metric))
+
+
+def is_whole(categories: Sequence[str]) -> bool:
+    """Whether these are all 15 categories, in any order."""
+    return set(categories) == set(MVTEC_CATEGORIES)
+
+
+def prints_categories(metric: str) -> bool:
+    """Whether the paper prints this metric of the full method for each category."""
+    return published_over(MVTEC_CATEGORIES[:1], metric=metric) is not None
+
+
+def ablation_method(variant: str) -> str:
+    """Return the name in ``paper.csv`` of a variant's row of Table 4.
+
+    Examples
+    --------
+    >>> ablation_method("den+seg")
+    'DeSTSeg den/ed/seg=101'
+    """
+    flags = "".join("1" if on else "0" for on in VARIANTS[variant])
+    return f"{METHOD} den/ed/seg={flags}"
+
+
+def published_over(
+    categories: Sequence[str], *, metric: str, method: str = METHOD
+) -> Published | None:
+    """Look up the figure of a method over exactly these categories, or None.
+
+    Over all 15 it is the printed average. Over some of them it is the mean of the printed figures
+    of each, where the paper prints those (Tables 2 and 3); its std is then None, because the std
+    of a mean does not follow from the categories' stds, except for a single category.
+
+    Parameters
+    ----------
+    categories
+        The categories that our own mean is over.
+    metric
+        Metric column of the cells.
+    method
+        As in the paper's tables.
+    """
+    table = METRIC_TABLES[metric]
+    if is_whole(categories):
+        return published(method=method, table=table, metric=metric)
+    found = [published(method=method, table=table, metric=metric, category=c) for c in categories]
+    figures = [figure for figure in found if figure is not None]
+    if not figures or len(figures) < len(categories):
+        return None
+    if len(figures) == 1:
+        return figures[0]
+    mean = sum(figure.mean for figure in figures) / len(figures)
+    return Published(mean, None, f"{figures[0].source}, mean of {len(figures)} categories")
+
+
+def published_variant(categories: Sequence[str], *, variant: str, metric: str) -> Published | None:
+    """Look up the figure of an ablation variant over exactly these categories, or None.
+
+    Table 4 prints averages over all 15 categories only. Over some of them there is a figure for
+    the full method alone, whose categories Tables 2 and 3 print.
+    """
+    if is_whole(categories):
+        return published(method=ablation_method(variant), table="4", metric=metric)
+    if variant == FULL_VARIANT:
+        return published_over(categories, metric=metric)
+    return None
+
+
+def published_effect(categories: Sequence[str], *, factor: str, metric: str) -> float | None:
+    """Derive a factor's main effect in points from Table 4's eight rows, or None.
+
+    Parameters
+    ----------
+    categories
+        The categories that our own effect is over; Table 4 knows only all 15.
+    factor
+        One of den, ed, seg.
+    metric
+        Metric column of the cells.
+    """
+    position = FACTORS.index(factor)
+    effect = 0.0
+    for variant, factors in VARIANTS.items():
+        figure = published_variant(categories, variant=variant, metric=metric)
+        if figure is None:
+            return None
+        effect += figure.mean / 4 if factors[position] else -figure.mean / 4
+    return effect

@@ -1,0 +1,106 @@
+"""From an experiment to its tables and figures, in one go."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.inputs import Sources, available_categories, prepare_inputs
+from bench.errors import InputError
+from bench.experiment import Experiment
+from bench.grid import Grid, in_paper_order
+from bench.outputs import Outputs
+from bench.runner import Summary, run
+from bench.stages import plan
+from bench.store import RunStore
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        With the command line's changes applied.
+    sources : Sources
+        Folders of this machine.
+    results : Path
+        Folder of all results.
+    folder : str
+        Name of the folder below it for this experiment's outputs.
+    jobs : int
+        Worker processes.
+    device : str
+        Torch device.
+    command : str
+        For the foot of tables.
+    """
+
+    experiment: Experiment
+    sources: Sources
+    results: Path
+    folder: str
+    jobs: int
+    device: str
+    command: str
+
+
+def reproduce(request: Request) -> Summary:
+    """Run what is missing of an experiment and write its outputs.
+
+    Each time the last cell of a seed is finished, the tables of the seeds so far are written
+    and the ablation table is printed; at the end the tables of all of them, and the figures.
+
+    Raises
+    ------
+    InputError
+        When the input is at fault, before anything is trained.
+    """
+    experiment = request.experiment
+    store = RunStore(request.results / "runs")
+    store.check_writable()
+    categories = _chosen_categories(experiment, request.sources)
+    grid = Grid(categories, in_paper_order(experiment.grid.variants), experiment.grid.seeds)
+    inputs = prepare_inputs(experiment, categories, request.sources, request.jobs)
+    todo = plan(experiment, grid.cells(), inputs)
+    outputs = Outputs(
+        experiment=experiment,
+        grid=grid,
+        inputs=inputs,
+        plan=todo,
+        store=store,
+        folder=request.results / request.folder,
+        command=request.command,
+        device=request.device,
+    )
+
+    def show_seeds_so_far(seed: int) -> None:
+        complete = outputs.complete_seeds()
+        if 0 < len(complete) < len(grid.seeds):
+            table = outputs.write(seeds=complete)
+            print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
+
+    summary = run(
+        todo,
+        experiment,
+        inputs,
+        store,
+        jobs=request.jobs,
+        device=request.device,
+        on_seed=show_seeds_so_far,
+    )
+    print(f"\n{outputs.write().text()}", flush=True)
+    return summary
+
+
+def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
+    """Return the experiment's categories, or all there are, in the dataset's order."""
+    available = available_categories(experiment, sources)
+    wanted = experiment.grid.categories
+    unknown = [name for name in wanted if name not in available]
+    if unknown:
+        where = sources.data or "the miniature"
+        raise InputError(
+            f"{where}: no category {unknown[0]!r}; there are {', '.join(available)}."
+        )
+    return tuple(name for name in available if not wanted or name in wanted)

@@ -1,0 +1,190 @@
+"""The stage graph: what is computed from what, what is shared, and under which key.
+
+    student(den, ed) -> maps(seg off) -> evaluation
+                     -> segmentation  -> maps(seg on) -> evaluation
+
+The student is frozen after its stage, BatchNorm statistics included, so variants that
+differ only in ``seg`` share one, exactly. A key names everything a stage's result depends
+on, and nothing else: no path, host, device or number of workers.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from bench.data.inputs import Inputs
+from bench.experiment import Experiment
+from bench.grid import Cell
+from bench.metrics import Protocol
+
+Kind = Literal["student", "segmentation", "maps", "evaluation"]
+
+SCHEMA = 1
+"""Version of keys and records."""
+
+CODE_VERSIONS: Mapping[Kind, int] = {
+    "student": 1,
+    "segmentation": 1,
+    "maps": 1,
+    "evaluation": 1,
+}
+"""Raised by hand when a change of code changes what a stage computes."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of one pipeline.
+
+    Parameters
+    ----------
+    kind : str
+        What is done.
+    parameters : mapping
+        Everything the result depends on besides the parents; plain JSON values.
+    parents : tuple of Stage
+        Whose artifacts are read.
+    """
+
+    kind: Kind
+    parameters: Mapping[str, Any]
+    parents: tuple["Stage", ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of everything above, 64 hexadecimal digits."""
+        identity = {
+            "schema": SCHEMA,
+            "kind": self.kind,
+            "code": CODE_VERSIONS[self.kind],
+            "parameters": self.parameters,
+            "parents": [parent.key for parent in self.parents],
+        }
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stage) and self.key == other.key
+
+
+@dataclass(frozen=True)
+class Chain:
+    """All evaluations that descend from one student: the unit of work.
+
+    Chains need nothing of each other, and one is long enough to hide what a worker costs.
+
+    Parameters
+    ----------
+    category : str
+        Whose images are needed.
+    seed : int
+        Of every stage in the chain.
+    evaluations : tuple of Stage
+        What the chain is to bring about.
+    """
+
+    category: str
+    seed: int
+    evaluations: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment comes to.
+
+    Parameters
+    ----------
+    evaluations : mapping of Cell to Stage
+        The stage whose record holds a cell's metrics.
+    chains : tuple of Chain
+        Seed by seed, as the grid.
+    """
+
+    evaluations: Mapping[Cell, Stage]
+    chains: tuple[Chain, ...]
+
+
+def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
+    """Lay out the stages of the cells, each shared one once."""
+    evaluations: dict[Cell, Stage] = {}
+    descendants: dict[str, list[Cell]] = {}
+    for cell in cells:
+        student, evaluation = _pipeline(experiment, cell, inputs)
+        evaluations[cell] = evaluation
+        descendants.setdefault(student.key, []).append(cell)
+    chains = (
+        Chain(cells[0].category, cells[0].seed, tuple(evaluations[cell] for cell in cells))
+        for cells in descendants.values()
+    )
+    return Plan(evaluations, tuple(chains))
+
+
+def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage, Stage]:
+    """Return the student and the evaluation of one cell; the stages between are its parents."""
+    category = inputs.categories[cell.category]
+    training, variant = experiment.training, cell.variant
+    images = {
+        "category": cell.category,
+        "images": category.digest,
+        "size": experiment.dataset.size,
+        "teacher": inputs.teacher.digest,
+    }
+    data = {
+        **images,
+        "seed": cell.seed,
+        "textures": inputs.textures.digest,
+        "rotation": experiment.dataset.rotation,
+        "anomalies": dataclasses.asdict(experiment.anomalies),
+        "batch_size": training.batch_size,
+        "momentum": training.momentum,
+        "weight_decay": training.weight_decay,
+    }
+    student = Stage(
+        "student",
+        {
+            **data,
+            "den": variant.den,
+            "ed": variant.ed,
+            "width": experiment.model.width,
+            "steps": training.student_steps,
+            "lr": training.student_lr,
+        },
+    )
+    networks: tuple[Stage, ...] = (student,)
+    if variant.seg:
+        segmentation = Stage(
+            "segmentation",
+            {
+                **data,
+                "width": experiment.model.segmentation_width,
+                "dilations": list(experiment.model.dilations),
+                "steps": training.segmentation_steps,
+                "res_lr": training.res_lr,
+                "head_lr": training.head_lr,
+                "gamma": training.gamma,
+            },
+            networks,
+        )
+        networks = (student, segmentation)
+    maps = Stage("maps", {**images, "seg": variant.seg}, networks)
+    evaluation = Stage(
+        "evaluation",
+        {
+            "category": cell.category,
+            "images": category.digest,
+            "protocol": _identity(experiment.protocol),
+        },
+        (maps,),
+    )
+    return student, evaluation
+
+
+def _identity(protocol: Protocol) -> dict[str, Any]:
+    """Everything in a protocol that moves a number: not its name."""
+    return {key: value for key, value in protocol.as_dict().items() if key != "name"}

@@ -1,0 +1,82 @@
+"""A table and its four forms: Markdown, CSV, LaTeX, and text for the terminal."""
+
+import textwrap
+from dataclasses import dataclass
+
+import pandas as pd
+from tabulate import tabulate
+
+from bench import latex
+from bench.heading import Heading
+
+_ALIGNMENTS = {"l": "left", "c": "center", "r": "right"}
+_TEXT_WIDTH = 88
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table, once for reading and once for computing.
+
+    Attributes
+    ----------
+    name
+        Stem of its files, such as ``"ablation"``.
+    title
+        One line.
+    heading
+        What the numbers are of.
+    notes
+        Sentences that belong above the table: the dataset, what ± is, what is missing.
+    formatted
+        The cells as strings, under the column names to print.
+    alignment
+        One of ``l``, ``c``, ``r`` for each column of `formatted`.
+    numbers
+        The same rows as numbers, under column names for programs; scores in percent.
+    """
+
+    name: str
+    title: str
+    heading: Heading
+    notes: tuple[str, ...]
+    formatted: pd.DataFrame
+    alignment: str
+    numbers: pd.DataFrame
+
+    def markdown(self) -> str:
+        """Write a title, the notes, the table and the provenance."""
+        parts = [f"# {self.title}", "\n".join(self.notes), self._tabulate("github")]
+        if self.heading.provenance:
+            parts.append("\n".join(f"- {line}" for line in self.heading.provenance))
+        return "\n\n".join(parts) + "\n"
+
+    def text(self) -> str:
+        """Write the same for a terminal, without the provenance."""
+        notes = textwrap.fill(" ".join(self.notes), _TEXT_WIDTH)
+        return f"{self.title}\n\n{notes}\n\n{self._tabulate('simple')}\n"
+
+    def csv(self) -> str:
+        """Write the numbers; every row names its dataset, so that none is taken for another's."""
+        frame = self.numbers.copy()
+        frame.insert(0, "dataset", self.heading.dataset)
+        return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+
+    def latex(self) -> str:
+        """Write a ``table`` environment with booktabs rules; the notes are its caption."""
+        return latex.table(
+            list(self.formatted.columns),
+            self.formatted.to_numpy().tolist(),
+            alignment=self.alignment,
+            caption=" ".join((f"{self.title}.", *self.notes)),
+            label=f"tab:{self.heading.experiment}-{self.name}",
+            comments=self.heading.provenance,
+        )
+
+    def _tabulate(self, style: str) -> str:
+        return tabulate(
+            self.formatted.to_numpy().tolist(),
+            headers=list(self.formatted.columns),
+            tablefmt=style,
+            colalign=[_ALIGNMENTS[letter] for letter in self.alignment],
+            disable_numparse=True,
+        )

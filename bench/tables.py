@@ -1,0 +1,304 @@
+"""The paper's tables as pure functions of the measured cells.
+
+Scores are printed in percent and effects in points. Published numbers stand beside ours only on
+MVTec AD, and only where they are over the same categories. A cell that is not measured is marked,
+never averaged over; `bench.stats` has the rule.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from bench.atomic import write_atomically
+from bench.formatting import (
+    MISSING,
+    Numbers,
+    estimate_numbers,
+    format_effect,
+    format_estimate,
+    format_interval,
+    format_points,
+    format_published,
+    published_numbers,
+)
+from bench.heading import (
+    ABLATION_METRICS,
+    FACTORS,
+    FULL_VARIANT,
+    METHOD,
+    METRICS,
+    VARIANTS,
+    Heading,
+)
+from bench.notes import effect_notes, grid_notes, paper_notes, score_notes
+from bench.paper import (
+    is_whole,
+    prints_categories,
+    published_effect,
+    published_over,
+    published_variant,
+)
+from bench.stats import Scores, estimate, main_effect, score_matrix
+from bench.table import Table
+
+
+def ablation_table(cells: pd.DataFrame, heading: Heading) -> Table:
+    """Build the paper's Table 4: the variants of den, ed and seg on image AUC, pixel AP and IAP.
+
+    Parameters
+    ----------
+    cells
+        One row per (method, category, variant, seed), metrics as fractions.
+    heading
+        What the numbers are of; its variants are the rows, in the paper's order.
+    """
+    rows, numbers = [], []
+    for variant in heading.ordered_variants:
+        flags = dict(zip(FACTORS, VARIANTS[variant], strict=True))
+        row = {"Variant": variant, **{name: "✓" if on else "" for name, on in flags.items()}}
+        number: Numbers = {"variant": variant, **flags}
+        for metric in ABLATION_METRICS:
+            ours = estimate(_scores(cells, heading, metric, variant=variant))
+            row[METRICS[metric]] = format_estimate(ours)
+            number |= estimate_numbers(metric, ours)
+            if heading.is_mvtec:
+                figure = published_variant(heading.categories, variant=variant, metric=metric)
+                row[f"{METRICS[metric]} (paper)"] = format_published(figure)
+                number |= published_numbers(metric, figure)
+        rows.append(row)
+        numbers.append(number)
+    return _table(
+        "ablation",
+        f"Ablation of den, ed and seg: {heading.dataset}",
+        heading,
+        (
+            *score_notes(cells, heading, ABLATION_METRICS, heading.variants),
+            *paper_notes(heading, "Table 4"),
+        ),
+        rows,
+        numbers,
+        labels="lccc",
+    )
+
+
+def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
+    """Build the summary: six metrics of the full method, and of any other method measured.
+
+    On MVTec AD a row with the paper's numbers (Tables 1 to 3, and its slides for PRO) follows.
+    """
+    others = sorted(set(cells["method"]) - {METHOD})
+    rows, numbers = [], []
+    for method in (METHOD, *others):
+        # Other methods have no den, ed and seg, hence one variant only.
+        variant = FULL_VARIANT if method == METHOD else None
+        ours = {
+            metric: estimate(_scores(cells, heading, metric, variant=variant, method=method))
+            for metric in METRICS
+        }
+        row = {"Method": method}
+        number: Numbers = {"method": method, "measured": True}
+        for metric, name in METRICS.items():
+            row[name] = format_estimate(ours[metric])
+            number |= estimate_numbers(metric, ours[metric])
+        rows.append(row)
+        numbers.append(number)
+    if heading.is_mvtec:
+        figures = {metric: published_over(heading.categories, metric=metric) for metric in METRICS}
+        rows.append(
+            {"Method": f"{METHOD} (paper)"}
+            | {METRICS[metric]: format_published(figure) for metric, figure in figures.items()}
+        )
+        number = {"method": METHOD, "measured": False}
+        for metric, figure in figures.items():
+            if figure is not None:
+                number |= {f"{metric}_mean": figure.mean, f"{metric}_std": figure.std}
+        numbers.append(number)
+    return _table(
+        "main",
+        f"The full method: {heading.dataset}",
+        heading,
+        (
+            *score_notes(cells, heading, METRICS, (FULL_VARIANT,)),
+            *paper_notes(heading, "Tables 1 to 3 and, for PRO, its slides"),
+        ),
+        rows,
+        numbers,
+        labels="l",
+    )
+
+
+def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
+    """Build all six metrics of the full method in each category, and their average.
+
+    On MVTec AD the figures of the paper's Tables 2 and 3 stand beside those metrics they print.
+    """
+    rows, numbers = [], []
+    average = ("average", heading.categories)
+    for name, categories in (*((one, (one,)) for one in heading.categories), average):
+        row = {"Category": name}
+        number: Numbers = {"category": name}
+        for metric in METRICS:
+            ours = estimate(
+                _scores(cells, heading, metric, variant=FULL_VARIANT, categories=categories)
+            )
+            row[METRICS[metric]] = format_estimate(ours)
+            number |= estimate_numbers(metric, ours)
+            if heading.is_mvtec and prints_categories(metric):
+                figure = published_over(categories, metric=metric)
+                row[f"{METRICS[metric]} (paper)"] = format_published(figure)
+                number |= published_numbers(metric, figure)
+        rows.append(row)
+        numbers.append(number)
+    return _table(
+        "categories",
+        f"The full method by category: {heading.dataset}",
+        heading,
+        (
+            *score_notes(cells, heading, METRICS, (FULL_VARIANT,)),
+            *paper_notes(heading, "Tables 2 and 3"),
+        ),
+        rows,
+        numbers,
+        labels="l",
+    )
+
+
+def effects_table(cells: pd.DataFrame, heading: Heading) -> Table:
+    """Build the main effects of den, ed and seg on all six metrics, with a 95 % interval.
+
+    On MVTec AD with all categories, the effect that follows from the paper's Table 4 is beside.
+    """
+    with_paper = heading.is_mvtec and is_whole(heading.categories)
+    rows, numbers = [], []
+    for factor in FACTORS:
+        for metric, name in METRICS.items():
+            ours = main_effect(
+                cells, metric, factor, categories=heading.categories, seeds=heading.seeds
+            )
+            found = ours.estimate.n > 0
+            row = {
+                "Factor": factor,
+                "Metric": name,
+                "Effect": format_effect(ours),
+                "95 % interval": format_interval(ours.estimate),
+                "Improved": f"{ours.improved}/{ours.categories}" if found else MISSING,
+            }
+            number: Numbers = {
+                "factor": factor,
+                "metric": metric,
+                **estimate_numbers("effect", ours.estimate),
+                "categories_improved": ours.improved if found else None,
+                "categories": ours.categories,
+            }
+            if with_paper:
+                figure = published_effect(heading.categories, factor=factor, metric=metric)
+                row["Paper"] = "" if figure is None else format_points(figure)
+                number["effect_paper"] = figure
+            rows.append(row)
+            numbers.append(number)
+    return _table(
+        "effects",
+        f"Main effects of den, ed and seg: {heading.dataset}",
+        heading,
+        (
+            *grid_notes(cells, heading, METRICS, VARIANTS),
+            *effect_notes(heading),
+            *(
+                paper_notes(heading, "Table 4, the same contrast of its means")
+                if with_paper
+                else ()
+            ),
+        ),
+        rows,
+        numbers,
+        labels="ll",
+    )
+
+
+TABLES: Mapping[str, Callable[[pd.DataFrame, Heading], Table]] = MappingProxyType(
+    {
+        "ablation": ablation_table,
+        "main": main_table,
+        "categories": category_table,
+        "effects": effects_table,
+    }
+)
+"""Table name -> its builder, in the order of the paper."""
+
+
+def write_tables(cells: pd.DataFrame, heading: Heading, folder: Path) -> list[Path]:
+    """Write every table as ``<name>.md``, ``.csv`` and ``.tex``, each file atomically.
+
+    Parameters
+    ----------
+    cells, heading
+        See `ablation_table`.
+    folder
+        Made if it is not there.
+
+    Returns
+    -------
+    list[Path]
+        The files written.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for build in TABLES.values():
+        table = build(cells, heading)
+        forms = {".md": table.markdown(), ".csv": table.csv(), ".tex": table.latex()}
+        for suffix, text in forms.items():
+            path = folder / f"{table.name}{suffix}"
+            write_atomically(path, text.encode())
+            written.append(path)
+    return written
+
+
+def _scores(
+    cells: pd.DataFrame,
+    heading: Heading,
+    metric: str,
+    *,
+    variant: str | None,
+    method: str = METHOD,
+    categories: tuple[str, ...] | None = None,
+) -> Scores:
+    return score_matrix(
+        cells,
+        metric,
+        categories=categories or heading.categories,
+        seeds=heading.seeds,
+        variant=variant,
+        method=method,
+    )
+
+
+def _table(
+    name: str,
+    title: str,
+    heading: Heading,
+    notes: tuple[str, ...],
+    rows: list[dict[str, str]],
+    numbers: list[Numbers],
+    *,
+    labels: str,
+) -> Table:
+    formatted = pd.DataFrame(rows)
+    frame = pd.DataFrame(numbers)
+    # A count stays a whole number beside an empty cell.
+    counts = [name for name in frame if str(name).endswith(("_seeds", "_improved"))]
+    return Table(
+        name=name,
+        title=title,
+        heading=heading,
+        notes=notes,
+        formatted=formatted,
+        alignment=labels.ljust(formatted.shape[1], "r"),
+        numbers=frame.astype(dict.fromkeys(counts, "Int64")),
+    )

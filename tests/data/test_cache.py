@@ -1,0 +1,155 @@
+import hashlib
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bench.data.cache import cache_root, content_digest, publish
+from bench.errors import InputError
+
+
+@pytest.fixture
+def no_variables(monkeypatch, tmp_path):
+    monkeypatch.delenv("DESTSEG_BENCH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_root_is_below_home_without_variables(no_variables):
+    assert cache_root() == no_variables / ".cache" / "destseg-bench"
+
+
+def test_root_follows_xdg(no_variables, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(no_variables / "xdg"))
+    assert cache_root() == no_variables / "xdg" / "destseg-bench"
+
+
+@pytest.mark.parametrize("value", ["", "relative/folder"])
+def test_root_ignores_an_xdg_that_is_not_absolute(no_variables, monkeypatch, value):
+    monkeypatch.setenv("XDG_CACHE_HOME", value)
+    assert cache_root() == no_variables / ".cache" / "destseg-bench"
+
+
+def test_own_variable_wins_and_becomes_absolute(no_variables, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(no_variables / "xdg"))
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", "~/mine")
+    assert cache_root() == no_variables / "mine"
+    monkeypatch.chdir(no_variables)
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", "here")
+    assert cache_root() == no_variables / "here"
+
+
+def test_publish_makes_the_folder_with_its_parents(tmp_path):
+    folder = publish(tmp_path / "a" / "b", lambda draft: (draft / "x").write_text("1"))
+    assert (folder / "x").read_text() == "1"
+    assert [entry.name for entry in folder.parent.iterdir()] == ["b"]
+
+
+def test_published_folder_has_the_usual_mode(tmp_path):
+    (tmp_path / "plain").mkdir()
+    folder = publish(tmp_path / "f", lambda draft: None)
+    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_publish_does_not_fill_twice(tmp_path):
+    calls = []
+    for _ in range(2):
+        publish(tmp_path / "f", calls.append)
+    assert len(calls) == 1
+
+
+def test_failed_fill_leaves_nothing(tmp_path):
+    def fill(draft: Path) -> None:
+        (draft / "half").touch()
+        raise InputError("bad file")
+
+    with pytest.raises(InputError, match="bad file"):
+        publish(tmp_path / "f", fill)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_concurrent_publishers_agree(tmp_path):
+    def one(number: int) -> str:
+        def fill(draft: Path) -> None:
+            for name in "ab":
+                (draft / name).write_text(str(number))
+
+        folder = publish(tmp_path / "f", fill)
+        return (folder / "a").read_text() + (folder / "b").read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(pool.map(one, range(32)))
+    assert len(seen) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_later_winner_is_kept_when_ours_comes_second(tmp_path):
+    folder = tmp_path / "f"
+
+    def fill(draft: Path) -> None:
+        (draft / "x").write_text("ours")
+        folder.mkdir()
+        (folder / "x").write_text("theirs")
+
+    publish(folder, fill)
+    assert (folder / "x").read_text() == "theirs"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_cache_below_a_file_is_an_input_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot be written.*DESTSEG_BENCH_CACHE"):
+        publish(tmp_path / "file" / "f", lambda draft: None)
+
+
+def test_full_disk_is_an_input_error(tmp_path):
+    def fill(draft: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match="No space left on device"):
+        publish(tmp_path / "f", fill)
+
+
+def written(root: Path, **files: str) -> list[Path]:
+    root.mkdir()
+    for name, text in files.items():
+        (root / name).write_text(text)
+    return sorted(root.iterdir(), reverse=True)
+
+
+def test_digest_depends_on_names_and_contents_only(tmp_path):
+    cache = tmp_path / "cache"
+    digests = {
+        name: content_digest(tmp_path / name, written(tmp_path / name, **files), cache)
+        for name, files in {
+            "one": {"a": "1", "b": "2"},
+            "same": {"b": "2", "a": "1"},
+            "content": {"a": "1", "b": "3"},
+            "renamed": {"a": "1", "c": "2"},
+            "swapped": {"a": "2", "b": "1"},
+        }.items()
+    }
+    assert digests["one"] == digests["same"]
+    assert len(set(digests.values())) == 4
+
+
+def test_digest_is_the_documented_one(tmp_path):
+    files = written(tmp_path / "d", a="1")
+    content = hashlib.sha256(b"1").hexdigest()
+    expected = hashlib.sha256(f"a\0{content}\n".encode()).hexdigest()
+    assert content_digest(tmp_path / "d", files, tmp_path / "cache") == expected
+
+
+def test_digest_is_remembered_until_a_file_changes(tmp_path, monkeypatch):
+    files = written(tmp_path / "d", a="1")
+    cache = tmp_path / "cache"
+    first = content_digest(tmp_path / "d", files, cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", None)  # reading contents now would fail
+        assert content_digest(tmp_path / "d", files, cache) == first
+    files[0].write_text("2")
+    os.utime(files[0], ns=(1, 1))
+    assert content_digest(tmp_path / "d", files, cache) != first

@@ -1,0 +1,246 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.data import miniature
+from bench.data.miniature import CATEGORIES, DEFECTS, Sample, render, sheet, write
+from bench.data.miniature.sample import VISIBLE, difference
+from bench.data.miniature.shapes import GLYPHS
+
+ALL_SPLITS = [
+    (category, split)
+    for category in CATEGORIES
+    for split in ("train/good", "test/good", *(f"test/{defect}" for defect in DEFECTS[category]))
+]
+DEFECTIVE = [(category, split) for category, split in ALL_SPLITS if not split.endswith("/good")]
+
+
+def test_the_categories_are_those_of_mvtec_ad_in_order():
+    assert len(CATEGORIES) == 15
+    assert list(CATEGORIES) == sorted(CATEGORIES)
+    assert set(DEFECTS) == set(CATEGORIES)
+    for defects in DEFECTS.values():
+        assert len(defects) >= 3
+        assert list(defects) == sorted(set(defects))
+        assert "good" not in defects
+
+
+@pytest.mark.parametrize(("category", "split"), ALL_SPLITS)
+def test_every_split_renders_with_a_mask_exactly_where_it_is_defective(category, split):
+    sample = render(category, split, 0, 64)
+    assert sample.image.shape == (64, 64, 3)
+    assert sample.image.dtype == np.uint8
+    assert sample.mask.shape == (64, 64)
+    assert sample.mask.dtype == np.bool_
+    assert sample.mask.any() == (not split.endswith("/good"))
+    assert sample.mask.mean() < 0.6
+    assert sample.image.std() > 8
+
+
+@pytest.mark.parametrize(("category", "split"), DEFECTIVE)
+def test_a_defect_is_visible_at_every_size_and_at_the_same_place(category, split):
+    small, large = (render(category, split, 3, size).mask for size in (32, 64))
+    shrunk = large.reshape(32, 2, 32, 2).mean(axis=(1, 3)) >= 0.5
+    overlap = np.logical_and(small, shrunk).sum() / np.logical_or(small, shrunk).sum()
+    assert overlap > 0.25
+
+
+@pytest.mark.parametrize("size", [33, 96])
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_any_size_can_be_rendered(category, size):
+    sample = render(category, f"test/{DEFECTS[category][-1]}", 1, size)
+    assert sample.image.shape == (size, size, 3)
+    assert sample.mask.any()
+
+
+def test_a_sample_does_not_depend_on_what_was_rendered_before():
+    first = render("screw", "test/thread_side", 2, 64)
+    for category in CATEGORIES[:3]:
+        render(category, "train/good", 7, 64)
+    np.random.default_rng(0).random(9)
+    again = render("screw", "test/thread_side", 2, 64)
+    np.testing.assert_array_equal(first.image, again.image)
+    np.testing.assert_array_equal(first.mask, again.mask)
+
+
+def test_a_sample_is_the_same_in_another_process():
+    # Python's own hash() of a string differs between processes; no seed may come from it.
+    code = (
+        "import json; from bench.data.miniature import render;"
+        "s = render('zipper', 'test/broken_teeth', 0, 32);"
+        "print(json.dumps([s.image.tolist(), s.mask.tolist()]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    image, mask = json.loads(done.stdout)
+    here = render("zipper", "test/broken_teeth", 0, 32)
+    np.testing.assert_array_equal(here.image, image)
+    np.testing.assert_array_equal(here.mask, mask)
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_good_samples_vary(category):
+    samples = [
+        render(category, split, index, 64).image.astype(float)
+        for split, index in (("train/good", 0), ("train/good", 1), ("test/good", 0))
+    ]
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(samples[first] - samples[second]).mean() > 3
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_a_category_resembles_itself_more_than_any_other(category):
+    def look(name, index):
+        """Colours and their variation per position: blind to texture and small turns."""
+        image = render(name, "train/good", index, 32).image.astype(float)
+        blocks = image.reshape(4, 8, 4, 8, 3)
+        return np.concatenate([blocks.mean(axis=(1, 3)).ravel(), blocks.std(axis=(1, 3)).ravel()])
+
+    own = look(category, 1)
+    nearest = min(CATEGORIES, key=lambda name: np.abs(look(name, 0) - own).mean())
+    assert nearest == category
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_the_mask_is_the_visible_difference_to_the_scene_without_the_defect(category, monkeypatch):
+    pictures = {}
+    draw = miniature.sample._picture
+
+    def keep(name, seed, flaw, size):
+        pictures[flaw.kind] = draw(name, seed, flaw, size)
+        return pictures[flaw.kind]
+
+    monkeypatch.setattr(miniature.sample, "_picture", keep)
+    defect = DEFECTS[category][0]
+    sample = render(category, f"test/{defect}", 5, 64)
+    np.testing.assert_array_equal(sample.image, pictures[defect])
+    gap = np.abs(pictures["good"].astype(int) - pictures[defect].astype(int)).max(axis=2)
+    np.testing.assert_array_equal(sample.mask, gap > VISIBLE)
+
+
+def test_the_difference_has_no_overflow_and_a_strict_threshold():
+    first, second = np.zeros((1, 3, 3), np.uint8), np.zeros((1, 3, 3), np.uint8)
+    first[0, 0, 1], second[0, 1, 2], second[0, 2, 0] = 255, VISIBLE, VISIBLE + 1
+    assert difference(first, second).tolist() == [[True, False, True]]
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_defects_are_small_but_not_tiny_on_average(category):
+    areas = [
+        render(category, f"test/{defect}", index, 64).mask.mean()
+        for defect in DEFECTS[category]
+        for index in range(2)
+    ]
+    assert 0.004 < np.mean(areas) < 0.25
+    assert min(areas) >= 0.002
+
+
+def test_a_defect_too_faint_to_see_is_drawn_again(monkeypatch):
+    attempts = []
+    draw = miniature.sample._picture
+
+    def faint_at_first(name, seed, flaw, size):
+        attempts.extend([flaw.kind] * (flaw.kind != "good"))
+        hidden = len(attempts) < 3
+        return draw(
+            name, seed, miniature.sample.Flaw("good", flaw.rng, 0) if hidden else flaw, size
+        )
+
+    monkeypatch.setattr(miniature.sample, "_picture", faint_at_first)
+    assert render("wood", "test/hole", 0, 64).mask.any()
+    assert attempts == ["hole"] * 3
+
+
+@pytest.mark.parametrize(
+    ("category", "split", "index", "size", "named"),
+    [
+        ("teapot", "train/good", 0, 64, "teapot"),
+        ("wood", "train/hole", 0, 64, "train/hole"),
+        ("wood", "test/bent", 0, 64, "test/bent"),
+        ("wood", "test/good", -1, 64, "-1"),
+        ("wood", "test/good", 0, 16, "16"),
+    ],
+)
+def test_an_unknown_sample_is_refused_by_name(category, split, index, size, named):
+    with pytest.raises(ValueError, match=named):
+        render(category, split, index, size)
+
+
+def test_write_makes_the_layout_of_mvtec_ad(tmp_path):
+    root = tmp_path / "data" / "miniature"
+    write(root, 40, "bottle", train=3, good=2, per_defect=2)
+    files = {str(path.relative_to(root)) for path in root.rglob("*.png")}
+    expected = {f"bottle/train/good/{index:03d}.png" for index in range(3)}
+    expected |= {f"bottle/test/good/{index:03d}.png" for index in range(2)}
+    for defect in DEFECTS["bottle"]:
+        for index in range(2):
+            expected.add(f"bottle/test/{defect}/{index:03d}.png")
+            expected.add(f"bottle/ground_truth/{defect}/{index:03d}_mask.png")
+    assert files == expected
+    assert [path.name for path in root.iterdir()] == ["bottle"]
+
+    sample = render("bottle", "test/contamination", 1, 40)
+    with Image.open(root / "bottle/test/contamination/001.png") as image:
+        assert image.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(image), sample.image)
+    with Image.open(root / "bottle/ground_truth/contamination/001_mask.png") as mask:
+        assert mask.mode == "L"
+        np.testing.assert_array_equal(np.asarray(mask), np.where(sample.mask, 255, 0))
+
+
+def test_write_leaves_an_existing_category_alone(tmp_path):
+    (tmp_path / "wood").mkdir()
+    write(tmp_path, 40, "wood", train=1, good=1, per_defect=1)
+    assert list((tmp_path / "wood").iterdir()) == []
+
+
+def test_write_yields_to_a_faster_process(tmp_path, monkeypatch):
+    def overtaken(category, split, index, size):
+        theirs = tmp_path / "wood" / "theirs"
+        theirs.mkdir(parents=True, exist_ok=True)
+        return render(category, split, index, size)
+
+    monkeypatch.setattr(miniature.layout, "render", overtaken)
+    write(tmp_path, 32, "wood", train=1, good=1, per_defect=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["wood"]
+    assert [path.name for path in (tmp_path / "wood").iterdir()] == ["theirs"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    def fail(category, split, index, size):
+        if split == "test/good":
+            raise KeyboardInterrupt
+        return render(category, split, index, size)
+
+    monkeypatch.setattr(miniature.layout, "render", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 32, "wood", train=1, good=1, per_defect=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_contact_sheet_is_a_picture_of_all_categories(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet, "_TILE", 32)
+    asked = set()
+
+    def blank(category, split, index, size):
+        asked.add((category, split))
+        mask = np.zeros((size, size), bool)
+        mask[9:20, 9:20] = True
+        return Sample(np.full((size, size, 3), 128, np.uint8), mask)
+
+    monkeypatch.setattr(sheet, "render", blank)
+    path = tmp_path / "docs" / "sheet.png"
+    miniature.contact_sheet(path)
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+        colors = {color for _, color in image.getcolors(1 << 20)}
+        assert {(255, 255, 255), (128, 128, 128)} < colors
+    assert asked == {(c, s) for c, s in ALL_SPLITS if s != "train/good"}
+
+
+def test_every_letter_of_an_imprint_fits_its_box():
+    for strokes in GLYPHS.values():
+        assert all(0 <= x <= 1 and 0 <= y <= 1 for stroke in strokes for x, y in stroke)

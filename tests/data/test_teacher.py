@@ -1,0 +1,281 @@
+import json
+import pickle
+import urllib.error
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.data import teacher as teacher_module
+from bench.data.lessons import LESSONS, SHAPES, _shape, make_lessons
+from bench.data.pretraining import Recipe, normalised, pretrain
+from bench.data.teacher import load_teacher, prepare_teacher, tensor_digest
+from bench.errors import InputError
+from destseg.resnet import ResNet18
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+IMAGENET = SHARED / "resnet18_imagenet_layers1to3.pth"
+TINY = Recipe(width=4, steps=6, per_class=2, size=32, batch=16)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def tiny(cache):
+    return prepare_teacher("procedural", cache, recipe=TINY)
+
+
+def full_state(width=4, layers=4):
+    torch.manual_seed(0)
+    state = ResNet18(width, layers).state_dict()
+    state["fc.weight"], state["fc.bias"] = torch.randn(10, 8 * width), torch.randn(10)
+    return state
+
+
+def save(path, content):
+    torch.save(content, path)
+    return path
+
+
+def test_lessons_are_labelled_seeded_and_varied():
+    images, labels = make_lessons(np.random.default_rng(0), 3, 32)
+    again, _ = make_lessons(np.random.default_rng(0), 3, 32)
+    other, _ = make_lessons(np.random.default_rng(1), 3, 32)
+    assert images.shape == (3 * len(LESSONS), 32, 32, 3)
+    assert images.dtype == np.uint8
+    assert labels.tolist() == [label for label in range(len(LESSONS)) for _ in range(3)]
+    np.testing.assert_array_equal(images, again)
+    assert (images != other).mean() > 0.5
+    assert images.std((1, 2, 3)).min() > 2
+
+
+def test_every_shape_is_another():
+    rngs = (np.random.default_rng(5) for _ in SHAPES)
+    covers = [_shape(rng, kind, 4, 48) for rng, kind in zip(rngs, SHAPES, strict=True)]
+    for cover in covers:
+        assert 0 <= cover.min() <= cover.max() <= 1
+        assert (cover.mean((1, 2)) > 0.005).all()
+        assert (cover.mean((1, 2)) < 0.4).all()
+    distinct = {cover.tobytes() for cover in covers}
+    assert len(distinct) == len(SHAPES)
+
+
+def test_normalised_is_imagenets():
+    images = np.array([[[[255, 0, 128]]]], np.uint8)
+    expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
+    assert normalised(images).shape == (1, 3, 1, 1)
+    np.testing.assert_allclose(normalised(images).flatten(), expected, rtol=1e-5)
+
+
+def test_pretraining_is_repeatable_and_leaves_no_trace(tiny):
+    torch.manual_seed(123)
+    torch.rand(7)
+    before, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    trunk = pretrain(TINY).trunk
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    assert tensor_digest(trunk.state_dict()) == tiny.digest
+
+
+def test_seed_changes_the_teacher(tiny, cache):
+    other = prepare_teacher("procedural", cache, recipe=Recipe(**{**vars(TINY), "seed": 1}))
+    assert other.digest != tiny.digest
+    assert other.path != tiny.path
+
+
+def test_pretraining_learns():
+    recipe = Recipe(width=8, steps=60, per_class=12, size=32)
+    result = pretrain(recipe)
+    # Chance is 1 in 64, with a standard deviation of 0.6 % over 512 held-out images.
+    assert result.accuracy > 0.06
+    assert result.training_accuracy > 0.06
+
+
+def test_procedural_teacher_is_cached(tiny, cache, monkeypatch):
+    monkeypatch.setattr(teacher_module, "pretrain", None)
+    assert prepare_teacher("procedural", cache, recipe=TINY) == tiny
+
+
+def test_procedural_teacher_reports_its_accuracy(tiny):
+    report = json.loads((tiny.path.parent / "report.json").read_text())
+    assert report["recipe"]["steps"] == TINY.steps
+    assert report["accuracy"] == tiny.accuracy
+    assert 0 <= report["training_accuracy"] <= 1
+    assert (tiny.name, tiny.width) == ("procedural", 4)
+
+
+def test_teacher_is_frozen_in_eval_mode_and_alive(tiny):
+    trunk = load_teacher(tiny)
+    assert not any(module.training for module in trunk.modules())
+    assert not any(parameter.requires_grad for parameter in trunk.parameters())
+    images, _ = make_lessons(np.random.default_rng(9), 1, 32)
+    features = trunk(normalised(images))
+    assert [tuple(level.shape[1:]) for level in features] == [(4, 8, 8), (8, 4, 4), (16, 2, 2)]
+    for level in features:
+        assert (level.var((0, 2, 3)) > 1e-6).float().mean() > 0.8
+
+
+def test_file_with_layer4_and_fc_is_accepted(tmp_path, cache):
+    path = save(tmp_path / "mine.pth", full_state())
+    ref = prepare_teacher(str(path), cache, width=4)
+    assert (ref.name, ref.width, ref.accuracy) == ("mine", 4, None)
+    kept = torch.load(ref.path, weights_only=True)
+    assert not any(key.startswith(("layer4", "fc")) for key in kept)
+    assert torch.equal(load_teacher(ref).conv1.weight, full_state()["conv1.weight"])
+
+
+def test_digest_is_of_the_trunks_tensors(tmp_path, cache):
+    state = full_state()
+    whole = prepare_teacher(str(save(tmp_path / "a.pth", state)), cache, width=4)
+    trunk = {
+        key: value
+        for key, value in state.items()
+        if not key.startswith(("layer4", "fc")) and not key.endswith("batches_tracked")
+    }
+    bare = prepare_teacher(str(save(tmp_path / "b.pth", trunk)), cache, width=4)
+    assert whole.digest == bare.digest
+    trunk["bn1.bias"] = trunk["bn1.bias"] + 1
+    other = prepare_teacher(str(save(tmp_path / "c.pth", trunk)), cache, width=4)
+    assert other.digest != whole.digest
+
+
+def test_later_edit_of_the_file_does_not_reach_the_teacher(tmp_path, cache):
+    path = save(tmp_path / "a.pth", full_state())
+    ref = prepare_teacher(str(path), cache, width=4)
+    path.unlink()
+    assert tensor_digest(load_teacher(ref).state_dict()) == ref.digest
+
+
+class Evil:
+    """A pickle that would create a file on loading."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+def bad_file(tmp_path, kind):
+    path = tmp_path / "w.pth"
+    state = full_state()
+    if kind == "wrong keys":
+        save(path, {f"module.{key}": value for key, value in state.items()})
+    elif kind == "one key missing":
+        del state["layer3.1.conv2.weight"]
+        save(path, state)
+    elif kind == "other width":
+        save(path, full_state(width=8))
+    elif kind == "text":
+        path.write_text("404 not found")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "truncated":
+        save(path, state)
+        path.write_bytes(path.read_bytes()[:3000])
+    elif kind == "list":
+        save(path, [1, 2])
+    elif kind == "nan":
+        state["layer1.0.conv1.weight"][0] = torch.nan
+        save(path, state)
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Evil(tmp_path / "owned")))
+    elif kind == "module":
+        save(path, torch.nn.Linear(2, 2))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("missing", "no such weight file; give"),
+        ("wrong keys", "tensors are missing, the first is 'conv1.weight'; give"),
+        ("one key missing", r"1 of \d+ ResNet-18 tensors are missing.*'layer3.1.conv2.weight'"),
+        ("other width", "conv1.weight has shape .*; set the teacher's width"),
+        ("text", "not a PyTorch file of plain tensors.*; give"),
+        ("empty", "not a PyTorch file of plain tensors.*; give"),
+        ("folder", "not a PyTorch file of plain tensors.*; give"),
+        ("truncated", "not a PyTorch file of plain tensors.*; give"),
+        ("list", "holds list instead of a state dict of tensors; give"),
+        ("nan", "layer1.0.conv1.weight holds values that are not finite; give"),
+        ("pickle", "not a PyTorch file of plain tensors.*; give"),
+        ("module", "not a PyTorch file of plain tensors.*; give"),
+    ],
+)
+def test_bad_weight_file_is_one_sentence_naming_it(tmp_path, cache, kind, what):
+    path = bad_file(tmp_path, kind)
+    with pytest.raises(InputError, match=what) as caught:
+        prepare_teacher(str(path), cache, width=4)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "owned").exists()
+
+
+class FakeWeights:
+    url = "https://example.org/models/resnet18-f37072fd.pth"
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+        self.calls = 0
+
+    def get_state_dict(self, **options):
+        assert options["weights_only"]
+        assert options["check_hash"]
+        self.calls += 1
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def imagenet(monkeypatch, outcome):
+    weights = FakeWeights(outcome)
+    monkeypatch.setattr(
+        teacher_module, "ResNet18_Weights", type("W", (), {"IMAGENET1K_V1": weights})
+    )
+    return weights
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        urllib.error.URLError("Name or service not known"),
+        RuntimeError('invalid hash value (expected "f37072fd")'),
+        pickle.UnpicklingError("invalid load key"),
+    ],
+)
+def test_imagenet_offline_says_which_file_to_put_where(tmp_path, monkeypatch, failure):
+    imagenet(monkeypatch, failure)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with pytest.raises(InputError, match=r"put the file from .* there, or .* --teacher") as caught:
+        prepare_teacher("imagenet", tmp_path / "cache")
+    place = tmp_path / "torch" / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    assert str(caught.value).startswith(f"{place}: ")
+    assert FakeWeights.url in str(caught.value)
+
+
+def test_imagenet_is_fetched_once(tmp_path, monkeypatch):
+    weights = imagenet(monkeypatch, full_state(width=64))
+    first = prepare_teacher("imagenet", tmp_path / "cache")
+    assert prepare_teacher("imagenet", tmp_path / "cache") == first
+    assert weights.calls == 1
+    assert (first.name, first.width) == ("imagenet", 64)
+
+
+def test_imagenet_has_one_width(tmp_path, monkeypatch):
+    imagenet(monkeypatch, full_state(width=64))
+    with pytest.raises(InputError, match="set the teacher's width"):
+        prepare_teacher("imagenet", tmp_path / "cache", width=16)
+
+
+@pytest.mark.skipif(not IMAGENET.is_file(), reason="the shared data is absent")
+def test_real_imagenet_trunk(tmp_path):
+    ref = prepare_teacher(str(IMAGENET), tmp_path / "cache")
+    features = load_teacher(ref)(torch.zeros(1, 3, 64, 64))
+    assert [level.shape[1] for level in features] == [64, 128, 256]
+    assert ref.name == "resnet18_imagenet_layers1to3"

@@ -1,0 +1,197 @@
+"""What may be passed to the metrics, and what is refused where."""
+
+import numpy as np
+import pytest
+import torch
+
+import bench.metrics.ranking as ranking_module
+from bench.metrics import Protocol, evaluate, iap, iap_at, pro
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(5)
+    masks = np.zeros((9, 32, 24), bool)
+    for image in range(4):
+        masks[image, 3:9, 2 + image : 9] = masks[image, 20:23, 10:20] = True
+    maps = (rng.standard_normal(masks.shape) + masks).astype(np.float32)
+    return maps, masks
+
+
+@pytest.fixture
+def short_runs(monkeypatch):
+    """Make runs of 1000 scores, of which the spool keeps 4000 bytes in memory."""
+    monkeypatch.setattr(ranking_module, "_RUN_PIXELS", 1000)
+    monkeypatch.setattr(ranking_module, "_SPOOL_BYTES", 4000)
+
+
+def batches(maps, masks, size):
+    for start in range(0, len(maps), size):
+        yield maps[start : start + size], masks[start : start + size]
+
+
+def reused_batches(maps, masks, size):
+    """Batches in one buffer that is overwritten, as some loaders do."""
+    buffer = np.empty((size, *maps.shape[1:]), maps.dtype)
+    mask_buffer = np.empty((size, *maps.shape[1:]), masks.dtype)
+    for part, mask in batches(maps, masks, size):
+        buffer[: len(part)] = part
+        mask_buffer[: len(part)] = mask
+        yield buffer[: len(part)], mask_buffer[: len(part)]
+
+
+FORMS = {
+    "list of arrays": lambda maps, masks: (list(maps), list(masks)),
+    "nested lists": lambda maps, masks: (maps.tolist(), masks.astype(int).tolist()),
+    "tensors": lambda maps, masks: (torch.from_numpy(maps), torch.from_numpy(masks)),
+    "list of tensors": lambda maps, masks: (list(torch.from_numpy(maps)), list(masks)),
+    "needs grad": lambda maps, masks: (torch.from_numpy(maps).requires_grad_(), masks),
+    "0 and 1": lambda maps, masks: (maps, masks.astype(np.uint8)),
+    "0.0 and 1.0": lambda maps, masks: (maps, torch.from_numpy(masks).float()),
+    "big endian": lambda maps, masks: (maps.astype(">f4"), masks),
+    "strided": lambda maps, masks: (np.repeat(maps, 2, axis=2)[:, :, ::2], masks),
+    "double": lambda maps, masks: (maps.astype(np.float64), masks),
+    "batches": lambda maps, masks: (batches(maps, masks, 4),),
+    "list of batches": lambda maps, masks: (list(batches(maps, masks, 1)),),
+    "reused batches": lambda maps, masks: (reused_batches(maps, masks, 2),),
+    "mixed batches": lambda maps, masks: (
+        [(maps[:3].astype(np.float64), masks[:3]), (torch.from_numpy(maps[3:]), masks[3:])],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("compat", [None, "authors"])
+def test_forms_are_equal(data, form, compat):
+    assert evaluate(*FORMS[form](*data), compat=compat) == evaluate(*data, compat=compat)
+
+
+@pytest.mark.usefixtures("short_runs")
+@pytest.mark.parametrize("form", ["tensors", "batches", "list of arrays", "mixed batches"])
+def test_many_runs_equal_one(data, form):
+    given = FORMS[form](*data)
+    several = evaluate(*given)
+    ranking_module._RUN_PIXELS = 1 << 20  # put back by the fixture
+    assert several == evaluate(*data)
+
+
+def test_blocks_of_images_equal_one(data, monkeypatch):
+    whole = evaluate(*data)
+    monkeypatch.setattr("bench.metrics.inputs._BLOCK_PIXELS", 2 * 32 * 24)
+    assert evaluate(*data) == whole
+
+
+@pytest.mark.parametrize("metric", [iap, iap_at, pro])
+def test_single_functions_take_batches(data, metric):
+    assert metric(batches(*data, 2)) == metric(*data)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_taken_as_it_is(data, dtype):
+    maps, masks = torch.from_numpy(data[0]).to(dtype), data[1]
+    assert evaluate(maps, masks) == evaluate(maps.to(torch.float64), masks)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64])
+def test_integers_are_ranked_as_they_are(data, dtype):
+    maps = np.clip(np.round(40 + 10 * data[0]), 0, 255)
+    assert evaluate(maps.astype(dtype), data[1]) == evaluate(maps, data[1])
+
+
+def test_neighbouring_floats_stay_apart():
+    below = np.float32(1)
+    above = np.nextafter(below, np.float32(2))
+    masks = np.array([[[True, False, True, False]]])
+    maps = np.array([[[above, below, above, below]]])
+    assert iap(maps, masks) == 1.0
+    assert iap(maps + np.float32(-0.0), masks) == evaluate(maps, masks)["pixel_auroc"] == 1.0
+
+
+def test_images_of_different_sizes():
+    maps = [np.array([[3.0, 1.0]]), np.array([[0.0], [2.0], [1.0]])]
+    masks = [np.array([[True, False]]), np.array([[False], [False], [False]])]
+    assert evaluate(maps, masks)["pixel_ap"] == 1.0
+
+
+def test_crop_is_the_centre(data):
+    maps, masks = data
+    cropped = evaluate(maps, masks, Protocol(crop=12))
+    assert cropped == evaluate(maps[:, 10:22, 6:18], masks[:, 10:22, 6:18])
+    assert cropped != evaluate(maps, masks)
+    assert evaluate(batches(*data, 2), protocol=Protocol(crop=12)) == cropped
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("form", ["array", "list of arrays", "batches"])
+def test_not_finite_says_where(data, value, form):
+    maps, masks = data[0].copy(), data[1]
+    maps[6, 30, 7] = maps[6, 31, 0] = value
+    expected = f"map of image 6 holds {value} at row 30, column 7 \\(2 such pixels"
+    for protocol in (Protocol(), Protocol(crop=12)):
+        given = (maps, masks) if form == "array" else FORMS[form](maps, masks)
+        with pytest.raises(ValueError, match=expected):
+            evaluate(*given, protocol=protocol)
+
+
+@pytest.mark.parametrize("value", [255, -1, 0.5, np.nan])
+def test_mask_values_are_0_or_1(data, value):
+    masks = data[1].astype(np.float64)
+    masks[2, 5, 6] = value
+    with pytest.raises(ValueError, match=r"mask of image 2 holds .* at row 5, column 6"):
+        evaluate(data[0], masks)
+
+
+def test_shapes_are_checked(data):
+    maps, masks = data
+    with pytest.raises(ValueError, match="9 maps but 8 masks"):
+        evaluate(maps, masks[:8])
+    with pytest.raises(ValueError, match=r"image 0: maps have shape \(9, 32, 24\) and masks"):
+        evaluate(maps, masks[:, :31])
+    with pytest.raises(ValueError, match=r"\(9, 1, 32, 24\); expected \(N, H, W\)"):
+        evaluate(maps[:, None], masks[:, None])
+    with pytest.raises(ValueError, match="image 4: maps have shape"):
+        evaluate(bad_second_batch(maps, masks))
+    with pytest.raises(ValueError, match="crop is 30, larger than the maps, 32x24"):
+        evaluate(maps, masks, Protocol(crop=30))
+
+
+def bad_second_batch(maps, masks):
+    yield maps[:4], masks[:4]
+    yield maps[4:], masks[4:, :31]
+
+
+def test_forms_that_are_refused(data):
+    maps, masks = data
+    with pytest.raises(TypeError, match="maps given without masks"):
+        evaluate(maps)
+    with pytest.raises(TypeError, match="maps are a generator beside masks"):
+        evaluate((one for one in maps), masks)
+    with pytest.raises(ValueError, match="maps have dtype complex64"):
+        evaluate(maps.astype(np.complex64), masks)
+    with pytest.raises(ValueError, match="compat is 'paper'; allowed"):
+        evaluate(maps, masks, compat="paper")
+    for metric in (iap, iap_at, pro):
+        with pytest.raises(ValueError, match="compat is 'x'; allowed"):
+            metric(maps, masks, compat="x")
+
+
+@pytest.mark.parametrize("given", [(np.empty((0, 4, 4)), np.empty((0, 4, 4))), ([], []), ([],)])
+def test_no_image_is_refused(given):
+    with pytest.raises(ValueError, match="holds no pixel"):
+        evaluate(*given)
+
+
+@pytest.mark.parametrize("value", [0, -0.1, 1.01, float("nan")])
+def test_fractions_are_checked(data, value):
+    with pytest.raises(ValueError, match=r"k is .*; allowed"):
+        iap_at(*data, k=value)
+    with pytest.raises(ValueError, match=r"fpr_limit is .*; allowed"):
+        pro(*data, fpr_limit=value)
+
+
+def test_inputs_are_left_alone(data):
+    maps, masks = data[0].copy(), data[1].copy()
+    evaluate(maps, masks, compat="authors")
+    evaluate(batches(maps, masks, 9))
+    assert np.array_equal(maps, data[0])
+    assert np.array_equal(masks, data[1])
