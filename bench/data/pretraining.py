@@ -46,7 +46,7 @@ class Recipe:
     """
 
     width: int = 16
-    steps: int = 600
+    steps: int = 500
     seed: int = 0
     size: int = 64
     batch: int = 32
@@ -103,7 +103,10 @@ def pretrain(recipe: Recipe) -> Pretrained:
         images, labels = make_lessons(rng, recipe.per_class, recipe.size)
         pupil = _Pupil(recipe.width)
         initialise(pupil.trunk, zero_last=True)
-        pupil.to(memory_format=torch.channels_last)
+        # A quarter faster. With 4 channels, though, the channels-last gradient of oneDNN
+        # (torch 2.15) writes out of bounds and corrupts the heap.
+        layout = torch.channels_last if recipe.width >= 8 else torch.contiguous_format
+        pupil.to(memory_format=layout)
         optimizer = torch.optim.SGD(
             pupil.parameters(), lr=recipe.rate, momentum=0.9, weight_decay=5e-4, nesterov=True
         )
@@ -114,7 +117,7 @@ def pretrain(recipe: Recipe) -> Pretrained:
         pupil.train()
         for _ in range(recipe.steps):
             chosen = next(order)
-            outputs = pupil(normalised(images[chosen]))
+            outputs = pupil(normalised(images[chosen]).contiguous(memory_format=layout))
             target = torch.from_numpy(labels[chosen])
             loss = torch.stack([cross_entropy(output, target) for output in outputs]).sum()
             optimizer.zero_grad(set_to_none=True)
@@ -132,8 +135,7 @@ def normalised(images: NDArray[np.uint8]) -> Tensor:
     """Turn (B, S, S, 3) uint8 into (B, 3, S, S) float32 with ImageNet's mean and std."""
     scaled = torch.from_numpy(images).float() / 255
     shifted = (scaled - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
-    # A view in channels-last order, which is what the convolutions are fastest on.
-    return shifted.permute(0, 3, 1, 2)
+    return shifted.permute(0, 3, 1, 2).contiguous()
 
 
 def _batches(rng: np.random.Generator, count: int, size: int) -> Iterator[NDArray[np.int64]]:

@@ -174,3 +174,12 @@ def test_every_named_protocol_evaluates():
     assert cropped["iap90"] == 1.0
     assert paper["iap90"] == pytest.approx(401 / masks.size)
     assert math.isclose(paper["iap"], (1 + 401 / masks.size) / 2)
+
+
+def test_images_of_the_same_pixels_tie():
+    pixels = np.random.default_rng(2).random(400)
+    orders = [np.random.default_rng(seed).permutation(pixels) for seed in range(40)]
+    maps = np.reshape(orders, (40, 20, 20))
+    masks = np.zeros(maps.shape, bool)
+    masks[::2, 0, 0] = True
+    assert evaluate(maps, masks, Protocol(top_t=400))["image_auroc"] == 0.5

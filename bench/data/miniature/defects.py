@@ -46,14 +46,12 @@ class Flaw:
         return at[0] + reach[0] * x, at[1] + reach[1] * y
 
 
-def _walk(
-    rng: np.random.Generator, at: Point, heading: float, step: float, turns: Iterable[float]
-) -> list[Point]:
-    """Return a path through `at` in steps of one length, turning before each."""
+def _walk(at: Point, heading: float, step: float, turns: Iterable[float]) -> list[Point]:
+    """Return a path, its middle at `at`, in steps of one length with a turn before each."""
     x, y = at
     path = [at]
     for turn in turns:
-        heading += turn * rng.normal()
+        heading += turn
         x, y = x + step * math.cos(heading), y + step * math.sin(heading)
         path.append((x, y))
     middle = path[len(path) // 2]
@@ -88,7 +86,7 @@ def crack(
     """Draw a jagged line with a side branch, centred at `at`."""
     rng = flaw.rng
     angle = rng.uniform(0, math.tau) if heading is None else heading + 0.2 * rng.normal()
-    trunk = _walk(rng, at, angle, length / 7, [0.45] * 7)
+    trunk = _walk(at, angle, length / 7, rng.normal(0, 0.45, 7).tolist())
     side = angle + math.copysign(rng.uniform(0.6, 1.0), rng.normal())
     reach = length * rng.uniform(0.15, 0.3)
     start = trunk[3]
@@ -100,9 +98,10 @@ def crack(
 def fibre(f: Frame, flaw: Flaw, at: Point, length: float, width: float = 0.035) -> Plane:
     """Draw a curling thread centred at `at`."""
     rng = flaw.rng
-    bend = rng.choice([-1, 1]) * rng.uniform(0.2, 0.5)
-    curl = [float(bend * math.cos(0.5 * knot)) for knot in range(11)]
-    return f.cover(line(f, _walk(rng, at, rng.uniform(0, math.tau), length / 11, curl)) - width / 2)
+    bend = rng.uniform(0.3, 0.6)
+    phase = rng.uniform(0, math.tau)
+    curl = [bend * math.cos(phase + 0.5 * knot) for knot in range(11)]
+    return f.cover(line(f, _walk(at, rng.uniform(0, math.tau), length / 11, curl)) - width / 2)
 
 
 def blot(f: Frame, flaw: Flaw, at: Point, radius: float, soft: float = 0.0) -> Plane:
