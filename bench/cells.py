@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from bench.grid import FACTORS
-from bench.heading import METHOD
+from bench.grid import FACTORS, METHOD
 from bench.metrics import METRICS
-from bench.stages import Plan, Stage
-from bench.store import Record, RunStore
+from bench.stages import Plan
+from bench.store import RunStore
 
 PROVENANCE = ("commit", "dirty", "torch", "numpy", "device", "threads", "cpu", "started")
 """Parts of an evaluation's provenance that become columns."""

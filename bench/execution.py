@@ -24,7 +24,7 @@ from bench.provenance import device_name, provenance
 from bench.seeding import derive_seed
 from bench.stages import Chain, Kind, Stage
 from bench.store import DamagedArtifact, Record, RunStore
-from destseg.batches import Batch, Rotation, TrainingImages, training_batches
+from destseg.batches import Rotation, TrainingImages, training_batches
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.model import SegmentationNet, Student, Teacher
 from destseg.training import build_segmentation, build_student, train_segmentation, train_student
@@ -96,9 +96,7 @@ def _bring_about(
     return outcomes[stage.key]
 
 
-def _outcome(
-    stage: Stage, job: Job, worker: "_Worker", outcomes: dict[str, Outcome]
-) -> Outcome:
+def _outcome(stage: Stage, job: Job, worker: "_Worker", outcomes: dict[str, Outcome]) -> Outcome:
     if job.store.get(stage.key) is not None:
         return Outcome(stage.key, stage.kind, "cached")
     for parent in stage.parents:
@@ -108,7 +106,7 @@ def _outcome(
     start = time.perf_counter()
     try:
         worker.run(stage)
-    except Exception as error:  # noqa: BLE001 - a failure is data: the grid goes on without it
+    except Exception as error:
         return Outcome(stage.key, stage.kind, "failed", _note_failure(job, stage, error))
     return Outcome(stage.key, stage.kind, "done", seconds=time.perf_counter() - start)
 
@@ -259,7 +257,10 @@ def stored_maps(
     if results is not None and stage.key in results:
         maps: np.ndarray[Any, np.dtype[np.float32]] = results[stage.key]
         return maps
-    return np.load(io.BytesIO(_read(store, stage)), allow_pickle=False)
+    stored: np.ndarray[Any, np.dtype[np.float32]] = np.load(
+        io.BytesIO(_read(store, stage)), allow_pickle=False
+    )
+    return stored
 
 
 def _read(store: RunStore, stage: Stage) -> bytes:

@@ -1,26 +1,22 @@
 """The grid: which variants, categories and seeds there are, and in which order they run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+METHOD = "DeSTSeg"
 
 
-@dataclass(frozen=True, order=True)
-class Variant:
-    """One of the paper's ablations.
-
-    Parameters
-    ----------
-    den : bool
-        The student is trained on corrupted images.
-    ed : bool
-        The student is an encoder-decoder.
-    seg : bool
-        A segmentation net makes the anomaly map.
-    """
+class Variant(NamedTuple):
+    """One of the paper's ablations."""
 
     den: bool
+    """The student is trained on corrupted images."""
     ed: bool
+    """The student is an encoder-decoder."""
     seg: bool
+    """A segmentation net makes the anomaly map."""
 
     @property
     def name(self) -> str:
@@ -28,21 +24,23 @@ class Variant:
         return "+".join(flag for flag in FACTORS if getattr(self, flag)) or "none"
 
 
-FACTORS = ("den", "ed", "seg")
+FACTORS = Variant._fields
 
-VARIANTS = {
-    variant.name: variant
-    for variant in (
-        Variant(den=False, ed=False, seg=False),
-        Variant(den=True, ed=False, seg=False),
-        Variant(den=False, ed=True, seg=False),
-        Variant(den=False, ed=False, seg=True),
-        Variant(den=True, ed=True, seg=False),
-        Variant(den=True, ed=False, seg=True),
-        Variant(den=False, ed=True, seg=True),
-        Variant(den=True, ed=True, seg=True),
-    )
-}
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
+    {
+        variant.name: variant
+        for variant in (
+            Variant(den=False, ed=False, seg=False),
+            Variant(den=True, ed=False, seg=False),
+            Variant(den=False, ed=True, seg=False),
+            Variant(den=False, ed=False, seg=True),
+            Variant(den=True, ed=True, seg=False),
+            Variant(den=True, ed=False, seg=True),
+            Variant(den=False, ed=True, seg=True),
+            Variant(den=True, ed=True, seg=True),
+        )
+    }
+)
 """The eight variants by name, in the order of the paper's Table 4."""
 
 FULL_VARIANT = "den+ed+seg"

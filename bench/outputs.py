@@ -6,25 +6,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from bench.atomic import write_atomically
 from bench.cells import collect_cells
 from bench.data import miniature
 from bench.data.inputs import Inputs
 from bench.data.mvtec import is_mvtec_ad, load_category
-from bench.examples import Example
 from bench.execution import stored_maps
 from bench.experiment import Experiment
-from bench.figures import write_figures
 from bench.grid import FULL_VARIANT, Cell, Grid
-from bench.heading import Heading
 from bench.metrics import image_scores
+from bench.presentation.examples import Example
+from bench.presentation.figures import write_figures
+from bench.presentation.heading import Heading
+from bench.presentation.table import Table
+from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import device_name, provenance
 from bench.stages import Plan, Stage
 from bench.store import DamagedArtifact, RunStore
-from bench.table import Table
-from bench.tables import TABLES, write_tables
 from destseg.inference import upsample
 
 
@@ -101,8 +100,6 @@ class Outputs:
             dataset = f"the embedded miniature v{miniature.VERSION}, {size} px"
         else:
             dataset = f"MVTec AD, {size} px" if genuine else f"a folder of own images, {size} px"
-        where = provenance()
-        training = self.experiment.training
         return Heading(
             experiment=self.experiment.name,
             dataset=dataset,
@@ -110,17 +107,22 @@ class Outputs:
             categories=self.grid.categories,
             variants=self.grid.variants,
             seeds=seeds,
-            provenance=(
-                f"Command: {self.command}",
-                f"Commit: {where['commit']}"
-                + (" with uncommitted changes" if where["dirty"] == "yes" else ""),
-                f"Machine: {where['cpu']}, {device_name(self.device)}; Python {where['python']}, "
-                f"torch {where['torch']}",
-                f"Setting: {training.student_steps} + {training.segmentation_steps} steps of "
-                f"{training.batch_size} images, width {self.experiment.model.width}, "
-                f"teacher {self.inputs.teacher.name}",
-                f"Date: {datetime.now(UTC):%Y-%m-%d}",
-            ),
+            provenance=self._provenance(),
+        )
+
+    def _provenance(self) -> tuple[str, ...]:
+        """Lines for the foot of the tables."""
+        where, training = provenance(), self.experiment.training
+        steps = f"{training.student_steps} + {training.segmentation_steps} steps"
+        networks = f"width {self.experiment.model.width}, teacher {self.inputs.teacher.name}"
+        changed = " with uncommitted changes" if where["dirty"] == "yes" else ""
+        machine = f"{where['cpu']}, {device_name(self.device)}"
+        return (
+            f"Command: {self.command}",
+            f"Commit: {where['commit']}{changed}",
+            f"Machine: {machine}; Python {where['python']}, torch {where['torch']}",
+            f"Setting: {steps} of {training.batch_size} images, {networks}",
+            f"Date: {datetime.now(UTC):%Y-%m-%d}",
         )
 
     def _examples(self) -> list[Example]:

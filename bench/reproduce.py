@@ -100,7 +100,5 @@ def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, .
     unknown = [name for name in wanted if name not in available]
     if unknown:
         where = sources.data or "the miniature"
-        raise InputError(
-            f"{where}: no category {unknown[0]!r}; there are {', '.join(available)}."
-        )
+        raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(available)}.")
     return tuple(name for name in available if not wanted or name in wanted)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.heading import FACTORS, METHOD, VARIANTS
+from bench.grid import FACTORS, METHOD, VARIANTS
 
 Scores = NDArray[np.float64]
 

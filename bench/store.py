@@ -121,9 +121,8 @@ class RunStore:
         folder = self.folder(record.key)
         folder.mkdir(parents=True, exist_ok=True)
         if artifact is not None:
-            assert record.artifact is not None
             record = dataclasses.replace(record, digest=hashlib.sha256(artifact).hexdigest())
-            write_atomically(folder / record.artifact, artifact)
+            write_atomically(folder / str(record.artifact), artifact)
         write_atomically(folder / "record.json", _json(dataclasses.asdict(record)))
         (folder / "failure.json").unlink(missing_ok=True)
         return record

@@ -46,7 +46,7 @@ class Rotation:
     def apply(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         """Rotate an image (H, W, 3); corners turned into view are grey."""
         if self.quarter_turns:
-            image = np.rot90(image, rng.integers(4))
+            image = np.rot90(image, int(rng.integers(4)))
         if self.degrees > 0:
             angle = rng.uniform(-self.degrees, self.degrees)
             turned = Image.fromarray(np.ascontiguousarray(image)).rotate(
@@ -109,7 +109,8 @@ def training_batches(
 
 def as_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
     """Turn (B, H, W, 3) uint8 into (B, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float().div_(255)
+    pixels = torch.from_numpy(np.array(images)).to(device)
+    return pixels.permute(0, 3, 1, 2).contiguous().float().div_(255)
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -230,7 +230,9 @@ def cosine_distances(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> tu
     tuple of Tensor
         (B, 1, H_k, W_k), in [0, 2], [0, 1] for features that are at least 0.
     """
-    return tuple(1 - (t * s).sum(dim=1, keepdim=True) for t, s in zip(teacher, student, strict=True))
+    return tuple(
+        1 - (t * s).sum(dim=1, keepdim=True) for t, s in zip(teacher, student, strict=True)
+    )
 
 
 def fused_distance(distances: Sequence[Tensor]) -> Tensor:

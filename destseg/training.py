@@ -182,7 +182,7 @@ def _descend(
     for step, batch in enumerate(batches, start=1):
         optimiser.zero_grad(set_to_none=True)
         loss = loss_of(batch)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         if step % CHECK_EVERY == 0:
             _check(loss, step, on_step)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.heading import METRICS, VARIANTS
+from bench.grid import VARIANTS
+from bench.presentation.heading import METRIC_NAMES
 from bench.stats import (
     complete_seeds,
     estimate,
@@ -31,7 +32,7 @@ def cells():
             "ed": VARIANTS[variant][1],
             "seg": VARIANTS[variant][2],
             "seed": seed,
-            **{metric: rng.uniform(0.3, 0.9) for metric in METRICS},
+            **{metric: rng.uniform(0.3, 0.9) for metric in METRIC_NAMES},
         }
         for category, variant, seed in product(CATEGORIES, VARIANTS, SEEDS)
     )

@@ -58,7 +58,7 @@ def available_categories(experiment: Experiment, sources: Sources) -> tuple[str,
         return miniature.CATEGORIES
     if sources.data is None:
         raise InputError(
-            "--data: the dataset 'mvtec' needs a folder in MVTec AD layout; give it with --data DIR."
+            "--data: the dataset 'mvtec' needs a folder in MVTec AD layout; add --data DIR."
         )
     return list_categories(sources.data)
 

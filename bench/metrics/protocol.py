@@ -21,7 +21,7 @@ CONNECTIVITIES: Final = (4, 8)
 IMAGE_SCORES: Final = ("top-mean", "max")
 
 
-class UndefinedMetric(ValueError):  # noqa: N818 - the name says what the metric is
+class UndefinedMetric(ValueError):
     """The metric has no value on this test set, for instance PRO without a defect."""
 
 

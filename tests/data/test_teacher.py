@@ -88,11 +88,11 @@ def test_seed_changes_the_teacher(tiny, cache):
 
 
 def test_pretraining_learns():
-    recipe = Recipe(width=8, steps=60, per_class=12, size=32)
+    recipe = Recipe(width=8, steps=150, per_class=24, size=32)
     result = pretrain(recipe)
     # Chance is 1 in 64, with a standard deviation of 0.6 % over 512 held-out images.
-    assert result.accuracy > 0.06
-    assert result.training_accuracy > 0.06
+    assert result.accuracy > 0.1
+    assert result.training_accuracy > 0.1
 
 
 def test_procedural_teacher_is_cached(tiny, cache, monkeypatch):
@@ -185,7 +185,7 @@ def bad_file(tmp_path, kind):
         state["layer1.0.conv1.weight"][0] = torch.nan
         save(path, state)
     elif kind == "pickle":
-        path.write_bytes(pickle.dumps(Evil(tmp_path / "owned")))
+        path.write_bytes(pickle.dumps(Evil(tmp_path / "owned"), protocol=2))
     elif kind == "module":
         save(path, torch.nn.Linear(2, 2))
     return path

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.heading import Heading
+from bench.presentation.heading import Heading
 
 DPI = 150
 FAINT = "0.88"

@@ -8,35 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-METHOD = "DeSTSeg"
-FULL_VARIANT = "den+ed+seg"
-FACTORS = ("den", "ed", "seg")
+from bench.grid import VARIANTS
+from bench.metrics import METRICS
 
-VARIANTS: Mapping[str, tuple[bool, bool, bool]] = MappingProxyType(
-    {
-        "none": (False, False, False),
-        "den": (True, False, False),
-        "ed": (False, True, False),
-        "seg": (False, False, True),
-        "den+ed": (True, True, False),
-        "den+seg": (True, False, True),
-        "ed+seg": (False, True, True),
-        "den+ed+seg": (True, True, True),
-    }
+METRIC_NAMES: Mapping[str, str] = MappingProxyType(
+    {metric.key: metric.display for metric in METRICS}
 )
-"""Variant name -> (den, ed, seg), in the order of the rows of the paper's Table 4."""
-
-METRICS: Mapping[str, str] = MappingProxyType(
-    {
-        "image_auroc": "Image AUC",
-        "pixel_auroc": "Pixel AUC",
-        "pixel_ap": "Pixel AP",
-        "pro": "PRO",
-        "iap": "IAP",
-        "iap90": "IAP@90",
-    }
-)
-"""Metric column of the cells -> its name in print, as the paper spells it."""
+"""Metric column of the cells -> its name in print."""
 
 ABLATION_METRICS = ("image_auroc", "pixel_ap", "iap")
 """The three metrics of the paper's Table 4."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from bench.heading import FACTORS, FULL_VARIANT, METHOD, VARIANTS
+from bench.grid import FACTORS, FULL_VARIANT, METHOD, VARIANTS
 
 MVTEC_CATEGORIES = (
     "bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
@@ -43,7 +43,7 @@ class Published:
 
 @cache
 def _figures() -> dict[tuple[str, str, str, str], Published]:
-    with resources.files("bench").joinpath("paper.csv").open(encoding="utf-8") as file:
+    with resources.files("bench.presentation").joinpath("paper.csv").open(encoding="utf-8") as file:
         return {
             (row["table"], row["method"], row["category"], row["metric"]): Published(
                 mean=float(row["mean"]),

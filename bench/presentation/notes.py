@@ -5,8 +5,8 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from bench.heading import Heading
-from bench.paper import is_whole
+from bench.presentation.heading import Heading
+from bench.presentation.paper import is_whole
 from bench.stats import score_matrix
 
 

@@ -10,8 +10,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.figure_style import MUTED, add_title, style
-from bench.heading import Heading
+from bench.presentation.figure_style import MUTED, add_title, style
+from bench.presentation.heading import Heading
 
 _HEAT = "inferno"
 _PANELS = ("input", "ground truth", "anomaly map")

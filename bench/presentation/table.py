@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 from tabulate import tabulate
 
-from bench import latex
-from bench.heading import Heading
+from bench.presentation import latex
+from bench.presentation.heading import Heading
 
 _ALIGNMENTS = {"l": "left", "c": "center", "r": "right"}
 _TEXT_WIDTH = 88

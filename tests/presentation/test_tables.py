@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from bench import latex
-from bench.heading import ABLATION_METRICS, METRICS, VARIANTS, Heading
-from bench.paper import MVTEC_CATEGORIES
-from bench.tables import (
+from bench.grid import VARIANTS
+from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.paper import MVTEC_CATEGORIES
+from bench.presentation.tables import (
     TABLES,
     ablation_table,
     category_table,
@@ -45,7 +46,7 @@ def cells():
             **dict(zip(("den", "ed", "seg"), VARIANTS[variant], strict=True)),
             "seed": seed,
             # Three digits after the point in percent: no printed figure can arise by accident.
-            **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRICS},
+            **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRIC_NAMES},
         }
         for category, variant, seed in product(MVTEC_CATEGORIES, VARIANTS, (0, 1, 2))
     )
@@ -79,14 +80,14 @@ def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
     ]  # fmt: skip
     marks = ["".join("01"[mark == "✓"] for mark in line) for line in frame.iloc[:, 1:4].to_numpy()]
     assert marks == ["000", "100", "010", "001", "110", "101", "011", "111"]
-    assert frame.columns[1:].tolist() == ["den", "ed", "seg", "Image AUC", "Pixel AP", "IAP"]
+    assert frame.columns[1:].tolist() == ["den", "ed", "seg", "Image AUROC", "Pixel AP", "IAP"]
 
 
 def test_ablation_prints_mean_and_sample_std_in_percent(cells):
     table = ablation_table(cells, MINIATURE)
     for variant, metric in product(VARIANTS, ABLATION_METRICS):
         means = seed_means(cells, variant, metric)
-        printed = row(table, variant)[METRICS[metric]]
+        printed = row(table, variant)[METRIC_NAMES[metric]]
         assert printed == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
@@ -100,7 +101,7 @@ def test_main_table_has_six_metrics_and_a_row_for_each_method(cells):
     rival = cells[cells["variant"] == "none"].assign(method="PatchCore")
     table = main_table(pd.concat([rival, cells]), MINIATURE)
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "PatchCore"]
-    assert table.formatted.columns[1:].tolist() == list(METRICS.values())
+    assert table.formatted.columns[1:].tolist() == list(METRIC_NAMES.values())
     for method, variant in (("DeSTSeg", "den+ed+seg"), ("PatchCore", "none")):
         means = seed_means(cells, variant, "pro")
         assert row(table, method)["PRO"] == f"{means.mean():.1f} ± {means.std():.1f}"
@@ -119,7 +120,7 @@ def test_category_table_has_each_category_and_their_average(cells):
 def test_effects_table_states_effect_interval_and_categories_improved(cells):
     helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"] - 0.1 * cells["ed"])
     table = effects_table(helped, MINIATURE)
-    assert len(table.formatted) == 3 * len(METRICS)
+    assert len(table.formatted) == 3 * len(METRIC_NAMES)
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     sides = helped.groupby("seg")["iap"].mean()
     assert line["Effect"] == f"+{100 * (sides[True] - sides[False]):.2f}"
@@ -219,7 +220,7 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
     assert row(category_table(cells, MVTEC), "bottle")["Pixel AP (paper)"] == "90.3 ± 1.8"
     assert row(category_table(cells, MVTEC), "average")["IAP@90 (paper)"] == "57.8 ± 1.8"
     effects = effects_table(cells, MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
-    assert effects["seg", "Image AUC"] == "+3.20"
+    assert effects["seg", "Image AUROC"] == "+3.20"
     assert effects["seg", "PRO"] == ""
     for build in TABLES.values():
         assert "not comparable" not in flat(build(cells, MVTEC))
@@ -227,7 +228,7 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
 
 def test_an_average_over_all_never_stands_beside_a_subset(cells):
     ablation = ablation_table(cells, BOTTLE)
-    assert set(ablation.formatted["Image AUC (paper)"]) == {""}
+    assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
     assert row(main_table(cells, BOTTLE), "DeSTSeg (paper)")["PRO"] == ""
     assert "Paper" not in effects_table(cells, BOTTLE).formatted

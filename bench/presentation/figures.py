@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.atomic import write_atomically
-from bench.examples import Example, examples_figure
-from bench.figure_style import FAINT, MUTED, add_title, png, style, svg
-from bench.heading import ABLATION_METRICS, FACTORS, METRICS, VARIANTS, Heading
-from bench.paper import published_variant
+from bench.grid import FACTORS, VARIANTS
+from bench.presentation.examples import Example, examples_figure
+from bench.presentation.figure_style import FAINT, MUTED, add_title, png, style, svg
+from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.paper import published_variant
 from bench.stats import Scores, complete_seeds, estimate, score_matrix
 
 __all__ = ["Example", "ablation_figure", "examples_figure", "write_figures"]
@@ -80,12 +81,14 @@ def ablation_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
         if incomplete:  # room for the notes of what is missing, below every mark
             low, high = scores.get_ylim()
             scores.set_ylim(low - 0.1 * (high - low), high)
-        scores.set_ylabel(f"{METRICS[metric]} (%)")
+        scores.set_ylabel(f"{METRIC_NAMES[metric]} (%)")
         scores.tick_params(bottom=False, labelbottom=False)
         scores.grid(visible=False, axis="x")
         seeds = len(heading.seeds)
         spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
-        add_title(figure, f"{METRICS[metric]} with and without den, ed and seg", heading, spread)
+        add_title(
+            figure, f"{METRIC_NAMES[metric]} with and without den, ed and seg", heading, spread
+        )
         _legend(figure, variants, with_seeds=seeds > 1, with_paper=any(paper))
     return figure
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.figures import Example, ablation_figure, examples_figure, write_figures
-from bench.heading import ABLATION_METRICS, METRICS, VARIANTS, Heading
-from bench.paper import MVTEC_CATEGORIES
+from bench.grid import VARIANTS
+from bench.presentation.figures import Example, ablation_figure, examples_figure, write_figures
+from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.paper import MVTEC_CATEGORIES
 
 MINIATURE = Heading(
     experiment="ablation",
@@ -32,7 +33,7 @@ def cells():
             "category": category,
             "variant": variant,
             "seed": seed,
-            **{metric: rng.uniform(0.2, 0.4) for metric in METRICS},
+            **{metric: rng.uniform(0.2, 0.4) for metric in METRIC_NAMES},
         }
         for category, variant, seed in product(MVTEC_CATEGORIES, VARIANTS, (0, 1, 2))
     )

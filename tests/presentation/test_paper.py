@@ -4,8 +4,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from bench.heading import ABLATION_METRICS, METRICS, VARIANTS
-from bench.paper import (
+from bench.grid import VARIANTS
+from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES
+from bench.presentation.paper import (
     METRIC_TABLES,
     MVTEC_CATEGORIES,
     ablation_method,
@@ -31,7 +32,7 @@ TABLE_4 = {
 
 
 def test_every_figure_has_its_source_and_occurs_once():
-    with resources.files("bench").joinpath("paper.csv").open(encoding="utf-8") as file:
+    with resources.files("bench.presentation").joinpath("paper.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     keys = [(row["table"], row["method"], row["category"], row["metric"]) for row in rows]
     assert len(rows) == 571
@@ -125,7 +126,7 @@ def test_what_no_table_prints_is_none():
 
 
 def test_metrics_printed_by_category():
-    printed = {metric for metric in METRICS if prints_categories(metric)}
+    printed = {metric for metric in METRIC_NAMES if prints_categories(metric)}
     assert printed == {"pixel_auroc", "pixel_ap", "iap", "iap90"}
 
 

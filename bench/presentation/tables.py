@@ -12,7 +12,8 @@ from types import MappingProxyType
 import pandas as pd
 
 from bench.atomic import write_atomically
-from bench.formatting import (
+from bench.grid import FACTORS, FULL_VARIANT, METHOD, VARIANTS
+from bench.presentation.formatting import (
     MISSING,
     Numbers,
     estimate_numbers,
@@ -23,25 +24,17 @@ from bench.formatting import (
     format_published,
     published_numbers,
 )
-from bench.heading import (
-    ABLATION_METRICS,
-    FACTORS,
-    FULL_VARIANT,
-    METHOD,
-    METRICS,
-    VARIANTS,
-    Heading,
-)
-from bench.notes import effect_notes, grid_notes, paper_notes, score_notes
-from bench.paper import (
+from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.notes import effect_notes, grid_notes, paper_notes, score_notes
+from bench.presentation.paper import (
     is_whole,
     prints_categories,
     published_effect,
     published_over,
     published_variant,
 )
+from bench.presentation.table import Table
 from bench.stats import Scores, estimate, main_effect, score_matrix
-from bench.table import Table
 
 
 def ablation_table(cells: pd.DataFrame, heading: Heading) -> Table:
@@ -61,11 +54,11 @@ def ablation_table(cells: pd.DataFrame, heading: Heading) -> Table:
         number: Numbers = {"variant": variant, **flags}
         for metric in ABLATION_METRICS:
             ours = estimate(_scores(cells, heading, metric, variant=variant))
-            row[METRICS[metric]] = format_estimate(ours)
+            row[METRIC_NAMES[metric]] = format_estimate(ours)
             number |= estimate_numbers(metric, ours)
             if heading.is_mvtec:
                 figure = published_variant(heading.categories, variant=variant, metric=metric)
-                row[f"{METRICS[metric]} (paper)"] = format_published(figure)
+                row[f"{METRIC_NAMES[metric]} (paper)"] = format_published(figure)
                 number |= published_numbers(metric, figure)
         rows.append(row)
         numbers.append(number)
@@ -95,20 +88,22 @@ def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
         variant = FULL_VARIANT if method == METHOD else None
         ours = {
             metric: estimate(_scores(cells, heading, metric, variant=variant, method=method))
-            for metric in METRICS
+            for metric in METRIC_NAMES
         }
         row = {"Method": method}
         number: Numbers = {"method": method, "measured": True}
-        for metric, name in METRICS.items():
+        for metric, name in METRIC_NAMES.items():
             row[name] = format_estimate(ours[metric])
             number |= estimate_numbers(metric, ours[metric])
         rows.append(row)
         numbers.append(number)
     if heading.is_mvtec:
-        figures = {metric: published_over(heading.categories, metric=metric) for metric in METRICS}
+        figures = {
+            metric: published_over(heading.categories, metric=metric) for metric in METRIC_NAMES
+        }
         rows.append(
             {"Method": f"{METHOD} (paper)"}
-            | {METRICS[metric]: format_published(figure) for metric, figure in figures.items()}
+            | {METRIC_NAMES[metric]: format_published(figure) for metric, figure in figures.items()}
         )
         number = {"method": METHOD, "measured": False}
         for metric, figure in figures.items():
@@ -120,7 +115,7 @@ def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
         f"The full method: {heading.dataset}",
         heading,
         (
-            *score_notes(cells, heading, METRICS, (FULL_VARIANT,)),
+            *score_notes(cells, heading, METRIC_NAMES, (FULL_VARIANT,)),
             *paper_notes(heading, "Tables 1 to 3 and, for PRO, its slides"),
         ),
         rows,
@@ -139,15 +134,15 @@ def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
     for name, categories in (*((one, (one,)) for one in heading.categories), average):
         row = {"Category": name}
         number: Numbers = {"category": name}
-        for metric in METRICS:
+        for metric in METRIC_NAMES:
             ours = estimate(
                 _scores(cells, heading, metric, variant=FULL_VARIANT, categories=categories)
             )
-            row[METRICS[metric]] = format_estimate(ours)
+            row[METRIC_NAMES[metric]] = format_estimate(ours)
             number |= estimate_numbers(metric, ours)
             if heading.is_mvtec and prints_categories(metric):
                 figure = published_over(categories, metric=metric)
-                row[f"{METRICS[metric]} (paper)"] = format_published(figure)
+                row[f"{METRIC_NAMES[metric]} (paper)"] = format_published(figure)
                 number |= published_numbers(metric, figure)
         rows.append(row)
         numbers.append(number)
@@ -156,7 +151,7 @@ def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
         f"The full method by category: {heading.dataset}",
         heading,
         (
-            *score_notes(cells, heading, METRICS, (FULL_VARIANT,)),
+            *score_notes(cells, heading, METRIC_NAMES, (FULL_VARIANT,)),
             *paper_notes(heading, "Tables 2 and 3"),
         ),
         rows,
@@ -173,7 +168,7 @@ def effects_table(cells: pd.DataFrame, heading: Heading) -> Table:
     with_paper = heading.is_mvtec and is_whole(heading.categories)
     rows, numbers = [], []
     for factor in FACTORS:
-        for metric, name in METRICS.items():
+        for metric, name in METRIC_NAMES.items():
             ours = main_effect(
                 cells, metric, factor, categories=heading.categories, seeds=heading.seeds
             )
@@ -203,7 +198,7 @@ def effects_table(cells: pd.DataFrame, heading: Heading) -> Table:
         f"Main effects of den, ed and seg: {heading.dataset}",
         heading,
         (
-            *grid_notes(cells, heading, METRICS, VARIANTS),
+            *grid_notes(cells, heading, METRIC_NAMES, VARIANTS),
             *effect_notes(heading),
             *(
                 paper_notes(heading, "Table 4, the same contrast of its means")
