@@ -105,7 +105,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     experiment = _with_options(stated, options)
     same = experiment.dataset.kind == stated.dataset.kind
     device = choose_device(options.device)
-    summary = reproduce(
+    summary, table = reproduce(
         Request(
             experiment=experiment,
             sources=Sources(options.data, options.textures, cache_root()),
@@ -116,7 +116,9 @@ def _reproduce(options: argparse.Namespace) -> int:
             command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
         )
     )
-    return _report(summary)
+    code = _report(summary)
+    print(f"\n{table.text()}")
+    return code
 
 
 def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experiment:

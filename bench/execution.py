@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -290,16 +291,16 @@ def _serialise(kind: Kind, result: Any) -> tuple[str | None, bytes | None]:
 def _note_failure(job: Job, stage: Stage, error: Exception) -> str:
     message = f"{type(error).__name__}: {error}"
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    job.store.fail(
-        stage.key,
-        {
-            "kind": stage.kind,
-            "category": job.chain.category,
-            "seed": job.chain.seed,
-            "message": message,
-            "trace": trace,
-        },
-    )
+    failure = {
+        "kind": stage.kind,
+        "category": job.chain.category,
+        "seed": job.chain.seed,
+        "message": message,
+        "trace": trace,
+    }
+    # On a full disk neither the result nor the note can be stored; the message still is shown.
+    with suppress(OSError):
+        job.store.fail(stage.key, failure)
     return message
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import types
 import typing
@@ -118,10 +119,15 @@ def _check(experiment: Experiment, path: Path) -> None:
         "training.student_steps": training.student_steps,
         "training.segmentation_steps": training.segmentation_steps,
         "anomalies.lattice_exponents": experiment.anomalies.lattice_exponents,
+        "model.dilations": min(experiment.model.dilations, default=1),
     }
     for name, value in positive.items():
         if value < 1:
             raise InputError(f"{path}: {name} is {value}; it must be at least 1.")
+    for name in ("student_lr", "res_lr", "head_lr", "momentum", "weight_decay", "gamma"):
+        number = getattr(training, name)
+        if number < 0 or (number == 0 and name.endswith("lr")):
+            raise InputError(f"{path}: training.{name} is {number}; it must be positive.")
     if training.batch_size < 2:
         raise InputError(
             f"{path}: training.batch_size is {training.batch_size}; BatchNorm needs at least 2."
@@ -171,6 +177,8 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
         wanted = next(kind for kind in arguments if kind is not types.NoneType)
     if wanted is float and type(value) is int:
         return float(value)
+    if wanted is float and type(value) is float and not math.isfinite(value):
+        raise InputError(f"{where} is {value}; it must be a finite number.")
     if type(value) is not wanted:
         raise InputError(f"{where} is {value!r}; it must be of type {wanted.__name__}.")
     return value

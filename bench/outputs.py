@@ -10,6 +10,7 @@ import numpy as np
 from bench.atomic import write_atomically
 from bench.cells import collect_cells
 from bench.data import miniature
+from bench.data.images import resize_rgb
 from bench.data.inputs import Inputs
 from bench.data.mvtec import is_mvtec_ad, load_category
 from bench.execution import stored_maps
@@ -133,16 +134,18 @@ class Outputs:
         """
         variant = FULL_VARIANT if FULL_VARIANT in self.grid.variants else self.grid.variants[-1]
         chosen = [
-            (cell, stage.parents[0])
+            (cell, stage)
             for cell, stage in self.plan.evaluations.items()
             if cell.variant.name == variant and cell.seed == self.grid.seeds[0]
         ]
-        return [example for cell, maps in chosen if (example := self._example(cell, maps))]
+        return [example for cell, stage in chosen if (example := self._example(cell, stage))]
 
-    def _example(self, cell: Cell, stage: Stage) -> Example | None:
+    def _example(self, cell: Cell, evaluation: Stage) -> Example | None:
         try:
-            native = stored_maps(self.store, stage)
+            native = stored_maps(self.store, evaluation.parents[0])
         except DamagedArtifact:
+            # A run only computes the maps of cells that are missing: with the cell come the maps.
+            self.store.discard(evaluation.key)
             return None
         protocol = self.experiment.protocol
         maps = upsample(native, (protocol.size, protocol.size))
@@ -150,12 +153,14 @@ class Outputs:
         anomalous = np.flatnonzero(data.masks.any(axis=(1, 2)))
         order = np.argsort(image_scores(maps[anomalous], protocol), kind="stable")
         index = int(anomalous[order[len(order) // 2]])
+        low = maps.min()
         return Example(
             category=cell.category,
             name=data.names[index],
-            image=data.test[index],
+            image=resize_rgb(data.test[index], protocol.size),
             mask=data.masks[index],
             anomaly_map=maps[index],
-            low=float(maps.min()),
-            high=float(maps.max()),
+            low=float(low),
+            # Maps that are constant still need a scale.
+            high=float(max(maps.max(), np.nextafter(low, np.float32(np.inf)))),
         )

@@ -9,9 +9,10 @@ from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.grid import Grid, in_paper_order
 from bench.outputs import Outputs
+from bench.presentation.table import Table
 from bench.runner import Summary, run
 from bench.stages import plan
-from bench.store import RunStore
+from bench.store import RunStore, check_writable
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,18 @@ class Request:
     command: str
 
 
-def reproduce(request: Request) -> Summary:
+def reproduce(request: Request) -> tuple[Summary, Table]:
     """Run what is missing of an experiment and write its outputs.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
     and the ablation table is printed; at the end the tables of all of them, and the figures.
+
+    Returns
+    -------
+    summary : Summary
+        How the run went.
+    table : Table
+        The ablation table.
 
     Raises
     ------
@@ -58,7 +66,9 @@ def reproduce(request: Request) -> Summary:
     """
     experiment = request.experiment
     store = RunStore(request.results / "runs")
-    store.check_writable()
+    folder = request.results / request.folder
+    check_writable(store.root)
+    check_writable(folder)
     categories = _chosen_categories(experiment, request.sources)
     grid = Grid(categories, in_paper_order(experiment.grid.variants), experiment.grid.seeds)
     inputs = prepare_inputs(experiment, categories, request.sources, request.jobs)
@@ -69,7 +79,7 @@ def reproduce(request: Request) -> Summary:
         inputs=inputs,
         plan=todo,
         store=store,
-        folder=request.results / request.folder,
+        folder=folder,
         command=request.command,
         device=request.device,
     )
@@ -89,8 +99,7 @@ def reproduce(request: Request) -> Summary:
         device=request.device,
         on_seed=show_seeds_so_far,
     )
-    print(f"\n{outputs.write().text()}", flush=True)
-    return summary
+    return summary, outputs.write()
 
 
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:

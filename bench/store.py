@@ -66,30 +66,31 @@ class DamagedArtifact(Exception):
     """An artifact that is missing or is not what its record says."""
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot take results, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        Naming the folder and the reason.
+    """
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: results cannot be written there ({error.strerror}); "
+            "give another folder with --results DIR."
+        ) from None
+
+
 @dataclass(frozen=True)
 class RunStore:
     """Records and artifacts below a folder."""
 
     root: Path
-
-    def check_writable(self) -> None:
-        """Refuse a folder that cannot take results, before anything is computed.
-
-        Raises
-        ------
-        InputError
-            Naming the folder and the reason.
-        """
-        probe = self.root / f".writable-{os.getpid()}"
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"{self.root}: results cannot be written there ({error.strerror}); "
-                "give another folder with --results DIR."
-            ) from None
 
     def folder(self, key: str) -> Path:
         """Return the folder of a stage."""
@@ -98,11 +99,11 @@ class RunStore:
     def get(self, key: str) -> Record | None:
         """Read a record; None when the stage is not done or its record is not whole."""
         try:
-            text = (self.folder(key) / "record.json").read_text(encoding="utf-8")
+            content = (self.folder(key) / "record.json").read_bytes()
         except FileNotFoundError:
             return None
         try:
-            values = json.loads(text)
+            values = json.loads(content)
             record = Record(**{**values, "parents": tuple(values["parents"])})
         except (ValueError, TypeError, KeyError):
             return None

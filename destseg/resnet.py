@@ -1,6 +1,7 @@
 """The ResNet-18 trunk, at any width, under torchvision's parameter names."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -110,7 +111,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         When the file is missing, is not a PyTorch weight file or holds other objects.
     """
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # A pickle that is none of torch's, which is refused just below.
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such weight file; give the path of a .pth file.") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from bench.data import miniature
+from bench.data.cache import unwritable
 from bench.data.mvtec import CategoryRef, list_categories, prepare_category
 from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
@@ -114,8 +115,16 @@ def _category(experiment: Experiment, category: str, sources: Sources) -> Catego
     root = sources.data
     if experiment.dataset.kind == "miniature":
         size = experiment.dataset.size
+        if size < miniature.MIN_SIZE:
+            raise InputError(
+                f"dataset.size is {size}; the miniature is drawn at {miniature.MIN_SIZE} pixels "
+                "at least."
+            )
         root = sources.cache / f"miniature-v{miniature.VERSION}-{size}"
-        miniature.write(root, size, category)
+        try:
+            miniature.write(root, size, category)
+        except OSError as error:
+            raise unwritable(root, error) from error
     assert root is not None
     protocol = experiment.protocol
     return prepare_category(

@@ -100,7 +100,7 @@ class CategoryData:
     test : ndarray
         (M, S, S, 3) uint8, ordered by path.
     masks : ndarray
-        (M, S, S) bool, the resized ground truth; all False for normal images.
+        (M, P, P) bool, the ground truth at the rule's size; all False for normal images.
     names : tuple of str
         Test images as ``defect/stem``, for example ``broken_large/000``.
     """
@@ -177,11 +177,12 @@ def prepare_category(
     category : str
         Name of the category's folder.
     size : int
-        Side of the decoded images and masks.
+        Side of the decoded images.
     cache : Path
         Cache folder.
     resize_mask : callable
-        Turns an (H, W) uint8 mask of 0..255 into a (size, size) mask, nonzero where anomalous.
+        Turns an (H, W) uint8 mask of 0..255 into a square mask, of the same size for all,
+        nonzero where anomalous.
     rule : str
         Names what ``resize_mask`` does; masks decoded under another rule are kept apart.
 
@@ -271,7 +272,8 @@ def _decode(
     images = (*listing.train, *listing.test)
     masks: tuple[Path | None, ...] = (*(None for _ in listing.train), *listing.masks)
     rgb = np.zeros((len(images), size, size, 3), np.uint8)
-    marked = np.zeros((len(images), size, size), np.bool_)
+    # The rule may give masks another size than the images': metrics have a size of their own.
+    marked: dict[int, NDArray[np.bool_]] = {}
     pairs = zip(images, masks, strict=True)
     progress = tqdm(pairs, f"decode {folder.name}", len(images), unit="image", delay=2)
     for index, (image, mask) in enumerate(progress):
@@ -287,7 +289,7 @@ def _decode(
                 truth = read_mask(mask)
                 if shape is not None and truth.shape != shape:
                     faults.append(_other_size(mask, truth.shape, shape))
-                marked[index] = resize_mask(truth)
+                marked[index] = resize_mask(truth).astype(np.bool_)
         except InputError as error:
             faults.append(str(error))
     if faults:
@@ -295,7 +297,9 @@ def _decode(
     first = len(listing.train)
     np.save(draft / "train.npy", rgb[:first])
     np.save(draft / "test.npy", rgb[first:])
-    np.save(draft / "masks.npy", marked[first:])
+    normal = np.zeros_like(next(iter(marked.values())))
+    tests = [marked.get(index, normal) for index in range(first, len(images))]
+    np.save(draft / "masks.npy", np.stack(tests))
     names = [f"{image.parent.name}/{image.stem}" for image in listing.test]
     (draft / "names.json").write_text(json.dumps(names), encoding="utf-8")
 

@@ -5,12 +5,13 @@ the overview in the README.
 """
 
 from bench.data.miniature.layout import write
-from bench.data.miniature.sample import CATEGORIES, DEFECTS, VERSION, Sample, render
+from bench.data.miniature.sample import CATEGORIES, DEFECTS, MIN_SIZE, VERSION, Sample, render
 from bench.data.miniature.sheet import contact_sheet
 
 __all__ = [
     "CATEGORIES",
     "DEFECTS",
+    "MIN_SIZE",
     "VERSION",
     "Sample",
     "contact_sheet",

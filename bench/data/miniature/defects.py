@@ -16,6 +16,9 @@ from bench.data.miniature.shapes import line
 
 GOOD = "good"
 
+LARGER_THAN_LIFE = 1.4
+"""Widths, lengths and radii are drawn larger by this, so that 64 pixels can hold them."""
+
 
 @dataclass(frozen=True)
 class Flaw:
@@ -28,7 +31,7 @@ class Flaw:
     rng : numpy.random.Generator
         Source of the defect's place and shape.
     strength : float
-        Contrast, about 0.5 (hard to see) to 1 (plain).
+        Contrast, about 0.6 (hard to see) to 1 (plain).
     """
 
     kind: str
@@ -70,6 +73,7 @@ def scratch(
     rng = flaw.rng
     angle = rng.uniform(0, math.tau) if heading is None else heading + 0.2 * rng.normal()
     here = f.place(at, angle)
+    length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
     sag = length * rng.uniform(-0.15, 0.15)
     arc = [(t * length / 2, sag * (1 - t * t)) for t in (-1, -0.67, -0.33, 0, 0.33, 0.67, 1)]
     return here.cover(line(here, arc) - width / 2)
@@ -86,6 +90,7 @@ def crack(
     """Draw a jagged line with a side branch, centred at `at`."""
     rng = flaw.rng
     angle = rng.uniform(0, math.tau) if heading is None else heading + 0.2 * rng.normal()
+    length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
     trunk = _walk(at, angle, length / 7, rng.normal(0, 0.45, 7).tolist())
     side = angle + math.copysign(rng.uniform(0.6, 1.0), rng.normal())
     reach = length * rng.uniform(0.15, 0.3)
@@ -100,6 +105,7 @@ def fibre(f: Frame, flaw: Flaw, at: Point, length: float, width: float = 0.035) 
     rng = flaw.rng
     bend = rng.uniform(0.3, 0.6)
     phase = rng.uniform(0, math.tau)
+    length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
     curl = [bend * math.cos(phase + 0.5 * knot) for knot in range(11)]
     return f.cover(line(f, _walk(at, rng.uniform(0, math.tau), length / 11, curl)) - width / 2)
 
@@ -109,6 +115,7 @@ def blot(f: Frame, flaw: Flaw, at: Point, radius: float, soft: float = 0.0) -> P
     rng = flaw.rng
     here = f.place(at, rng.uniform(0, math.tau), 1.0)
     away, angle = here.polar()
+    radius = LARGER_THAN_LIFE * radius
     outline = np.full_like(away, radius)
     for waves in (2, 3, 5):
         swing = radius * rng.uniform(0.05, 0.5) / waves
@@ -121,7 +128,7 @@ def chip(f: Frame, flaw: Flaw, at: Point, radius: float) -> Plane:
     rng = flaw.rng
     away, angle = f.place(at).polar()
     knots = np.linspace(-math.pi, math.pi, 10)
-    radii = radius * rng.uniform(0.55, 1.25, 10)
+    radii = LARGER_THAN_LIFE * radius * rng.uniform(0.55, 1.25, 10)
     radii[-1] = radii[0]
     outline = np.interp(angle, knots, radii).astype(np.float32)
     return f.cover(away - outline)

@@ -12,7 +12,7 @@ from bench.data.miniature.sample import DEFECTS, Sample, render
 
 
 def write(
-    root: Path, size: int, category: str, *, train: int = 40, good: int = 10, per_defect: int = 8
+    root: Path, size: int, category: str, *, train: int = 64, good: int = 12, per_defect: int = 8
 ) -> None:
     """Write one category below `root`, unless its folder is there already.
 

@@ -167,7 +167,7 @@ def _good(category: str, seed: str, size: int) -> npt.NDArray[np.uint8]:
 def _defective(category: str, seed: str, kind: str, attempt: int, size: int) -> Sample:
     """Render a scene with and without its flaw and compare the two."""
     rng = _generator(seed, f"flaw {attempt}")
-    bad = _picture(category, seed, Flaw(kind, rng, rng.uniform(0.45, 1.0)), size)
+    bad = _picture(category, seed, Flaw(kind, rng, rng.uniform(0.6, 1.0)), size)
     return Sample(bad, difference(_good(category, seed, size), bad))
 
 

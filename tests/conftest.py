@@ -1,0 +1,134 @@
+"""What the tests of the harness share: a cache of their own and an experiment of seconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bench.data.cache import CACHE_VARIABLE
+from bench.data.inputs import Sources, prepare_inputs
+from bench.experiment import load_experiment
+from destseg.resnet import ResNet18
+
+TINY = """\
+title = "tiny"
+teacher = "WEIGHTS"
+
+[dataset]
+size = 32
+
+[grid]
+categories = ["tile", "bottle"]
+seeds = [0, 1]
+
+[model]
+width = 8
+segmentation_width = 8
+dilations = [1, 2]
+
+[anomalies]
+lattice_exponents = 3
+
+[training]
+batch_size = 4
+student_steps = 2
+segmentation_steps = 3
+student_lr = 0.2
+res_lr = 0.3
+head_lr = 0.1
+
+[protocol]
+name = "tiny"
+size = 32
+top_t = 10
+"""
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, shared_cache):
+    """No test reads or writes the cache of whoever runs it."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(shared_cache))
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """A job in this process leaves torch with one thread."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """The weight file of a teacher, so that none is pretrained."""
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.save(ResNet18(8, 3).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_text(weights):
+    return TINY.replace("WEIGHTS", str(weights))
+
+
+@pytest.fixture
+def write_tiny(tmp_path, tiny_text):
+    """Write the tiny experiment, with passages of its text replaced."""
+
+    def write(edits=None, name="tiny"):
+        text = tiny_text
+        for old, new in (edits or {}).items():
+            assert text.count(old) == 1, f"{old!r} is not once in the tiny experiment"
+            text = text.replace(old, new)
+        path = tmp_path / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tiny_file(write_tiny):
+    return write_tiny()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, tiny_text):
+    """The tiny experiment, read."""
+    path = tmp_path_factory.mktemp("experiments") / "tiny.toml"
+    path.write_text(tiny_text, encoding="utf-8")
+    return load_experiment(path)
+
+
+@pytest.fixture(scope="session")
+def tiny_inputs(tiny, shared_cache):
+    """Its inputs, prepared."""
+    return prepare_inputs(tiny, ("bottle", "tile"), Sources(None, None, shared_cache), 1)
+
+
+@pytest.fixture
+def mvtec_folder(tmp_path):
+    """A folder in MVTec AD's layout: one category, few small images."""
+    root = tmp_path / "mvtec"
+    rng = np.random.default_rng(0)
+    for split, count in {"train/good": 6, "test/good": 3, "test/hole": 3}.items():
+        (root / "bottle" / split).mkdir(parents=True)
+        for index in range(count):
+            pixels = rng.integers(0, 256, (40, 36, 3), np.uint8)
+            Image.fromarray(pixels).save(root / "bottle" / split / f"{index:03d}.png")
+    truth = root / "bottle" / "ground_truth" / "hole"
+    truth.mkdir(parents=True)
+    for index in range(3):
+        mask = np.zeros((40, 36), np.uint8)
+        mask[10 : 20 + index, 8:24] = 255
+        Image.fromarray(mask).save(truth / f"{index:03d}_mask.png")
+    return root

@@ -1,0 +1,177 @@
+"""The published program's forward passes, losses and SGD steps on given weights."""
+
+import copy
+import json
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from destseg.anomalies import perlin_noise
+from destseg.batches import Batch
+from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
+from destseg.model import DeSTSeg, cosine_distances, normalised
+from destseg.resnet import ResNet18
+from destseg.training import TrainingConfig, train_segmentation, train_student
+from small_networks import changed, snapshot
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+ARRAYS = np.load(GOLDEN / "forward.npz")
+NUMBERS = json.loads((GOLDEN / "forward.json").read_text())
+NOISE = np.load(GOLDEN / "perlin.npz")
+RELATIVE = 1e-5  # section 1.8
+ANGLE_ROUNDING = 4e-15  # NumPy's cos and sin differ in their last bit from machine to machine
+BATCH = Batch(*(torch.from_numpy(ARRAYS[key]) for key in ("img_aug", "img_origin", "mask")))
+
+
+def fill(model):
+    """Give every tensor values that follow from its name alone (section 1.8)."""
+    for key, tensor in model.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        seed = zlib.crc32(key.encode()) & 0x7FFFFFFF
+        values = np.random.RandomState(seed).standard_normal(tuple(tensor.shape))
+        if key.endswith("running_var"):
+            values = 0.5 + np.abs(values)
+        elif tensor.ndim == 4:
+            values = values * math.sqrt(2 / math.prod(tensor.shape[1:]))
+        elif key.endswith("weight"):
+            values = 1 + 0.1 * values
+        else:
+            values = 0.1 * values
+        tensor.copy_(torch.from_numpy(values))
+    return model
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["ed", "no-ed"])
+def filled(request):
+    return fill(DeSTSeg(ResNet18(layers=3), ed=request.param))
+
+
+@pytest.fixture
+def model(filled):
+    return copy.deepcopy(filled)
+
+
+@pytest.fixture
+def tag(filled):
+    return f"dest1_ed{int(filled.student_net.ed)}"
+
+
+def deviation(ours, golden):
+    """Largest difference, relative to the largest value."""
+    ours, golden = np.asarray(ours, np.float64), np.asarray(golden, np.float64)
+    assert ours.shape == golden.shape
+    return np.abs(ours - golden).max() / np.abs(golden).max()
+
+
+def assert_norms(model, golden):
+    tensors = model.state_dict()
+    norms = {key: tensors[key].double().norm().item() for key in golden}
+    assert norms == pytest.approx(golden, rel=RELATIVE)
+
+
+def test_forward(filled, tag):
+    model = filled.eval()
+    with torch.no_grad():
+        output = model(BATCH.corrupted)
+    named = {
+        "seg": output.segmentation,
+        "dest": output.distance,
+        **{f"map{k}": distance for k, distance in enumerate(output.distances, 1)},
+    }
+    for name, ours in named.items():
+        assert deviation(ours, ARRAYS[f"{tag}_infer_{name}"]) <= RELATIVE, name
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_losses(model, tag, stage):
+    model.eval()
+    (model.student_net if stage == 1 else model.segmentation_net).train()
+    with torch.no_grad():
+        teacher = normalised(model.teacher_net(BATCH.clean))
+        # One forward of the student serves both, as its BatchNorm sees one batch a step.
+        student = []
+        model.student_net.register_forward_hook(lambda *call: student.extend(call[2]))
+        probabilities = model(BATCH.corrupted).segmentation
+        cosine = cosine_loss(cosine_distances(teacher, normalised(student)))
+    mask = downsampled_mask(BATCH.mask, probabilities.shape[-2:])
+    golden = NUMBERS[tag][f"stage{stage}"]
+    assert cosine.item() == pytest.approx(golden["cosine"], rel=RELATIVE)
+    assert focal_loss(probabilities, mask).item() == pytest.approx(golden["focal"], rel=RELATIVE)
+    assert l1_loss(probabilities, mask).item() == pytest.approx(golden["l1"], rel=RELATIVE)
+
+
+def test_downsampled_mask():
+    mask = downsampled_mask(BATCH.mask, (16, 16))
+    assert np.array_equal(mask, ARRAYS["mask_small"])
+
+
+def test_student_step(model, tag):
+    golden = NUMBERS[tag]["stage1"]
+    teacher, segmentation = snapshot(model.teacher_net), snapshot(model.segmentation_net)
+    seen = []
+    train_student(
+        model.teacher_net,
+        model.student_net,
+        [BATCH],
+        TrainingConfig(),
+        den=True,
+        on_step=lambda *call: seen.append(call),
+    )
+    assert seen == [(1, pytest.approx(golden["cosine"], rel=RELATIVE))]
+    assert_norms(model, golden["param_l2_after_step"])
+    tracked = model.student_net.encoder.bn1.num_batches_tracked
+    assert tracked == golden["num_batches_tracked_student_bn1"]
+    assert not changed(model.teacher_net, teacher)
+    assert not changed(model.segmentation_net, segmentation)
+
+
+def test_segmentation_step(model, tag):
+    golden = NUMBERS[tag]["stage2"]
+    teacher, student = snapshot(model.teacher_net), snapshot(model.student_net)
+    seen = []
+    train_segmentation(
+        model.teacher_net,
+        model.student_net,
+        model.segmentation_net,
+        [BATCH],
+        TrainingConfig(),
+        on_step=lambda *call: seen.append(call),
+    )
+    assert seen == [(1, pytest.approx(golden["focal"] + golden["l1"], rel=RELATIVE))]
+    assert_norms(model, golden["param_l2_after_step"])
+    assert golden["student_or_teacher_state_changed"] is False
+    assert not changed(model.teacher_net, teacher)
+    assert not changed(model.student_net, student)
+    assert model.student_net.encoder.bn1.num_batches_tracked == 0
+    assert model.segmentation_net.res.get_submodule("0.bn1").num_batches_tracked == 1
+
+
+def test_sizes(filled):
+    def parameters(module):
+        return sum(parameter.numel() for parameter in module.parameters())
+
+    ed = filled.student_net.ed
+    assert parameters(filled.teacher_net) == 2_782_784
+    assert parameters(filled.student_net.encoder) == 11_176_512
+    assert parameters(filled.student_net) == (24_665_024 if ed else 11_176_512)
+    assert parameters(filled.segmentation_net) == 7_706_369
+    assert parameters(filled.segmentation_net.res) == 2_918_912
+    assert parameters(filled.segmentation_net.head) == 4_787_457
+    # The decoder's 8 blocks have 12 tensors each, its 3 shortcuts 6.
+    assert len(filled.state_dict()) == (392 if ed else 392 - 8 * 12 - 3 * 6)
+    assert any("decoder" in key for key in filled.state_dict()) is ed
+
+
+@pytest.mark.parametrize("name", NOISE.files)
+def test_perlin_noise(name):
+    rows, columns = map(int, name.removeprefix("noise_").split("x"))
+    angles = 2 * np.pi * np.random.RandomState(42).rand(rows + 1, columns + 1)
+    noise = perlin_noise(angles[None], np.array([[rows, columns]]), (64, 64))
+    assert noise.shape == (1, 64, 64)
+    assert noise.dtype == torch.float64
+    assert np.abs(noise[0].numpy() - NOISE[name]).max() <= ANGLE_ROUNDING

@@ -1,0 +1,222 @@
+import os
+import pickle
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from destseg.resnet import ResNet18, WeightsError, load_trunk, read_state_dict
+
+WIDTH = 8
+REAL_TEACHER = Path(__file__).parents[3] / "shared" / "data" / "resnet18_imagenet_layers1to3.pth"
+
+
+class MakesDirectory:
+    """Unpickling it creates a directory: the sign that a file's code has run."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.fixture
+def state():
+    """A whole classifier under torchvision's names, at a small width."""
+    trunk = ResNet18(WIDTH)
+    for tensor in trunk.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.uniform_(0.1, 1)
+    return {
+        **trunk.state_dict(),
+        "fc.weight": torch.zeros(10, 8 * WIDTH),
+        "fc.bias": torch.zeros(10),
+    }
+
+
+def refusal(path, **sizes):
+    with pytest.raises(WeightsError) as caught:
+        load_trunk(path, **sizes)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_equals_torchvision():
+    reference = torchvision.models.resnet18(weights=None)
+    for name, buffer in reference.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_(0, 0.1)
+        elif name.endswith("running_var"):
+            buffer.uniform_(0.5, 1.5)
+    weights = reference.state_dict()
+    ours = ResNet18()
+    assert set(ours.state_dict()) == set(weights) - {"fc.weight", "fc.bias"}
+    ours.load_state_dict({key: weights[key] for key in ours.state_dict()})
+
+    images = torch.randn(2, 3, 64, 96)
+    expected = []
+    for layer in (reference.layer1, reference.layer2, reference.layer3, reference.layer4):
+        layer.register_forward_hook(lambda *call: expected.append(call[2]))
+    with torch.no_grad():
+        reference.eval()(images)
+        features = ours.eval()(images)
+    assert [tuple(f.shape) for f in features] == [
+        (2, 64, 16, 24),
+        (2, 128, 8, 12),
+        (2, 256, 4, 6),
+        (2, 512, 2, 3),
+    ]
+    for ours_, theirs in zip(features, expected, strict=True):
+        torch.testing.assert_close(ours_, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_fewer_layers_are_the_first_ones():
+    whole = ResNet18(WIDTH).eval()
+    trunk = ResNet18(WIDTH, 3).eval()
+    trunk.load_state_dict({key: whole.state_dict()[key] for key in trunk.state_dict()})
+    images = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        pairs = list(zip(trunk(images), whole(images)[:3], strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert not hasattr(trunk, "layer4")
+
+
+def test_deeper_layers_and_classifier_are_ignored(tmp_path, state):
+    path = tmp_path / "whole.pth"
+    torch.save(state, path)
+    trunk = load_trunk(path, width=WIDTH, layers=3)
+    loaded = trunk.state_dict()
+    assert {key.split(".")[0] for key in loaded} == {"conv1", "bn1", "layer1", "layer2", "layer3"}
+    assert all(torch.equal(loaded[key], state[key]) for key in loaded)
+
+
+def test_files_older_than_batch_counters(tmp_path, state):
+    path = tmp_path / "old.pth"
+    torch.save({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}, path)
+    trunk = load_trunk(path, width=WIDTH)
+    assert torch.equal(trunk.bn1.running_var, state["bn1.running_var"])
+
+
+def test_legacy_serialisation(tmp_path, state):
+    path = tmp_path / "legacy.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    assert torch.equal(load_trunk(path, width=WIDTH).conv1.weight, state["conv1.weight"])
+
+
+def test_missing_file(tmp_path):
+    assert "no such weight file" in refusal(tmp_path / "absent.pth")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 1000,
+        b"<!DOCTYPE html><html>404 Not Found</html>",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"hello",
+        b"0",
+        b"a",
+        b"PK\x03\x04 not a zip",
+        b"\x80\x02",
+        b"\x80\x02}q\x00(X\x05\x00\x00\x00conv1",
+    ],
+)
+def test_no_weight_file(tmp_path, content):
+    path = tmp_path / "other.pth"
+    path.write_bytes(content)
+    assert "not a PyTorch file" in refusal(path)
+
+
+def test_truncated_file(tmp_path, state):
+    path = tmp_path / "short.pth"
+    torch.save(state, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "not a PyTorch file" in refusal(path)
+
+
+def test_directory(tmp_path):
+    assert "not a PyTorch file" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_code_in_a_pickle_never_runs(tmp_path, protocol):
+    path, trap = tmp_path / "evil.pth", tmp_path / "trap"
+    path.write_bytes(pickle.dumps({"conv1.weight": MakesDirectory(trap)}, protocol))
+    assert "not a PyTorch file" in refusal(path)
+    assert not trap.exists()
+    pickle.loads(path.read_bytes())
+    assert trap.exists(), "the trap does not work, so nothing was shown"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_code_in_a_torch_file_never_runs(tmp_path, state, protocol, zipped):
+    path, trap = tmp_path / "evil.pth", tmp_path / "trap"
+    evil = {**state, "evil": MakesDirectory(trap)}
+    torch.save(evil, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    assert "not a PyTorch file" in refusal(path)
+    assert not trap.exists()
+    torch.load(path, weights_only=False)
+    assert trap.exists(), "the trap does not work, so nothing was shown"
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_model_object_is_refused(tmp_path, protocol):
+    path = tmp_path / "model.pth"
+    torch.save(nn.Linear(2, 2), path, pickle_protocol=protocol)
+    assert "not a PyTorch file of plain tensors" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(2)], {"conv1.weight": "text"}, {"state": {}}])
+def test_other_objects_are_refused(tmp_path, content):
+    path = tmp_path / "other.pth"
+    torch.save(content, path)
+    assert "instead of a state dict of tensors" in refusal(path)
+
+
+def test_only_the_protocol_warning_is_silenced(tmp_path, monkeypatch):
+    def load(*args, **options):
+        warnings.warn("Detected pickle protocol 5 in the checkpoint", UserWarning, stacklevel=2)
+        warnings.warn("something else", UserWarning, stacklevel=2)
+        return {}
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.warns(UserWarning) as seen:
+        read_state_dict(tmp_path / "any.pth")
+    assert [str(warning.message) for warning in seen] == ["something else"]
+
+
+def test_missing_keys(tmp_path, state):
+    path = tmp_path / "renamed.pth"
+    torch.save({f"module.{key}": value for key, value in state.items()}, path)
+    message = refusal(path, width=WIDTH)
+    assert "missing" in message
+    assert "'conv1.weight'" in message
+    del state["layer3.1.bn2.running_mean"]
+    torch.save(state, path)
+    assert "1 of 90" in refusal(path, width=WIDTH)
+
+
+def test_shapes_of_another_width(tmp_path, state):
+    path = tmp_path / "narrow.pth"
+    torch.save(state, path)
+    message = refusal(path, width=2 * WIDTH)
+    assert "conv1.weight has shape (8, 3, 7, 7)" in message
+    assert "(16, 3, 7, 7)" in message
+
+
+@pytest.mark.skipif(not REAL_TEACHER.exists(), reason="needs the ImageNet weights")
+def test_real_teacher():
+    trunk = load_trunk(REAL_TEACHER)
+    assert sum(parameter.numel() for parameter in trunk.parameters()) == 2_782_784
+    assert not torch.equal(trunk.bn1.running_mean, torch.zeros(64))
+    with torch.no_grad():
+        features = trunk.eval()(torch.randn(1, 3, 64, 64))
+    # Trained BatchNorm keeps features of order one where a wrong file explodes or dies.
+    assert all(0.05 < feature.mean() < 5 for feature in features)

@@ -1,0 +1,323 @@
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench import execution
+from bench.execution import Job, run_job, stored_maps
+from bench.grid import VARIANTS, Cell
+from bench.metrics import METRICS
+from bench.stages import plan
+from bench.store import DamagedArtifact, RunStore
+from destseg.inference import distance_mapper
+
+CELLS = tuple(Cell("bottle", VARIANTS[name], 0) for name in ("none", "seg"))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def job(tiny, tiny_inputs, store):
+    """The chain of one student: two cells, six stages."""
+    (chain,) = plan(tiny, CELLS, tiny_inputs).chains
+    return Job(chain, tiny, tiny_inputs, store, "cpu")
+
+
+def statuses(outcomes):
+    return [(outcome.kind, outcome.status) for outcome in outcomes]
+
+
+def stages(job):
+    """The chain's stages by kind, those of the variant with seg under a name of their own."""
+    off, on = job.chain.evaluations
+    return {
+        "student": off.parents[0].parents[0],
+        "maps": off.parents[0],
+        "evaluation": off,
+        "segmentation": on.parents[0].parents[1],
+        "maps with seg": on.parents[0],
+        "evaluation with seg": on,
+    }
+
+
+def results(job):
+    """Everything a chain has stored that must be the same each time."""
+    found = {}
+    for name, stage in stages(job).items():
+        record = job.store.get(stage.key)
+        found[name] = (dict(record.metrics), record.digest)
+    return found
+
+
+def test_a_chain_runs_each_stage_once_after_its_parents(job):
+    assert statuses(run_job(job)) == [
+        ("student", "done"),
+        ("maps", "done"),
+        ("evaluation", "done"),
+        ("segmentation", "done"),
+        ("maps", "done"),
+        ("evaluation", "done"),
+    ]
+
+
+def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
+    outcomes = run_job(job)
+    for name, stage in stages(job).items():
+        record = job.store.get(stage.key)
+        assert (record.kind, record.parameters) == (stage.kind, stage.parameters)
+        assert record.parents == tuple(parent.key for parent in stage.parents)
+        assert record.seconds >= 0
+        assert 2**20 < record.peak_memory < 2**36, "bytes"
+        assert record.provenance["device"] == "cpu"
+        assert record.provenance["threads"] == 1
+        assert set(record.provenance) >= {"commit", "dirty", "torch", "numpy", "cpu", "started"}
+        if name.startswith("evaluation"):
+            assert list(record.metrics) == sorted(metric.key for metric in METRICS)
+            assert all(0 <= value <= 1 for value in record.metrics.values())
+            assert record.artifact is None
+        else:
+            assert job.store.artifact(record)
+    assert sum(outcome.seconds for outcome in outcomes) > 0
+    maps = stored_maps(job.store, stages(job)["maps"])
+    assert maps.shape == (tiny_inputs.categories["bottle"].test, 8, 8)
+    assert maps.dtype == np.float32
+    assert not np.array_equal(maps, stored_maps(job.store, stages(job)["maps with seg"]))
+
+
+def test_what_is_stored_is_not_run_again(job, monkeypatch):
+    run_job(job)
+    monkeypatch.setattr(execution._Worker, "run", lambda *_: pytest.fail("ran again"))
+    assert statuses(run_job(job)) == [("evaluation", "cached")] * 2
+
+
+def test_two_runs_give_the_same_bits(job, tmp_path):
+    run_job(job)
+    again = dataclasses.replace(job, store=RunStore(tmp_path / "again"))
+    run_job(again)
+    assert results(again) == results(job)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        ("evaluation",),
+        ("maps", "evaluation"),
+        ("maps with seg", "evaluation with seg"),
+        ("segmentation", "maps with seg", "evaluation with seg"),
+        ("student", "maps", "evaluation"),
+    ],
+    ids=" ".join,
+)
+def test_a_run_goes_on_from_what_is_stored_to_the_same_bits(job, lost):
+    """The networks now come from files instead of memory."""
+    run_job(job)
+    before = results(job)
+    for name in lost:
+        job.store.discard(stages(job)[name].key)
+    outcomes = {outcome.key: outcome for outcome in run_job(job)}
+    ran = {key for key, outcome in outcomes.items() if outcome.status == "done"}
+    assert ran == {stages(job)[name].key for name in lost}
+    assert results(job) == before
+
+
+def test_a_student_is_the_same_with_and_without_a_sibling(job, tiny, tiny_inputs, tmp_path):
+    """Sharing one student between the variants changes no number."""
+    run_job(job)
+    (chain,) = plan(tiny, CELLS[1:], tiny_inputs).chains
+    alone = dataclasses.replace(job, chain=chain, store=RunStore(tmp_path / "alone"))
+    run_job(alone)
+    key = chain.evaluations[0].key
+    assert alone.store.get(key).metrics == job.store.get(key).metrics
+
+
+def fail(*_, **__):
+    raise RuntimeError("out of luck")
+
+
+def test_a_failure_ends_its_descendants_only(job, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "train_segmentation", fail)
+        outcomes = run_job(job)
+    assert statuses(outcomes) == [
+        ("student", "done"),
+        ("maps", "done"),
+        ("evaluation", "done"),
+        ("segmentation", "failed"),
+        ("maps", "failed"),
+        ("evaluation", "failed"),
+    ]
+    assert {outcome.message for outcome in outcomes[3:]} == {"RuntimeError: out of luck"}
+    note = job.store.folder(stages(job)["segmentation"].key) / "failure.json"
+    failure = json.loads(note.read_text())
+    assert (failure["kind"], failure["category"], failure["seed"]) == ("segmentation", "bottle", 0)
+    assert failure["message"] == "RuntimeError: out of luck"
+    assert failure["trace"][-1] == "RuntimeError: out of luck"
+    assert statuses(run_job(job)) == [
+        ("evaluation", "cached"),
+        ("student", "cached"),
+        ("segmentation", "done"),
+        ("maps", "done"),
+        ("evaluation", "done"),
+    ]
+    assert not note.exists()
+
+
+def test_a_failed_student_ends_the_chain_and_is_tried_once(job, monkeypatch):
+    calls = []
+
+    def count(*_, **__):
+        calls.append(1)
+        fail()
+
+    monkeypatch.setattr(execution, "train_student", count)
+    assert {status for _, status in statuses(run_job(job))} == {"failed"}
+    assert len(calls) == 1
+    assert job.store.get(stages(job)["student"].key) is None
+
+
+def test_a_run_that_diverges_is_a_failure(job, tiny):
+    training = dataclasses.replace(tiny.training, student_lr=1e30, student_steps=3)
+    wild = dataclasses.replace(job, experiment=dataclasses.replace(tiny, training=training))
+    outcomes = run_job(wild)
+    assert {outcome.status for outcome in outcomes} == {"failed"}
+    assert outcomes[0].message.startswith("TrainingDiverged: the loss is")
+
+
+def test_maps_that_are_not_finite_are_a_failure(job, monkeypatch):
+    def broken(mapper, images, **_):
+        return np.full((len(images), 8, 8), math.nan, np.float32)
+
+    monkeypatch.setattr(execution, "anomaly_maps", broken)
+    outcomes = run_job(job)
+    failed = [outcome for outcome in outcomes if outcome.kind in ("maps", "evaluation")]
+    assert {outcome.status for outcome in failed} == {"failed"}
+    assert "not finite" in failed[0].message
+    assert job.store.get(stages(job)["maps"].key) is None
+
+
+def test_an_undefined_metric_is_stored_as_missing(job, monkeypatch):
+    def half(*_, **__):
+        return {metric.key: math.nan if metric.key == "pro" else 0.5 for metric in METRICS}
+
+    monkeypatch.setattr(execution, "evaluate", half)
+    assert {outcome.status for outcome in run_job(job)} == {"done"}
+    metrics = job.store.get(stages(job)["evaluation"].key).metrics
+    assert metrics["pro"] is None
+    assert metrics["iap"] == 0.5
+
+
+def damage(job, name):
+    record = job.store.get(stages(job)[name].key)
+    path = job.store.folder(record.key) / record.artifact
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("damaged", "lost"),
+    [
+        ("student", ("maps", "evaluation")),
+        ("segmentation", ("maps with seg", "evaluation with seg")),
+        ("maps", ("evaluation",)),
+    ],
+)
+def test_a_damaged_artifact_fails_once_and_is_mended_by_the_next_run(job, damaged, lost):
+    run_job(job)
+    before = results(job)
+    damage(job, damaged)
+    for name in lost:
+        job.store.discard(stages(job)[name].key)
+    failed = [outcome for outcome in run_job(job) if outcome.status == "failed"]
+    assert [outcome.key for outcome in failed] == [stages(job)[name].key for name in lost]
+    assert all("not what its record says" in outcome.message for outcome in failed)
+    assert {outcome.status for outcome in run_job(job)} <= {"done", "cached"}
+    assert results(job) == before
+
+
+def test_a_full_disk_is_a_failure_that_is_told(job, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.store.write_atomically", full)
+    outcomes = run_job(job)
+    assert {outcome.status for outcome in outcomes} == {"failed"}
+    assert "No space left on device" in outcomes[0].message
+
+
+def test_an_interrupt_is_no_failure(job, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execution, "train_student", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job)
+    assert not list(Path(job.store.root).rglob("failure.json"))
+
+
+def test_stored_maps_without_a_record_are_missing(job):
+    with pytest.raises(DamagedArtifact, match="maps's record is gone"):
+        stored_maps(job.store, stages(job)["maps"])
+
+
+def test_networks_are_read_as_they_were_trained(job, monkeypatch):
+    """A student from the store is frozen, in evaluation mode, and equal to the one in memory."""
+    seen = []
+
+    def note(teacher, student):
+        seen.append(student)
+        return distance_mapper(teacher, student)
+
+    monkeypatch.setattr(execution, "distance_mapper", note)
+    run_job(job)
+    for name in ("maps", "evaluation"):
+        job.store.discard(stages(job)[name].key)
+    run_job(job)
+    trained, read = seen
+    assert trained is not read
+    assert not read.training
+    assert not any(parameter.requires_grad for parameter in read.parameters())
+    for key, value in trained.state_dict().items():
+        assert torch.equal(value, read.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("rotation", ["paper", "none"])
+def test_rotation_is_the_papers_or_none(job, tiny, monkeypatch, rotation):
+    seen = []
+
+    def note(data, **_):
+        seen.append(data.rotation)
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(execution, "training_batches", note)
+    dataset = dataclasses.replace(tiny.dataset, rotation=rotation)
+    run_job(dataclasses.replace(job, experiment=dataclasses.replace(tiny, dataset=dataset)))
+    assert (seen[0].quarter_turns, seen[0].degrees) == (
+        (True, 5.0) if rotation == "paper" else (False, 0.0)
+    )
+
+
+def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_inputs, monkeypatch):
+    """Variants share data order, anomalies and weights; stages, categories and seeds do not."""
+    seen = {}
+
+    def note(images, *, seed, **_):
+        seen.setdefault((current[0], "data"), []).append(seed)
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(execution, "training_batches", note)
+    current = [None]
+    for category, seed in (("bottle", 0), ("tile", 0), ("bottle", 1)):
+        current[0] = (category, seed)
+        cells = [Cell(category, variant, seed) for variant in VARIANTS.values()]
+        for chain in plan(tiny, cells, tiny_inputs).chains:
+            run_job(dataclasses.replace(job, chain=chain))
+    assert all(len(seeds) == 4 and len(set(seeds)) == 1 for seeds in seen.values())
+    assert len({seeds[0] for seeds in seen.values()}) == 3
