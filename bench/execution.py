@@ -1,8 +1,6 @@
 """Execution of one chain of stages, in this process."""
 
 import io
-import resource
-import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -15,16 +13,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench.artifacts import read_artifact, serialise, stored_maps
 from bench.data.inputs import Inputs
 from bench.data.mvtec import CategoryData, load_category, rotation_of
 from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
 from bench.experiment import Experiment
 from bench.metrics import evaluate
-from bench.provenance import device_name, provenance
+from bench.progress import heartbeat
+from bench.provenance import device_name, peak_memory, provenance
 from bench.seeding import derive_seed
 from bench.stages import Chain, Kind, Stage
-from bench.store import DamagedArtifact, Record, RunStore
+from bench.store import Record, RunStore
 from destseg.batches import Rotation, TrainingImages, training_batches
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.model import SegmentationNet, Student, Teacher
@@ -134,7 +134,7 @@ class _Worker:
         started = datetime.now(UTC)
         start = time.perf_counter()
         result, metrics = self._work[stage.kind](stage)
-        artifact, content = _serialise(stage.kind, result)
+        artifact, content = serialise(stage.kind, result)
         seconds = time.perf_counter() - start
         device = self._job.device
         self._job.store.put(
@@ -146,7 +146,7 @@ class _Worker:
                 metrics=metrics,
                 artifact=artifact,
                 seconds=round(seconds, 3),
-                peak_memory=_peak_memory(),
+                peak_memory=peak_memory(),
                 provenance={
                     **provenance(),
                     "device": device_name(device),
@@ -178,7 +178,8 @@ class _Worker:
         ).to(self._job.device)
         batches = self._batches("student", experiment.training.student_steps)
         den = stage.parameters["den"]
-        train_student(self.teacher, student, batches, experiment.training, den=den)
+        on_step = self._heartbeat("student", experiment.training.student_steps)
+        train_student(self.teacher, student, batches, experiment.training, den=den, on_step=on_step)
         return student, {}
 
     def _segmentation(self, stage: Stage) -> tuple[SegmentationNet, dict[str, float | None]]:
@@ -190,7 +191,10 @@ class _Worker:
             seed=self._derive("segmentation", "weights"),
         ).to(self._job.device)
         batches = self._batches("segmentation", experiment.training.segmentation_steps)
-        train_segmentation(self.teacher, student, segmentation, batches, experiment.training)
+        on_step = self._heartbeat("segmentation", experiment.training.segmentation_steps)
+        train_segmentation(
+            self.teacher, student, segmentation, batches, experiment.training, on_step=on_step
+        )
         return segmentation, {}
 
     def _maps(self, stage: Stage) -> tuple[np.ndarray[Any, Any], dict[str, float | None]]:
@@ -213,6 +217,9 @@ class _Worker:
         )
         # NaN is no JSON, and a missing metric is no number.
         return None, {name: None if value != value else value for name, value in scores.items()}
+
+    def _heartbeat(self, stage: Kind, steps: int) -> Callable[[int, float], None]:
+        return heartbeat(f"{self._category} seed {self._seed} {stage}", steps)
 
     def _derive(self, stage: Kind, stream: str) -> int:
         return derive_seed(category=self._category, stage=stage, stream=stream, seed=self._seed)
@@ -244,48 +251,11 @@ class _Worker:
             else:
                 channels = sum(self.teacher.encoder.channels)
                 network = build_segmentation(channels, experiment.model, seed=0)
-            content = io.BytesIO(_read(self._job.store, stage))
+            content = io.BytesIO(read_artifact(self._job.store, stage))
             network.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
             network.requires_grad_(False)
             self._results[stage.key] = network.to(self._job.device).eval()
         return self._results[stage.key]
-
-
-def stored_maps(
-    store: RunStore, stage: Stage, results: Mapping[str, Any] | None = None
-) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Read a maps stage's (N, h, w) float32 maps, from memory or from the store."""
-    if results is not None and stage.key in results:
-        maps: np.ndarray[Any, np.dtype[np.float32]] = results[stage.key]
-        return maps
-    stored: np.ndarray[Any, np.dtype[np.float32]] = np.load(
-        io.BytesIO(_read(store, stage)), allow_pickle=False
-    )
-    return stored
-
-
-def _read(store: RunStore, stage: Stage) -> bytes:
-    """Read a stage's artifact; a damaged one is forgotten, so that the next run mends it."""
-    record = store.get(stage.key)
-    if record is None:
-        raise DamagedArtifact(f"{store.folder(stage.key)}: the {stage.kind}'s record is gone")
-    try:
-        return store.artifact(record)
-    except DamagedArtifact:
-        store.discard(stage.key)
-        raise
-
-
-def _serialise(kind: Kind, result: Any) -> tuple[str | None, bytes | None]:
-    buffer = io.BytesIO()
-    if kind in ("student", "segmentation"):
-        state = {name: tensor.cpu() for name, tensor in result.state_dict().items()}
-        torch.save(state, buffer)
-        return "weights.pt", buffer.getvalue()
-    if kind == "maps":
-        np.save(buffer, result)
-        return "maps.npy", buffer.getvalue()
-    return None, None
 
 
 def _note_failure(job: Job, stage: Stage, error: Exception) -> str:
@@ -302,8 +272,3 @@ def _note_failure(job: Job, stage: Stage, error: Exception) -> str:
     with suppress(OSError):
         job.store.fail(stage.key, failure)
     return message
-
-
-def _peak_memory() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.artifacts import stored_maps
 from bench.atomic import write_atomically
 from bench.cells import collect_cells
 from bench.data import miniature
 from bench.data.images import resize_rgb
 from bench.data.inputs import Inputs
 from bench.data.mvtec import is_mvtec_ad, load_category
-from bench.execution import stored_maps
 from bench.experiment import Experiment
 from bench.grid import FULL_VARIANT, Cell, Grid
 from bench.metrics import image_scores

@@ -2,12 +2,15 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+HEARTBEAT = 60.0
+"""Seconds between lines of one long training."""
 
 LOG_INTERVAL = 15.0
 """Seconds between lines where the output is not a terminal."""
@@ -73,6 +76,37 @@ class Progress:
     def close(self) -> None:
         """Leave the last state on the screen."""
         self._bar.close()
+
+
+def heartbeat(label: str, total: int) -> Callable[[int, float], None]:
+    """Make a callback that tells of a long training now and then, from whatever process.
+
+    Parameters
+    ----------
+    label : str
+        What is trained.
+    total : int
+        Its number of steps.
+
+    Returns
+    -------
+    callable
+        Takes the number of steps done and the loss; prints a line when the last one is
+        `HEARTBEAT` seconds old, so that a short training is silent.
+    """
+    start = last = time.monotonic()
+
+    def beat(step: int, loss: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= HEARTBEAT:
+            last = now
+            meter = tqdm.format_meter(
+                step, total, now - start, prefix=label, unit="step", ncols=100, ascii=True
+            )
+            print(f"{meter} loss {loss:.4g}", file=sys.stderr, flush=True)
+
+    return beat
 
 
 def progress(items: Iterable[T], label: str, total: int, *, unit: str) -> Iterator[T]:

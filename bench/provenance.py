@@ -4,7 +4,9 @@ import functools
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +34,12 @@ def provenance() -> Mapping[str, str]:
 def device_name(device: str) -> str:
     """Name a torch device for people: ``cpu`` or the model of the accelerator."""
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _commit() -> tuple[str, str]:

@@ -326,7 +326,9 @@ def test_mvtec_has_an_experiment_of_its_own(request_of):
 
 def test_options_change_the_grid(request_of, tiny_file):
     options = "--category tile --category bottle --category tile --variant seg --variant none"
-    grid = request_of(str(tiny_file), *options.split(), "--seed", "7", "--seed", "3").experiment.grid
+    grid = request_of(
+        str(tiny_file), *options.split(), "--seed", "7", "--seed", "3"
+    ).experiment.grid
     assert set(grid.categories) == {"bottle", "tile"}
     assert len(grid.categories) == 2
     assert set(grid.variants) == {"none", "seg"}

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bench import execution
-from bench.execution import Job, run_job, stored_maps
+from bench.artifacts import stored_maps
+from bench.execution import Job, run_job
 from bench.grid import VARIANTS, Cell
 from bench.metrics import METRICS
 from bench.stages import plan

@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.data.lessons import LESSONS, make_lessons
+from destseg.batches import as_tensor, normalise
 from destseg.resnet import ResNet18, initialise
 
 RECIPE_VERSION = 1
 """Raised when the same recipe yields another teacher."""
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 HELD_OUT = 8
 """Images of each class on which the accuracy is measured."""
 
@@ -117,7 +116,7 @@ def pretrain(recipe: Recipe) -> Pretrained:
         pupil.train()
         for _ in range(recipe.steps):
             chosen = next(order)
-            outputs = pupil(normalised(images[chosen]).contiguous(memory_format=layout))
+            outputs = pupil(normalise(as_tensor(images[chosen])).contiguous(memory_format=layout))
             target = torch.from_numpy(labels[chosen])
             loss = torch.stack([cross_entropy(output, target) for output in outputs]).sum()
             optimizer.zero_grad(set_to_none=True)
@@ -129,13 +128,6 @@ def pretrain(recipe: Recipe) -> Pretrained:
         training = _accuracy(pupil, images[seen], labels[seen])
         held_out = make_lessons(rng, HELD_OUT, recipe.size)
         return Pretrained(pupil.trunk.eval(), training, _accuracy(pupil, *held_out))
-
-
-def normalised(images: NDArray[np.uint8]) -> Tensor:
-    """Turn (B, S, S, 3) uint8 into (B, 3, S, S) float32 with ImageNet's mean and std."""
-    scaled = torch.from_numpy(images).float() / 255
-    shifted = (scaled - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
-    return shifted.permute(0, 3, 1, 2).contiguous()
 
 
 def _batches(rng: np.random.Generator, count: int, size: int) -> Iterator[NDArray[np.int64]]:
@@ -152,7 +144,7 @@ def _accuracy(pupil: _Pupil, images: NDArray[np.uint8], labels: NDArray[np.int64
     right = 0
     for start in range(0, len(images), 128):
         part = slice(start, start + 128)
-        guess = pupil(normalised(images[part]))[-1].argmax(1).numpy()
+        guess = pupil(normalise(as_tensor(images[part])))[-1].argmax(1).numpy()
         right += int((guess == labels[part]).sum())
     return right / len(images)
 

@@ -120,7 +120,9 @@ def test_missing_file(tmp_path):
         b"version https://git-lfs.github.com/spec/v1\n",
         b"hello",
         b"0",
-        b"a",
+        b"a",  # pickle opcodes that fail in other ways than an unpickling error
+        b"\x8a\x04\0\0\0",
+        b"L1\n",
         b"PK\x03\x04 not a zip",
         b"\x80\x02",
         b"\x80\x02}q\x00(X\x05\x00\x00\x00conv1",
@@ -213,10 +215,11 @@ def test_shapes_of_another_width(tmp_path, state):
 
 @pytest.mark.skipif(not REAL_TEACHER.exists(), reason="needs the ImageNet weights")
 def test_real_teacher():
-    trunk = load_trunk(REAL_TEACHER)
+    trunk = load_trunk(REAL_TEACHER).eval()
     assert sum(parameter.numel() for parameter in trunk.parameters()) == 2_782_784
-    assert not torch.equal(trunk.bn1.running_mean, torch.zeros(64))
+    loaded, file = trunk.state_dict(), torch.load(REAL_TEACHER, weights_only=True)
+    assert all(torch.equal(loaded[key], file[key]) for key in file)
     with torch.no_grad():
-        features = trunk.eval()(torch.randn(1, 3, 64, 64))
-    # Trained BatchNorm keeps features of order one where a wrong file explodes or dies.
-    assert all(0.05 < feature.mean() < 5 for feature in features)
+        features = trunk(torch.randn(1, 3, 64, 64))
+    # Trained features stay of order one from layer to layer.
+    assert all(0.05 < feature.mean() < 2 for feature in features)

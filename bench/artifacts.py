@@ -1,0 +1,55 @@
+"""Artifacts of stages: weights and anomaly maps, to bytes and back."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.stages import Kind, Stage
+from bench.store import DamagedArtifact, RunStore
+
+
+def stored_maps(
+    store: RunStore, stage: Stage, results: Mapping[str, Any] | None = None
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Read a maps stage's (N, h, w) float32 maps, from memory or from the store."""
+    if results is not None and stage.key in results:
+        maps: np.ndarray[Any, np.dtype[np.float32]] = results[stage.key]
+        return maps
+    stored: np.ndarray[Any, np.dtype[np.float32]] = np.load(
+        io.BytesIO(read_artifact(store, stage)), allow_pickle=False
+    )
+    return stored
+
+
+def read_artifact(store: RunStore, stage: Stage) -> bytes:
+    """Read a stage's artifact; a damaged one is forgotten, so that the next run mends it.
+
+    Raises
+    ------
+    DamagedArtifact
+        When the record or the artifact is gone, or the artifact is not the one recorded.
+    """
+    record = store.get(stage.key)
+    if record is None:
+        raise DamagedArtifact(f"{store.folder(stage.key)}: the {stage.kind}'s record is gone")
+    try:
+        return store.artifact(record)
+    except DamagedArtifact:
+        store.discard(stage.key)
+        raise
+
+
+def serialise(kind: Kind, result: Any) -> tuple[str | None, bytes | None]:
+    """Turn a stage's result into the name and content of its artifact; an evaluation has none."""
+    buffer = io.BytesIO()
+    if kind in ("student", "segmentation"):
+        state = {name: tensor.cpu() for name, tensor in result.state_dict().items()}
+        torch.save(state, buffer)
+        return "weights.pt", buffer.getvalue()
+    if kind == "maps":
+        np.save(buffer, result)
+        return "maps.npy", buffer.getvalue()
+    return None, None

@@ -1,0 +1,247 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from destseg.anomalies import AnomalyConfig
+from destseg.batches import (
+    ROTATION_FILL,
+    Rotation,
+    TrainingImages,
+    as_tensor,
+    normalise,
+    training_batches,
+)
+
+SIDE = 16
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NEVER = AnomalyConfig(threshold=10.0)  # no noise is so large: nothing is corrupted
+
+
+def plain_images(count):
+    """Image i is of the constant value 10 i, and so tells its index."""
+    values = np.arange(count, dtype=np.uint8) * 10
+    return np.broadcast_to(values[:, None, None, None], (count, SIDE, SIDE, 3)).copy()
+
+
+def textures(count=3):
+    return np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
+
+
+def training_data(count, **options):
+    return TrainingImages(plain_images(count), textures(), **options)
+
+
+def indices(batch):
+    red = batch.clean[:, 0].mean(dim=(1, 2)) * STD[0] + MEAN[0]
+    return [round(value) for value in (red * 255 / 10).tolist()]
+
+
+def drawn(count, *, steps, batch_size=4, seed=0):
+    batches = training_batches(
+        training_data(count), batch_size=batch_size, steps=steps, seed=seed, anomalies=NEVER
+    )
+    return [indices(batch) for batch in batches]
+
+
+# Order
+
+
+def test_each_epoch_is_a_permutation():
+    chosen = drawn(12, steps=9)
+    epochs = [list(itertools.chain(*chosen[start : start + 3])) for start in (0, 3, 6)]
+    assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in (*epochs, range(12))}) == 4
+
+
+def test_last_partial_batch_is_dropped():
+    chosen = drawn(11, steps=40)
+    epochs = [chosen[start] + chosen[start + 1] for start in range(0, 40, 2)]
+    assert all(len(set(epoch)) == 8 for epoch in epochs)
+    assert {index for epoch in epochs for index in epoch} == set(range(11))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+def test_number_of_steps(steps):
+    chosen = drawn(8, steps=steps)
+    assert [len(batch) for batch in chosen] == [4] * steps
+
+
+def test_one_batch_of_all_images():
+    assert sorted(drawn(4, steps=1)[0]) == [0, 1, 2, 3]
+
+
+def test_too_few_images():
+    batches = training_batches(training_data(3), batch_size=4, steps=1, seed=0)
+    with pytest.raises(ValueError, match="needs 4 training images, there are 3"):
+        next(batches)
+
+
+def test_all_textures_are_used():
+    data = TrainingImages(
+        np.zeros((4, SIDE, SIDE, 3), np.uint8),
+        np.stack([np.full((SIDE, SIDE, 3), value, np.uint8) for value in (85, 170, 255)]),
+    )
+    always = AnomalyConfig(threshold=-10.0, max_original_weight=0.0)
+    batches = training_batches(data, batch_size=4, steps=20, seed=0, anomalies=always)
+    red = torch.cat([batch.corrupted[:, 0, 0, 0] for batch in batches])
+    levels = (red * STD[0] + MEAN[0]).mul(3).round().long()
+    counts = torch.bincount(levels, minlength=4)
+    assert counts[0] == 0
+    assert counts.sum() == 80
+    # Binomial with mean 27 and standard deviation 4.2: within four of them.
+    assert counts[1:].min() > 80 / 3 - 4 * 4.2
+
+
+def test_seed_decides_everything():
+    data = TrainingImages(
+        np.random.default_rng(1).integers(0, 256, (6, SIDE, SIDE, 3), np.uint8),
+        textures(),
+        Rotation(quarter_turns=True, degrees=5),
+    )
+
+    def batches(seed):
+        return list(training_batches(data, batch_size=3, steps=3, seed=seed))
+
+    first, same, other = batches(5), batches(5), batches(6)
+    for ours, again, different in zip(first, same, other, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, again, strict=True))
+        assert not any(torch.equal(a, b) for a, b in zip(ours, different, strict=True))
+
+
+def test_global_generators_play_no_part():
+    numpy_state = np.random.get_state()[1].copy()
+    torch_state = torch.get_rng_state()
+    list(training_batches(training_data(4), batch_size=4, steps=2, seed=0))
+    assert np.array_equal(np.random.get_state()[1], numpy_state)
+    assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+# Content
+
+
+def test_batch_differs_under_the_mask_only():
+    data = TrainingImages(
+        np.random.default_rng(1).integers(0, 256, (8, 24, 40, 3), np.uint8),
+        np.random.default_rng(2).integers(0, 256, (3, 24, 40, 3), np.uint8),
+        Rotation(degrees=5),
+    )
+    differences = 0
+    for batch in training_batches(data, batch_size=4, steps=4, seed=0):
+        assert batch.corrupted.shape == batch.clean.shape == (4, 3, 24, 40)
+        assert batch.mask.shape == (4, 1, 24, 40)
+        assert all(tensor.dtype == torch.float32 for tensor in batch)
+        assert all(tensor.is_contiguous() for tensor in batch)
+        outside = (batch.mask == 0).expand_as(batch.clean)
+        assert torch.equal(batch.corrupted[outside], batch.clean[outside])
+        differences += (batch.corrupted != batch.clean)[~outside].float().mean()
+    assert differences > 4 * 0.9
+
+
+def test_clean_images_are_the_given_ones_normalised():
+    images = np.random.default_rng(1).integers(0, 256, (1, 8, 12, 3), np.uint8)
+    data = TrainingImages(images, images)
+    (batch,) = training_batches(data, batch_size=1, steps=1, seed=0, anomalies=NEVER)
+    expected = (images[0].astype(np.float64) / 255 - MEAN) / STD
+    np.testing.assert_allclose(batch.clean[0], expected.transpose(2, 0, 1), atol=1e-6)
+    assert batch.mask.sum() == 0
+    assert torch.equal(batch.corrupted, batch.clean)
+
+
+def test_as_tensor():
+    images = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
+    images.flags.writeable = False  # as a memory-mapped cache is
+    tensor = as_tensor(images)
+    assert tensor.is_contiguous()
+    assert tensor.dtype == torch.float32
+    np.testing.assert_array_equal(tensor, images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+
+
+def test_normalise():
+    images = torch.rand(2, 3, 4, 5)
+    expected = (images.double().numpy() - np.reshape(MEAN, (3, 1, 1))) / np.reshape(STD, (3, 1, 1))
+    np.testing.assert_allclose(normalise(images), expected, atol=1e-6)
+
+
+# Rotation (section 3.2)
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+
+
+def test_no_rotation(picture):
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    assert np.array_equal(Rotation().apply(picture, rng), picture)
+    assert rng.bit_generator.state == state
+
+
+def test_quarter_turns_are_exact_and_equally_likely(picture):
+    rng = np.random.default_rng(0)
+    turned = [np.rot90(picture, quarter) for quarter in range(4)]
+    rotation = Rotation(quarter_turns=True)
+    counts = np.zeros(4)
+    for _ in range(400):
+        result = rotation.apply(picture, rng)
+        counts += [np.array_equal(result, candidate) for candidate in turned]
+    assert counts.sum() == 400
+    # Binomial with mean 100 and standard deviation 8.7: within four of them.
+    assert np.abs(counts - 100).max() < 4 * 8.7
+
+
+def test_rotation_fills_with_grey():
+    rng = np.random.default_rng(0)
+    white = np.full((33, 33, 3), 255, np.uint8)
+    for _ in range(20):
+        turned = Rotation(degrees=5).apply(white, rng)
+        assert turned.shape == white.shape
+        assert turned.dtype == np.uint8
+        assert np.all(turned[4:-4, 4:-4] == 255)
+        assert turned.min() >= 114
+    turned = Rotation(degrees=180).apply(white, np.random.default_rng(0))
+    assert np.all(turned[[0, 0, -1, -1], [0, -1, 0, -1]] == ROTATION_FILL)
+    assert ROTATION_FILL == (114, 114, 114)
+
+
+@pytest.mark.parametrize("degrees", [5.0, 60.0])
+def test_angles_are_uniform_to_both_sides(degrees):
+    """Measured from where a dot right of the centre goes."""
+    side, radius = 101, 40
+    picture = np.zeros((side, side, 3), np.uint8)
+    centre = side // 2
+    picture[centre - 2 : centre + 3, centre + radius - 2 : centre + radius + 3] = 255
+    rng = np.random.default_rng(0)
+    angles = []
+    for _ in range(200):
+        turned = Rotation(degrees=degrees).apply(picture, rng)
+        weight = np.where(np.all(turned == ROTATION_FILL, axis=2), 0, turned[..., 0]).astype(float)
+        weight[np.hypot(*np.indices((side, side)) - centre) > radius + 5] = 0
+        rows, columns = np.indices((side, side)) - centre
+        angles.append(np.degrees(np.arctan2(-(weight * rows).sum(), (weight * columns).sum())))
+    angles = np.array(angles)
+    assert np.abs(angles).max() < degrees + 0.5
+    assert abs(angles.mean()) < 4 * degrees / np.sqrt(3 * len(angles))
+    assert angles.std() == pytest.approx(degrees / np.sqrt(3), rel=0.15)
+
+
+def test_quarter_turns_come_before_small_angles(picture):
+    rng, same = np.random.default_rng(4), np.random.default_rng(4)
+    both = Rotation(quarter_turns=True, degrees=30).apply(picture, rng)
+    quarter = Rotation(quarter_turns=True).apply(picture, same)
+    assert np.array_equal(both, Rotation(degrees=30).apply(quarter, same))
+    assert rng.bit_generator.state == same.bit_generator.state
+
+
+def test_rotation_reaches_the_batches():
+    """Quarter turns of an image with one bright corner show it in all four corners."""
+    image = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+    image[0, 0, 0] = 255
+    data = TrainingImages(image, textures(), Rotation(quarter_turns=True))
+    batches = training_batches(data, batch_size=1, steps=40, seed=0, anomalies=NEVER)
+    corners = torch.stack([batch.clean[0, 0, [0, 0, -1, -1], [0, -1, 0, -1]] for batch in batches])
+    bright = corners > 0
+    assert torch.all(bright.sum(dim=1) == 1)
+    assert torch.all(bright.any(dim=0))

@@ -1,0 +1,314 @@
+import numpy as np
+import pytest
+import torch
+
+from destseg import training
+from destseg.batches import Batch, TrainingImages, training_batches
+from destseg.training import TrainingConfig, TrainingDiverged, train_segmentation, train_student
+from small_networks import (
+    CONFIG,
+    changed,
+    random_batch,
+    small_segmentation,
+    small_student,
+    small_teacher,
+    snapshot,
+)
+
+RECIPE = TrainingConfig(batch_size=4, student_lr=0.1, res_lr=0.1, head_lr=0.05)
+BATCHES = [random_batch(seed=seed) for seed in range(3)]
+
+
+def last_loss(train, *arguments, **options):
+    seen = []
+    train(*arguments, RECIPE, on_step=lambda *call: seen.append(call), **options)
+    return seen[-1][1]
+
+
+def repeated(batch):
+    return Batch(*(torch.cat([tensor, tensor]) for tensor in batch))
+
+
+def spy_inputs(module):
+    seen = []
+    module.register_forward_pre_hook(lambda spied, inputs: seen.append((spied.training, *inputs)))
+    return seen
+
+
+def is_frozen(module):
+    return not any(m.training for m in module.modules()) and not any(
+        parameter.requires_grad for parameter in module.parameters()
+    )
+
+
+# Stage 1
+
+
+@pytest.mark.parametrize("den", [True, False])
+def test_student_sees_and_matches_the_right_images(den):
+    teacher, student = small_teacher(), small_student()
+    of_teacher, of_student = spy_inputs(teacher), spy_inputs(student)
+    train_student(teacher, student, BATCHES, RECIPE, den=den)
+    assert len(of_teacher) == len(of_student) == len(BATCHES)
+    for batch, (teacher_mode, target), (student_mode, given) in zip(
+        BATCHES, of_teacher, of_student, strict=True
+    ):
+        assert torch.equal(target, batch.clean)
+        assert torch.equal(given, batch.corrupted if den else batch.clean)
+        assert (teacher_mode, student_mode) == (False, True)
+    assert student.encoder.bn1.num_batches_tracked == len(BATCHES)
+
+
+@pytest.mark.parametrize("ed", [True, False])
+def test_student_loss_is_summed_over_the_batch(ed):
+    losses = [
+        last_loss(train_student, small_teacher(), small_student(ed=ed), [batch], den=True)
+        for batch in (BATCHES[0], repeated(BATCHES[0]))
+    ]
+    assert losses[0] > 1
+    assert losses[1] == pytest.approx(2 * losses[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("ed", [True, False])
+def test_stage_1_changes_the_student_alone(ed):
+    teacher, student = small_teacher().train(), small_student(ed=ed).eval()
+    before, student_before = snapshot(teacher), snapshot(student)
+    assert train_student(teacher, student, BATCHES, RECIPE, den=True) is student
+    assert not changed(teacher, before)
+    assert is_frozen(student)
+    moved = changed(student, student_before)
+    expected = set(student_before)
+    if not ed:
+        # Layer 4 runs without a gradient: no update, no weight decay, but moving statistics.
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        expected -= {key for key in expected if "layer4" in key and not key.endswith(statistics)}
+    assert moved == expected
+
+
+def test_student_learns():
+    teacher, student = small_teacher(), small_student()
+    first = last_loss(train_student, teacher, student, BATCHES[:1], den=True)
+    student.requires_grad_(True)
+    assert last_loss(train_student, teacher, student, BATCHES[:1] * 20, den=True) < 0.7 * first
+
+
+# Stage 2
+
+
+def test_stage_2_changes_the_segmentation_net_alone():
+    teacher, student, segmentation = small_teacher(), small_student().train(), small_segmentation()
+    segmentation.eval()
+    before = [snapshot(network) for network in (teacher, student, segmentation)]
+    modes = [spy_inputs(network) for network in (teacher, student, segmentation)]
+    result = train_segmentation(teacher, student, segmentation, BATCHES, RECIPE)
+    assert result is segmentation
+    assert is_frozen(segmentation)
+    assert not changed(teacher, before[0])
+    assert not changed(student, before[1])
+    assert changed(segmentation, before[2]) == set(before[2])
+    assert [[mode for mode, _ in seen] for seen in modes] == [[False] * 3, [False] * 3, [True] * 3]
+
+
+def test_stage_2_sees_corrupted_images_only():
+    teacher, student, segmentation = small_teacher(), small_student(), small_segmentation()
+    inputs = [spy_inputs(network) for network in (teacher, student)]
+    nothing = [batch._replace(clean=torch.full_like(batch.clean, torch.nan)) for batch in BATCHES]
+    train_segmentation(teacher, student, segmentation, nothing, RECIPE)
+    for seen in inputs:
+        assert all(
+            torch.equal(given, batch.corrupted)
+            for (_, given), batch in zip(seen, BATCHES, strict=True)
+        )
+
+
+def test_stage_2_loss_is_a_mean_over_the_batch():
+    losses = [
+        last_loss(train_segmentation, small_teacher(), small_student(), small_segmentation(), [b])
+        for b in (BATCHES[0], repeated(BATCHES[0]))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_segmentation_net_learns():
+    networks = small_teacher(), small_student().eval(), small_segmentation()
+    first = last_loss(train_segmentation, *networks, BATCHES[:1])
+    networks[2].requires_grad_(True)
+    assert last_loss(train_segmentation, *networks, BATCHES[:1] * 40) < 0.7 * first
+
+
+def test_focal_exponent_is_the_recipes():
+    losses = []
+    for gamma in (0.0, 4.0):
+        seen = []
+        train_segmentation(
+            small_teacher(),
+            small_student(),
+            small_segmentation(),
+            BATCHES[:1],
+            TrainingConfig(gamma=gamma),
+            on_step=lambda *call, seen=seen: seen.append(call),
+        )
+        losses.append(seen[-1][1])
+    assert losses[0] > losses[1] + 0.1
+
+
+# Optimiser
+
+
+def test_defaults_are_the_published_recipe():
+    assert TrainingConfig() == TrainingConfig(
+        batch_size=32,
+        student_steps=1000,
+        segmentation_steps=4000,
+        student_lr=0.4,
+        res_lr=0.1,
+        head_lr=0.01,
+        momentum=0.9,
+        weight_decay=1e-4,
+        gamma=4.0,
+    )
+
+
+def gradients_of(parameter):
+    seen = []
+    parameter.register_hook(lambda gradient: seen.append(gradient.clone()))
+    return seen
+
+
+def after_sgd(parameter, gradients, rate, recipe):
+    """Momentum with weight decay in the gradient, not Nesterov's, at a constant rate."""
+    value, velocity = parameter.detach().double(), 0
+    for gradient in gradients:
+        velocity = recipe.momentum * velocity + gradient.double() + recipe.weight_decay * value
+        value = value - rate * velocity
+    return value
+
+
+def assert_sgd(module, rates, train):
+    recipe = TrainingConfig(weight_decay=0.3, momentum=0.8, student_lr=0.02, res_lr=0.03)
+    watched = {key: module.get_parameter(key) for key in rates}
+    before = {key: parameter.detach().clone() for key, parameter in watched.items()}
+    gradients = {key: gradients_of(parameter) for key, parameter in watched.items()}
+    train(recipe)
+    for key, rate in rates.items():
+        assert len(gradients[key]) == len(BATCHES)
+        expected = after_sgd(before[key], gradients[key], getattr(recipe, rate), recipe)
+        torch.testing.assert_close(watched[key].double(), expected, rtol=1e-5, atol=1e-6)
+        assert not torch.equal(watched[key], before[key])
+
+
+def test_student_optimiser():
+    """BatchNorm and every layer decay too."""
+    student = small_student()
+    keys = (
+        "encoder.conv1.weight",
+        "encoder.bn1.weight",
+        "encoder.bn1.bias",
+        "decoder_layer4.0.conv1.weight",
+        "decoder_layer1.1.bn2.weight",
+    )
+    assert_sgd(
+        student,
+        dict.fromkeys(keys, "student_lr"),
+        lambda recipe: train_student(small_teacher(), student, BATCHES, recipe, den=True),
+    )
+
+
+def test_segmentation_optimiser():
+    segmentation = small_segmentation()
+    rates = {
+        "res.0.conv1.weight": "res_lr",
+        "res.1.bn2.bias": "res_lr",
+        "head.0.aspp_fusion_layer.conv.weight": "head_lr",
+        "head.2.weight": "head_lr",
+        "head.4.bias": "head_lr",
+    }
+    assert_sgd(
+        segmentation,
+        rates,
+        lambda recipe: train_segmentation(
+            small_teacher(), small_student(), segmentation, BATCHES, recipe
+        ),
+    )
+
+
+# Reports and divergence
+
+
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf])
+def test_divergence_of_the_student(poison):
+    batch = BATCHES[0]._replace(corrupted=torch.full_like(BATCHES[0].corrupted, poison))
+    with pytest.raises(TrainingDiverged, match="after 2 updates; lower the learning rate"):
+        train_student(small_teacher(), small_student(), [BATCHES[0], batch], RECIPE, den=True)
+
+
+def test_divergence_of_the_segmentation_net():
+    # Infinite weights, not images: torch's binary cross-entropy refuses NaN by itself.
+    segmentation = small_segmentation()
+    mask = torch.full_like(BATCHES[0].mask, torch.inf)
+    with pytest.raises((TrainingDiverged, RuntimeError)):
+        train_segmentation(
+            small_teacher(), small_student(), segmentation, [BATCHES[0]._replace(mask=mask)], RECIPE
+        )
+
+
+def test_reports_now_and_then_and_at_the_end(monkeypatch):
+    monkeypatch.setattr(training, "CHECK_EVERY", 2)
+    steps = []
+
+    def report(step, loss):
+        assert isinstance(loss, float)
+        steps.append(step)
+
+    batches = (BATCHES * 2)[:5]
+    train_student(small_teacher(), small_student(), batches, RECIPE, den=True, on_step=report)
+    assert steps == [2, 4, 5]
+    steps.clear()
+    networks = small_teacher(), small_student(), small_segmentation()
+    train_segmentation(*networks, batches[:4], RECIPE, on_step=report)
+    assert steps == [2, 4]
+
+
+def test_divergence_is_seen_at_the_next_look(monkeypatch):
+    monkeypatch.setattr(training, "CHECK_EVERY", 2)
+    nan = BATCHES[0]._replace(corrupted=torch.full_like(BATCHES[0].corrupted, torch.nan))
+    batches = iter([BATCHES[0], nan, *BATCHES])
+    with pytest.raises(TrainingDiverged, match="the loss is nan after 2 updates"):
+        train_student(small_teacher(), small_student(), batches, RECIPE, den=True)
+    assert len(list(batches)) == len(BATCHES)
+
+
+# Seeds
+
+
+def test_initial_networks_follow_the_seed_alone():
+    before = torch.get_rng_state()
+    for make in (small_student, small_segmentation):
+        first, same, other = make(seed=1), make(seed=1), make(seed=2)
+        assert not changed(first, snapshot(same))
+        assert changed(first, snapshot(other))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_same_seed_same_weights():
+    rng = np.random.default_rng(0)
+    data = TrainingImages(
+        rng.integers(0, 256, (6, 32, 32, 3), np.uint8),
+        rng.integers(0, 256, (3, 32, 32, 3), np.uint8),
+    )
+
+    def train(seed):
+        teacher, student = small_teacher(), training.build_student(CONFIG, ed=True, seed=seed)
+        segmentation = training.build_segmentation(7 * CONFIG.width, CONFIG, seed=seed + 1)
+        for stage in (1, 2):
+            batches = training_batches(data, batch_size=4, steps=3, seed=10 * seed + stage)
+            if stage == 1:
+                train_student(teacher, student, batches, RECIPE, den=True)
+            else:
+                train_segmentation(teacher, student, segmentation, batches, RECIPE)
+        return snapshot(student) | snapshot(segmentation)
+
+    first, same, other = train(1), train(1), train(2)
+    assert all(torch.equal(first[key], same[key]) for key in first)
+    floating = [key for key in first if first[key].is_floating_point()]
+    assert sum(torch.equal(first[key], other[key]) for key in floating) == 0
