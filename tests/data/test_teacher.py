@@ -9,9 +9,10 @@ import torch
 
 from bench.data import teacher as teacher_module
 from bench.data.lessons import LESSONS, SHAPES, _shape, make_lessons
-from bench.data.pretraining import Recipe, normalised, pretrain
+from bench.data.pretraining import Recipe, pretrain
 from bench.data.teacher import load_teacher, prepare_teacher, tensor_digest
 from bench.errors import InputError
+from destseg.batches import as_tensor, normalise
 from destseg.resnet import ResNet18
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -64,13 +65,6 @@ def test_every_shape_is_another():
     assert len(distinct) == len(SHAPES)
 
 
-def test_normalised_is_imagenets():
-    images = np.array([[[[255, 0, 128]]]], np.uint8)
-    expected = [(1 - 0.485) / 0.229, -0.456 / 0.224, (128 / 255 - 0.406) / 0.225]
-    assert normalised(images).shape == (1, 3, 1, 1)
-    np.testing.assert_allclose(normalised(images).flatten(), expected, rtol=1e-5)
-
-
 def test_pretraining_is_repeatable_and_leaves_no_trace(tiny):
     torch.manual_seed(123)
     torch.rand(7)
@@ -113,7 +107,7 @@ def test_teacher_is_frozen_in_eval_mode_and_alive(tiny):
     assert not any(module.training for module in trunk.modules())
     assert not any(parameter.requires_grad for parameter in trunk.parameters())
     images, _ = make_lessons(np.random.default_rng(9), 1, 32)
-    features = trunk(normalised(images))
+    features = trunk(normalise(as_tensor(images)))
     assert [tuple(level.shape[1:]) for level in features] == [(4, 8, 8), (8, 4, 4), (16, 2, 2)]
     for level in features:
         assert (level.var((0, 2, 3)) > 1e-6).float().mean() > 0.8
