@@ -160,9 +160,11 @@ def train_segmentation(
 
     def loss(batch: Batch) -> Tensor:
         with torch.no_grad():
-            target = normalised(teacher(batch.corrupted))
-            features = normalised(student(batch.corrupted))
-            similarity = similarity_maps(target, features)
+            # A quarter faster on a CPU. Only where nothing flows back: the channels-last
+            # gradient of oneDNN (torch 2.15) corrupts the heap at some widths.
+            images = batch.corrupted.contiguous(memory_format=torch.channels_last)
+            target, features = normalised(teacher(images)), normalised(student(images))
+            similarity = similarity_maps(target, features).contiguous()
         probabilities = segmentation(similarity)
         mask = downsampled_mask(batch.mask, probabilities.shape[-2:])
         return focal_loss(probabilities, mask, config.gamma) + l1_loss(probabilities, mask)
