@@ -1,7 +1,5 @@
 """What the tests of the harness share: a cache of their own and an experiment of seconds."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch

@@ -1,5 +1,5 @@
 import pickle
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from bench import cli, execution
 from bench.cli import main
 from destseg.resnet import ResNet18
 
-ROOT = Path(__file__).parents[1]
 PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--jobs", "1")
 
 
@@ -53,16 +52,14 @@ def test_help_shows_examples_and_exit_codes(capsys):
         assert option in out
 
 
-def test_the_package_is_a_command():
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "reproduce", "none.toml"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "error: none.toml: no such experiment file; the ones at hand are in experiments/.\n"
+def test_the_package_is_a_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bench", "reproduce", "none.toml"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("bench", run_name="__main__")
+    assert caught.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: none.toml: no such experiment file; the ones at hand are in experiments/.\n",
     )
 
 

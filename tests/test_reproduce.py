@@ -153,47 +153,47 @@ def test_a_part_in_any_order_has_the_numbers_of_the_whole(whole, experiment, tmp
 
 
 def test_the_whole_in_another_order_has_the_same_numbers(whole, experiment, tmp_path):
-    options = "--seed 1 --seed 0 --category tile --category bottle --jobs 1".split()
-    for variant in ("den+ed+seg", "none"):
-        options += ["--variant", variant]
-    assert main(["reproduce", str(experiment), "--results", str(tmp_path), *options]) == 0
+    options = (
+        "--seed 1 --seed 0 --category tile --category bottle "
+        "--variant den+ed+seg --variant none --jobs 1"
+    )
+    arguments = ["reproduce", str(experiment), "--results", str(tmp_path), *options.split()]
+    assert main(arguments) == 0
     part = numbers(tmp_path)
     assert len(part) == 8
     assert part == {key: numbers(whole)[key] for key in part}
 
 
 def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
-    whole, experiment, tmp_path
+    whole, experiment, tmp_path, capsys
 ):
-    """One process made the whole; two make this one, and die on the way."""
-    arguments = command(experiment, tmp_path, 2)
+    """One process made the whole; two workers begin this one, and die on the way."""
     with subprocess.Popen(
-        arguments,
+        command(experiment, tmp_path, 2),
         cwd=ROOT,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + DEADLINE
-        while len(records(tmp_path)) < 8:
+        while len(records(tmp_path)) < len(records(whole)) // 3:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     survived = records(tmp_path)
-    assert 8 <= len(survived) < len(records(whole)), "nothing was left to do"
+    assert len(survived) < len(records(whole)), "nothing was left to do"
 
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
-    assert done.returncode == 0, done.stderr
+    assert main(["reproduce", str(experiment), "--results", str(tmp_path), "--jobs", "1"]) == 0
     assert numbers(tmp_path) == numbers(whole)
     after = records(tmp_path)
     assert {path: after[path] for path in survived} == survived, "what was there ran again"
-    assert "2 workers" in done.stdout
-    assert done.stdout.rstrip().splitlines()[-1].startswith("den+ed+seg")
-    assert "seed 0 is complete" in done.stderr
-    assert re.search(rf"tiny: 100%.* {CELLS}/{CELLS} \[.*cell.*\]", done.stderr)
-    assert "\r" not in done.stderr
+    out, err = capsys.readouterr()
+    assert out.rstrip().splitlines()[-1].startswith("den+ed+seg")
+    assert "seed 0 is complete" in err
+    assert re.search(rf"tiny: 100%.* {CELLS}/{CELLS} \[.*cell.*\]\n", err)
+    assert "\r" not in err
 
 
 @pytest.mark.slow

@@ -4,12 +4,39 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from bench.errors import InputError
 
 CACHE_VARIABLE = "DESTSEG_BENCH_CACHE"
+
+_only_cached: ContextVar[bool] = ContextVar("only_cached", default=False)
+
+
+class NotCached(Exception):
+    """Something is not in the cache, and was not to be made."""
+
+
+@contextmanager
+def only_cached() -> Iterator[None]:
+    """Make whatever would fill the cache raise `NotCached` instead.
+
+    Looking first is what makes a second run quick: workers take seconds to start.
+    """
+    token = _only_cached.set(True)
+    try:
+        yield
+    finally:
+        _only_cached.reset(token)
+
+
+def require_leave(folder: Path) -> None:
+    """Raise `NotCached` inside `only_cached`; call it before filling a folder of the cache."""
+    if _only_cached.get():
+        raise NotCached(folder)
 
 
 def cache_root() -> Path:
@@ -47,9 +74,12 @@ def publish(folder: Path, fill: Callable[[Path], None]) -> Path:
     ------
     InputError
         When the cache cannot be written to.
+    NotCached
+        Inside `only_cached`, when the folder does not exist.
     """
     if folder.is_dir():
         return folder
+    require_leave(folder)
     # Not tempfile.mkdtemp, whose mode 0700 would survive the rename and lock out the other
     # users of a shared cache.
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
@@ -105,6 +135,7 @@ def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
         seen.update(f"\0{name}\0{status.st_size}\0{status.st_mtime_ns}".encode())
     memory = cache / "digests" / seen.hexdigest()
     if not memory.is_dir():
+        require_leave(memory)
         total = hashlib.sha256()
         for name, file in ordered:
             with file.open("rb") as stream:

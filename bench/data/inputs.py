@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 
 from bench.data import miniature
-from bench.data.cache import unwritable
+from bench.data.cache import NotCached, only_cached, require_leave, unwritable
 from bench.data.mvtec import CategoryRef, list_categories, prepare_category
 from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
@@ -93,10 +93,7 @@ def prepare_inputs(
     )
     readers = [functools.partial(_category, experiment, name, sources) for name in categories]
     # The teacher first: it takes longest, the others fill the remaining processes.
-    results = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_attempt)(prepare) for prepare in (teacher, textures, *readers)
-    )
-    done = list(progress(results, "prepare", 2 + len(readers), unit="input"))
+    done = _prepare_all((teacher, textures, *readers), jobs)
     faults = [str(result) for result in done if isinstance(result, InputError)]
     if faults:
         raise InputError("\n".join(faults))
@@ -122,7 +119,9 @@ def _category(experiment: Experiment, category: str, sources: Sources) -> Catego
             )
         root = sources.cache / f"miniature-v{miniature.VERSION}-{size}"
         try:
-            miniature.write(root, size, category)
+            if not (root / category).is_dir():
+                require_leave(root / category)
+                miniature.write(root, size, category)
         except OSError as error:
             raise unwritable(root, error) from error
     assert root is not None
@@ -137,9 +136,26 @@ def _category(experiment: Experiment, category: str, sources: Sources) -> Catego
     )
 
 
+def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
+    """Return each result or `InputError`; what the cache lacks is made by worker processes."""
+    with only_cached():
+        done = [_attempt(prepare) for prepare in prepares]
+    lacking = [index for index, result in enumerate(done) if isinstance(result, NotCached)]
+    if lacking:
+        # Set as in `bench.runner.run`, so that its workers are these and none start anew.
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            made = Parallel(n_jobs=jobs, return_as="generator")(
+                delayed(_attempt)(prepares[index]) for index in lacking
+            )
+            shown = progress(made, "prepare", len(lacking), unit="input")
+            for index, result in zip(lacking, shown, strict=True):
+                done[index] = result
+    return done
+
+
 def _attempt(prepare: Callable[[], Any]) -> Any:
     """Return the error instead of raising it, so that all faults are seen at once."""
     try:
         return prepare()
-    except InputError as error:
+    except (InputError, NotCached) as error:
         return error

@@ -1,11 +1,15 @@
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 
-from bench.data import miniature
+from bench.data import inputs, miniature
+from bench.data.cache import NotCached, only_cached
 from bench.data.inputs import Sources, available_categories, prepare_inputs
 from bench.data.mvtec import load_category
+from bench.data.teacher import prepare_teacher
+from bench.data.textures import prepare_textures
 from bench.errors import InputError
 
 
@@ -49,6 +53,36 @@ def test_inputs_from_the_cache_are_the_same(tiny, tiny_inputs, sources):
     assert again == tiny_inputs
 
 
+def test_what_is_cached_is_prepared_without_a_worker(
+    tiny, tiny_inputs, sources, monkeypatch, capsys
+):
+    """Workers take seconds to start, and a second run is to be quick."""
+    monkeypatch.setattr(inputs, "Parallel", lambda **_: pytest.fail("workers were started"))
+    assert prepare_inputs(tiny, ("bottle", "tile"), sources, 2) == tiny_inputs
+    assert capsys.readouterr().err == ""
+
+
+def test_only_what_is_lacking_is_made(tiny, tiny_inputs, sources, capsys):
+    ref = tiny_inputs.categories["tile"]
+    shutil.rmtree(ref.path)
+    assert prepare_inputs(tiny, ("bottle", "tile"), sources, 1) == tiny_inputs
+    assert ref.path.is_dir()
+    assert "1/1" in capsys.readouterr().err
+
+
+def test_looking_makes_nothing(tiny, tmp_path):
+    prepares = [
+        lambda: prepare_textures(None, 32, tmp_path),
+        lambda: prepare_teacher("procedural", tmp_path, width=8),
+        lambda: inputs._category(tiny, "tile", Sources(None, None, tmp_path)),
+    ]
+    with only_cached():
+        for prepare in prepares:
+            with pytest.raises(NotCached):
+                prepare()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_digests_do_not_depend_on_the_cache(tiny, tiny_inputs, tmp_path):
     fresh = prepare_inputs(tiny, ("tile",), Sources(None, None, tmp_path / "elsewhere"), 1)
     assert fresh.categories["tile"].digest == tiny_inputs.categories["tile"].digest
@@ -88,7 +122,7 @@ def test_fewer_images_than_a_batch_are_refused(mvtec, mvtec_folder, shared_cache
 
 def test_a_miniature_too_small_to_draw_is_refused(tiny, sources):
     experiment = dataclasses.replace(tiny, dataset=dataclasses.replace(tiny.dataset, size=31))
-    with pytest.raises(InputError, match="dataset.size is 31; .* 32 pixels at least"):
+    with pytest.raises(InputError, match=r"dataset\.size is 31; .* 32 pixels at least"):
         prepare_inputs(experiment, ("bottle",), sources, 1)
 
 

@@ -69,11 +69,12 @@ def test_rotation_by_nothing_changes_nothing():
 @pytest.fixture(scope="module")
 def many():
     rng = np.random.default_rng(2024)
-    return torch.cat([draw_masks(rng, 200, (64, 64)) for _ in range(6)])
+    # At the size of the measurements: rotating the finest noise of a smaller image blurs it.
+    return torch.cat([draw_masks(rng, 50, (256, 256)) for _ in range(12)])
 
 
 def test_mask_area(many):
-    assert many.shape == (1200, 1, 64, 64)
+    assert many.shape == (600, 1, 256, 256)
     assert many.dtype == torch.float32
     assert set(many.unique().tolist()) == {0.0, 1.0}
     area = 100 * many.mean(dim=(1, 2, 3)).double().numpy()

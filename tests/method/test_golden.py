@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_networks import changed, snapshot
 
 from destseg.anomalies import perlin_noise
 from destseg.batches import Batch
@@ -16,7 +17,6 @@ from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.model import DeSTSeg, cosine_distances, normalised
 from destseg.resnet import ResNet18
 from destseg.training import TrainingConfig, train_segmentation, train_student
-from small_networks import changed, snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "forward.npz")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from small_networks import small_segmentation, small_student, small_teacher
 
 from destseg.batches import normalise
 from destseg.inference import (
@@ -12,7 +13,6 @@ from destseg.inference import (
     upsample,
 )
 from destseg.model import cosine_distances, normalised
-from small_networks import small_segmentation, small_student, small_teacher
 
 
 @pytest.fixture(scope="module")

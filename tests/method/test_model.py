@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from small_networks import CONFIG, small_segmentation, small_student, small_teacher
 from torch import nn
 
 from destseg.model import (
@@ -18,7 +19,6 @@ from destseg.model import (
     similarity_maps,
 )
 from destseg.resnet import BasicBlock, ResNet18
-from small_networks import CONFIG, small_segmentation, small_student, small_teacher
 
 STANDARD_ERRORS = 5
 

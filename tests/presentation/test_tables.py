@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.presentation import latex
 from bench.grid import VARIANTS
+from bench.presentation import latex
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
 from bench.presentation.tables import (
