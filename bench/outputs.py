@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,6 @@ from bench.data.mvtec import is_mvtec_ad, load_category
 from bench.experiment import Experiment
 from bench.grid import FULL_VARIANT, Cell, Grid
 from bench.metrics import image_scores
-from bench.presentation.examples import Example
-from bench.presentation.figures import write_figures
 from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
@@ -26,6 +25,9 @@ from bench.provenance import device_name, provenance
 from bench.stages import Plan, Stage
 from bench.store import DamagedArtifact, RunStore
 from destseg.inference import upsample
+
+if TYPE_CHECKING:
+    from bench.presentation.examples import Example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Outputs:
     def write(self, *, seeds: Sequence[int] | None = None) -> Table:
         """Write cells and tables, and, when all seeds are meant, the figures.
 
+        Figures are drawn again when the cells differ from those of the last time.
+
         Parameters
         ----------
         seeds : sequence of int, optional
@@ -82,14 +86,20 @@ class Outputs:
             The ablation table.
         """
         heading = self._heading(tuple(seeds or self.grid.seeds))
-        cells = collect_cells(self.plan, self.store, dataset=heading.dataset)
+        cells = collect_cells(self.plan, self.store, dataset=self.experiment.dataset.kind)
         cells = cells[cells["seed"].isin(heading.seeds)]
         self.folder.mkdir(parents=True, exist_ok=True)
-        text = cells.to_csv(index=False, lineterminator="\n")
-        write_atomically(self.folder / "cells.csv", text.encode())
+        text = cells.to_csv(index=False, lineterminator="\n").encode()
+        table = self.folder / "cells.csv"
+        known = table.is_file() and table.read_bytes() == text
+        write_atomically(table, text)
         write_tables(cells, heading, self.folder / "tables")
-        if seeds is None:
-            write_figures(cells, heading, self._examples(), self.folder / "figures")
+        figures = self.folder / "figures"
+        if seeds is None and not (known and (figures / "examples.svg").is_file()):
+            # Here and not above: a run with nothing to do need not wait for matplotlib.
+            from bench.presentation.figures import write_figures
+
+            write_figures(cells, heading, self._examples(), figures)
         return TABLES["ablation"](cells, heading)
 
     def _heading(self, seeds: tuple[int, ...]) -> Heading:
@@ -126,7 +136,7 @@ class Outputs:
             f"Date: {datetime.now(UTC):%Y-%m-%d}",
         )
 
-    def _examples(self) -> list[Example]:
+    def _examples(self) -> "list[Example]":
         """Choose one test image of each category, by rule and not by eye.
 
         Of the anomalous images the one with the median image score, by the full method (or
@@ -140,7 +150,7 @@ class Outputs:
         ]
         return [example for cell, stage in chosen if (example := self._example(cell, stage))]
 
-    def _example(self, cell: Cell, evaluation: Stage) -> Example | None:
+    def _example(self, cell: Cell, evaluation: Stage) -> "Example | None":
         try:
             native = stored_maps(self.store, evaluation.parents[0])
         except DamagedArtifact:
@@ -154,6 +164,8 @@ class Outputs:
         order = np.argsort(image_scores(maps[anomalous], protocol), kind="stable")
         index = int(anomalous[order[len(order) // 2]])
         low = maps.min()
+        from bench.presentation.examples import Example
+
         return Example(
             category=cell.category,
             name=data.names[index],

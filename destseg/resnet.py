@@ -7,7 +7,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
 
 ENCODER_LAYERS = 4
 """Layers of a complete ResNet-18."""
@@ -64,6 +63,31 @@ class ResNet18(nn.Module):
         return tuple(features)
 
 
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, under torchvision's names.
+
+    Our own, because importing torchvision for it takes longer than a short stage.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, shortcut: nn.Module | None
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.downsample = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride), at least 0."""
+        residual = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        residual += x if self.downsample is None else self.downsample(x)
+        activated: Tensor = self.relu(residual)
+        return activated
+
+
 def residual_stage(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
     """Two basic blocks; the first has a 1x1 shortcut where its shape changes."""
     shortcut = None
@@ -74,7 +98,7 @@ def residual_stage(in_channels: int, out_channels: int, *, stride: int = 1) -> n
         )
     return nn.Sequential(
         BasicBlock(in_channels, out_channels, stride, shortcut),
-        BasicBlock(out_channels, out_channels),
+        BasicBlock(out_channels, out_channels, 1, None),
     )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.models import ResNet18_Weights
 
 from bench.data.cache import publish
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
@@ -140,6 +139,9 @@ def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
 
 def _download(draft: Path) -> None:
     """Fetch torchvision's ImageNet weights through its own API."""
+    # Here and not above: importing torchvision takes seconds, which only a download is worth.
+    from torchvision.models import ResNet18_Weights
+
     weights = ResNet18_Weights.IMAGENET1K_V1
     home = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision.models
 
 from bench.data import teacher as teacher_module
 from bench.data.lessons import LESSONS, SHAPES, _shape, make_lessons
@@ -230,7 +231,7 @@ class FakeWeights:
 def imagenet(monkeypatch, outcome):
     weights = FakeWeights(outcome)
     monkeypatch.setattr(
-        teacher_module, "ResNet18_Weights", type("W", (), {"IMAGENET1K_V1": weights})
+        torchvision.models, "ResNet18_Weights", type("W", (), {"IMAGENET1K_V1": weights})
     )
     return weights
 

@@ -111,10 +111,10 @@ def test_seed_decides_everything():
 
 
 def test_global_generators_play_no_part():
-    numpy_state = np.random.get_state()[1].copy()
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002  # noqa: NPY002 - the state to be left alone
     torch_state = torch.get_rng_state()
     list(training_batches(training_data(4), batch_size=4, steps=2, seed=0))
-    assert np.array_equal(np.random.get_state()[1], numpy_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 

@@ -47,6 +47,13 @@ def test_focal_loss_of_certain_errors_is_bounded():
     assert focal_loss(p, 1 - mask).item() == 0
 
 
+def test_nan_stays_nan():
+    """It is for the training loop to see, where torch's cross-entropy would stop by itself."""
+    p, mask = torch.tensor([[[[0.3, torch.nan]]]]), torch.tensor([[[[1.0, 0.0]]]])
+    assert focal_loss(p, mask).isnan()
+    assert l1_loss(p, mask).isnan()
+
+
 def test_l1_loss(rng):
     p, mask = probabilities_and_mask(rng)
     loss = l1_loss(torch.from_numpy(p), torch.from_numpy(mask))

@@ -189,7 +189,7 @@ def test_only_the_protocol_warning_is_silenced(tmp_path, monkeypatch):
         return {}
 
     monkeypatch.setattr(torch, "load", load)
-    with pytest.warns(UserWarning) as seen:
+    with pytest.warns(UserWarning, match="something else") as seen:
         read_state_dict(tmp_path / "any.pth")
     assert [str(warning.message) for warning in seen] == ["something else"]
 
