@@ -21,7 +21,7 @@ def collect_cells(plan: Plan, store: RunStore, *, dataset: str) -> pd.DataFrame:
     store : RunStore
         Where their records are.
     dataset : str
-        Name for the column ``dataset``: ``miniature`` or ``mvtec``.
+        Name for the column ``dataset``: ``miniature``, ``mvtec`` or ``folder``.
 
     Returns
     -------

@@ -86,7 +86,10 @@ class Outputs:
             The ablation table.
         """
         heading = self._heading(tuple(seeds or self.grid.seeds))
-        cells = collect_cells(self.plan, self.store, dataset=self.experiment.dataset.kind)
+        dataset: str = self.experiment.dataset.kind
+        if dataset == "mvtec" and not heading.is_mvtec:
+            dataset = "folder"
+        cells = collect_cells(self.plan, self.store, dataset=dataset)
         cells = cells[cells["seed"].isin(heading.seeds)]
         self.folder.mkdir(parents=True, exist_ok=True)
         text = cells.to_csv(index=False, lineterminator="\n").encode()

@@ -244,7 +244,7 @@ def test_a_folder_of_own_images_runs(reproduce, results, mvtec_folder, capsys):
     out = capsys.readouterr().out
     assert "1 cells computed" in out
     folder = results / "tiny-mvtec"
-    assert "a folder of own images" in (folder / "cells.csv").read_text()
+    assert "\nfolder,DeSTSeg," in (folder / "cells.csv").read_text()
     assert "not on MVTec AD" in (folder / "tables" / "ablation.md").read_text()
 
 

@@ -90,7 +90,7 @@ def test_no_published_number_off_mvtec(cells, metric, monkeypatch):
     def forbidden(*_args, **_kwargs):
         raise AssertionError("published numbers were looked up")
 
-    monkeypatch.setattr("bench.figures.published_variant", forbidden)
+    monkeypatch.setattr("bench.presentation.figures.published_variant", forbidden)
     figure = ablation_figure(cells, MINIATURE, metric)
     assert points(figure, "D") == []
     said = words(figure)

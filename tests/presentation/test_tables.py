@@ -202,7 +202,7 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
         raise AssertionError("published numbers were looked up")
 
     for name in ("published_over", "published_variant", "published_effect"):
-        monkeypatch.setattr(f"bench.tables.{name}", forbidden)
+        monkeypatch.setattr(f"bench.presentation.tables.{name}", forbidden)
     for build in TABLES.values():
         table = build(cells, MINIATURE)
         assert not any("paper" in name.lower() for name in table.formatted.columns)
