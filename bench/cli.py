@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench.data.cache import cache_root
 from bench.data.inputs import Sources
-from bench.errors import InputError
 from bench.experiment import Experiment, known_variant, load_experiment
 from bench.reproduce import Request, reproduce
 from bench.runner import Summary, choose_device
+from destseg.errors import InputError
 
 DONE, BAD_INPUT, FAILURES, INTERRUPTED = 0, 2, 3, 130
 

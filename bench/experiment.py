@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from bench.errors import InputError
 from bench.grid import VARIANTS
 from bench.metrics import Protocol
 from destseg.anomalies import AnomalyConfig
+from destseg.errors import InputError
 from destseg.model import ModelConfig
 from destseg.training import TrainingConfig
 

@@ -12,7 +12,6 @@ from bench.artifacts import stored_maps
 from bench.atomic import write_atomically
 from bench.cells import collect_cells
 from bench.data import miniature
-from bench.data.images import resize_rgb
 from bench.data.inputs import Inputs
 from bench.data.mvtec import is_mvtec_ad, load_category
 from bench.experiment import Experiment
@@ -24,6 +23,7 @@ from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import device_name, provenance
 from bench.stages import Plan, Stage
 from bench.store import DamagedArtifact, RunStore
+from destseg.images import resize_rgb
 from destseg.inference import upsample
 
 if TYPE_CHECKING:

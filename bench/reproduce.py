@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.inputs import Sources, available_categories, prepare_inputs
-from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.grid import Grid, in_paper_order
 from bench.outputs import Outputs
@@ -13,6 +12,7 @@ from bench.presentation.table import Table
 from bench.runner import Summary, run
 from bench.stages import plan
 from bench.store import RunStore, check_writable
+from destseg.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bench.data.inputs import Inputs
-from bench.errors import InputError
 from bench.execution import Job, run_job
 from bench.experiment import Experiment
 from bench.grid import Cell
 from bench.progress import Progress
 from bench.stages import Plan
 from bench.store import RunStore
+from destseg.errors import InputError
 
 
 @dataclass(frozen=True)

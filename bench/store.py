@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.atomic import write_atomically
-from bench.errors import InputError
+from destseg.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from destseg.errors import InputError
+
 ENCODER_LAYERS = 4
 """Layers of a complete ResNet-18."""
-
-
-class WeightsError(ValueError):
-    """A weight file that cannot be used; the message names the file and the remedy."""
 
 
 class ResNet18(nn.Module):
@@ -130,7 +128,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     Raises
     ------
-    WeightsError
+    InputError
         When the file is missing, is not a PyTorch weight file or holds other objects.
     """
     try:
@@ -139,17 +137,17 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise WeightsError(f"{path}: no such weight file; give the path of a .pth file.") from None
+        raise InputError(f"{path}: no such weight file; give the path of a .pth file.") from None
     except Exception as error:  # a damaged file raises anything: IndexError, struct.error, ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
+        raise InputError(
             f"{path}: not a PyTorch file of plain tensors ({reason[:120]}); "
             "give a state dict written by torch.save(model.state_dict(), path)."
         ) from None
     if not isinstance(loaded, Mapping) or not all(
         isinstance(value, Tensor) for value in loaded.values()
     ):
-        raise WeightsError(
+        raise InputError(
             f"{path}: holds {type(loaded).__name__} instead of a state dict of tensors; "
             "give a state dict written by torch.save(model.state_dict(), path)."
         )
@@ -161,7 +159,7 @@ def load_trunk(path: Path, *, width: int = 64, layers: int = 3) -> ResNet18:
 
     Raises
     ------
-    WeightsError
+    InputError
         When the file cannot be read, or a key is missing or has another shape.
     """
     state = read_state_dict(path)
@@ -169,13 +167,13 @@ def load_trunk(path: Path, *, width: int = 64, layers: int = 3) -> ResNet18:
     wanted = trunk.state_dict()
     missing = [key for key in wanted if key not in state and not key.endswith("batches_tracked")]
     if missing:
-        raise WeightsError(
+        raise InputError(
             f"{path}: {len(missing)} of {len(wanted)} ResNet-18 tensors are missing, the first "
             f"is {missing[0]!r}; give weights under torchvision's names up to layer{layers}."
         )
     for key, tensor in wanted.items():
         if key in state and state[key].shape != tensor.shape:
-            raise WeightsError(
+            raise InputError(
                 f"{path}: {key} has shape {tuple(state[key].shape)}, a ResNet-18 of width {width} "
                 f"needs {tuple(tensor.shape)}; set the teacher's width to match the file."
             )

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import InputError
 from bench.experiment import Experiment, known_variant, load_experiment
 from bench.grid import VARIANTS
+from destseg.errors import InputError
 
 SHIPPED = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from bench import execution, runner
-from bench.errors import InputError
 from bench.grid import Grid
 from bench.runner import choose_device, run
 from bench.stages import plan
 from bench.store import RunStore
+from destseg.errors import InputError
 
 VARIANTS = ("none", "seg")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import InputError
 from bench.store import DamagedArtifact, Record, RunStore, check_writable
+from destseg.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 KEY = "ab" + 62 * "0"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from bench.errors import InputError
+from destseg.errors import InputError
 
 CACHE_VARIABLE = "DESTSEG_BENCH_CACHE"
 

@@ -13,10 +13,10 @@ from bench.data.cache import NotCached, only_cached, require_leave, unwritable
 from bench.data.mvtec import CategoryRef, list_categories, prepare_category
 from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
-from bench.errors import InputError
 from bench.experiment import Experiment
 from bench.metrics import resize_mask
 from bench.progress import progress
+from destseg.errors import InputError
 
 
 @dataclass(frozen=True)

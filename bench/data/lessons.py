@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bench.data.procedural import FAMILIES, Floats, colour, draw, soften, unit_coordinates
+from destseg.procedural import FAMILIES, Floats, colour, draw, soften, unit_coordinates
 
 SCALES = ((3.0, 5.5), (7.0, 12.0))
 """Bins of the periods along an image's side."""

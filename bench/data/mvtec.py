@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish
-from bench.data.images import image_files, input_faults, read_mask, read_rgb, resize_rgb
-from bench.errors import InputError
 from destseg.batches import Rotation
+from destseg.errors import InputError
+from destseg.images import image_files, input_faults, read_mask, read_rgb, resize_rgb
 
 DECODING_VERSION = 1
 """Raised when the decoded arrays change for the same files."""

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from bench.data.cache import publish
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
-from bench.errors import InputError
-from destseg.resnet import ResNet18, WeightsError, load_trunk
+from destseg.errors import InputError
+from destseg.resnet import ResNet18, load_trunk
 
 log = logging.getLogger(__name__)
 
@@ -156,10 +156,7 @@ def _download(draft: Path) -> None:
 
 def _import(file: Path, name: str, width: int, cache: Path) -> TeacherRef:
     """Check a weight file and keep its trunk in the cache, safe from later edits."""
-    try:
-        state = load_trunk(file, width=width, layers=TEACHER_LAYERS).state_dict()
-    except WeightsError as error:
-        raise InputError(str(error)) from error
+    state = load_trunk(file, width=width, layers=TEACHER_LAYERS).state_dict()
     broken = [key for key, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
         raise InputError(

@@ -1,6 +1,6 @@
 """Anomaly source images: a folder of textures, or the embedded set that needs no download.
 
-The embedded set is drawn by `bench.data.procedural` and cropped from the photographs that
+The embedded set is drawn by `destseg.procedural` and cropped from the photographs that
 scikit-image and scikit-learn carry inside their wheels.
 """
 
@@ -18,9 +18,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish
-from bench.data.images import input_faults, is_image, read_rgb, resize_rgb
-from bench.data.procedural import FAMILIES, colour, draw
-from bench.errors import InputError
+from destseg.errors import InputError
+from destseg.images import input_faults, is_image, read_rgb, resize_rgb
+from destseg.procedural import FAMILIES, colour, draw
 
 EMBEDDED_VERSION = 1
 """Raised when the embedded set changes."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.data.cache import cache_root, content_digest, publish
-from bench.errors import InputError
+from destseg.errors import InputError
 
 
 @pytest.fixture

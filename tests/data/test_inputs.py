@@ -10,7 +10,7 @@ from bench.data.inputs import Sources, available_categories, prepare_inputs
 from bench.data.mvtec import load_category
 from bench.data.teacher import prepare_teacher
 from bench.data.textures import prepare_textures
-from bench.errors import InputError
+from destseg.errors import InputError
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bench.data.mvtec import (
     prepare_category,
     rotation_of,
 )
-from bench.errors import InputError
+from destseg.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 SIZE = 16

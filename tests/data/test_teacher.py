@@ -12,8 +12,8 @@ from bench.data import teacher as teacher_module
 from bench.data.lessons import LESSONS, SHAPES, _shape, make_lessons
 from bench.data.pretraining import Recipe, pretrain
 from bench.data.teacher import load_teacher, prepare_teacher, tensor_digest
-from bench.errors import InputError
 from destseg.batches import as_tensor, normalise
+from destseg.errors import InputError
 from destseg.resnet import ResNet18
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

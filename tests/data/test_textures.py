@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.procedural import FAMILIES, colour, draw
 from bench.data.textures import (
     CROPS,
     PHOTOGRAPHS,
@@ -14,7 +13,8 @@ from bench.data.textures import (
     prepare_textures,
     procedural_texture,
 )
-from bench.errors import InputError
+from destseg.errors import InputError
+from destseg.procedural import FAMILIES, colour, draw
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

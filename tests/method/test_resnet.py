@@ -8,7 +8,8 @@ import torch
 import torchvision
 from torch import nn
 
-from destseg.resnet import ResNet18, WeightsError, load_trunk, read_state_dict
+from destseg.errors import InputError
+from destseg.resnet import ResNet18, load_trunk, read_state_dict
 
 WIDTH = 8
 REAL_TEACHER = Path(__file__).parents[3] / "shared" / "data" / "resnet18_imagenet_layers1to3.pth"
@@ -39,7 +40,7 @@ def state():
 
 
 def refusal(path, **sizes):
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(InputError) as caught:
         load_trunk(path, **sizes)
     assert str(path) in str(caught.value)
     return str(caught.value)

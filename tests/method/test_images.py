@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.images import image_files, input_faults, read_mask, read_rgb
-from bench.errors import InputError
+from destseg.errors import InputError
+from destseg.images import image_files, input_faults, read_mask, read_rgb
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
