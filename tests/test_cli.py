@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bench import cli, execution
+from bench import execution
+from bench.commands import reproduce as command
 from bench.cli import main
 from destseg.resnet import ResNet18
 
@@ -298,7 +299,7 @@ def request_of(monkeypatch, tiny_file):
         def see(request):
             raise Seen(request)
 
-        monkeypatch.setattr(cli, "reproduce", see)
+        monkeypatch.setattr(command, "reproduce", see)
         with pytest.raises(Seen) as caught:
             main(["reproduce", *options])
         return caught.value.args[0]

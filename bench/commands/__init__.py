@@ -1,0 +1,1 @@
+"""The sub-commands: options and printing, one module each; no logic."""
