@@ -27,7 +27,9 @@ from bench.stages import Chain, Kind, Stage
 from bench.store import Record, RunStore
 from destseg.batches import Rotation, TrainingImages, training_batches
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
-from destseg.model import SegmentationNet, Student, Teacher
+from destseg.segmentation import SegmentationNet
+from destseg.student import Student
+from destseg.teacher import Teacher
 from destseg.training import build_segmentation, build_student, train_segmentation, train_student
 
 TRACE_LINES = 12

@@ -6,12 +6,15 @@ same images on every device; the arithmetic runs where the images are.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor
+
+RotationStream = Literal["fresh", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,18 @@ class AnomalyConfig:
     max_rotation : float
         The noise is rotated by an angle uniform in plus or minus this many degrees.
     max_original_weight : float
-        The weight of the original image under the mask is uniform in [0, this).
+        The weight of the original image under the mask is uniform in [0, this): 0.8 in the
+        program, so that the anomaly's opacity is in (0.2, 1]; 0.85 in the paper.
+    rotation_stream : {"fresh", "fixed"}
+        Whether each mask's angle is drawn anew, or the k-th of every batch keeps one angle for
+        the whole training, as happens in the program (section 3.4).
     """
 
     lattice_exponents: int = 6
     threshold: float = 0.5
     max_rotation: float = 90.0
     max_original_weight: float = 0.8
+    rotation_stream: RotationStream = "fresh"
 
 
 def perlin_noise(
@@ -61,15 +69,13 @@ def perlin_noise(
     Tensor
         (B, H, W) float64, about [-1, 1].
     """
-    # Axis terms are one-dimensional: NumPy keeps their powers equal to the reference bit by bit.
     row_cell, row_part, row_fade = (
         torch.from_numpy(term).to(device).unsqueeze(2) for term in _axis(cells[:, 0], size[0])
     )
     col_cell, col_part, col_fade = (
         torch.from_numpy(term).to(device).unsqueeze(1) for term in _axis(cells[:, 1], size[1])
     )
-    cosines = torch.from_numpy(np.cos(angles)).to(device)
-    sines = torch.from_numpy(np.sin(angles)).to(device)
+    cosines, sines = (torch.from_numpy(part).to(device) for part in gradients(angles))
     sample = torch.arange(len(cells), device=device).unsqueeze(1)
     columns = col_cell.expand(-1, size[0], -1)
 
@@ -85,14 +91,54 @@ def perlin_noise(
     return math.sqrt(2) * _lerp(upper, lower, col_fade)
 
 
+def gradients(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the cosines and sines of angles, correctly rounded.
+
+    In long double first: NumPy's own differ in their last bits from one processor to another,
+    and seeds are to mean the same everywhere.
+    """
+    wide = angles.astype(np.longdouble)
+    return np.cos(wide).astype(np.float64), np.sin(wide).astype(np.float64)
+
+
+def fade(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Perlin's blending weight 6t^5 - 15t^4 + 10t^3, its powers correctly rounded."""
+    wide = t.astype(np.longdouble)
+    t3, t4, t5 = ((wide**power).astype(np.float64) for power in (3, 4, 5))
+    weight: NDArray[np.float64] = 6 * t5 - 15 * t4 + 10 * t3
+    return weight
+
+
+def draw_angles(rng: np.random.Generator, count: int, config: AnomalyConfig) -> NDArray[np.float64]:
+    """Draw (count,) angles in degrees by which noises are rotated."""
+    return rng.uniform(-config.max_rotation, config.max_rotation, size=count)
+
+
 def draw_masks(
     rng: np.random.Generator,
     count: int,
     size: tuple[int, int],
     config: AnomalyConfig = AnomalyConfig(),
     device: torch.device | str = "cpu",
+    *,
+    degrees: NDArray[np.float64] | None = None,
 ) -> Tensor:
     """Draw anomaly masks; about one in twenty is empty, as in the program.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Advanced by the draws.
+    count : int
+        Number of masks.
+    size : tuple of int
+        Height H and width W.
+    config : AnomalyConfig
+        How anomalies are drawn.
+    device : torch.device or str
+        Where the arithmetic runs.
+    degrees : ndarray, optional
+        (count,) angles of the noises; drawn when None.
 
     Returns
     -------
@@ -102,7 +148,8 @@ def draw_masks(
     cells = 2 ** rng.integers(config.lattice_exponents, size=(count, 2))
     nodes = 2 ** (config.lattice_exponents - 1) + 1
     angles = 2 * math.pi * rng.random((count, nodes, nodes))
-    degrees = rng.uniform(-config.max_rotation, config.max_rotation, size=count)
+    if degrees is None:
+        degrees = draw_angles(rng, count, config)
     noise = perlin_noise(angles, cells, size, device).float().unsqueeze(1)
     return (_rotated(noise, degrees) > config.threshold).float()
 
@@ -112,6 +159,8 @@ def corrupt(
     sources: Tensor,
     rng: np.random.Generator,
     config: AnomalyConfig = AnomalyConfig(),
+    *,
+    degrees: NDArray[np.float64] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Blend foreign textures into images under random masks.
 
@@ -123,6 +172,8 @@ def corrupt(
         Advanced by the draws.
     config : AnomalyConfig
         How anomalies are drawn.
+    degrees : ndarray, optional
+        (B,) angles of the noises; drawn when None.
 
     Returns
     -------
@@ -132,7 +183,7 @@ def corrupt(
         (B, 1, H, W) float32 of 0 and 1.
     """
     count, _, height, width = images.shape
-    mask = draw_masks(rng, count, (height, width), config, images.device)
+    mask = draw_masks(rng, count, (height, width), config, images.device, degrees=degrees)
     weights = config.max_original_weight * rng.random((count, 1, 1, 1))
     original = torch.from_numpy(weights).to(images)
     blended = (1 - original) * sources + original * images
@@ -146,7 +197,7 @@ def _axis(
     position = np.arange(length) * cells[:, None] / length
     index = np.floor(position).astype(np.int64)
     t = position - index
-    return index, t, 6 * t**5 - 15 * t**4 + 10 * t**3
+    return index, t, fade(t)
 
 
 def _lerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:

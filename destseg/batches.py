@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from destseg.anomalies import AnomalyConfig, corrupt
+from destseg.anomalies import AnomalyConfig, corrupt, draw_angles
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -81,29 +81,53 @@ def training_batches(
     batch_size: int,
     steps: int,
     seed: int,
+    first: int = 0,
     anomalies: AnomalyConfig = AnomalyConfig(),
     device: torch.device | str = "cpu",
 ) -> Iterator[Batch]:
     """Yield a fixed number of shuffled batches, the last partial one of an epoch dropped.
 
-    Everything random comes from ``seed``, on the CPU, whatever the device.
+    A batch is a function of ``seed`` and its index in the stream, drawn on the CPU whatever the
+    device: a stream may be entered anywhere.
+
+    Parameters
+    ----------
+    data : TrainingImages
+        What the batches are made of.
+    batch_size, steps : int
+        Images in a batch, and number of batches.
+    seed : int
+        Of everything random.
+    first : int
+        Index of the first batch in the seed's stream.
+    anomalies : AnomalyConfig
+        How anomalies are drawn.
+    device : torch.device or str
+        Where the arithmetic runs and the batches are.
 
     Raises
     ------
     ValueError
         With fewer images than one batch needs.
     """
-    if len(data.images) < batch_size:
+    per_epoch = len(data.images) // batch_size
+    if per_epoch == 0:
         raise ValueError(
             f"a batch needs {batch_size} training images, there are {len(data.images)}; "
             "set a smaller batch_size"
         )
-    rng = np.random.default_rng(seed)
-    for chosen in _shuffled(len(data.images), batch_size, steps, rng):
+    fixed = None
+    if anomalies.rotation_stream == "fixed":
+        fixed = draw_angles(_generator(seed, "angles"), batch_size, anomalies)
+    for index in range(first, first + steps):
+        epoch, place = divmod(index, per_epoch)
+        order = _generator(seed, "epoch", epoch).permutation(len(data.images))
+        chosen = order[place * batch_size : (place + 1) * batch_size]
+        rng = _generator(seed, "batch", index)
         turned = np.stack([data.rotation.apply(data.images[i], rng) for i in chosen])
         sources = data.textures[np.sort(rng.integers(len(data.textures), size=batch_size))]
         clean = as_tensor(turned, device)
-        corrupted, mask = corrupt(clean, as_tensor(sources, device), rng, anomalies)
+        corrupted, mask = corrupt(clean, as_tensor(sources, device), rng, anomalies, degrees=fixed)
         yield Batch(normalise(corrupted), normalise(clean), mask)
 
 
@@ -120,14 +144,8 @@ def normalise(images: Tensor) -> Tensor:
     return (images - mean) / std
 
 
-def _shuffled(
-    count: int, batch_size: int, steps: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    done = 0
-    while done < steps:
-        order = rng.permutation(count)
-        for start in range(0, count - batch_size + 1, batch_size):
-            if done == steps:
-                return
-            yield order[start : start + batch_size]
-            done += 1
+_STREAMS = ("epoch", "batch", "angles")
+
+
+def _generator(seed: int, stream: str, index: int = 0) -> np.random.Generator:
+    return np.random.default_rng((seed, _STREAMS.index(stream), index))

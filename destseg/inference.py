@@ -9,15 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from destseg.batches import as_tensor, normalise
-from destseg.model import (
-    SegmentationNet,
-    Student,
-    Teacher,
-    cosine_distances,
-    fused_distance,
-    normalised,
-    similarity_maps,
-)
+from destseg.features import cosine_distances, fused_distance, fusion_maps
+from destseg.segmentation import SegmentationNet
+from destseg.student import Student, paired_features
+from destseg.teacher import Teacher
 
 Mapper = Callable[[Tensor], Tensor]
 """Normalised images (B, 3, H, W) to anomaly maps (B, 1, h, w)."""
@@ -27,9 +22,7 @@ def distance_mapper(teacher: Teacher, student: Student) -> Mapper:
     """Map without ``seg``: the product of the levels' cosine distances."""
 
     def mapper(images: Tensor) -> Tensor:
-        return fused_distance(
-            cosine_distances(normalised(teacher(images)), normalised(student(images)))
-        )
+        return fused_distance(cosine_distances(*paired_features(teacher, student, images)))
 
     return mapper
 
@@ -40,8 +33,8 @@ def segmentation_mapper(
     """Map with ``seg``: the segmentation net's probabilities."""
 
     def mapper(images: Tensor) -> Tensor:
-        similarity = similarity_maps(normalised(teacher(images)), normalised(student(images)))
-        probabilities: Tensor = segmentation(similarity)
+        features = paired_features(teacher, student, images)
+        probabilities: Tensor = segmentation(fusion_maps(*features, segmentation.fusion_input))
         return probabilities
 
     return mapper

@@ -1,22 +1,19 @@
 """The two training stages as functions of their data and a seed (specification, section 2)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from destseg.batches import Batch
+from destseg.features import FusionInput, cosine_distances, fusion_maps, normalised
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
-from destseg.model import (
-    ModelConfig,
-    SegmentationNet,
-    Student,
-    Teacher,
-    cosine_distances,
-    normalised,
-    similarity_maps,
-)
+from destseg.model import ModelConfig
+from destseg.segmentation import SegmentationNet
+from destseg.student import Student, StudentKind, paired_features, student_input
+from destseg.teacher import Teacher
 
 CHECK_EVERY = 50
 """Steps between looks at the loss: each look waits for an accelerator to catch up."""
@@ -44,6 +41,13 @@ class TrainingConfig:
         Of every SGD optimiser.
     gamma : float
         Exponent of the focal loss.
+    den_off_statistics : {"clean", "both"}
+        Without den, whether the student's running BatchNorm statistics are those of the clean
+        images alone, or also of the corrupted ones, which the program's student sees as well in
+        each step (section 1.7).
+    data_stream : {"stage", "whole"}
+        Whether stage 2 draws batches of its own, or goes on in the stream of stage 1 where that
+        ended, in the middle of an epoch, as the program's single loop does.
     """
 
     batch_size: int = 32
@@ -55,20 +59,28 @@ class TrainingConfig:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     gamma: float = 4.0
+    den_off_statistics: Literal["clean", "both"] = "clean"
+    data_stream: Literal["stage", "whole"] = "stage"
 
 
-def build_student(config: ModelConfig, *, ed: bool, seed: int) -> Student:
+def build_student(config: ModelConfig, kind: StudentKind, *, seed: int) -> Student:
     """Initialise a student; one seed gives one encoder, with or without a decoder."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Student(config.width, ed=ed)
+        return Student(config.width, kind)
 
 
-def build_segmentation(channels: int, config: ModelConfig, *, seed: int) -> SegmentationNet:
-    """Initialise a segmentation net for similarity maps of so many channels."""
+def build_segmentation(
+    levels: Sequence[int],
+    config: ModelConfig,
+    fusion_input: FusionInput = "product",
+    *,
+    seed: int,
+) -> SegmentationNet:
+    """Initialise a segmentation net for feature levels of so many channels."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return SegmentationNet(channels, config)
+        return SegmentationNet(levels, config.segmentation_width, config.dilations, fusion_input)
 
 
 def train_student(
@@ -92,8 +104,7 @@ def train_student(
     config : TrainingConfig
         Learning rate, momentum and weight decay.
     den : bool
-        True: the student sees the corrupted images. False: the clean ones, in a single
-        forward pass, so that its BatchNorm statistics are those of clean images only.
+        True: the student sees the corrupted images. False: the clean ones.
     on_step : callable, optional
         Called now and then with the number of updates done and the loss.
 
@@ -111,8 +122,13 @@ def train_student(
     )
 
     def loss(batch: Batch) -> Tensor:
+        if not den and config.den_off_statistics == "both":
+            with torch.no_grad():
+                student(student_input(teacher, student, batch.corrupted))
+        if not den:
+            return cosine_loss(cosine_distances(*paired_features(teacher, student, batch.clean)))
         target = normalised(teacher(batch.clean))
-        features = normalised(student(batch.corrupted if den else batch.clean))
+        features = normalised(student(student_input(teacher, student, batch.corrupted)))
         return cosine_loss(cosine_distances(target, features))
 
     _descend(optimiser, loss, batches, on_step)
@@ -126,6 +142,7 @@ def train_segmentation(
     batches: Iterable[Batch],
     config: TrainingConfig,
     *,
+    l1: bool = True,
     on_step: OnStep | None = None,
 ) -> SegmentationNet:
     """Stage 2: find the synthetic anomalies in the similarity maps of the frozen networks.
@@ -139,6 +156,8 @@ def train_segmentation(
         One update each; the clean images are not used.
     config : TrainingConfig
         Learning rates, momentum, weight decay and the focal exponent.
+    l1 : bool
+        Whether the L1 loss is added to the focal loss (Table 5).
     on_step : callable, optional
         Called now and then with the number of updates done and the loss.
 
@@ -163,11 +182,12 @@ def train_segmentation(
             # A quarter faster on a CPU. Only where nothing flows back: the channels-last
             # gradient of oneDNN (torch 2.15) corrupts the heap at some widths.
             images = batch.corrupted.contiguous(memory_format=torch.channels_last)
-            target, features = normalised(teacher(images)), normalised(student(images))
-            similarity = similarity_maps(target, features).contiguous()
-        probabilities = segmentation(similarity)
+            features = paired_features(teacher, student, images)
+            fused = fusion_maps(*features, segmentation.fusion_input).contiguous()
+        probabilities = segmentation(fused)
         mask = downsampled_mask(batch.mask, probabilities.shape[-2:])
-        return focal_loss(probabilities, mask, config.gamma) + l1_loss(probabilities, mask)
+        focal = focal_loss(probabilities, mask, config.gamma)
+        return focal + l1_loss(probabilities, mask) if l1 else focal
 
     _descend(optimiser, loss, batches, on_step)
     return segmentation.requires_grad_(False).eval()

@@ -3,8 +3,9 @@
 import torch
 
 from destseg.batches import Batch
-from destseg.model import ModelConfig, Teacher
+from destseg.model import ModelConfig
 from destseg.resnet import ResNet18
+from destseg.teacher import Teacher
 from destseg.training import build_segmentation, build_student
 
 CONFIG = ModelConfig(width=8, segmentation_width=8, dilations=(1, 2, 3))
@@ -23,12 +24,13 @@ def small_teacher(seed=1):
         return Teacher(trunk)
 
 
-def small_student(*, ed=True, seed=2):
-    return build_student(CONFIG, ed=ed, seed=seed)
+def small_student(kind="encoder-decoder", *, seed=2):
+    return build_student(CONFIG, kind, seed=seed)
 
 
-def small_segmentation(seed=3):
-    return build_segmentation(7 * CONFIG.width, CONFIG, seed=seed)
+def small_segmentation(fusion_input="product", *, seed=3):
+    levels = [CONFIG.width * 2**level for level in range(3)]
+    return build_segmentation(levels, CONFIG, fusion_input, seed=seed)
 
 
 def random_batch(count=4, size=(32, 32), seed=0):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from destseg import anomalies
 from destseg.anomalies import AnomalyConfig
 from destseg.batches import (
     ROTATION_FILL,
@@ -108,6 +109,37 @@ def test_seed_decides_everything():
     for ours, again, different in zip(first, same, other, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(ours, again, strict=True))
         assert not any(torch.equal(a, b) for a, b in zip(ours, different, strict=True))
+
+
+@pytest.mark.parametrize("stream", ["fresh", "fixed"])
+def test_a_stream_may_be_entered_anywhere(stream):
+    data, config = training_data(10), AnomalyConfig(rotation_stream=stream)
+
+    def batches(first, steps):
+        return list(
+            training_batches(data, batch_size=4, steps=steps, seed=3, first=first, anomalies=config)
+        )
+
+    whole, later = batches(0, 7), batches(3, 4)
+    for ours, again in zip(whole[3:], later, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, again, strict=True))
+
+
+@pytest.mark.parametrize(("stream", "distinct"), [("fresh", 12), ("fixed", 4)])
+def test_rotation_stream(monkeypatch, stream, distinct):
+    """Fixed: the k-th mask of every batch is turned by the same angle, as in the program."""
+    seen = []
+    rotated = anomalies._rotated
+    monkeypatch.setattr(
+        anomalies,
+        "_rotated",
+        lambda noise, degrees: seen.append(degrees) or rotated(noise, degrees),
+    )
+    config = AnomalyConfig(rotation_stream=stream)
+    list(training_batches(training_data(8), batch_size=4, steps=3, seed=0, anomalies=config))
+    assert len(np.unique(np.concatenate(seen))) == distinct
+    if stream == "fixed":
+        assert np.array_equal(seen[0], seen[2])
 
 
 def test_global_generators_play_no_part():

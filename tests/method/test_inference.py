@@ -5,6 +5,7 @@ import torch.nn.functional as F  # noqa: N812
 from small_networks import small_segmentation, small_student, small_teacher
 
 from destseg.batches import normalise
+from destseg.features import cosine_distances, normalised
 from destseg.inference import (
     anomaly_maps,
     distance_mapper,
@@ -12,7 +13,6 @@ from destseg.inference import (
     segmentation_mapper,
     upsample,
 )
-from destseg.model import cosine_distances, normalised
 
 
 @pytest.fixture(scope="module")

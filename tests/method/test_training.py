@@ -1,8 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from small_networks import (
-    CONFIG,
     changed,
     random_batch,
     small_segmentation,
@@ -13,6 +14,9 @@ from small_networks import (
 
 from destseg import training
 from destseg.batches import Batch, TrainingImages, training_batches
+from destseg.features import FUSION_INPUTS, fusion_maps
+from destseg.losses import downsampled_mask, focal_loss, l1_loss
+from destseg.student import STUDENT_KINDS, paired_features, student_input
 from destseg.training import TrainingConfig, TrainingDiverged, train_segmentation, train_student
 
 RECIPE = TrainingConfig(batch_size=4, student_lr=0.1, res_lr=0.1, head_lr=0.05)
@@ -59,30 +63,67 @@ def test_student_sees_and_matches_the_right_images(den):
     assert student.encoder.bn1.num_batches_tracked == len(BATCHES)
 
 
-@pytest.mark.parametrize("ed", [True, False])
-def test_student_loss_is_summed_over_the_batch(ed):
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
+def test_student_loss_is_summed_over_the_batch(kind):
     losses = [
-        last_loss(train_student, small_teacher(), small_student(ed=ed), [batch], den=True)
+        last_loss(train_student, small_teacher(), small_student(kind), [batch], den=True)
         for batch in (BATCHES[0], repeated(BATCHES[0]))
     ]
     assert losses[0] > 1
     assert losses[1] == pytest.approx(2 * losses[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("ed", [True, False])
-def test_stage_1_changes_the_student_alone(ed):
-    teacher, student = small_teacher().train(), small_student(ed=ed).eval()
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
+def test_stage_1_changes_the_student_alone(kind):
+    teacher, student = small_teacher().train(), small_student(kind).eval()
     before, student_before = snapshot(teacher), snapshot(student)
     assert train_student(teacher, student, BATCHES, RECIPE, den=True) is student
     assert not changed(teacher, before)
     assert is_frozen(student)
     moved = changed(student, student_before)
     expected = set(student_before)
-    if not ed:
+    if kind == "encoder":
         # Layer 4 runs without a gradient: no update, no weight decay, but moving statistics.
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         expected -= {key for key in expected if "layer4" in key and not key.endswith(statistics)}
     assert moved == expected
+
+
+@pytest.mark.parametrize("den", [True, False])
+def test_decoder_student_sees_the_teachers_features_of_the_right_images(den):
+    teacher, student = small_teacher(), small_student("decoder")
+    of_student = spy_inputs(student)
+    train_student(teacher, student, BATCHES, RECIPE, den=den)
+    for batch, (_, given) in zip(BATCHES, of_student, strict=True):
+        expected = teacher(batch.corrupted if den else batch.clean)
+        assert all(torch.equal(a, b) for a, b in zip(given, expected, strict=True))
+
+
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
+def test_den_off_with_the_programs_statistics(kind):
+    """The corrupted images move the BatchNorm statistics, in front of the clean ones, no weight."""
+    both = dataclasses.replace(RECIPE, den_off_statistics="both")
+    teacher, student, plain = small_teacher(), small_student(kind), small_student(kind)
+    of_student = spy_inputs(student)
+    train_student(teacher, student, BATCHES[:1], both, den=False)
+    train_student(teacher, plain, BATCHES[:1], RECIPE, den=False)
+    shown = [student_input(teacher, student, image) for image in BATCHES[0][:2]]
+    for (training_mode, given), expected in zip(of_student, shown, strict=True):
+        assert training_mode
+        pairs = zip(given, expected, strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+    tracked = {k: v for k, v in student.state_dict().items() if k.endswith("batches_tracked")}
+    assert set(map(int, tracked.values())) == {2}
+    moved = changed(student, snapshot(plain))
+    assert moved == {k for k in snapshot(plain) if "running" in k or k.endswith("tracked")}
+
+
+def test_den_on_has_no_use_for_them():
+    both = dataclasses.replace(RECIPE, den_off_statistics="both")
+    first, second = small_student(), small_student()
+    train_student(small_teacher(), first, BATCHES, RECIPE, den=True)
+    train_student(small_teacher(), second, BATCHES, both, den=True)
+    assert not changed(first, snapshot(second))
 
 
 def test_student_learns():
@@ -127,6 +168,32 @@ def test_stage_2_loss_is_a_mean_over_the_batch():
         for b in (BATCHES[0], repeated(BATCHES[0]))
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_loss_without_l1():
+    """Table 5: the focal loss alone; the first update's loss differs by the L1 term."""
+    losses, probabilities = {}, []
+    for l1 in (True, False):
+        segmentation = small_segmentation()
+        segmentation.register_forward_hook(lambda *call: probabilities.append(call[2].detach()))
+        networks = small_teacher(), small_student(), segmentation
+        losses[l1] = last_loss(train_segmentation, *networks, BATCHES[:1], l1=l1)
+    mask = downsampled_mask(BATCHES[0].mask, probabilities[0].shape[-2:])
+    assert torch.equal(*probabilities)
+    focal = focal_loss(probabilities[0], mask).item()
+    assert losses[False] == pytest.approx(focal, rel=1e-6)
+    assert losses[True] == pytest.approx(focal + l1_loss(probabilities[0], mask).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("fusion_input", FUSION_INPUTS)
+def test_segmentation_net_is_fed_its_input(fusion_input):
+    teacher, student = small_teacher(), small_student().eval()
+    segmentation = small_segmentation(fusion_input)
+    seen = spy_inputs(segmentation)
+    train_segmentation(teacher, student, segmentation, BATCHES[:1], RECIPE)
+    with torch.no_grad():
+        features = paired_features(teacher, student, BATCHES[0].corrupted)
+    torch.testing.assert_close(seen[0][1], fusion_maps(*features, fusion_input))
 
 
 def test_segmentation_net_learns():
@@ -302,8 +369,8 @@ def test_same_seed_same_weights():
     )
 
     def train(seed):
-        teacher, student = small_teacher(), training.build_student(CONFIG, ed=True, seed=seed)
-        segmentation = training.build_segmentation(7 * CONFIG.width, CONFIG, seed=seed + 1)
+        teacher, student = small_teacher(), small_student(seed=seed)
+        segmentation = small_segmentation(seed=seed + 1)
         for stage in (1, 2):
             batches = training_batches(data, batch_size=4, steps=3, seed=10 * seed + stage)
             if stage == 1:

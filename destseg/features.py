@@ -1,0 +1,90 @@
+"""Comparing two networks' features: distances, and what the segmentation net is fed."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+from torch import Tensor
+
+LEVELS = 3
+"""Feature levels compared between teacher and student."""
+
+NORM_EPSILON = 1e-12
+
+FusionInput = Literal["product", "features", "distances"]
+"""What the segmentation net is fed (Table 6); see `fusion_maps`."""
+
+FUSION_INPUTS: tuple[FusionInput, ...] = get_args(FusionInput)
+
+
+def resize_like(x: Tensor, reference: Tensor) -> Tensor:
+    """Resize bilinearly (``align_corners=False``) to the height and width of a reference."""
+    if x.shape[-2:] == reference.shape[-2:]:
+        return x
+    return F.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def normalised(features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Scale each position's feature vector to unit length (section 1.4).
+
+    The gradient of the norm at an all-zero vector is undefined; the ReLU that ends every
+    feature map writes 0 there on the way back, so that no NaN appears.
+    """
+    return tuple(f / (f.square().sum(dim=1, keepdim=True).sqrt() + NORM_EPSILON) for f in features)
+
+
+def cosine_distances(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """One minus the cosine similarity of each level, from normalised features.
+
+    Returns
+    -------
+    tuple of Tensor
+        (B, 1, H_k, W_k), in [0, 2], [0, 1] for features that are at least 0.
+    """
+    return tuple(
+        1 - (t * s).sum(dim=1, keepdim=True) for t, s in zip(teacher, student, strict=True)
+    )
+
+
+def fused_distance(distances: Sequence[Tensor]) -> Tensor:
+    """Product of the levels' distances at the size of the first: the map without ``seg``."""
+    product = distances[0]
+    for distance in distances[1:]:
+        product = product * resize_like(distance, distances[0])
+    return product
+
+
+def fusion_maps(
+    teacher: Sequence[Tensor], student: Sequence[Tensor], kind: FusionInput = "product"
+) -> Tensor:
+    """Bring all levels to the size of the first and put them together for the segmentation net.
+
+    Parameters
+    ----------
+    teacher, student : sequence of Tensor
+        Normalised features, (B, C_k, H_k, W_k).
+    kind : {"product", "features", "distances"}
+        ``product``: the negated element-wise products, not summed over channels; the minus sign
+        is the program's, the paper's Eq. 2 has none (section 0, item 2). ``features``: the
+        teacher's and the student's features side by side. ``distances``: one cosine distance
+        for each level.
+
+    Returns
+    -------
+    Tensor
+        (B, `fusion_channels`, H_1, W_1), in [-1, 0] for products, [0, 1] for the others.
+    """
+    maps: Sequence[Tensor]
+    if kind == "product":
+        maps = [-(t * s) for t, s in zip(teacher, student, strict=True)]
+    elif kind == "features":
+        maps = [torch.cat(pair, dim=1) for pair in zip(teacher, student, strict=True)]
+    else:
+        maps = cosine_distances(teacher, student)
+    return torch.cat([resize_like(m, maps[0]) for m in maps], dim=1)
+
+
+def fusion_channels(levels: Sequence[int], kind: FusionInput) -> int:
+    """Count the channels of `fusion_maps` for levels of so many channels each."""
+    return {"product": sum(levels), "features": 2 * sum(levels), "distances": len(levels)}[kind]

@@ -1,0 +1,151 @@
+"""What a trained model says of pictures: anomaly map, image score, overlay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from destseg.images import read_rgb, resize_rgb
+from destseg.inference import Mapper, anomaly_maps, image_scores, upsample
+
+Picture: TypeAlias = Path | str | NDArray[np.uint8]
+"""The path of an image file, or (H, W, 3) uint8 RGB."""
+
+COLOURS = "inferno"
+OPACITY = 0.75
+"""Of the colours over the picture where they are strongest."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the values of the anomaly maps of a model mean.
+
+    Parameters
+    ----------
+    normal : float
+        Where the colours of an overlay begin: a value that only one in a thousand pixels of the
+        normal training images exceeds.
+    anomalous : float
+        Where they are strongest: the median of the pixels of synthetic anomalies.
+    limit : float
+        The largest image score of the normal training images; a picture above it is called
+        anomalous. The default of all three suits a model of which nothing is known but that its
+        maps are probabilities.
+    """
+
+    normal: float = 0.0
+    anomalous: float = 1.0
+    limit: float = 0.5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture.
+
+    Parameters
+    ----------
+    picture : ndarray
+        (H, W, 3) uint8 RGB, as read.
+    anomaly_map : ndarray
+        (H, W) float32, larger is more anomalous.
+    score : float
+        The image score: mean of the 100 largest values of the map at the model's own size
+        (specification, section 4).
+    scale : Scale
+        Of the model.
+    """
+
+    picture: NDArray[np.uint8]
+    anomaly_map: NDArray[np.float32]
+    score: float
+    scale: Scale
+
+    @property
+    def anomalous(self) -> bool:
+        """Whether the score is above that of every normal training image."""
+        return self.score > self.scale.limit
+
+    @property
+    def relative_score(self) -> float:
+        """The score on the model's scale: 0 is the normal images' edge, 1 a synthetic anomaly."""
+        return (self.score - self.scale.normal) / (self.scale.anomalous - self.scale.normal)
+
+    def overlay(self) -> NDArray[np.uint8]:
+        """Lay the map over the picture: colour where it leaves the normal range, and only there.
+
+        Returns
+        -------
+        ndarray
+            (H, W, 3) uint8 RGB. The colours mean the same for all pictures of a model.
+        """
+        # Here and not above: a training need not wait for matplotlib.
+        from matplotlib import colormaps
+
+        span = self.scale.anomalous - self.scale.normal
+        heat = np.clip((self.anomaly_map - self.scale.normal) / span, 0, 1)
+        # The upper part of the map alone: its dark end would look like a shadow.
+        colour = colormaps[COLOURS](0.35 + 0.6 * heat)[..., :3] * 255
+        opacity = OPACITY * np.sqrt(heat)[..., None]
+        blended = (1 - opacity) * self.picture + opacity * colour
+        result: NDArray[np.uint8] = (blended + 0.5).astype(np.uint8)
+        return result
+
+
+def predict(
+    mapper: Mapper,
+    pictures: Sequence[Picture],
+    size: int,
+    scale: Scale,
+    device: torch.device | str = "cpu",
+    *,
+    batch_size: int = 8,
+) -> list[Prediction]:
+    """Run a model over pictures.
+
+    Parameters
+    ----------
+    mapper : callable
+        Normalised images (B, 3, size, size) to maps (B, 1, h, w).
+    pictures : sequence
+        Paths or arrays.
+    size : int
+        Side in pixels to which they are resized.
+    scale : Scale
+        Of the model.
+    device : torch.device or str
+        Where the mapper's networks are.
+    batch_size : int
+        Pictures at a time.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be read.
+    """
+    predictions: list[Prediction] = []
+    for start in range(0, len(pictures), batch_size):
+        originals = [_read(picture) for picture in pictures[start : start + batch_size]]
+        resized = np.stack([resize_rgb(original, size) for original in originals])
+        maps = upsample(anomaly_maps(mapper, resized, device=device), (size, size))
+        scores = image_scores(maps)
+        for original, native, score in zip(originals, maps, scores, strict=True):
+            full = _resize(native, original.shape[:2])
+            predictions.append(Prediction(original, full, float(score), scale))
+    return predictions
+
+
+def _read(picture: Picture) -> NDArray[np.uint8]:
+    if isinstance(picture, np.ndarray):
+        return picture
+    return read_rgb(Path(picture), None)
+
+
+def _resize(native: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Bring a map to its picture's size."""
+    image = Image.fromarray(native).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(image)

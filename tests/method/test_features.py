@@ -1,0 +1,110 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from destseg.features import (
+    cosine_distances,
+    fused_distance,
+    fusion_channels,
+    fusion_maps,
+    normalised,
+)
+
+
+def feature_levels(seed=0, sides=(8, 4, 2)):
+    rng = np.random.default_rng(seed)
+    channels = (3, 5, 7)
+    return [
+        np.maximum(rng.standard_normal((2, c, side, side + 2)), 0)
+        for c, side in zip(channels, sides, strict=True)
+    ]
+
+
+def unit(features):
+    return features / (np.sqrt((features**2).sum(axis=1, keepdims=True)) + 1e-12)
+
+
+def tensors(arrays):
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def test_normalised():
+    levels = feature_levels()
+    levels[0][0, :, 1, 2] = 0
+    result = normalised(tensors(levels))
+    for ours, level in zip(result, levels, strict=True):
+        np.testing.assert_allclose(ours.numpy(), unit(level), rtol=1e-12, atol=0)
+    assert torch.all(result[0][0, :, 1, 2] == 0)
+
+
+def test_dead_positions_give_no_nan_gradient():
+    raw = torch.randn(2, 3, 4, 4, requires_grad=True)
+    with torch.no_grad():
+        raw[0, :, 1, 1] = -1.0
+    (features,) = normalised([raw.relu()])
+    assert torch.all(features[0, :, 1, 1] == 0)
+    (features * torch.randn(features.shape)).sum().backward()
+    assert torch.isfinite(raw.grad).all()
+    assert torch.all(raw.grad[0, :, 1, 1] == 0)
+    assert raw.grad.abs().max() > 0
+
+
+def test_cosine_distances():
+    teacher, student = feature_levels(1), feature_levels(2)
+    ours = cosine_distances(normalised(tensors(teacher)), normalised(tensors(student)))
+    for distance, t, s in zip(ours, teacher, student, strict=True):
+        expected = 1 - (unit(t) * unit(s)).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(distance.numpy(), expected, rtol=1e-12, atol=1e-14)
+    same = cosine_distances(normalised(tensors(teacher)), normalised(tensors(teacher)))
+    alive = torch.from_numpy(teacher[0].any(axis=1, keepdims=True))
+    assert torch.all(same[0][alive].abs() < 1e-9)
+
+
+def bilinear(x, size):
+    return nn.functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def test_fused_distance_is_a_product():
+    generator = torch.Generator().manual_seed(0)
+    levels = [torch.rand(2, 1, side, side + 2, generator=generator) for side in (8, 4, 2)]
+    expected = math.prod([levels[0], *(bilinear(level, (8, 10)) for level in levels[1:])])
+    torch.testing.assert_close(fused_distance(levels), expected)
+
+
+@pytest.fixture
+def both():
+    return normalised(tensors(feature_levels(1))), normalised(tensors(feature_levels(2)))
+
+
+def test_products_are_negated_and_of_all_channels(both):
+    teacher, student = both
+    maps = fusion_maps(teacher, student)
+    assert maps.shape == (2, 3 + 5 + 7, 8, 10)
+    start = 0
+    for t, s in zip(teacher, student, strict=True):
+        expected = bilinear(-(t * s), (8, 10))
+        torch.testing.assert_close(maps[:, start : start + t.shape[1]], expected)
+        start += t.shape[1]
+    assert maps.max() <= 0
+    assert maps.min() < 0
+
+
+def test_features_side_by_side(both):
+    teacher, student = both
+    maps = fusion_maps(teacher, student, "features")
+    expected = [bilinear(x, (8, 10)) for pair in zip(teacher, student, strict=True) for x in pair]
+    torch.testing.assert_close(maps, torch.cat(expected, dim=1))
+
+
+def test_distances_of_each_level(both):
+    maps = fusion_maps(*both, "distances")
+    expected = [bilinear(distance, (8, 10)) for distance in cosine_distances(*both)]
+    torch.testing.assert_close(maps, torch.cat(expected, dim=1))
+
+
+@pytest.mark.parametrize(("kind", "count"), [("product", 15), ("features", 30), ("distances", 3)])
+def test_fusion_channels(both, kind, count):
+    assert fusion_channels((3, 5, 7), kind) == fusion_maps(*both, kind).shape[1] == count
