@@ -28,7 +28,8 @@ def collect_cells(plan: Plan, store: RunStore, *, dataset: str) -> pd.DataFrame:
     DataFrame
         One row for each finished cell, in the plan's order: dataset, method, category,
         variant, den, ed, seg, seed, the six metrics as fractions in [0, 1] (missing where
-        undefined), then provenance. A cell that is not finished has no row.
+        undefined), the variant's other parts, then provenance. A cell that is not finished has
+        no row.
     """
     rows = []
     for cell, stage in plan.evaluations.items():
@@ -44,6 +45,9 @@ def collect_cells(plan: Plan, store: RunStore, *, dataset: str) -> pd.DataFrame:
                 **{factor: getattr(cell.variant, factor) for factor in FACTORS},
                 "seed": cell.seed,
                 **{metric.key: record.metrics[metric.key] for metric in METRICS},
+                "student": cell.variant.student,
+                "l1": cell.variant.l1,
+                "fusion_input": cell.variant.fusion_input,
                 "key": stage.key,
                 "images": record.parameters["images"],
                 "protocol": record.parameters["protocol"]["version"],

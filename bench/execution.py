@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from bench.artifacts import read_artifact, serialise, stored_maps
 from bench.data.inputs import Inputs
@@ -175,9 +174,8 @@ class _Worker:
 
     def _student(self, stage: Stage) -> tuple[Student, dict[str, float | None]]:
         experiment = self._job.experiment
-        student = build_student(
-            experiment.model, ed=stage.parameters["ed"], seed=self._derive("student", "weights")
-        ).to(self._job.device)
+        seed = self._derive("student", "weights")
+        student = self._untrained(stage, seed).to(self._job.device)
         batches = self._batches("student", experiment.training.student_steps)
         den = stage.parameters["den"]
         on_step = self._heartbeat("student", experiment.training.student_steps)
@@ -187,15 +185,22 @@ class _Worker:
     def _segmentation(self, stage: Stage) -> tuple[SegmentationNet, dict[str, float | None]]:
         experiment = self._job.experiment
         student = self._network(stage.parents[0])
-        segmentation = build_segmentation(
-            sum(self.teacher.encoder.channels),
-            experiment.model,
-            seed=self._derive("segmentation", "weights"),
-        ).to(self._job.device)
-        batches = self._batches("segmentation", experiment.training.segmentation_steps)
-        on_step = self._heartbeat("segmentation", experiment.training.segmentation_steps)
+        seed = self._derive("segmentation", "weights")
+        segmentation = self._untrained(stage, seed).to(self._job.device)
+        training = experiment.training
+        if stage.parameters["data_stream"] == "whole":
+            steps = training.segmentation_steps
+            batches = self._batches("student", steps, first=training.student_steps)
+        else:
+            batches = self._batches("segmentation", training.segmentation_steps)
         train_segmentation(
-            self.teacher, student, segmentation, batches, experiment.training, on_step=on_step
+            self.teacher,
+            student,
+            segmentation,
+            batches,
+            training,
+            l1=stage.parameters["l1"],
+            on_step=self._heartbeat("segmentation", training.segmentation_steps),
         )
         return segmentation, {}
 
@@ -226,7 +231,7 @@ class _Worker:
     def _derive(self, stage: Kind, stream: str) -> int:
         return derive_seed(category=self._category, stage=stage, stream=stream, seed=self._seed)
 
-    def _batches(self, stage: Kind, steps: int) -> Any:
+    def _batches(self, stage: Kind, steps: int, *, first: int = 0) -> Any:
         experiment = self._job.experiment
         paper = experiment.dataset.rotation == "paper"
         images = TrainingImages(
@@ -239,20 +244,23 @@ class _Worker:
             batch_size=experiment.training.batch_size,
             steps=steps,
             seed=self._derive(stage, "data"),
+            first=first,
             anomalies=experiment.anomalies,
             device=self._job.device,
         )
 
+    def _untrained(self, stage: Stage, seed: int) -> Any:
+        """Build the network of a student's or segmentation net's stage."""
+        sizes, parameters = self._job.experiment.model, stage.parameters
+        if stage.kind == "student":
+            return build_student(sizes, parameters["student"], seed=seed)
+        levels = self.teacher.encoder.channels
+        return build_segmentation(levels, sizes, parameters["fusion_input"], seed=seed)
+
     def _network(self, stage: Stage) -> Any:
         """Return a trained network, from memory or from the store."""
         if stage.key not in self._results:
-            experiment = self._job.experiment
-            network: nn.Module
-            if stage.kind == "student":
-                network = build_student(experiment.model, ed=stage.parameters["ed"], seed=0)
-            else:
-                channels = sum(self.teacher.encoder.channels)
-                network = build_segmentation(channels, experiment.model, seed=0)
+            network = self._untrained(stage, seed=0)
             content = io.BytesIO(read_artifact(self._job.store, stage))
             network.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
             network.requires_grad_(False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from bench.grid import VARIANTS
+from bench.grid import ABLATION, VARIANTS, nearest_variants
 from bench.metrics import Protocol
 from destseg.anomalies import AnomalyConfig
 from destseg.errors import InputError
@@ -46,7 +46,7 @@ class DatasetConfig:
 class GridConfig:
     """What the grid spans; an empty list of categories means all there are."""
 
-    variants: tuple[str, ...] = tuple(VARIANTS)
+    variants: tuple[str, ...] = tuple(ABLATION)
     categories: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
 
@@ -63,11 +63,14 @@ class Experiment:
         One line for the heads of tables.
     teacher : str
         ``procedural``, ``imagenet`` or the path of a weight file.
+    tables : tuple of str
+        Names of the tables to write; the first is printed.
     """
 
     name: str
     title: str = ""
     teacher: str = "procedural"
+    tables: tuple[str, ...] = ("ablation", "main", "categories", "effects")
     dataset: DatasetConfig = DatasetConfig()
     grid: GridConfig = GridConfig()
     model: ModelConfig = ModelConfig()
@@ -76,8 +79,18 @@ class Experiment:
     protocol: Protocol = Protocol()
 
 
-def load_experiment(path: Path) -> Experiment:
+def load_experiment(path: Path, kind: DatasetKind | None = None) -> Experiment:
     """Read an experiment file.
+
+    A file may name others beside it, ``base = ["ablation.toml", "mvtec.toml"]``, and so take
+    from the first of them, or from the one for the dataset asked for, all it does not say itself.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : {"miniature", "mvtec"}, optional
+        The dataset asked for.
 
     Raises
     ------
@@ -85,6 +98,18 @@ def load_experiment(path: Path) -> Experiment:
         When the file is missing or no TOML, or a key, type or value in it is wrong; the
         message names the nearest known key.
     """
+    table = _read(path)
+    bases = table.pop("base", [])
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise InputError(f"{path}: base is {bases!r}; it must be an array of file names.")
+    if bases:
+        table = _merged(_base(path, bases, kind), table)
+    experiment = _build(Experiment, {**table, "name": path.stem}, str(path))
+    _check(experiment, path)
+    return experiment
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -97,15 +122,37 @@ def load_experiment(path: Path) -> Experiment:
         raise InputError(f"{path}: not valid TOML: {error}; mend that line.") from None
     if "name" in table:
         raise InputError(f"{path}: remove the key 'name'; the name is the file's, {path.stem!r}.")
-    experiment = _build(Experiment, {**table, "name": path.stem}, str(path))
-    _check(experiment, path)
-    return experiment
+    return table
+
+
+def _base(path: Path, names: list[str], kind: DatasetKind | None) -> dict[str, Any]:
+    """Read the base for a kind of dataset, or the first one."""
+    tables = {name: _read(path.parent / name) for name in names}
+    for name, table in tables.items():
+        if "base" in table:
+            raise InputError(f"{path}: its base {name} has a base itself; name that one.")
+        found = _build(Experiment, {**table, "name": name}, str(path.parent / name))
+        if kind in (None, found.dataset.kind):
+            return table
+    raise InputError(f"{path}: none of its bases, {', '.join(names)}, is for the dataset {kind!r}.")
+
+
+def _merged(base: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a table over another, tables inside them likewise."""
+    merged = {**base, **table}
+    for key, value in table.items():
+        below = base.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = _merged(below, value)
+    return merged
 
 
 def _check(experiment: Experiment, path: Path) -> None:
     grid, training = experiment.grid, experiment.training
     for variant in grid.variants:
         known_variant(variant, f"{path}: grid.variants")
+    if not experiment.tables:
+        raise InputError(f"{path}: tables is empty; list at least one.")
     for name in ("variants", "categories", "seeds"):
         values = getattr(grid, name)
         if len(set(values)) != len(values):
@@ -137,7 +184,8 @@ def _check(experiment: Experiment, path: Path) -> None:
 def known_variant(name: str, where: str) -> str:
     """Return the name of a variant, or refuse an unknown one."""
     if name not in VARIANTS:
-        raise InputError(f"{where}: unknown variant {name!r}; use one of {', '.join(VARIANTS)}.")
+        near = " or ".join(nearest_variants(name))
+        raise InputError(f"{where}: unknown variant {name!r}; use {near}.")
     return name
 
 

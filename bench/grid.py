@@ -1,47 +1,100 @@
 """The grid: which variants, categories and seeds there are, and in which order they run."""
 
+import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+
+from destseg.features import FusionInput
+from destseg.student import StudentKind
 
 METHOD = "DeSTSeg"
 
+FACTORS = ("den", "ed", "seg")
+"""The switches of the paper's ablation; each is a property of `Variant`."""
 
-class Variant(NamedTuple):
-    """One of the paper's ablations."""
+
+@dataclass(frozen=True)
+class Variant:
+    """The method with some of its parts replaced or left out.
+
+    Parameters
+    ----------
+    den : bool
+        The student is trained on corrupted images.
+    student : {"encoder", "encoder-decoder", "decoder"}
+        The student's shape; ``encoder`` is the paper's ed off, ``encoder-decoder`` its ed on.
+    seg : bool
+        A segmentation net makes the anomaly map.
+    l1 : bool
+        The segmentation net's loss has an L1 term (Table 5). Without seg always True.
+    fusion_input : {"product", "features", "distances"}
+        What the segmentation net is fed (Table 6). Without seg always ``product``.
+    """
 
     den: bool
-    """The student is trained on corrupted images."""
-    ed: bool
-    """The student is an encoder-decoder."""
+    student: StudentKind
     seg: bool
-    """A segmentation net makes the anomaly map."""
+    l1: bool = True
+    fusion_input: FusionInput = "product"
+
+    @property
+    def ed(self) -> bool:
+        """Whether the student is the paper's encoder-decoder."""
+        return self.student == "encoder-decoder"
 
     @property
     def name(self) -> str:
-        """Such as ``den+seg``; ``none`` when everything is off."""
-        return "+".join(flag for flag in FACTORS if getattr(self, flag)) or "none"
+        """Such as ``den+seg`` or ``den+ed+seg+no-l1``; ``none`` when everything is off."""
+        words = (
+            "den" if self.den else "",
+            {"encoder": "", "encoder-decoder": "ed", "decoder": "decoder"}[self.student],
+            "seg" if self.seg else "",
+            "" if self.l1 else "no-l1",
+            "" if self.fusion_input == "product" else self.fusion_input,
+        )
+        return "+".join(word for word in words if word) or "none"
 
 
-FACTORS = Variant._fields
+def _all_variants() -> Iterable[Variant]:
+    """Every variant, so ordered that a part of them stands as in the paper's Tables 4, 5 and 6."""
+    ablation: tuple[tuple[bool, StudentKind, bool], ...] = (
+        (False, "encoder", False),
+        (True, "encoder", False),
+        (False, "encoder-decoder", False),
+        (False, "encoder", True),
+        (True, "encoder-decoder", False),
+        (True, "encoder", True),
+        (False, "encoder-decoder", True),
+        (True, "encoder-decoder", True),
+        (False, "decoder", False),
+        (True, "decoder", False),
+        (False, "decoder", True),
+        (True, "decoder", True),
+    )
+    inputs: tuple[FusionInput, ...] = ("features", "distances", "product")
+    for den, student, seg in ablation:
+        if seg:
+            for l1, fusion_input in itertools.product((False, True), inputs):
+                yield Variant(den, student, seg, l1, fusion_input)
+        else:
+            yield Variant(den, student, seg)
+
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
+    {variant.name: variant for variant in _all_variants()}
+)
+"""Every variant by name, ordered so that each of the paper's tables is in its own order."""
+
+ABLATION: Mapping[str, Variant] = MappingProxyType(
     {
-        variant.name: variant
-        for variant in (
-            Variant(den=False, ed=False, seg=False),
-            Variant(den=True, ed=False, seg=False),
-            Variant(den=False, ed=True, seg=False),
-            Variant(den=False, ed=False, seg=True),
-            Variant(den=True, ed=True, seg=False),
-            Variant(den=True, ed=False, seg=True),
-            Variant(den=False, ed=True, seg=True),
-            Variant(den=True, ed=True, seg=True),
-        )
+        name: variant
+        for name, variant in VARIANTS.items()
+        if variant.student != "decoder" and variant.l1 and variant.fusion_input == "product"
     }
 )
-"""The eight variants by name, in the order of the paper's Table 4."""
+"""The eight variants of den, ed and seg, in the order of the paper's Table 4."""
 
 FULL_VARIANT = "den+ed+seg"
 """The paper's method."""
@@ -88,6 +141,14 @@ class Grid:
 
 
 def in_paper_order(variants: Iterable[str]) -> tuple[str, ...]:
-    """Sort names of variants as the rows of the paper's Table 4."""
+    """Sort names of variants as the rows of the paper's tables."""
     wanted = set(variants)
     return tuple(name for name in VARIANTS if name in wanted)
+
+
+def nearest_variants(name: str) -> tuple[str, ...]:
+    """Return the variants somebody may have meant: the nearest names, else the ablation's."""
+    words = {"no_l1": "no-l1", "encoder-decoder": "ed", "": "none"}
+    parts = [words.get(word, word) for word in name.lower().replace(" ", "").split("+")]
+    same = [known for known in VARIANTS if sorted(known.split("+")) == sorted(parts)]
+    return tuple(same or difflib.get_close_matches(name, VARIANTS, n=3) or ABLATION)

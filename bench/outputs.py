@@ -83,7 +83,7 @@ class Outputs:
         Returns
         -------
         Table
-            The ablation table.
+            The experiment's first table.
         """
         heading = self._heading(tuple(seeds or self.grid.seeds))
         dataset: str = self.experiment.dataset.kind
@@ -96,14 +96,15 @@ class Outputs:
         table = self.folder / "cells.csv"
         known = table.is_file() and table.read_bytes() == text
         write_atomically(table, text)
-        write_tables(cells, heading, self.folder / "tables")
+        names = self.experiment.tables
+        write_tables(names, cells, heading, self.folder / "tables")
         figures = self.folder / "figures"
         if seeds is None and not (known and (figures / "examples.svg").is_file()):
             # Here and not above: a run with nothing to do need not wait for matplotlib.
             from bench.presentation.figures import write_figures
 
-            write_figures(cells, heading, self._examples(), figures)
-        return TABLES["ablation"](cells, heading)
+            write_figures(names[0], cells, heading, self._examples(), figures)
+        return TABLES[names[0]](cells, heading)
 
     def _heading(self, seeds: tuple[int, ...]) -> Heading:
         size = self.experiment.dataset.size

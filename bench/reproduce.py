@@ -9,6 +9,7 @@ from bench.experiment import Experiment
 from bench.grid import Grid, in_paper_order
 from bench.outputs import Outputs
 from bench.presentation.table import Table
+from bench.presentation.tables import TABLES
 from bench.runner import Summary, run
 from bench.stages import plan
 from bench.store import RunStore, check_writable
@@ -50,14 +51,14 @@ def reproduce(request: Request) -> tuple[Summary, Table]:
     """Run what is missing of an experiment and write its outputs.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
-    and the ablation table is printed; at the end the tables of all of them, and the figures.
+    and the experiment's first one is printed; at the end those of all of them, and the figures.
 
     Returns
     -------
     summary : Summary
         How the run went.
     table : Table
-        The ablation table.
+        The experiment's first table.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def reproduce(request: Request) -> tuple[Summary, Table]:
         When the input is at fault, before anything is trained.
     """
     experiment = request.experiment
+    _check_tables(experiment)
     store = RunStore(request.results / "runs")
     folder = request.results / request.folder
     check_writable(store.root)
@@ -111,3 +113,11 @@ def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, .
         where = sources.data or "the miniature"
         raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(available)}.")
     return tuple(name for name in available if not wanted or name in wanted)
+
+
+def _check_tables(experiment: Experiment) -> None:
+    unknown = [name for name in experiment.tables if name not in TABLES]
+    if unknown:
+        raise InputError(
+            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(TABLES)}."
+        )

@@ -1,10 +1,10 @@
 """The stage graph: what is computed from what, what is shared, and under which key.
 
-    student(den, ed) -> maps(seg off) -> evaluation
-                     -> segmentation  -> maps(seg on) -> evaluation
+    student(den, shape) -> maps(seg off)               -> evaluation
+                        -> segmentation(loss, input) -> maps(seg on) -> evaluation
 
 The student is frozen after its stage, BatchNorm statistics included, so variants that
-differ only in ``seg`` share one, exactly. A key names everything a stage's result depends
+differ only in what follows it share one, exactly. A key names everything a stage's result depends
 on, and nothing else: no path, host, device or number of workers.
 """
 
@@ -27,8 +27,8 @@ SCHEMA = 1
 """Version of keys and records."""
 
 CODE_VERSIONS: Mapping[Kind, int] = {
-    "student": 1,
-    "segmentation": 1,
+    "student": 2,
+    "segmentation": 2,
     "maps": 1,
     "evaluation": 1,
 }
@@ -150,10 +150,12 @@ def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage
         {
             **data,
             "den": variant.den,
-            "ed": variant.ed,
+            "student": variant.student,
             "width": experiment.model.width,
             "steps": training.student_steps,
             "lr": training.student_lr,
+            # Only where it has an effect, or students with den would be trained twice.
+            **({} if variant.den else {"statistics": training.den_off_statistics}),
         },
     )
     networks: tuple[Stage, ...] = (student,)
@@ -168,6 +170,9 @@ def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage
                 "res_lr": training.res_lr,
                 "head_lr": training.head_lr,
                 "gamma": training.gamma,
+                "l1": variant.l1,
+                "fusion_input": variant.fusion_input,
+                "data_stream": training.data_stream,
             },
             networks,
         )

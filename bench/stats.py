@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.grid import FACTORS, METHOD, VARIANTS
+from bench.grid import ABLATION, FACTORS, METHOD
 
 Scores = NDArray[np.float64]
 
@@ -231,11 +231,12 @@ def factorial_contrast(
     ValueError
         If `factor` is not one of den, ed, seg, or a cell occurs twice.
     """
-    position = FACTORS.index(factor)
+    if factor not in FACTORS:
+        raise ValueError(f"unknown factor {factor!r}: use one of {', '.join(FACTORS)}")
     contrast = np.zeros((len(categories), len(seeds)))
-    for variant, factors in VARIANTS.items():
+    for variant, switches in ABLATION.items():
         scores = score_matrix(cells, metric, categories=categories, seeds=seeds, variant=variant)
-        contrast += scores / 4 if factors[position] else -scores / 4
+        contrast += scores / 4 if getattr(switches, factor) else -scores / 4
     return contrast
 
 

@@ -96,7 +96,7 @@ def test_without_a_command_the_usage_is_shown(capsys):
 
 
 BAD = {
-    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "none, den, ed, seg, den+ed")),
+    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "use den+seg.")),
     "unknown category": (["--category", "botle"], ("'botle'", "bottle", "zipper")),
     "unknown device": (["--device", "tpu"], ("--device tpu", "auto, cpu or cuda")),
     "data for the miniature": (["--data", "somewhere"], ("--data somewhere", "--dataset mvtec")),

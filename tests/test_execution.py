@@ -10,13 +10,13 @@ import torch
 from bench import execution
 from bench.artifacts import stored_maps
 from bench.execution import Job, run_job
-from bench.grid import VARIANTS, Cell
+from bench.grid import ABLATION, Cell
 from bench.metrics import METRICS
 from bench.stages import plan
 from bench.store import DamagedArtifact, RunStore
 from destseg.inference import distance_mapper
 
-CELLS = tuple(Cell("bottle", VARIANTS[name], 0) for name in ("none", "seg"))
+CELLS = tuple(Cell("bottle", ABLATION[name], 0) for name in ("none", "seg"))
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_i
     current = [None]
     for category, seed in (("bottle", 0), ("tile", 0), ("bottle", 1)):
         current[0] = (category, seed)
-        cells = [Cell(category, variant, seed) for variant in VARIANTS.values()]
+        cells = [Cell(category, variant, seed) for variant in ABLATION.values()]
         for chain in plan(tiny, cells, tiny_inputs).chains:
             run_job(dataclasses.replace(job, chain=chain))
     assert all(len(seeds) == 4 and len(set(seeds)) == 1 for seeds in seen.values())

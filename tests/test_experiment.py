@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 
 from bench.experiment import Experiment, known_variant, load_experiment
-from bench.grid import VARIANTS
+from bench.grid import ABLATION, VARIANTS
+from bench.presentation.tables import TABLES
 from destseg.errors import InputError
 
-SHIPPED = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+SHIPPED = sorted(EXPERIMENTS.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -15,8 +17,75 @@ def test_every_shipped_experiment_is_valid(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert experiment.title
-    assert experiment.grid.variants == tuple(VARIANTS)
+    assert all(name in VARIANTS for name in experiment.grid.variants)
+    assert set(experiment.tables) <= set(TABLES)
     hash(experiment)
+
+
+@pytest.mark.parametrize("name", ["ablation", "mvtec", "mvtec-cpu", "bottle"])
+def test_ablations_have_the_papers_eight_variants(name):
+    assert load_experiment(EXPERIMENTS / f"{name}.toml").grid.variants == tuple(ABLATION)
+
+
+@pytest.mark.parametrize("name", ["loss", "fusion-input", "students"])
+@pytest.mark.parametrize(("kind", "base"), [("miniature", "ablation"), ("mvtec", "mvtec")])
+def test_other_tables_have_the_settings_of_the_ablation(name, kind, base):
+    """Or no student would be shared."""
+    experiment = load_experiment(EXPERIMENTS / f"{name}.toml", kind)
+    ablation = load_experiment(EXPERIMENTS / f"{base}.toml")
+    assert experiment.tables[0] == name
+    own = ("name", "title", "tables")
+    same = {key: getattr(ablation, key) for key in own}
+    grid = dataclasses.replace(experiment.grid, variants=ablation.grid.variants)
+    assert dataclasses.replace(experiment, grid=grid, **same) == ablation
+    assert load_experiment(EXPERIMENTS / f"{name}.toml").dataset.kind == "miniature"
+
+
+# Bases
+
+
+BASES = {
+    "small.toml": (
+        'title = "small"\n[dataset]\nsize = 32\n[training]\nbatch_size = 4\ngamma = 2.0\n'
+    ),
+    "large.toml": 'title = "large"\n[dataset]\nkind = "mvtec"\nsize = 128\n',
+}
+
+
+@pytest.fixture
+def with_bases(tmp_path):
+    def write(text):
+        for name, content in (BASES | {"own.toml": text}).items():
+            (tmp_path / name).write_text(content, encoding="utf-8")
+        return tmp_path / "own.toml"
+
+    return write
+
+
+def test_what_a_file_does_not_say_its_base_says(with_bases):
+    path = with_bases('base = ["small.toml", "large.toml"]\n[training]\nbatch_size = 8\n')
+    own = load_experiment(path)
+    assert (own.name, own.title, own.dataset.size) == ("own", "small", 32)
+    assert (own.training.batch_size, own.training.gamma) == (8, 2.0)
+    large = load_experiment(path, "mvtec")
+    assert (large.title, large.dataset.size, large.training.gamma) == ("large", 128, 4.0)
+    assert large.training.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ('base = "small.toml"', None, "base is 'small.toml'; it must be an array of file names"),
+        ('base = ["missing.toml"]', None, "missing.toml: no such experiment file"),
+        ('base = ["small.toml"]', "mvtec", "none of its bases, small.toml, is for the dataset"),
+        ('base = ["own.toml"]', None, "its base own.toml has a base itself"),
+        ('base = ["small.toml"]\n[training]\nbatch = 8', None, "did you mean 'batch_size'"),
+        ("tables = []", None, "tables is empty"),
+    ],
+)
+def test_a_bad_base_is_told(with_bases, text, kind, message):
+    with pytest.raises(InputError, match=message):
+        load_experiment(with_bases(text), kind)
 
 
 def test_the_default_is_the_whole_grid_on_the_miniature():
@@ -196,7 +265,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 
 def test_known_variant():
     assert known_variant("den+ed", "--variant") == "den+ed"
-    with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; use one of none"):
+    with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; use den\+ed"):
         known_variant("ed+den", "--variant")
 
 

@@ -11,7 +11,7 @@ from bench.data.mvtec import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.experiment import Experiment
-from bench.grid import VARIANTS, Cell, Grid
+from bench.grid import ABLATION, VARIANTS, Cell, Grid, Variant
 from bench.stages import CODE_VERSIONS, Stage, plan
 
 EXPERIMENT = Experiment("tiny")
@@ -32,7 +32,8 @@ def keys(experiment=EXPERIMENT, inputs=INPUTS, *, category="bottle", den=True, e
     """The keys of the stages of two variants that differ in seg only."""
     found = {}
     for seg, suffix in ((False, "off"), (True, "on")):
-        variant = VARIANTS["none"]._replace(den=den, ed=ed, seg=seg)
+        shape = "encoder-decoder" if ed else "encoder"
+        variant = Variant(den, shape, seg)
         cell = Cell(category, variant, seed)
         evaluation = plan(experiment, [cell], inputs).evaluations[cell]
         (maps,) = evaluation.parents
@@ -88,7 +89,14 @@ SECTIONS = {
         "dilations": WITH_SEGMENTATION,
     },
     "anomalies": dict.fromkeys(
-        ("lattice_exponents", "threshold", "max_rotation", "max_original_weight"), ALL
+        (
+            "lattice_exponents",
+            "threshold",
+            "max_rotation",
+            "max_original_weight",
+            "rotation_stream",
+        ),
+        ALL,
     ),
     "training": {
         "batch_size": ALL,
@@ -100,6 +108,8 @@ SECTIONS = {
         "res_lr": WITH_SEGMENTATION,
         "head_lr": WITH_SEGMENTATION,
         "gamma": WITH_SEGMENTATION,
+        "den_off_statistics": set(),  # a student with den has no use for them; see below
+        "data_stream": WITH_SEGMENTATION,
     },
     "dataset": {"size": ALL, "rotation": ALL, "kind": set()},
     "protocol": dict.fromkeys(
@@ -112,6 +122,7 @@ SECTIONS = {
             "top_t",
             "fpr_limit",
             "iap_k",
+            "compat",
             "version",
         ),
         EVALUATIONS,
@@ -126,6 +137,10 @@ WORDS = {
     "connectivity": 4,
     "image_score": "max",
     "name": "other",
+    "rotation_stream": "fixed",
+    "den_off_statistics": "both",
+    "data_stream": "whole",
+    "compat": "authors",
 }
 CASES = [(section, field) for section, fields in SECTIONS.items() for field in fields]
 
@@ -210,7 +225,7 @@ def test_a_new_schema_moves_everything(monkeypatch):
 
 
 def whole():
-    grid = Grid(("bottle", "tile"), tuple(VARIANTS), (0, 1))
+    grid = Grid(("bottle", "tile"), tuple(ABLATION), (0, 1))
     return plan(EXPERIMENT, grid.cells(), INPUTS), grid.cells()
 
 
@@ -221,7 +236,9 @@ def test_four_students_serve_eight_variants():
     students = {cell: stage.parents[0].parents[0].key for cell, stage in laid.evaluations.items()}
     assert len(set(students.values())) == 4 * 2 * 2
     for one, two in itertools.combinations(cells, 2):
-        alike = [(cell.category, cell.seed, cell.variant[:2]) for cell in (one, two)]
+        alike = [
+            (cell.category, cell.seed, cell.variant.den, cell.variant.ed) for cell in (one, two)
+        ]
         assert (students[one] == students[two]) == (alike[0] == alike[1])
 
 
@@ -247,3 +264,42 @@ def test_a_part_of_the_grid_has_the_keys_of_the_whole():
     assert {cell: part.evaluations[cell].key for cell in some} == {
         cell: laid.evaluations[cell].key for cell in some
     }
+
+
+# Beyond the ablation
+
+
+def stage_keys(variant, experiment=EXPERIMENT):
+    cell = Cell("bottle", VARIANTS[variant], 0)
+    (maps,) = plan(experiment, [cell], INPUTS).evaluations[cell].parents
+    return [parent.key for parent in maps.parents]
+
+
+@pytest.mark.parametrize("other", ["no-l1", "features", "distances", "no-l1+features"])
+def test_loss_and_input_need_another_segmentation_net_on_the_same_student(other):
+    student, segmentation = stage_keys("den+ed+seg")
+    same, different = stage_keys(f"den+ed+seg+{other}")
+    assert same == student
+    assert different != segmentation
+
+
+def test_each_shape_of_the_student_is_another():
+    found = {stage_keys(variant)[0] for variant in ("den", "den+ed", "den+decoder")}
+    assert len(found) == 3
+
+
+def with_training(**changes):
+    training = dataclasses.replace(EXPERIMENT.training, **changes)
+    return dataclasses.replace(EXPERIMENT, training=training)
+
+
+def test_statistics_without_den_concern_students_without_den_alone():
+    both = with_training(den_off_statistics="both")
+    assert stage_keys("den+ed+seg", both) == stage_keys("den+ed+seg")
+    assert stage_keys("ed+seg", both)[0] != stage_keys("ed+seg")[0]
+
+
+def test_the_data_stream_concerns_the_segmentation_net_alone():
+    before, after = stage_keys("ed+seg"), stage_keys("ed+seg", with_training(data_stream="whole"))
+    assert before[0] == after[0]
+    assert before[1] != after[1]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.grid import VARIANTS
+from bench.grid import ABLATION
 from bench.presentation.heading import METRIC_NAMES
 from bench.stats import (
     complete_seeds,
@@ -28,13 +28,13 @@ def cells():
             "method": "DeSTSeg",
             "category": category,
             "variant": variant,
-            "den": VARIANTS[variant][0],
-            "ed": VARIANTS[variant][1],
-            "seg": VARIANTS[variant][2],
+            "den": ABLATION[variant].den,
+            "ed": ABLATION[variant].ed,
+            "seg": ABLATION[variant].seg,
             "seed": seed,
             **{metric: rng.uniform(0.3, 0.9) for metric in METRIC_NAMES},
         }
-        for category, variant, seed in product(CATEGORIES, VARIANTS, SEEDS)
+        for category, variant, seed in product(CATEGORIES, ABLATION, SEEDS)
     )
 
 
@@ -86,7 +86,7 @@ def test_a_cell_that_occurs_twice_is_an_error_and_not_an_average(cells):
 
 
 def test_estimate_is_the_mean_and_sample_std_of_the_category_means(cells):
-    for variant in VARIANTS:
+    for variant in ABLATION:
         scores = score_matrix(
             cells, "pixel_ap", categories=CATEGORIES, seeds=SEEDS, variant=variant
         )

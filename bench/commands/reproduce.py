@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     path = options.experiment or EXPERIMENTS / DEFAULTS[options.dataset or "miniature"]
     stated = load_experiment(path)
-    experiment = _with_options(stated, options)
+    experiment = _with_options(load_experiment(path, options.dataset), options)
     same = experiment.dataset.kind == stated.dataset.kind
     device = choose_device(options.device)
     summary, table = reproduce(

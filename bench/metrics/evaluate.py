@@ -50,8 +50,9 @@ def evaluate(
     protocol : Protocol
         Its crop, connectivity, image score, `fpr_limit` and `iap_k` are used.
     compat : {"authors"}, optional
-        Replay PRO and IAP as the paper's published program computes them. It keeps all scores in
-        memory, and its PRO takes time in proportion to the number of regions.
+        Replay PRO and IAP as the paper's published program computes them, whatever the protocol
+        says. It keeps all scores in memory, and its PRO takes time in proportion to the number of
+        regions.
 
     Returns
     -------
@@ -84,6 +85,8 @@ def evaluate(
     1.0
     """
     _check_compat(compat)
+    if compat is None and protocol.compat is not None:
+        compat = "authors"
     images = ImageTally(protocol)
     kept: list[Block] = []
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MASK_RULES: Final = ("antialias", "bilinear", "floor", "any", "nearest")
 CONNECTIVITIES: Final = (4, 8)
 IMAGE_SCORES: Final = ("top-mean", "max")
+COMPAT: Final = (None, "authors")
 
 
 class UndefinedMetric(ValueError):
@@ -79,6 +80,9 @@ class Protocol:
     iap_k : float
         Instance recall, in (0, 1], at which IAP@k reads the precision. The result is stored
         under ``iap90`` whatever this is; all named protocols use 0.9.
+    compat : {None, "authors"}
+        None for the exact definitions of PRO and IAP, or the published program's, oddities
+        included (specification, sections 4.1 and 4.2).
     version : int
         Version of the metric definitions; it rises when a definition changes.
 
@@ -111,6 +115,7 @@ class Protocol:
     top_t: int = 100
     fpr_limit: float = 0.3
     iap_k: float = 0.9
+    compat: str | None = None
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -126,6 +131,7 @@ class Protocol:
             ("mask_rule", MASK_RULES),
             ("connectivity", CONNECTIVITIES),
             ("image_score", IMAGE_SCORES),
+            ("compat", COMPAT),
         ):
             value = getattr(self, field)
             if value not in allowed:

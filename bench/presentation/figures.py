@@ -6,8 +6,9 @@ files are PNG and SVG, the latter without date or random names, so that the same
 same file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.atomic import write_atomically
-from bench.grid import FACTORS, VARIANTS
+from bench.grid import FACTORS, VARIANTS, Variant
 from bench.presentation.examples import Example, examples_figure
 from bench.presentation.figure_style import FAINT, MUTED, add_title, png, style, svg
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import published_variant
 from bench.stats import Scores, complete_seeds, estimate, score_matrix
 
-__all__ = ["Example", "ablation_figure", "examples_figure", "write_figures"]
+__all__ = ["Example", "examples_figure", "variants_figure", "write_figures"]
 
 _PALETTE = sns.color_palette("colorblind")
 _WITHOUT_SEG, _WITH_SEG = _PALETTE[0], _PALETTE[3]
@@ -37,8 +38,8 @@ _PAPER_MARK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def ablation_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
-    """Draw mean ± sample std over seeds of each variant, its seeds, and den, ed, seg below.
+def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
+    """Draw mean ± sample std over seeds of each variant, its seeds, and its parts below.
 
     The paper's value stands beside ours on MVTec AD only, and only over the same categories.
 
@@ -72,7 +73,8 @@ def ablation_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
                 variant=variant,
             )
             incomplete |= not _draw_variant(scores, x, matrix, _mark(variant))
-        _draw_switches(switches, variants)
+        parts = _parts(variants)
+        _draw_switches(switches, variants, parts)
         scores.set_xlim(-0.6, len(variants) - 0.4)
         if not scores.lines:
             scores.set_ylim(0, 100)
@@ -86,22 +88,29 @@ def ablation_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
         scores.grid(visible=False, axis="x")
         seeds = len(heading.seeds)
         spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
-        add_title(
-            figure, f"{METRIC_NAMES[metric]} with and without den, ed and seg", heading, spread
-        )
+        *others, last = parts
+        named = f"{', '.join(others)} and {last}" if others else last
+        title = f"{METRIC_NAMES[metric]} with and without {named}"
+        add_title(figure, title, heading, spread)
         _legend(figure, variants, with_seeds=seeds > 1, with_paper=any(paper))
     return figure
 
 
 def write_figures(
-    cells: pd.DataFrame, heading: Heading, examples: Sequence[Example], folder: Path
+    name: str,
+    cells: pd.DataFrame,
+    heading: Heading,
+    examples: Sequence[Example],
+    folder: Path,
 ) -> list[Path]:
     """Write the figures as PNG and SVG, each file atomically.
 
     Parameters
     ----------
+    name
+        Stem of the files of `variants_figure`, before the metric.
     cells, heading
-        See `ablation_figure`.
+        See `variants_figure`.
     examples
         See `examples_figure`; without any, that figure is not written.
     folder
@@ -118,7 +127,7 @@ def write_figures(
         If the folder cannot be written to.
     """
     figures = {
-        f"ablation_{metric}": ablation_figure(cells, heading, metric) for metric in ABLATION_METRICS
+        f"{name}_{metric}": variants_figure(cells, heading, metric) for metric in ABLATION_METRICS
     }
     if examples:
         figures["examples"] = examples_figure(examples, heading)
@@ -176,19 +185,42 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, mark: dict[str, Any]) -> b
 
 def _mark(variant: str) -> dict[str, Any]:
     """Colour and marker say whether the segmentation net is on; either is enough."""
-    seg = VARIANTS[variant][FACTORS.index("seg")]
-    return {"color": _WITH_SEG, "marker": "o"} if seg else {"color": _WITHOUT_SEG, "marker": "s"}
+    if VARIANTS[variant].seg:
+        return {"color": _WITH_SEG, "marker": "o"}
+    return {"color": _WITHOUT_SEG, "marker": "s"}
 
 
-def _draw_switches(axes: Axes, variants: Sequence[str]) -> None:
-    """Draw a row of dots for each of den, ed, seg: filled where it is on."""
-    for row in range(len(FACTORS)):
+_PARTS: Mapping[str, Callable[[Variant], bool]] = MappingProxyType(
+    {
+        "den": lambda variant: variant.den,
+        "ed": lambda variant: variant.ed,
+        "decoder": lambda variant: variant.student == "decoder",
+        "seg": lambda variant: variant.seg,
+        "L1": lambda variant: variant.l1,
+        "features": lambda variant: variant.fusion_input == "features",
+        "distances": lambda variant: variant.fusion_input == "distances",
+    }
+)
+"""What a variant may have or not, in print."""
+
+
+def _parts(variants: Sequence[str]) -> tuple[str, ...]:
+    """Parts that some of the variants have and some have not; else those of the ablation."""
+    chosen = [VARIANTS[variant] for variant in variants]
+    return (
+        tuple(name for name, has in _PARTS.items() if len({has(v) for v in chosen}) == 2) or FACTORS
+    )
+
+
+def _draw_switches(axes: Axes, variants: Sequence[str], parts: Sequence[str]) -> None:
+    """Draw a row of dots for each part: filled where a variant has it."""
+    for row, part in enumerate(parts):
         for x, variant in enumerate(variants):
-            on = VARIANTS[variant][row]
+            on = _PARTS[part](VARIANTS[variant])
             axes.plot(x, row, marker="o", markersize=7, color="0.2" if on else FAINT)
         axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
-    axes.set_yticks(range(len(FACTORS)), FACTORS)
-    axes.set_ylim(len(FACTORS) - 0.4, -0.6)
+    axes.set_yticks(range(len(parts)), parts)
+    axes.set_ylim(len(parts) - 0.4, -0.6)
     axes.tick_params(bottom=False, labelbottom=False, left=False)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from bench.grid import FACTORS, FULL_VARIANT, METHOD, VARIANTS
+from bench.grid import ABLATION, FACTORS, FULL_VARIANT, METHOD
 
 MVTEC_CATEGORIES = (
     "bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
@@ -60,7 +60,7 @@ def published(*, method: str, table: str, metric: str, category: str = AVERAGE) 
     Parameters
     ----------
     method
-        As in the table: ``"DeSTSeg"``, ``"PatchCore"``; for Table 4 see `ablation_method`.
+        As in the table: ``"DeSTSeg"``, ``"PatchCore"``; for variants see `published_variant`.
     table
         ``"1"`` to ``"6"`` of the paper, ``"slides"``, or the short name of another source.
     metric
@@ -81,16 +81,24 @@ def prints_categories(metric: str) -> bool:
     return published_over(MVTEC_CATEGORIES[:1], metric=metric) is not None
 
 
-def ablation_method(variant: str) -> str:
-    """Return the name in ``paper.csv`` of a variant's row of Table 4.
+def _row_of(table: str, variant: str) -> str | None:
+    """Return the name in ``paper.csv`` of a variant's row of one of the paper's Tables 4 to 6."""
+    if table == "4" and variant in ABLATION:
+        flags = "".join(str(int(getattr(ABLATION[variant], factor))) for factor in FACTORS)
+        return f"{METHOD} den/ed/seg={flags}"
+    return _ROWS.get((table, variant))
 
-    Examples
-    --------
-    >>> ablation_method("den+seg")
-    'DeSTSeg den/ed/seg=101'
-    """
-    flags = "".join("1" if on else "0" for on in VARIANTS[variant])
-    return f"{METHOD} den/ed/seg={flags}"
+
+_ROWS = {
+    ("5", f"{FULL_VARIANT}+no-l1"): f"{METHOD} without L1 loss",
+    ("5", FULL_VARIANT): f"{METHOD} with L1 loss",
+    ("6", f"{FULL_VARIANT}+features"): f"{METHOD} input concatenated S-T features",
+    ("6", f"{FULL_VARIANT}+distances"): f"{METHOD} input cosine distance",
+    ("6", FULL_VARIANT): f"{METHOD} input normalised product",
+}
+
+VARIANT_TABLES = ("4", "5", "6")
+"""The paper's tables whose rows are variants."""
 
 
 def published_over(
@@ -124,16 +132,31 @@ def published_over(
     return Published(mean, None, f"{figures[0].source}, mean of {len(figures)} categories")
 
 
-def published_variant(categories: Sequence[str], *, variant: str, metric: str) -> Published | None:
-    """Look up the figure of an ablation variant over exactly these categories, or None.
+def published_variant(
+    categories: Sequence[str], *, variant: str, metric: str, table: str | None = None
+) -> Published | None:
+    """Look up the figure of a variant over exactly these categories, or None.
 
-    Table 4 prints averages over all 15 categories only. Over some of them there is a figure for
-    the full method alone, whose categories Tables 2 and 3 print.
+    Tables 4 to 6 print averages over all 15 categories only. Over some of them there is a figure
+    for the full method alone, whose categories Tables 2 and 3 print.
+
+    Parameters
+    ----------
+    categories
+        The categories that our own mean is over.
+    variant
+        Name of the variant.
+    metric
+        Metric column of the cells.
+    table
+        One of `VARIANT_TABLES`; by default the first that has the variant.
     """
-    if is_whole(categories):
-        return published(method=ablation_method(variant), table="4", metric=metric)
-    if variant == FULL_VARIANT:
-        return published_over(categories, metric=metric)
+    if not is_whole(categories):
+        return published_over(categories, metric=metric) if variant == FULL_VARIANT else None
+    for number in VARIANT_TABLES if table is None else (table,):
+        method = _row_of(number, variant)
+        if method is not None:
+            return published(method=method, table=number, metric=metric)
     return None
 
 
@@ -149,11 +172,10 @@ def published_effect(categories: Sequence[str], *, factor: str, metric: str) -> 
     metric
         Metric column of the cells.
     """
-    position = FACTORS.index(factor)
     effect = 0.0
-    for variant, factors in VARIANTS.items():
+    for variant, switches in ABLATION.items():
         figure = published_variant(categories, variant=variant, metric=metric)
         if figure is None:
             return None
-        effect += figure.mean / 4 if factors[position] else -figure.mean / 4
+        effect += figure.mean / 4 if getattr(switches, factor) else -figure.mean / 4
     return effect

@@ -80,3 +80,39 @@ class Table:
             colalign=[_ALIGNMENTS[letter] for letter in self.alignment],
             disable_numparse=True,
         )
+
+
+def make_table(
+    name: str,
+    title: str,
+    heading: Heading,
+    notes: tuple[str, ...],
+    rows: list[dict[str, str]],
+    numbers: list[dict[str, object]],
+    *,
+    labels: str,
+) -> Table:
+    """Put a table together from its rows.
+
+    Parameters
+    ----------
+    name, title, heading, notes
+        See `Table`.
+    rows, numbers
+        The same rows for reading and for computing; see `Table`.
+    labels
+        Alignment of the first columns; the others are aligned to the right.
+    """
+    formatted = pd.DataFrame(rows)
+    frame = pd.DataFrame(numbers)
+    # A count stays a whole number beside an empty cell.
+    counts = [name for name in frame if str(name).endswith(("_seeds", "_improved"))]
+    return Table(
+        name=name,
+        title=title,
+        heading=heading,
+        notes=notes,
+        formatted=formatted,
+        alignment=labels.ljust(formatted.shape[1], "r"),
+        numbers=frame.astype(dict.fromkeys(counts, "Int64")),
+    )

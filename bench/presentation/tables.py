@@ -5,14 +5,15 @@ MVTec AD, and only where they are over the same categories. A cell that is not m
 never averaged over; `bench.stats` has the rule.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
 from bench.atomic import write_atomically
-from bench.grid import FACTORS, FULL_VARIANT, METHOD, VARIANTS
+from bench.grid import ABLATION, FACTORS, FULL_VARIANT, METHOD
+from bench.presentation.comparisons import COMPARISONS
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
@@ -24,56 +25,16 @@ from bench.presentation.formatting import (
     format_published,
     published_numbers,
 )
-from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import effect_notes, grid_notes, paper_notes, score_notes
 from bench.presentation.paper import (
     is_whole,
     prints_categories,
     published_effect,
     published_over,
-    published_variant,
 )
-from bench.presentation.table import Table
+from bench.presentation.table import Table, make_table
 from bench.stats import Scores, estimate, main_effect, score_matrix
-
-
-def ablation_table(cells: pd.DataFrame, heading: Heading) -> Table:
-    """Build the paper's Table 4: the variants of den, ed and seg on image AUC, pixel AP and IAP.
-
-    Parameters
-    ----------
-    cells
-        One row per (method, category, variant, seed), metrics as fractions.
-    heading
-        What the numbers are of; its variants are the rows, in the paper's order.
-    """
-    rows, numbers = [], []
-    for variant in heading.ordered_variants:
-        flags = dict(zip(FACTORS, VARIANTS[variant], strict=True))
-        row = {"Variant": variant, **{name: "✓" if on else "" for name, on in flags.items()}}
-        number: Numbers = {"variant": variant, **flags}
-        for metric in ABLATION_METRICS:
-            ours = estimate(_scores(cells, heading, metric, variant=variant))
-            row[METRIC_NAMES[metric]] = format_estimate(ours)
-            number |= estimate_numbers(metric, ours)
-            if heading.is_mvtec:
-                figure = published_variant(heading.categories, variant=variant, metric=metric)
-                row[f"{METRIC_NAMES[metric]} (paper)"] = format_published(figure)
-                number |= published_numbers(metric, figure)
-        rows.append(row)
-        numbers.append(number)
-    return _table(
-        "ablation",
-        f"Ablation of den, ed and seg: {heading.dataset}",
-        heading,
-        (
-            *score_notes(cells, heading, ABLATION_METRICS, heading.variants),
-            *paper_notes(heading, "Table 4"),
-        ),
-        rows,
-        numbers,
-        labels="lccc",
-    )
 
 
 def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
@@ -110,7 +71,7 @@ def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
             if figure is not None:
                 number |= {f"{metric}_mean": figure.mean, f"{metric}_std": figure.std}
         numbers.append(number)
-    return _table(
+    return make_table(
         "main",
         f"The full method: {heading.dataset}",
         heading,
@@ -146,7 +107,7 @@ def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
                 number |= published_numbers(metric, figure)
         rows.append(row)
         numbers.append(number)
-    return _table(
+    return make_table(
         "categories",
         f"The full method by category: {heading.dataset}",
         heading,
@@ -193,12 +154,12 @@ def effects_table(cells: pd.DataFrame, heading: Heading) -> Table:
                 number["effect_paper"] = figure
             rows.append(row)
             numbers.append(number)
-    return _table(
+    return make_table(
         "effects",
         f"Main effects of den, ed and seg: {heading.dataset}",
         heading,
         (
-            *grid_notes(cells, heading, METRIC_NAMES, VARIANTS),
+            *grid_notes(cells, heading, METRIC_NAMES, ABLATION),
             *effect_notes(heading),
             *(
                 paper_notes(heading, "Table 4, the same contrast of its means")
@@ -214,22 +175,28 @@ def effects_table(cells: pd.DataFrame, heading: Heading) -> Table:
 
 TABLES: Mapping[str, Callable[[pd.DataFrame, Heading], Table]] = MappingProxyType(
     {
-        "ablation": ablation_table,
+        **{name: comparison.build for name, comparison in COMPARISONS.items()},
         "main": main_table,
         "categories": category_table,
         "effects": effects_table,
     }
 )
-"""Table name -> its builder, in the order of the paper."""
+"""Table name -> its builder, a function of the cells and the heading."""
 
 
-def write_tables(cells: pd.DataFrame, heading: Heading, folder: Path) -> list[Path]:
-    """Write every table as ``<name>.md``, ``.csv`` and ``.tex``, each file atomically.
+def write_tables(
+    names: Sequence[str], cells: pd.DataFrame, heading: Heading, folder: Path
+) -> list[Path]:
+    """Write tables as ``<name>.md``, ``.csv`` and ``.tex``, each file atomically.
 
     Parameters
     ----------
-    cells, heading
-        See `ablation_table`.
+    names
+        Keys of `TABLES`.
+    cells
+        One row per (method, category, variant, seed), metrics as fractions.
+    heading
+        What the numbers are of.
     folder
         Made if it is not there.
 
@@ -245,8 +212,8 @@ def write_tables(cells: pd.DataFrame, heading: Heading, folder: Path) -> list[Pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for build in TABLES.values():
-        table = build(cells, heading)
+    for name in names:
+        table = TABLES[name](cells, heading)
         forms = {".md": table.markdown(), ".csv": table.csv(), ".tex": table.latex()}
         for suffix, text in forms.items():
             path = folder / f"{table.name}{suffix}"
@@ -271,29 +238,4 @@ def _scores(
         seeds=heading.seeds,
         variant=variant,
         method=method,
-    )
-
-
-def _table(
-    name: str,
-    title: str,
-    heading: Heading,
-    notes: tuple[str, ...],
-    rows: list[dict[str, str]],
-    numbers: list[Numbers],
-    *,
-    labels: str,
-) -> Table:
-    formatted = pd.DataFrame(rows)
-    frame = pd.DataFrame(numbers)
-    # A count stays a whole number beside an empty cell.
-    counts = [name for name in frame if str(name).endswith(("_seeds", "_improved"))]
-    return Table(
-        name=name,
-        title=title,
-        heading=heading,
-        notes=notes,
-        formatted=formatted,
-        alignment=labels.ljust(formatted.shape[1], "r"),
-        numbers=frame.astype(dict.fromkeys(counts, "Int64")),
     )

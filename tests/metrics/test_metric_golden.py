@@ -110,6 +110,7 @@ def test_large_case(k):
 def test_large_case_as_the_authors(k):
     maps, masks = LARGE[f"preds_{k}"], LARGE[f"mask_{k}"]
     replayed = evaluate(maps, masks, compat="authors")
+    assert evaluate(maps, masks, Protocol(compat="authors")) == replayed
     assert replayed["pro"] == pytest.approx(float(LARGE[f"pro_{k}"]), abs=3e-7)
     assert replayed["iap"] == pytest.approx(float(LARGE[f"iap_{k}"]), abs=FLOAT32)
     assert replayed["iap90"] == float(LARGE[f"iap90_{k}"])

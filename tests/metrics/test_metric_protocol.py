@@ -25,6 +25,7 @@ def test_paper_is_the_default():
         "top_t": 100,
         "fpr_limit": 0.3,
         "iap_k": 0.9,
+        "compat": None,
         "version": 1,
     }
 

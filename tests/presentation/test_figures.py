@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.grid import VARIANTS
-from bench.presentation.figures import Example, ablation_figure, examples_figure, write_figures
+from bench.grid import ABLATION
+from bench.presentation.figures import Example, examples_figure, variants_figure, write_figures
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
 
@@ -17,7 +17,7 @@ MINIATURE = Heading(
     dataset="miniature v1, 64 px",
     is_mvtec=False,
     categories=MVTEC_CATEGORIES,
-    variants=tuple(VARIANTS),
+    variants=tuple(ABLATION),
     seeds=(0, 1, 2),
     provenance=(),
 )
@@ -35,7 +35,7 @@ def cells():
             "seed": seed,
             **{metric: rng.uniform(0.2, 0.4) for metric in METRIC_NAMES},
         }
-        for category, variant, seed in product(MVTEC_CATEGORIES, VARIANTS, (0, 1, 2))
+        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
     )
 
 
@@ -65,9 +65,9 @@ def points(figure, marker):
 
 
 def test_each_variant_has_its_mean_std_and_seeds(cells):
-    figure = ablation_figure(cells, MINIATURE, "pixel_ap")
+    figure = variants_figure(cells, MINIATURE, "pixel_ap")
     marks = points(figure, "o") + points(figure, "s")
-    for x, variant in enumerate(VARIANTS):
+    for x, variant in enumerate(ABLATION):
         own = cells[cells["variant"] == variant].groupby("seed")["pixel_ap"].mean() * 100
         at_mean = [y for where, y in marks if where == x]
         assert at_mean == pytest.approx([own.mean()])
@@ -76,13 +76,13 @@ def test_each_variant_has_its_mean_std_and_seeds(cells):
     bars = [bar.get_segments()[0] for bar in figure.axes[0].collections]
     spread = 100 * cells.groupby(["variant", "seed"])["pixel_ap"].mean().unstack().std(axis=1)
     heights = {int(bar[0][0]): bar[1][1] - bar[0][1] for bar in bars}
-    assert heights == {x: pytest.approx(2 * spread[v]) for x, v in enumerate(VARIANTS)}
+    assert heights == {x: pytest.approx(2 * spread[v]) for x, v in enumerate(ABLATION)}
 
 
 def test_seg_is_told_by_the_marker_as_well_as_by_the_colour(cells):
-    figure = ablation_figure(cells, MINIATURE, "iap")
+    figure = variants_figure(cells, MINIATURE, "iap")
     with_seg = {round(x) for x, _ in points(figure, "o")}
-    assert with_seg == {x for x, flags in enumerate(VARIANTS.values()) if flags[2]}
+    assert with_seg == {x for x, flags in enumerate(ABLATION.values()) if flags.seg}
 
 
 @pytest.mark.parametrize("metric", ABLATION_METRICS)
@@ -91,7 +91,7 @@ def test_no_published_number_off_mvtec(cells, metric, monkeypatch):
         raise AssertionError("published numbers were looked up")
 
     monkeypatch.setattr("bench.presentation.figures.published_variant", forbidden)
-    figure = ablation_figure(cells, MINIATURE, metric)
+    figure = variants_figure(cells, MINIATURE, metric)
     assert points(figure, "D") == []
     said = words(figure)
     assert "miniature v1, 64 px · 15 categories · mean ± sample std over 3 seeds" in said
@@ -100,7 +100,7 @@ def test_no_published_number_off_mvtec(cells, metric, monkeypatch):
 
 
 def test_published_numbers_are_marked_on_mvtec(cells):
-    figure = ablation_figure(cells, MVTEC, "image_auroc")
+    figure = variants_figure(cells, MVTEC, "image_auroc")
     assert [y for _, y in points(figure, "D")] == [94.8, 93.4, 95.4, 97.3, 94.5, 97.3, 97.7, 98.6]
     assert "\npaper" in words(figure)
     assert "Not MVTec AD" not in words(figure)
@@ -108,23 +108,23 @@ def test_published_numbers_are_marked_on_mvtec(cells):
 
 def test_of_some_categories_only_what_is_printed_is_marked(cells):
     bottle = replace(MVTEC, categories=("bottle",), seeds=(0,))
-    figure = ablation_figure(cells, bottle, "pixel_ap")
+    figure = variants_figure(cells, bottle, "pixel_ap")
     assert [y for _, y in points(figure, "D")] == [90.3]
     assert "one seed, no spread" in words(figure)
     assert "single seeds" not in words(figure)
-    assert "\npaper" not in words(ablation_figure(cells, bottle, "image_auroc"))
+    assert "\npaper" not in words(variants_figure(cells, bottle, "image_auroc"))
 
 
 def test_what_is_missing_is_said(cells):
     gone = (cells["variant"] == "ed") | ((cells["variant"] == "den") & (cells["seed"] == 2))
-    figure = ablation_figure(cells[~gone], MINIATURE, "iap")
+    figure = variants_figure(cells[~gone], MINIATURE, "iap")
     notes = [(text.xy[0], text.get_text()) for text in figure.axes[0].texts]
     assert notes == [(1, "2 of 3\nseeds"), (2, "0 of 3\nseeds")]
     assert not [x for x, _ in points(figure, "s") if 1.5 < x < 2.5]
 
 
 def test_a_figure_of_nothing_can_be_drawn(cells, tmp_path):
-    written = write_figures(cells[:0], MINIATURE, [], tmp_path)
+    written = write_figures("ablation", cells[:0], MINIATURE, [], tmp_path)
     assert len(written) == 2 * len(ABLATION_METRICS)
 
 
@@ -179,8 +179,8 @@ def test_bad_examples_are_refused():
 
 def test_files_are_images_and_the_same_every_time(cells, tmp_path):
     examples = [example("bottle"), example("cable")]
-    first = write_figures(cells, MINIATURE, examples, tmp_path / "a")
-    second = write_figures(cells, MINIATURE, examples, tmp_path / "b")
+    first = write_figures("ablation", cells, MINIATURE, examples, tmp_path / "a")
+    second = write_figures("ablation", cells, MINIATURE, examples, tmp_path / "b")
     stems = [*(f"ablation_{metric}" for metric in ABLATION_METRICS), "examples"]
     names = [f"{stem}.{form}" for stem in stems for form in ("png", "svg")]
     assert [path.name for path in first] == names

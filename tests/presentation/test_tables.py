@@ -8,25 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.grid import VARIANTS
+from bench.grid import ABLATION
 from bench.presentation import latex
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
 from bench.presentation.tables import (
     TABLES,
-    ablation_table,
     category_table,
     effects_table,
     main_table,
     write_tables,
 )
 
+NAMES = ("ablation", "main", "categories", "effects")
+
 MINIATURE = Heading(
     experiment="ablation",
     dataset="miniature v1, 64 px",
     is_mvtec=False,
     categories=MVTEC_CATEGORIES,
-    variants=tuple(reversed(VARIANTS)),
+    variants=tuple(reversed(ABLATION)),
     seeds=(0, 1, 2),
     provenance=("command: python -m bench reproduce", "commit: 0123abc & 100% {clean}_tree"),
 )
@@ -43,12 +44,12 @@ def cells():
             "method": "DeSTSeg",
             "category": category,
             "variant": variant,
-            **dict(zip(("den", "ed", "seg"), VARIANTS[variant], strict=True)),
+            **{name: getattr(ABLATION[variant], name) for name in ("den", "ed", "seg")},
             "seed": seed,
             # Three digits after the point in percent: no printed figure can arise by accident.
             **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRIC_NAMES},
         }
-        for category, variant, seed in product(MVTEC_CATEGORIES, VARIANTS, (0, 1, 2))
+        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
     )
 
 
@@ -74,7 +75,7 @@ def row(table, name):
 
 
 def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
-    frame = ablation_table(cells, MINIATURE).formatted
+    frame = TABLES["ablation"](cells, MINIATURE).formatted
     assert frame["Variant"].tolist() == [
         "none", "den", "ed", "seg", "den+ed", "den+seg", "ed+seg", "den+ed+seg",
     ]  # fmt: skip
@@ -84,8 +85,8 @@ def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
 
 
 def test_ablation_prints_mean_and_sample_std_in_percent(cells):
-    table = ablation_table(cells, MINIATURE)
-    for variant, metric in product(VARIANTS, ABLATION_METRICS):
+    table = TABLES["ablation"](cells, MINIATURE)
+    for variant, metric in product(ABLATION, ABLATION_METRICS):
         means = seed_means(cells, variant, metric)
         printed = row(table, variant)[METRIC_NAMES[metric]]
         assert printed == f"{means.mean():.1f} ± {means.std():.1f}"
@@ -93,7 +94,7 @@ def test_ablation_prints_mean_and_sample_std_in_percent(cells):
 
 def test_ablation_shows_only_the_variants_asked_for(cells):
     heading = replace(MINIATURE, variants=("den+ed+seg", "none"))
-    table = ablation_table(cells, heading)
+    table = TABLES["ablation"](cells, heading)
     assert table.formatted["Variant"].tolist() == ["none", "den+ed+seg"]
 
 
@@ -141,14 +142,14 @@ def test_one_seed_shows_no_spread_and_says_so(cells):
 
 
 def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
-    table = ablation_table(incomplete, MINIATURE)
+    table = TABLES["ablation"](incomplete, MINIATURE)
     means = seed_means(cells, "den", "pixel_ap")[[0, 2]]
     expected = f"{means.mean():.1f} ± {means.std():.1f} (2 of 3 seeds)"
     assert row(table, "den")["Pixel AP"] == expected
     assert row(table, "ed")["Pixel AP"] == "—"
     assert "(" not in row(table, "none")["Pixel AP"]
     assert "INCOMPLETE: 46 of 360 cells" in flat(table)
-    assert "INCOMPLETE" not in flat(ablation_table(cells, MINIATURE))
+    assert "INCOMPLETE" not in flat(TABLES["ablation"](cells, MINIATURE))
 
 
 def test_incomplete_effects_are_missing_not_estimated_from_other_variants(incomplete):
@@ -201,8 +202,9 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
     def forbidden(*_args, **_kwargs):
         raise AssertionError("published numbers were looked up")
 
-    for name in ("published_over", "published_variant", "published_effect"):
+    for name in ("published_over", "published_effect"):
         monkeypatch.setattr(f"bench.presentation.tables.{name}", forbidden)
+    monkeypatch.setattr("bench.presentation.comparisons.published_variant", forbidden)
     for build in TABLES.values():
         table = build(cells, MINIATURE)
         assert not any("paper" in name.lower() for name in table.formatted.columns)
@@ -212,7 +214,7 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
 
 
 def test_published_numbers_stand_beside_ours_on_mvtec(cells):
-    ablation = ablation_table(cells, MVTEC)
+    ablation = TABLES["ablation"](cells, MVTEC)
     assert row(ablation, "den+seg")["Pixel AP (paper)"] == "70.9"
     assert row(main_table(cells, MVTEC), "DeSTSeg (paper)").tolist()[1:] == [
         "98.6 ± 0.4", "97.9 ± 0.3", "75.8 ± 0.8", "94.4 ± 0.4", "76.4 ± 1.0", "57.8 ± 1.8",
@@ -227,17 +229,17 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
 
 
 def test_an_average_over_all_never_stands_beside_a_subset(cells):
-    ablation = ablation_table(cells, BOTTLE)
+    ablation = TABLES["ablation"](cells, BOTTLE)
     assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
     assert row(main_table(cells, BOTTLE), "DeSTSeg (paper)")["PRO"] == ""
     assert "Paper" not in effects_table(cells, BOTTLE).formatted
-    for build in (ablation_table, main_table, category_table):
+    for build in (TABLES["ablation"], main_table, category_table):
         assert "averaged over the same categories" in flat(build(cells, BOTTLE))
 
 
 def test_csv_holds_the_numbers_in_percent(cells):
-    lines = {line["variant"]: line for line in rows(ablation_table(cells, MVTEC))}
+    lines = {line["variant"]: line for line in rows(TABLES["ablation"](cells, MVTEC))}
     means = seed_means(cells, "ed+seg", "iap")
     line = lines["ed+seg"]
     assert float(line["iap_mean"]) == pytest.approx(means.mean(), abs=1e-6)
@@ -249,16 +251,16 @@ def test_csv_holds_the_numbers_in_percent(cells):
 
 
 def test_csv_leaves_what_is_missing_empty(incomplete):
-    lines = {line["variant"]: line for line in rows(ablation_table(incomplete, MINIATURE))}
+    lines = {line["variant"]: line for line in rows(TABLES["ablation"](incomplete, MINIATURE))}
     assert lines["ed"]["iap_mean"] == ""
     assert lines["ed"]["iap_seeds"] == "0"
     assert lines["den"]["iap_seeds"] == "2"
 
 
 def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
-    text = ablation_table(cells, MINIATURE).markdown()
+    text = TABLES["ablation"](cells, MINIATURE).markdown()
     grid = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(grid) == 2 + len(VARIANTS)
+    assert len(grid) == 2 + len(ABLATION)
     assert {line.count("|") for line in grid} == {8}
     assert text.rstrip().endswith("- commit: 0123abc & 100% {clean}_tree")
 
@@ -308,18 +310,18 @@ def test_latex_refuses_rows_of_another_length():
 
 def test_write_tables_writes_all_forms_and_nothing_else(cells, tmp_path):
     folder = tmp_path / "results" / "tables"
-    written = write_tables(cells, MINIATURE, folder)
-    names = {f"{name}.{form}" for name in TABLES for form in ("md", "csv", "tex")}
+    written = write_tables(NAMES, cells, MINIATURE, folder)
+    names = {f"{name}.{form}" for name in NAMES for form in ("md", "csv", "tex")}
     assert {path.name for path in written} == {path.name for path in folder.iterdir()} == names
     assert (folder / "main.md").read_text("utf-8") == main_table(cells, MINIATURE).markdown()
     assert (folder / "main.tex").read_text("utf-8") == main_table(cells, MINIATURE).latex()
     before = {path: path.read_bytes() for path in written}
-    assert write_tables(cells.sample(frac=1, random_state=0), MINIATURE, folder) == written
+    assert write_tables(NAMES, cells.sample(frac=1, random_state=0), MINIATURE, folder) == written
     assert {path: path.read_bytes() for path in written} == before
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_path, monkeypatch):
-    write_tables(cells, MINIATURE, tmp_path)
+    write_tables(NAMES, cells, MINIATURE, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def full(_descriptor):
@@ -327,7 +329,7 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_pat
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_tables(cells[:9], MINIATURE, tmp_path)
+        write_tables(NAMES, cells[:9], MINIATURE, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
