@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.artifacts import stored_maps
-from bench.atomic import write_atomically
 from bench.cells import collect_cells
 from bench.data import miniature
 from bench.data.inputs import Inputs
@@ -23,6 +22,7 @@ from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import device_name, provenance
 from bench.stages import Plan, Stage
 from bench.store import DamagedArtifact, RunStore
+from destseg.atomic import write_atomically
 from destseg.images import resize_rgb
 from destseg.inference import upsample
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -16,7 +15,6 @@ from bench.grid import Cell
 from bench.progress import Progress
 from bench.stages import Plan
 from bench.store import RunStore
-from destseg.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -54,28 +52,6 @@ class Summary:
     stopped: str | None = None
 
 
-def choose_device(name: str) -> str:
-    """Turn ``auto`` into the accelerator, where there is one, and check any other name.
-
-    Raises
-    ------
-    InputError
-        When the device is unknown or not there.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"--device {name}: unknown device; use auto, cpu or cuda.") from None
-    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device.type not in ("cpu", "cuda") or (
-        device.type == "cuda" and (device.index or 0) >= cards
-    ):
-        raise InputError(f"--device {name}: not available here; use auto or cpu.")
-    return name
-
-
 def run(
     plan: Plan,
     experiment: Experiment,
@@ -95,7 +71,7 @@ def run(
     jobs : int
         Worker processes, one thread each.
     device : str
-        From `choose_device`.
+        From `destseg.devices.choose_device`.
     on_seed : callable
         Called with a seed when the last of its cells is finished, one way or the other.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.atomic import write_atomically
+from destseg.atomic import write_atomically
 from destseg.errors import InputError
 
 

@@ -1,6 +1,34 @@
 """DeSTSeg: segmentation-guided denoising student-teacher for anomaly detection.
 
-Zhang et al., CVPR 2023. The method alone: networks, losses, synthetic anomalies, the two
-training stages and inference. It needs torch, numpy and Pillow, and knows
-nothing of the benchmark around it.
+Zhang et al., CVPR 2023. The method alone: networks, losses, synthetic anomalies, the two training
+stages, inference, model files. It needs torch, numpy and Pillow (overlays matplotlib too), and
+knows nothing of the benchmark around it.
+
+    model = destseg.train("parts")          # a folder with train/good, or of images
+    destseg.save(model, "model.pt")
+    model = destseg.load("model.pt")        # or one of the authors' checkpoints
+    for prediction in model.predict(["part.png"]):
+        print(prediction.score, prediction.anomalous)
 """
+
+from destseg.checkpoint import load, save, save_authors
+from destseg.errors import InputError
+from destseg.fitting import train
+from destseg.model import DeSTSeg, ModelConfig, Output
+from destseg.prediction import Prediction, Scale
+from destseg.training import TrainingConfig, TrainingDiverged
+
+__all__ = [
+    "DeSTSeg",
+    "InputError",
+    "ModelConfig",
+    "Output",
+    "Prediction",
+    "Scale",
+    "TrainingConfig",
+    "TrainingDiverged",
+    "load",
+    "save",
+    "save_authors",
+    "train",
+]

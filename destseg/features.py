@@ -86,5 +86,14 @@ def fusion_maps(
 
 
 def fusion_channels(levels: Sequence[int], kind: FusionInput) -> int:
-    """Count the channels of `fusion_maps` for levels of so many channels each."""
-    return {"product": sum(levels), "features": 2 * sum(levels), "distances": len(levels)}[kind]
+    """Count the channels of `fusion_maps` for levels of so many channels each.
+
+    Raises
+    ------
+    ValueError
+        With another kind.
+    """
+    counts = {"product": sum(levels), "features": 2 * sum(levels), "distances": len(levels)}
+    if kind not in counts:
+        raise ValueError(f"unknown fusion input {kind!r}; use one of {', '.join(counts)}")
+    return counts[kind]

@@ -1,14 +1,6 @@
 """The ResNet-18 trunk, at any width, under torchvision's parameter names."""
 
-import warnings
-from collections.abc import Mapping
-from pathlib import Path
-from typing import cast
-
-import torch
 from torch import Tensor, nn
-
-from destseg.errors import InputError
 
 ENCODER_LAYERS = 4
 """Layers of a complete ResNet-18."""
@@ -121,61 +113,3 @@ def initialise(module: nn.Module, *, zero_last: bool = False) -> None:
         for child in module.modules():
             if isinstance(child, BasicBlock):
                 nn.init.zeros_(child.bn2.weight)
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a file of tensors, never unpickling anything else.
-
-    Raises
-    ------
-    InputError
-        When the file is missing, is not a PyTorch weight file or holds other objects.
-    """
-    try:
-        with warnings.catch_warnings():
-            # A pickle that is none of torch's, which is refused just below.
-            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such weight file; give the path of a .pth file.") from None
-    except Exception as error:  # a damaged file raises anything: IndexError, struct.error, ...
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: not a PyTorch file of plain tensors ({reason[:120]}); "
-            "give a state dict written by torch.save(model.state_dict(), path)."
-        ) from None
-    if not isinstance(loaded, Mapping) or not all(
-        isinstance(value, Tensor) for value in loaded.values()
-    ):
-        raise InputError(
-            f"{path}: holds {type(loaded).__name__} instead of a state dict of tensors; "
-            "give a state dict written by torch.save(model.state_dict(), path)."
-        )
-    return cast("dict[str, Tensor]", dict(loaded))
-
-
-def load_trunk(path: Path, *, width: int = 64, layers: int = 3) -> ResNet18:
-    """Build a trunk from a torchvision-named state dict; deeper layers and ``fc`` are ignored.
-
-    Raises
-    ------
-    InputError
-        When the file cannot be read, or a key is missing or has another shape.
-    """
-    state = read_state_dict(path)
-    trunk = ResNet18(width, layers)
-    wanted = trunk.state_dict()
-    missing = [key for key in wanted if key not in state and not key.endswith("batches_tracked")]
-    if missing:
-        raise InputError(
-            f"{path}: {len(missing)} of {len(wanted)} ResNet-18 tensors are missing, the first "
-            f"is {missing[0]!r}; give weights under torchvision's names up to layer{layers}."
-        )
-    for key, tensor in wanted.items():
-        if key in state and state[key].shape != tensor.shape:
-            raise InputError(
-                f"{path}: {key} has shape {tuple(state[key].shape)}, a ResNet-18 of width {width} "
-                f"needs {tuple(tensor.shape)}; set the teacher's width to match the file."
-            )
-    trunk.load_state_dict({key: state.get(key, value) for key, value in wanted.items()})
-    return trunk

@@ -28,6 +28,11 @@ class Student(nn.Module):
         ``decoder``, reverse-distillation style: the teacher's features go through a bottleneck
         into the same decoder; the paper tried one but prints no numbers.
 
+    Raises
+    ------
+    ValueError
+        With another kind.
+
     Notes
     -----
     An ``encoder`` still executes layer 4, as in the authors' program: it gets no gradient, but
@@ -37,6 +42,8 @@ class Student(nn.Module):
 
     def __init__(self, width: int = 64, kind: StudentKind = "encoder-decoder") -> None:
         super().__init__()
+        if kind not in STUDENT_KINDS:
+            raise ValueError(f"unknown student {kind!r}; use one of {', '.join(STUDENT_KINDS)}")
         self.kind = kind
         c1, c2, c3, c4 = (width * 2**level for level in range(ENCODER_LAYERS))
         if self.reads_teacher:

@@ -16,7 +16,7 @@ from destseg.student import Student, StudentKind, paired_features, student_input
 from destseg.teacher import Teacher
 
 CHECK_EVERY = 50
-"""Steps between looks at the loss: each look waits for an accelerator to catch up."""
+"""Steps between looks at a loss on an accelerator: each look waits for it to catch up."""
 
 OnStep = Callable[[int, float], None]
 
@@ -199,17 +199,22 @@ def _descend(
     batches: Iterable[Batch],
     on_step: OnStep | None,
 ) -> None:
-    """One update for each batch; the loss is looked at now and then, and at the end."""
-    step, loss = 0, torch.zeros(())
+    """One update for each batch; where a look at the loss costs time there are few, and a last."""
+    step, seen, loss = 0, 0, torch.zeros(())
     for step, batch in enumerate(batches, start=1):
         optimiser.zero_grad(set_to_none=True)
         loss = loss_of(batch)
         torch.autograd.backward(loss)
         optimiser.step()
-        if step % CHECK_EVERY == 0:
+        if step % CHECK_EVERY == 0 or _at_hand(loss):
+            seen = step
             _check(loss, step, on_step)
-    if step % CHECK_EVERY:
+    if seen < step:
         _check(loss, step, on_step)
+
+
+def _at_hand(loss: Tensor) -> bool:
+    return loss.device.type == "cpu"
 
 
 def _check(loss: Tensor, step: int, on_step: OnStep | None) -> None:

@@ -12,7 +12,8 @@ from bench.data.cache import cache_root
 from bench.data.inputs import Sources
 from bench.experiment import Experiment, known_variant, load_experiment
 from bench.reproduce import Request, reproduce
-from bench.runner import Summary, choose_device
+from bench.runner import Summary
+from destseg.devices import choose_device
 from destseg.errors import InputError
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,14 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.data.cache import publish
+from bench.data.cache import publish, require_leave
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
 from destseg.errors import InputError
-from destseg.resnet import ResNet18, load_trunk
+from destseg.resnet import ResNet18
+from destseg.teacher import TEACHER_LAYERS
+from destseg.weights import IMAGENET, load_trunk
 
 log = logging.getLogger(__name__)
 
-TEACHER_LAYERS = 3
 TRUNK = "trunk.pth"
 REPORT = "report.json"
 
@@ -79,10 +79,9 @@ def prepare_teacher(
     if source == "procedural":
         return _procedural(recipe or Recipe(width=width), cache)
     if source == "imagenet":
-        file = cache / "teachers" / "imagenet" / TRUNK
-        if not file.is_file():
-            publish(file.parent, _download)
-        return _import(file, source, width, cache)
+        if not IMAGENET.place.is_file():
+            require_leave(IMAGENET.place)
+        return _import(IMAGENET.file(), source, width, cache)
     return _import(Path(source).expanduser(), Path(source).stem, width, cache)
 
 
@@ -135,23 +134,6 @@ def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
     return TeacherRef(
         folder / TRUNK, report["digest"], recipe.width, "procedural", report["accuracy"]
     )
-
-
-def _download(draft: Path) -> None:
-    """Fetch torchvision's ImageNet weights through its own API."""
-    # Here and not above: importing torchvision takes seconds, which only a download is worth.
-    from torchvision.models import ResNet18_Weights
-
-    weights = ResNet18_Weights.IMAGENET1K_V1
-    home = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
-    try:
-        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise InputError(
-            f"{home}: torchvision's ImageNet weights could not be had ({error}); put the file "
-            f"from {weights.url} there, or give the path of a weight file with --teacher."
-        ) from error
-    torch.save(dict(state), draft / TRUNK)
 
 
 def _import(file: Path, name: str, width: int, cache: Path) -> TeacherRef:

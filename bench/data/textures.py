@@ -1,6 +1,6 @@
 """Anomaly source images: a folder of textures, or the embedded set that needs no download.
 
-The embedded set is drawn by `destseg.procedural` and cropped from the photographs that
+The embedded set is drawn by `destseg.textures` and cropped from the photographs that
 scikit-image and scikit-learn carry inside their wheels.
 """
 
@@ -20,16 +20,14 @@ from tqdm import tqdm
 from bench.data.cache import content_digest, publish
 from destseg.errors import InputError
 from destseg.images import input_faults, is_image, read_rgb, resize_rgb
-from destseg.procedural import FAMILIES, colour, draw
+from destseg.procedural import FAMILIES
+from destseg.textures import VARIATIONS, procedural_texture
 
 EMBEDDED_VERSION = 1
 """Raised when the embedded set changes."""
 
 DECODING_VERSION = 1
 """Raised when the decoded array changes for the same files."""
-
-VARIATIONS = 3
-"""Procedural textures of each family."""
 
 PHOTOGRAPHS = (
     ("skimage", "data/astronaut.png"),
@@ -129,22 +127,6 @@ def embedded_textures(size: int, cache: Path) -> Path:
     """Write the embedded set as PNG into the cache, for people to look at; return its folder."""
     folder = cache / "textures" / f"textures-v{EMBEDDED_VERSION}-{size}"
     return publish(folder, lambda draft: _write_embedded(draft, size))
-
-
-def procedural_texture(index: int, size: int) -> NDArray[np.uint8]:
-    """Draw one embedded texture, a pure function of the version, the index and the size.
-
-    Returns
-    -------
-    ndarray
-        (size, size, 3) uint8.
-    """
-    rng = default_rng((EMBEDDED_VERSION, index))
-    family = list(FAMILIES)[index % len(FAMILIES)]
-    pattern = draw(rng, family, size, rng.uniform(3, 12, 1), rng.uniform(0, np.pi, 1))
-    painted = colour(rng, pattern, contrast=(0.3, 0.8))[0]
-    result: NDArray[np.uint8] = (painted * 255 + 0.5).astype(np.uint8)
-    return result
 
 
 def photograph_crops(size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:

@@ -18,13 +18,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.atomic import write_atomically
 from bench.grid import FACTORS, VARIANTS, Variant
 from bench.presentation.examples import Example, examples_figure
 from bench.presentation.figure_style import FAINT, MUTED, add_title, png, style, svg
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import published_variant
 from bench.stats import Scores, complete_seeds, estimate, score_matrix
+from destseg.atomic import write_atomically
 
 __all__ = ["Example", "examples_figure", "variants_figure", "write_figures"]
 

@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from bench.atomic import write_atomically
 from bench.grid import ABLATION, FACTORS, FULL_VARIANT, METHOD
 from bench.presentation.comparisons import COMPARISONS
 from bench.presentation.formatting import (
@@ -35,6 +34,7 @@ from bench.presentation.paper import (
 )
 from bench.presentation.table import Table, make_table
 from bench.stats import Scores, estimate, main_effect, score_matrix
+from destseg.atomic import write_atomically
 
 
 def main_table(cells: pd.DataFrame, heading: Heading) -> Table:

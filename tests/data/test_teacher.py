@@ -1,20 +1,21 @@
+import hashlib
 import json
 import pickle
-import urllib.error
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torchvision.models
 
 from bench.data import teacher as teacher_module
+from bench.data.cache import NotCached, only_cached
 from bench.data.lessons import LESSONS, SHAPES, _shape, make_lessons
 from bench.data.pretraining import Recipe, pretrain
 from bench.data.teacher import load_teacher, prepare_teacher, tensor_digest
 from destseg.batches import as_tensor, normalise
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
+from destseg.weights import PublishedWeights
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 IMAGENET = SHARED / "resnet18_imagenet_layers1to3.pth"
@@ -212,60 +213,36 @@ def test_bad_weight_file_is_one_sentence_naming_it(tmp_path, cache, kind, what):
     assert not (tmp_path / "owned").exists()
 
 
-class FakeWeights:
-    url = "https://example.org/models/resnet18-f37072fd.pth"
-
-    def __init__(self, outcome):
-        self.outcome = outcome
-        self.calls = 0
-
-    def get_state_dict(self, **options):
-        assert options["weights_only"]
-        assert options["check_hash"]
-        self.calls += 1
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-def imagenet(monkeypatch, outcome):
-    weights = FakeWeights(outcome)
-    monkeypatch.setattr(
-        torchvision.models, "ResNet18_Weights", type("W", (), {"IMAGENET1K_V1": weights})
-    )
-    return weights
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [
-        urllib.error.URLError("Name or service not known"),
-        RuntimeError('invalid hash value (expected "f37072fd")'),
-        pickle.UnpicklingError("invalid load key"),
-    ],
-)
-def test_imagenet_offline_says_which_file_to_put_where(tmp_path, monkeypatch, failure):
-    imagenet(monkeypatch, failure)
+@pytest.fixture
+def at_hand(tmp_path, monkeypatch):
+    """Stand-in ImageNet weights where torch keeps them."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    with pytest.raises(InputError, match=r"put the file from .* there, or .* --teacher") as caught:
-        prepare_teacher("imagenet", tmp_path / "cache")
-    place = tmp_path / "torch" / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
-    assert str(caught.value).startswith(f"{place}: ")
-    assert FakeWeights.url in str(caught.value)
+    file = tmp_path / "torch" / "hub" / "checkpoints" / "net.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(full_state(width=64), file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    weights = PublishedWeights("stand-in", "http://127.0.0.1:9/net.pth", digest)
+    monkeypatch.setattr(teacher_module, "IMAGENET", weights)
+    return file
 
 
-def test_imagenet_is_fetched_once(tmp_path, monkeypatch):
-    weights = imagenet(monkeypatch, full_state(width=64))
+def test_imagenet(tmp_path, at_hand):
     first = prepare_teacher("imagenet", tmp_path / "cache")
     assert prepare_teacher("imagenet", tmp_path / "cache") == first
-    assert weights.calls == 1
     assert (first.name, first.width) == ("imagenet", 64)
 
 
-def test_imagenet_has_one_width(tmp_path, monkeypatch):
-    imagenet(monkeypatch, full_state(width=64))
+def test_imagenet_has_one_width(tmp_path, at_hand):
     with pytest.raises(InputError, match="set the teacher's width"):
         prepare_teacher("imagenet", tmp_path / "cache", width=16)
+
+
+def test_imagenet_is_not_downloaded_while_only_looking(tmp_path, at_hand):
+    at_hand.unlink()
+    with only_cached(), pytest.raises(NotCached):
+        prepare_teacher("imagenet", tmp_path / "cache")
+    with pytest.raises(InputError, match=r"put the file from .* there, or .* --teacher"):
+        prepare_teacher("imagenet", tmp_path / "cache")
 
 
 @pytest.mark.skipif(not IMAGENET.is_file(), reason="the shared data is absent")

@@ -11,10 +11,10 @@ from bench.data.textures import (
     embedded_textures,
     load_textures,
     prepare_textures,
-    procedural_texture,
 )
 from destseg.errors import InputError
 from destseg.procedural import FAMILIES, colour, draw
+from destseg.textures import procedural_texture
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -323,8 +323,21 @@ def test_divergence_of_the_segmentation_net(failing):
         train_segmentation(*networks, failing, RECIPE)
 
 
-def test_reports_now_and_then_and_at_the_end(monkeypatch):
+@pytest.fixture
+def accelerator(monkeypatch):
+    """A CPU that is taken for an accelerator, to be waited for at every second step."""
     monkeypatch.setattr(training, "CHECK_EVERY", 2)
+    monkeypatch.setattr(training, "_at_hand", lambda loss: False)
+
+
+def test_on_a_cpu_every_step_is_reported():
+    steps = []
+    networks = small_teacher(), small_student()
+    train_student(*networks, BATCHES, RECIPE, den=True, on_step=lambda *call: steps.append(call[0]))
+    assert steps == [1, 2, 3]
+
+
+def test_reports_now_and_then_and_at_the_end(accelerator):
     steps = []
 
     def report(step, loss):
@@ -340,8 +353,7 @@ def test_reports_now_and_then_and_at_the_end(monkeypatch):
     assert steps == [2, 4]
 
 
-def test_divergence_is_seen_at_the_next_look(monkeypatch):
-    monkeypatch.setattr(training, "CHECK_EVERY", 2)
+def test_divergence_is_seen_at_the_next_look(accelerator):
     nan = BATCHES[0]._replace(corrupted=torch.full_like(BATCHES[0].corrupted, torch.nan))
     batches = iter([BATCHES[0], nan, *BATCHES])
     with pytest.raises(TrainingDiverged, match="the loss is nan after 2 updates"):

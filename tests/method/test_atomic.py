@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.atomic import write_atomically
+from destseg.atomic import write_atomically
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,7 +57,7 @@ def test_an_interrupt_leaves_no_litter(tmp_path, monkeypatch):
 WRITER = """
 import sys
 from pathlib import Path
-from bench.atomic import write_atomically
+from destseg.atomic import write_atomically
 letter, path = sys.argv[1].encode(), Path(sys.argv[2])
 for number in range(60):
     write_atomically(path, letter * (100_000 + 1000 * number))

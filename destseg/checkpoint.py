@@ -1,0 +1,232 @@
+"""Model files: ours, with settings and score scale, and the authors', a plain state dict."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from destseg.atomic import write_atomically
+from destseg.errors import InputError
+from destseg.features import FUSION_INPUTS, LEVELS, FusionInput, fusion_channels
+from destseg.model import DeSTSeg, ModelConfig
+from destseg.prediction import Scale
+from destseg.resnet import ResNet18
+from destseg.student import StudentKind
+from destseg.teacher import TEACHER_LAYERS
+from destseg.weights import read_file
+
+AUTHORS_PREFIXES = {
+    "teacher": "teacher_net.encoder.",
+    "student": "student_net.",
+    "segmentation": "segmentation_net.",
+}
+"""Our part -> what the names of its tensors begin with in the authors' files (section 1.6).
+
+What follows the prefix is the same in both: the modules of the three parts bear the authors' names.
+"""
+
+FORMAT = "destseg-bench model"
+VERSION = 1
+BATCH_COUNTER = "num_batches_tracked"
+
+
+def save(model: DeSTSeg, path: Path | str) -> Path:
+    """Write one file with the weights, the settings and the score scale.
+
+    Parameters
+    ----------
+    model : DeSTSeg
+        On any device.
+    path : Path or str
+        The file; replaced whole or not at all.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    settings = {
+        **asdict(model.config),
+        "student": model.student_net.kind,
+        "fusion_input": model.segmentation_net.fusion_input,
+        "size": model.size,
+        "scale": asdict(model.scale),
+    }
+    content = {"format": FORMAT, "version": VERSION, "settings": settings}
+    return _write(path, {**content, "tensors": authors_state_dict(model)})
+
+
+def save_authors(model: DeSTSeg, path: Path | str) -> Path:
+    """Write a file that the authors' program loads: the plain state dict under their names."""
+    return _write(path, authors_state_dict(model))
+
+
+def authors_state_dict(model: DeSTSeg) -> dict[str, Tensor]:
+    """Return all tensors under the authors' names, on the CPU."""
+    return {
+        prefix + name: tensor.detach().cpu()
+        for part, prefix in AUTHORS_PREFIXES.items()
+        for name, tensor in _part(model, part).state_dict().items()
+    }
+
+
+def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
+    """Read a model from our file or from the authors', without running any code in it.
+
+    The authors' files say nothing of settings: sizes and the student's shape are read off the
+    tensors, images are resized to 256 px and maps are taken for probabilities.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    device : torch.device or str
+        Where the model is to be.
+
+    Returns
+    -------
+    DeSTSeg
+        In evaluation mode, without gradients.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged, newer than this program, or no such model.
+    """
+    path = Path(path)
+    content = read_file(path)
+    if isinstance(content, Mapping) and content.get("format") == FORMAT:
+        tensors, settings = _ours(path, content)
+    else:
+        tensors = _tensors(path, content)
+        settings = _settings_of(path, tensors)
+    try:
+        model = _build(**settings)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: its settings are not a model's ({error}).") from None
+    _fill(path, model, tensors)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def _build(
+    *,
+    width: int,
+    segmentation_width: int,
+    dilations: Sequence[int],
+    student: StudentKind,
+    fusion_input: FusionInput,
+    size: int = 256,
+    scale: Mapping[str, float] = MappingProxyType({}),
+) -> DeSTSeg:
+    return DeSTSeg(
+        ResNet18(width, TEACHER_LAYERS),
+        ModelConfig(width, segmentation_width, tuple(dilations)),
+        student=student,
+        fusion_input=fusion_input,
+        size=size,
+        scale=Scale(**scale),
+    )
+
+
+def _part(model: DeSTSeg, part: str) -> nn.Module:
+    parts: dict[str, nn.Module] = {
+        "teacher": model.teacher_net.encoder,
+        "student": model.student_net,
+        "segmentation": model.segmentation_net,
+    }
+    return parts[part]
+
+
+def _write(path: Path | str, content: Mapping[str, Any]) -> Path:
+    path = Path(path)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
+    return path
+
+
+def _ours(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{path}: a model file of version {content.get('version')}; this program reads "
+            f"version {VERSION}: install the one that wrote it."
+        )
+    settings = content.get("settings")
+    if not isinstance(settings, Mapping):
+        raise InputError(f"{path}: has no settings; it was not written by this program.")
+    return _tensors(path, content.get("tensors")), dict(settings)
+
+
+def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
+    ):
+        raise InputError(
+            f"{path}: neither a model file nor a state dict; give a file of `destseg train` or "
+            "one of the authors' checkpoints."
+        )
+    return dict(content)
+
+
+def _settings_of(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Read sizes and shapes off a state dict under the authors' names."""
+    needed = {
+        "width": "teacher_net.encoder.conv1.weight",
+        "segmentation_width": "segmentation_net.head.4.weight",
+        "fused": "segmentation_net.res.0.conv1.weight",
+    }
+    missing = [name for name in needed.values() if name not in tensors]
+    if missing:
+        raise InputError(
+            f"{path}: has no tensor {missing[0]!r}; give a whole DeSTSeg model: teacher, student "
+            "and segmentation net under the authors' names."
+        )
+    width = tensors[needed["width"]].shape[0]
+    fused = tensors[needed["fused"]].shape[1]
+    levels = [width * 2**level for level in range(LEVELS)]
+    inputs = {fusion_channels(levels, kind): kind for kind in FUSION_INPUTS}
+    if fused not in inputs:
+        raise InputError(f"{path}: {needed['fused']} takes {fused} channels, not {sum(levels)}.")
+    return {
+        **asdict(ModelConfig(width, tensors[needed["segmentation_width"]].shape[1])),
+        "student": _student_of(tensors),
+        "fusion_input": inputs[fused],
+    }
+
+
+def _student_of(tensors: Mapping[str, Tensor]) -> StudentKind:
+    if any(name.startswith("student_net.bottleneck.") for name in tensors):
+        return "decoder"
+    if any(name.startswith("student_net.decoder_layer") for name in tensors):
+        return "encoder-decoder"
+    return "encoder"
+
+
+def _fill(path: Path, model: DeSTSeg, tensors: dict[str, Tensor]) -> None:
+    """Load tensors under the authors' names; the counters of BatchNorm may be lacking."""
+    for part, prefix in AUTHORS_PREFIXES.items():
+        module = _part(model, part)
+        wanted = module.state_dict()
+        given = {name: tensors.pop(prefix + name, None) for name in wanted}
+        for name, tensor in wanted.items():
+            found = given[name]
+            if found is None and name.endswith(BATCH_COUNTER):
+                given[name] = tensor
+            elif found is None:
+                raise InputError(f"{path}: has no tensor {prefix + name!r}; give a whole model.")
+            elif found.shape != tensor.shape:
+                raise InputError(
+                    f"{path}: {prefix + name} has shape {tuple(found.shape)}, the model needs "
+                    f"{tuple(tensor.shape)}; give a whole model of the paper's design."
+                )
+        module.load_state_dict(given)
+    if tensors:
+        raise InputError(f"{path}: {next(iter(tensors))!r} is no tensor of a DeSTSeg model.")

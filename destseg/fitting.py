@@ -1,0 +1,266 @@
+"""Training on anybody's folder: images in, a usable model out."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from destseg.anomalies import AnomalyConfig
+from destseg.batches import Batch, Rotation, TrainingImages, training_batches
+from destseg.errors import InputError
+from destseg.images import image_files, input_faults, is_image, read_rgb
+from destseg.inference import anomaly_maps, image_scores, upsample
+from destseg.losses import downsampled_mask
+from destseg.model import DeSTSeg, ModelConfig
+from destseg.prediction import Scale
+from destseg.student import StudentKind
+from destseg.textures import procedural_textures
+from destseg.training import (
+    TrainingConfig,
+    build_segmentation,
+    build_student,
+    train_segmentation,
+    train_student,
+)
+from destseg.weights import find_weights, load_trunk
+
+ROTATIONS: Mapping[str, Rotation] = MappingProxyType(
+    {
+        "none": Rotation(),
+        "slight": Rotation(degrees=5.0),
+        "full": Rotation(quarter_turns=True, degrees=5.0),
+    }
+)
+"""The paper's three policies by name (section 3.2): which of them suits depends on the object."""
+
+CALIBRATION_BATCHES = 8
+"""Batches of synthetic anomalies on which a model's scale is measured."""
+
+NORMAL_QUANTILE = 0.999
+
+OnProgress = Callable[[str, int, int, float], None]
+"""Called with the name of the stage, updates done, updates in all, and the loss."""
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Where the batches of one training come from."""
+
+    data: TrainingImages
+    config: TrainingConfig
+    anomalies: AnomalyConfig
+    seed: int
+    device: torch.device | str
+
+    def batches(self, stage: int, steps: int, first: int = 0) -> Iterator[Batch]:
+        return training_batches(
+            self.data,
+            batch_size=self.config.batch_size,
+            steps=steps,
+            # Seeds of stages are far apart, so that neighbouring seeds of users share no stream.
+            seed=self.seed + (stage << 32),
+            first=first,
+            anomalies=self.anomalies,
+            device=self.device,
+        )
+
+
+def train(
+    data: Path | str,
+    *,
+    textures: Path | str | None = None,
+    teacher: Path | str = "imagenet",
+    size: int = 256,
+    rotation: str = "none",
+    student: StudentKind = "encoder-decoder",
+    config: TrainingConfig = TrainingConfig(),
+    sizes: ModelConfig = ModelConfig(),
+    anomalies: AnomalyConfig = AnomalyConfig(),
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> DeSTSeg:
+    """Train the full method on a folder of normal images.
+
+    Parameters
+    ----------
+    data : Path or str
+        A folder with ``train/good``, as a category of MVTec AD, or of images itself.
+    textures : Path or str, optional
+        Images of any kind from which anomalies are cut, such as DTD; by default procedural ones.
+    teacher : Path or str
+        ``imagenet``, or the path of a ResNet-18 state dict under torchvision's names.
+    size : int
+        Side in pixels to which images are resized.
+    rotation : {"none", "slight", "full"}
+        How training images may be turned, see `ROTATIONS`.
+    student : {"encoder-decoder", "encoder", "decoder"}
+        The student's shape.
+    config : TrainingConfig
+        The recipe; by default the paper's.
+    sizes : ModelConfig
+        Sizes of the networks; the width must be the teacher's.
+    anomalies : AnomalyConfig
+        How synthetic anomalies are drawn.
+    seed : int
+        Of everything random, at least 0.
+    device : torch.device or str
+        Where to train.
+    on_progress : callable, optional
+        Called now and then.
+
+    Returns
+    -------
+    DeSTSeg
+        In evaluation mode, on ``device``, its scale measured.
+
+    Raises
+    ------
+    InputError
+        When an input is missing, damaged or too small.
+    TrainingDiverged
+        When the loss is not finite.
+
+    Examples
+    --------
+    >>> import destseg, numpy, tempfile, torch
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for index in range(4):
+    ...     pixels = numpy.random.default_rng(index).integers(90, 110, (40, 40, 3), numpy.uint8)
+    ...     Image.fromarray(pixels).save(folder / f"{index}.png")
+    >>> trunk = folder / "trunk.pth"  # a small random teacher; leave it out for ImageNet's
+    >>> torch.save(destseg.resnet.ResNet18(width=8, layers=3).state_dict(), trunk)
+    >>> model = destseg.train(
+    ...     folder,
+    ...     teacher=trunk,
+    ...     size=32,
+    ...     config=destseg.TrainingConfig(batch_size=2, student_steps=2, segmentation_steps=2),
+    ...     sizes=destseg.ModelConfig(width=8, segmentation_width=8, dilations=(1, 2)),
+    ... )
+    >>> path = destseg.save(model, folder / "model.pt")
+    >>> (prediction,) = destseg.load(path).predict(folder / "0.png")
+    >>> prediction.anomaly_map.shape, 0 < prediction.score < 1
+    ((40, 40), True)
+    """
+    if rotation not in ROTATIONS:
+        raise InputError(f"rotation {rotation!r}: unknown; use one of {', '.join(ROTATIONS)}.")
+    images = read_folder(normal_folder(Path(data)), size)
+    if len(images) < config.batch_size:
+        raise InputError(
+            f"{data}: {len(images)} images are fewer than one batch of {config.batch_size}; "
+            "give more images or a smaller batch size."
+        )
+    sources = procedural_textures(size) if textures is None else read_folder(Path(textures), size)
+    trunk = load_trunk(find_weights(teacher), width=sizes.width)
+    model = DeSTSeg(trunk, sizes, student=student, size=size).to(device)
+    stream = _Stream(
+        TrainingImages(images, sources, ROTATIONS[rotation]), config, anomalies, seed, device
+    )
+    _fit(model, stream, on_progress)
+    model.scale = measure_scale(model, stream.batches(3, CALIBRATION_BATCHES), images)
+    return model
+
+
+def normal_folder(data: Path) -> Path:
+    """Return the folder of normal images: ``train/good`` below ``data``, or ``data`` itself."""
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder; give one with train/good, or of images.")
+    good = data / "train" / "good"
+    if good.is_dir():
+        return good
+    if not image_files(data):
+        raise InputError(f"{data}: neither has a folder train/good nor images; give one that has.")
+    return data
+
+
+def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
+    """Read every image below a folder, by path.
+
+    Returns
+    -------
+    ndarray
+        (N, size, size, 3) uint8.
+
+    Raises
+    ------
+    InputError
+        When there is none, or with all that cannot be read.
+    """
+    files = sorted(path for path in folder.rglob("*") if is_image(path) and path.is_file())
+    if not files:
+        raise InputError(f"{folder}: no images in it; give a folder that has some.")
+    images, faults = [], []
+    for file in files:
+        try:
+            images.append(read_rgb(file, size))
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        raise input_faults(str(folder), faults)
+    return np.stack(images)
+
+
+def measure_scale(model: DeSTSeg, batches: Iterator[Batch], normal: NDArray[np.uint8]) -> Scale:
+    """Find out what values a model gives normal pixels and synthetic anomalies.
+
+    Parameters
+    ----------
+    model : DeSTSeg
+        Trained.
+    batches : iterator of Batch
+        Synthetic anomalies it was not trained on.
+    normal : ndarray
+        (N, size, size, 3) uint8, the normal training images.
+    """
+    device = next(model.parameters()).device
+    size = (model.size, model.size)
+
+    def mapper(images: torch.Tensor) -> torch.Tensor:
+        segmentation: torch.Tensor = model(images).segmentation
+        return segmentation
+
+    maps = upsample(anomaly_maps(mapper, normal, batch_size=8, device=device), size)
+    anomalous = []
+    with torch.no_grad():
+        for batch in batches:
+            found = mapper(batch.corrupted)
+            height, width = found.shape[-2:]
+            anomalous.append(found[downsampled_mask(batch.mask, (height, width)) > 0].cpu())
+    edge = float(np.quantile(maps, NORMAL_QUANTILE))
+    inside = torch.cat(anomalous)
+    # A model that learned nothing still needs a scale of some length.
+    typical = max(float(inside.median()) if len(inside) else 1.0, edge + 1e-3)
+    return Scale(edge, typical, float(image_scores(maps).max()))
+
+
+def _fit(model: DeSTSeg, stream: _Stream, on_progress: OnProgress | None) -> None:
+    """Train the student, then the segmentation net, in place."""
+    config, seed, device = stream.config, stream.seed, stream.device
+
+    def beat(stage: str, steps: int) -> Callable[[int, float], None]:
+        return lambda step, loss: on_progress and on_progress(stage, step, steps, loss)
+
+    steps = config.student_steps
+    kind = model.student_net.kind
+    model.student_net = build_student(model.config, kind, seed=seed).to(device)
+    batches = stream.batches(1, steps)
+    on_step = beat("student", steps)
+    train_student(model.teacher_net, model.student_net, batches, config, den=True, on_step=on_step)
+    levels = model.teacher_net.encoder.channels
+    model.segmentation_net = build_segmentation(levels, model.config, seed=seed).to(device)
+    whole = config.data_stream == "whole"
+    later = config.segmentation_steps
+    train_segmentation(
+        model.teacher_net,
+        model.student_net,
+        model.segmentation_net,
+        stream.batches(1, later, steps) if whole else stream.batches(2, later),
+        config,
+        on_step=beat("segmentation", later),
+    )
+    model.eval()

@@ -1,0 +1,156 @@
+"""Weight files: read without running code, and the published ones by name and SHA-256."""
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from destseg.errors import InputError
+from destseg.resnet import ResNet18
+from destseg.teacher import TEACHER_LAYERS
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """A weight file that anybody can have.
+
+    Parameters
+    ----------
+    name : str
+        What its publisher calls it.
+    url : str
+        Where it is.
+    sha256 : str
+        Of the file.
+    """
+
+    name: str
+    url: str
+    sha256: str
+
+    @property
+    def place(self) -> Path:
+        """Where torch keeps it: below ``$TORCH_HOME``, by default ``~/.cache/torch``."""
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rpartition("/")[2]
+
+    def file(self) -> Path:
+        """Return the file, downloaded with progress if it is not there, its digest checked.
+
+        Raises
+        ------
+        InputError
+            When it cannot be downloaded, or is another file; the message says what to put where.
+        """
+        place = self.place
+        remedy = (
+            f"put the file from {self.url} there, or give the path of a weight file with --teacher"
+        )
+        if not place.is_file():
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(self.url, str(place), hash_prefix=self.sha256)
+            except (OSError, RuntimeError) as error:  # no network, no space, another file
+                raise InputError(
+                    f"{place}: {self.name} cannot be had ({error}); {remedy}."
+                ) from None
+        with place.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != self.sha256:
+            raise InputError(
+                f"{place}: its SHA-256 is {found}, that of {self.name} is {self.sha256}; "
+                f"remove it, or {remedy}."
+            )
+        return place
+
+
+IMAGENET = PublishedWeights(
+    "torchvision's ResNet18_Weights.IMAGENET1K_V1",
+    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+)
+"""The paper's teacher (section 0, item 10).
+
+In timm since 0.9 plain ``resnet18`` is another network, ``resnet18.a1_in1k``; the same as this
+one is ``resnet18.tv_in1k``.
+"""
+
+
+def find_weights(source: str | Path) -> Path:
+    """Turn ``imagenet`` into the file of `IMAGENET`; any other source is the path of a file."""
+    return IMAGENET.file() if source == "imagenet" else Path(source).expanduser()
+
+
+def read_file(path: Path) -> Any:
+    """Read a file of tensors and plain values, never unpickling anything else.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, is not a PyTorch file or holds other objects.
+    """
+    try:
+        with warnings.catch_warnings():
+            # A pickle that is none of torch's, which is refused just below.
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such weight file; give the path of one that torch.save wrote."
+        ) from None
+    except Exception as error:  # a damaged file raises anything: IndexError, struct.error, ...
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path}: not a PyTorch file of plain tensors ({reason[:120]}); "
+            "give a state dict written by torch.save(model.state_dict(), path)."
+        ) from None
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a file of named tensors and nothing else.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, is not a PyTorch weight file or holds other objects.
+    """
+    loaded = read_file(path)
+    if not isinstance(loaded, Mapping) or not all(
+        isinstance(value, Tensor) for value in loaded.values()
+    ):
+        raise InputError(
+            f"{path}: holds {type(loaded).__name__} instead of a state dict of tensors; "
+            "give a state dict written by torch.save(model.state_dict(), path)."
+        )
+    return cast("dict[str, Tensor]", dict(loaded))
+
+
+def load_trunk(path: Path, *, width: int = 64, layers: int = TEACHER_LAYERS) -> ResNet18:
+    """Build a trunk from a torchvision-named state dict; deeper layers and ``fc`` are ignored.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or a key is missing or has another shape.
+    """
+    state = read_state_dict(path)
+    trunk = ResNet18(width, layers)
+    wanted = trunk.state_dict()
+    missing = [key for key in wanted if key not in state and not key.endswith("batches_tracked")]
+    if missing:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(wanted)} ResNet-18 tensors are missing, the first "
+            f"is {missing[0]!r}; give weights under torchvision's names up to layer{layers}."
+        )
+    for key, tensor in wanted.items():
+        if key in state and state[key].shape != tensor.shape:
+            raise InputError(
+                f"{path}: {key} has shape {tuple(state[key].shape)}, a ResNet-18 of width {width} "
+                f"needs {tuple(tensor.shape)}; set the teacher's width to match the file."
+            )
+    trunk.load_state_dict({key: state.get(key, value) for key, value in wanted.items()})
+    return trunk

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_networks import CONFIG, changed, snapshot
+
+import destseg
+from destseg.anomalies import AnomalyConfig
+from destseg.batches import Batch
+from destseg.errors import InputError
+from destseg.fitting import ROTATIONS, measure_scale, normal_folder, read_folder, train
+from destseg.resnet import ResNet18
+from destseg.student import STUDENT_KINDS
+from destseg.training import TrainingConfig
+
+RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
+ANOMALIES = AnomalyConfig(lattice_exponents=3)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    path = tmp_path_factory.mktemp("teacher") / "trunk.pth"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        torch.save(ResNet18(CONFIG.width, 3).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Six good parts in MVTec AD's layout, with a defective one that training must not see."""
+    rng = np.random.default_rng(0)
+    for name in ("train/good", "test/hole"):
+        (tmp_path / "parts" / name).mkdir(parents=True)
+    for index in range(6):
+        image = Image.fromarray(rng.integers(80, 120, (40, 30, 3), np.uint8))
+        image.save(tmp_path / "parts" / "train" / "good" / f"{index}.png")
+    (tmp_path / "parts" / "test" / "hole" / "000.png").write_bytes(b"must not be read")
+    return tmp_path / "parts"
+
+
+@pytest.fixture
+def fit(parts, teacher):
+    def fit(data=parts, **options):
+        given = {"teacher": teacher, "size": 32, "config": RECIPE, "sizes": CONFIG}
+        return train(data, anomalies=ANOMALIES, **given | options)
+
+    return fit
+
+
+def test_a_trained_model_is_ready_for_use(fit):
+    model = fit()
+    assert not model.training
+    assert model.size == 32
+    assert 0 < model.scale.normal < model.scale.anomalous
+    assert 0 < model.scale.limit < 1
+    assert model.student_net.encoder.bn1.num_batches_tracked == 3
+    assert model.segmentation_net.res[0].bn1.num_batches_tracked == 2
+
+
+def test_the_same_seed_gives_the_same_model(fit):
+    first, same, other = fit(seed=3), fit(seed=3), fit(seed=4)
+    assert not changed(first, snapshot(same))
+    assert first.scale == same.scale
+    assert changed(first, snapshot(other))
+
+
+def test_a_folder_of_images_will_do(fit, parts):
+    assert not changed(fit(), snapshot(fit(parts / "train" / "good")))
+
+
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
+def test_every_student(fit, kind, tmp_path):
+    model = fit(student=kind)
+    loaded = destseg.load(destseg.save(model, tmp_path / "model.pt"))
+    assert loaded.student_net.kind == kind
+    assert loaded.scale == model.scale
+
+
+@pytest.mark.parametrize("option", ["rotation", "textures", "teacher", "data_stream"])
+def test_every_option_has_an_effect(fit, parts, option, tmp_path):
+    values = {
+        "rotation": {"rotation": "full"},
+        "textures": {"textures": parts / "train"},
+        "data_stream": {"config": TrainingConfig(**vars(RECIPE) | {"data_stream": "whole"})},
+    }
+    if option == "teacher":
+        torch.save(ResNet18(CONFIG.width, 3).state_dict(), tmp_path / "other.pth")
+        values["teacher"] = {"teacher": tmp_path / "other.pth"}
+    assert changed(fit(), snapshot(fit(**values[option])))
+
+
+def test_progress_is_told(fit):
+    told = []
+    fit(on_progress=lambda *call: told.append(call[:3]))
+    student = [("student", step, 3) for step in (1, 2, 3)]
+    assert told == student + [("segmentation", step, 2) for step in (1, 2)]
+
+
+def test_the_papers_rotations():
+    turns = {name: (r.quarter_turns, r.degrees) for name, r in ROTATIONS.items()}
+    assert turns == {"none": (False, 0), "slight": (False, 5), "full": (True, 5)}
+
+
+# The scale
+
+
+class Known(torch.nn.Module):
+    """A model whose map is the first channel of what it is shown."""
+
+    size = 8
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, images):
+        return destseg.Output(images[:, :1, ::2, ::2] * self.weight, None, None)
+
+
+def test_the_scale_is_measured_on_normal_pixels_and_synthetic_anomalies():
+    normal = np.zeros((5, 8, 8, 3), np.uint8)
+    shown = torch.zeros(2, 3, 8, 8)
+    shown[:, :, :4] = 3.0
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[:, :, :4] = 1
+    scale = measure_scale(Known(), iter([Batch(shown, shown, mask)]), normal)
+    black = -0.485 / 0.229  # ImageNet-normalised
+    assert scale.normal == pytest.approx(black)
+    assert scale.anomalous == pytest.approx(3.0)
+    assert scale.limit == pytest.approx(black)
+
+
+def test_a_model_that_learned_nothing_has_a_scale_of_some_length():
+    normal = np.full((2, 8, 8, 3), 200, np.uint8)
+    empty = torch.zeros(2, 3, 8, 8)
+    none = Batch(empty, empty, torch.zeros(2, 1, 8, 8))
+    low = Batch(empty - 5, empty, torch.ones(2, 1, 8, 8))
+    for batch in (none, low):
+        scale = measure_scale(Known(), iter([batch]), normal)
+        assert scale.anomalous > scale.normal
+
+
+# Bad input
+
+
+def test_bad_input_is_one_sentence(fit, parts, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for options, said in (
+        ({"data": tmp_path / "absent"}, "absent: no such folder; give one with train/good"),
+        ({"data": empty}, "empty: neither has a folder train/good nor images"),
+        ({"textures": empty}, "empty: no images in it"),
+        ({"teacher": tmp_path / "x.pth"}, "x.pth: no such weight file"),
+        ({"rotation": "some"}, "rotation 'some': unknown; use one of none, slight, full"),
+        ({"config": TrainingConfig(batch_size=7)}, "6 images are fewer than one batch of 7"),
+    ):
+        with pytest.raises(InputError) as caught:
+            fit(**options)
+        assert said in str(caught.value)
+
+
+def test_all_damaged_images_are_named(parts):
+    for name in ("a.png", "b.png"):
+        (parts / "train" / "good" / name).write_bytes(b"damaged")
+    with pytest.raises(InputError) as caught:
+        read_folder(normal_folder(parts), 32)
+    assert "a.png" in str(caught.value)
+    assert "b.png" in str(caught.value)

@@ -1,0 +1,279 @@
+import hashlib
+import http.server
+import os
+import pickle
+import threading
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from destseg import weights
+from destseg.errors import InputError
+from destseg.resnet import ResNet18
+from destseg.weights import IMAGENET, find_weights, load_trunk, read_state_dict
+
+WIDTH = 8
+REAL_TEACHER = Path(__file__).parents[3] / "shared" / "data" / "resnet18_imagenet_layers1to3.pth"
+
+
+class MakesDirectory:
+    """Unpickling it creates a directory: the sign that a file's code has run."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.fixture
+def state():
+    """A whole classifier under torchvision's names, at a small width."""
+    trunk = ResNet18(WIDTH)
+    for tensor in trunk.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.uniform_(0.1, 1)
+    return {
+        **trunk.state_dict(),
+        "fc.weight": torch.zeros(10, 8 * WIDTH),
+        "fc.bias": torch.zeros(10),
+    }
+
+
+def refusal(path, **sizes):
+    with pytest.raises(InputError) as caught:
+        load_trunk(path, **sizes)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_deeper_layers_and_classifier_are_ignored(tmp_path, state):
+    path = tmp_path / "whole.pth"
+    torch.save(state, path)
+    trunk = load_trunk(path, width=WIDTH, layers=3)
+    loaded = trunk.state_dict()
+    assert {key.split(".")[0] for key in loaded} == {"conv1", "bn1", "layer1", "layer2", "layer3"}
+    assert all(torch.equal(loaded[key], state[key]) for key in loaded)
+
+
+def test_files_older_than_batch_counters(tmp_path, state):
+    path = tmp_path / "old.pth"
+    torch.save({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}, path)
+    trunk = load_trunk(path, width=WIDTH)
+    assert torch.equal(trunk.bn1.running_var, state["bn1.running_var"])
+
+
+def test_legacy_serialisation(tmp_path, state):
+    path = tmp_path / "legacy.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    assert torch.equal(load_trunk(path, width=WIDTH).conv1.weight, state["conv1.weight"])
+
+
+def test_missing_file(tmp_path):
+    assert "no such weight file" in refusal(tmp_path / "absent.pth")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 1000,
+        b"<!DOCTYPE html><html>404 Not Found</html>",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"hello",
+        b"0",
+        b"a",  # pickle opcodes that fail in other ways than an unpickling error
+        b"\x8a\x04\0\0\0",
+        b"L1\n",
+        b"PK\x03\x04 not a zip",
+        b"\x80\x02",
+        b"\x80\x02}q\x00(X\x05\x00\x00\x00conv1",
+    ],
+)
+def test_no_weight_file(tmp_path, content):
+    path = tmp_path / "other.pth"
+    path.write_bytes(content)
+    assert "not a PyTorch file" in refusal(path)
+
+
+def test_truncated_file(tmp_path, state):
+    path = tmp_path / "short.pth"
+    torch.save(state, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "not a PyTorch file" in refusal(path)
+
+
+def test_directory(tmp_path):
+    assert "not a PyTorch file" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_code_in_a_pickle_never_runs(tmp_path, protocol):
+    path, trap = tmp_path / "evil.pth", tmp_path / "trap"
+    path.write_bytes(pickle.dumps({"conv1.weight": MakesDirectory(trap)}, protocol))
+    assert "not a PyTorch file" in refusal(path)
+    assert not trap.exists()
+    pickle.loads(path.read_bytes())
+    assert trap.exists(), "the trap does not work, so nothing was shown"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_code_in_a_torch_file_never_runs(tmp_path, state, protocol, zipped):
+    path, trap = tmp_path / "evil.pth", tmp_path / "trap"
+    evil = {**state, "evil": MakesDirectory(trap)}
+    torch.save(evil, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    assert "not a PyTorch file" in refusal(path)
+    assert not trap.exists()
+    torch.load(path, weights_only=False)
+    assert trap.exists(), "the trap does not work, so nothing was shown"
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_model_object_is_refused(tmp_path, protocol):
+    path = tmp_path / "model.pth"
+    torch.save(nn.Linear(2, 2), path, pickle_protocol=protocol)
+    assert "not a PyTorch file of plain tensors" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(2)], {"conv1.weight": "text"}, {"state": {}}])
+def test_other_objects_are_refused(tmp_path, content):
+    path = tmp_path / "other.pth"
+    torch.save(content, path)
+    assert "instead of a state dict of tensors" in refusal(path)
+
+
+def test_only_the_protocol_warning_is_silenced(tmp_path, monkeypatch):
+    def load(*args, **options):
+        warnings.warn("Detected pickle protocol 5 in the checkpoint", UserWarning, stacklevel=2)
+        warnings.warn("something else", UserWarning, stacklevel=2)
+        return {}
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.warns(UserWarning, match="something else") as seen:
+        read_state_dict(tmp_path / "any.pth")
+    assert [str(warning.message) for warning in seen] == ["something else"]
+
+
+def test_missing_keys(tmp_path, state):
+    path = tmp_path / "renamed.pth"
+    torch.save({f"module.{key}": value for key, value in state.items()}, path)
+    message = refusal(path, width=WIDTH)
+    assert "missing" in message
+    assert "'conv1.weight'" in message
+    del state["layer3.1.bn2.running_mean"]
+    torch.save(state, path)
+    assert "1 of 90" in refusal(path, width=WIDTH)
+
+
+def test_shapes_of_another_width(tmp_path, state):
+    path = tmp_path / "narrow.pth"
+    torch.save(state, path)
+    message = refusal(path, width=2 * WIDTH)
+    assert "conv1.weight has shape (8, 3, 7, 7)" in message
+    assert "(16, 3, 7, 7)" in message
+
+
+@pytest.mark.skipif(not REAL_TEACHER.exists(), reason="needs the ImageNet weights")
+def test_real_teacher():
+    trunk = load_trunk(REAL_TEACHER).eval()
+    assert sum(parameter.numel() for parameter in trunk.parameters()) == 2_782_784
+    loaded, file = trunk.state_dict(), torch.load(REAL_TEACHER, weights_only=True)
+    assert all(torch.equal(loaded[key], file[key]) for key in file)
+    with torch.no_grad():
+        features = trunk(torch.randn(1, 3, 64, 64))
+    # Trained features stay of order one from layer to layer.
+    assert all(0.05 < feature.mean() < 2 for feature in features)
+
+
+# Published weights
+
+
+CONTENT = b"weights " * 5000
+
+
+@pytest.fixture
+def server():
+    """A web server with one file; its log lists what was asked for."""
+    log = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            log.append(self.path)
+            if self.path != "/models/some-net.pth":
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT)
+
+        def log_message(self, *_arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.log = log
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture
+def published(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    url = f"http://127.0.0.1:{server.server_port}/models/some-net.pth"
+    return weights.PublishedWeights("some net", url, hashlib.sha256(CONTENT).hexdigest())
+
+
+def test_the_papers_teacher_is_torchvisions_first_version():
+    version = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    assert IMAGENET.url == version.url
+    assert IMAGENET.sha256.startswith(Path(version.url).stem.removeprefix("resnet18-"))
+    assert len(IMAGENET.sha256) == 64
+
+
+def test_published_weights_are_downloaded_once(published, server, tmp_path):
+    place = tmp_path / "torch" / "hub" / "checkpoints" / "some-net.pth"
+    assert published.file() == published.file() == place
+    assert place.read_bytes() == CONTENT
+    assert server.log == ["/models/some-net.pth"]
+
+
+def test_a_download_that_is_another_file_is_not_kept(published, tmp_path):
+    other = replace(published, sha256="0" * 64)
+    with pytest.raises(InputError, match=r"some net cannot be had \(invalid hash value"):
+        other.file()
+    assert not list((tmp_path / "torch").rglob("*.*"))
+
+
+def test_a_file_at_hand_that_is_another_is_refused(published):
+    published.place.parent.mkdir(parents=True)
+    published.place.write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=r"its SHA-256 is .*, that of some net is .*; remove it"):
+        published.file()
+
+
+def test_offline_says_what_to_put_where(published, server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(InputError) as caught:
+        published.file()
+    assert str(caught.value).startswith(f"{published.place}: some net cannot be had")
+    assert f"put the file from {published.url} there, or give the path" in str(caught.value)
+
+
+def test_gone_from_the_server(published):
+    with pytest.raises(InputError, match="404"):
+        replace(published, url=published.url + "x").file()
+
+
+def test_find_weights(published, monkeypatch, tmp_path):
+    monkeypatch.setattr(weights, "IMAGENET", published)
+    assert find_weights("imagenet") == published.place
+    assert find_weights(tmp_path / "own.pth") == tmp_path / "own.pth"
