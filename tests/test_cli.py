@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from bench import execution
-from bench.commands import reproduce as command
 from bench.cli import main
+from bench.commands import reproduce as command
 from destseg.resnet import ResNet18
 
 PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--jobs", "1")
