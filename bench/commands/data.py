@@ -1,0 +1,96 @@
+"""``python -m bench data``: check MVTec AD and DTD on disk, or download them."""
+
+import argparse
+import os
+from pathlib import Path
+
+from bench.commands.exit_codes import BAD_INPUT, DONE
+from bench.commands.option_types import positive
+from bench.data.published import ARCHIVES
+from bench.data.verification import Report, verify
+
+EXAMPLES = """\
+examples:
+  python -m bench data fetch mvtec --to data
+      downloads MVTec AD (5 GB) and unpacks it into data/mvtec_ad
+  python -m bench data fetch dtd --to data
+      downloads DTD (0.6 GB) and unpacks it into data/dtd
+  python -m bench data verify mvtec data/mvtec_ad
+      reads every file and lists everything that is wrong
+  python -m bench data verify mvtec DIR --category bottle
+      only this category, where the folder has not all of them
+
+exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command, its actions and their options."""
+    command = commands.add_parser(
+        "data",
+        help="check MVTec AD and DTD on disk, or download them",
+        description="Check MVTec AD and DTD on disk, or download them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    _add_verify(actions)
+
+
+def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    action = actions.add_parser(
+        "verify",
+        help="compare a folder with the published dataset",
+        description="Compare a folder with the published dataset: its folders and numbers of "
+        "images, and whether every image and mask can be read. Every fault is listed, then the "
+        "digests that runs on these files write into their records. Nothing is written.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset it is")
+    action.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="mvtec: the folder that holds the categories; dtd: the one that holds images",
+    )
+    action.add_argument(
+        "--category",
+        action="append",
+        default=[],
+        metavar="C",
+        help="mvtec: only this category; may be given several times; default: all 15",
+    )
+    _add_jobs(action)
+    action.set_defaults(run=run_verify)
+
+
+def _add_jobs(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--jobs",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that read at most; default: all cores",
+    )
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Verify a folder; return the exit code."""
+    report = verify(options.kind, options.folder, options.category, jobs=options.jobs)
+    return _print_report(options.kind, options.folder, report)
+
+
+def _print_report(kind: str, folder: Path, report: Report) -> int:
+    """Print the faults, then the digests; return the exit code."""
+    title = ARCHIVES[kind].title
+    count = "1 fault" if len(report.faults) == 1 else f"{len(report.faults) or 'no'} faults"
+    if report.faults:
+        print(f"{folder}: {count} against the published {title}:")
+        for fault in report.faults:
+            print(f"  - {fault}")
+    for part in report.parts:
+        print(f"{part.name}: {part.content}")
+        print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")
+    print(f"{title}: {report.summary}: {count}.")
+    return BAD_INPUT if report.faults else DONE
