@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from bench.commands.exit_codes import BAD_INPUT, DONE
 from bench.commands.option_types import positive
+from bench.data.fetching import fetch, is_there
 from bench.data.published import ARCHIVES
 from bench.data.verification import Report, verify
 
@@ -35,6 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     actions = command.add_subparsers(required=True, metavar="ACTION")
     _add_verify(actions)
+    _add_fetch(actions)
 
 
 def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,6 +68,35 @@ def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     action.set_defaults(run=run_verify)
 
 
+def _add_fetch(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    action = actions.add_parser(
+        "fetch",
+        help="download a dataset, check its hash, unpack and verify it",
+        description="Download a dataset, check its SHA-256, unpack and verify it. An interrupted "
+        "download continues when the same command is given again; an archive that lies in DIR "
+        "under its own name is used without any download.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset")
+    places = " or ".join(f"DIR/{archive.folder}" for archive in ARCHIVES.values())
+    action.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"where to put it: the dataset becomes {places}",
+    )
+    action.add_argument(
+        "--url", metavar="URL", help="a mirror; its archive must have the same hash"
+    )
+    action.add_argument(
+        "--keep-archive", action="store_true", help="keep the downloaded archive in DIR"
+    )
+    _add_jobs(action)
+    action.set_defaults(run=run_fetch)
+
+
 def _add_jobs(action: argparse.ArgumentParser) -> None:
     action.add_argument(
         "--jobs",
@@ -79,6 +111,33 @@ def run_verify(options: argparse.Namespace) -> int:
     """Verify a folder; return the exit code."""
     report = verify(options.kind, options.folder, options.category, jobs=options.jobs)
     return _print_report(options.kind, options.folder, report)
+
+
+def run_fetch(options: argparse.Namespace) -> int:
+    """Fetch a dataset unless it is there; return the exit code."""
+    archive = ARCHIVES[options.kind]
+    code = DONE
+    if is_there(options.kind, options.to):
+        print(f"{options.to / archive.folder}: {archive.title} is there already, nothing to do.")
+    else:
+        # Told before gigabytes come, and not kept in a buffer until they are there.
+        print(archive.licence, flush=True)
+        folder = fetch(archive, options.to, url=options.url, keep=options.keep_archive)
+        print(f"{folder}: unpacked.", flush=True)
+        code = _print_report(options.kind, folder, verify(options.kind, folder, jobs=options.jobs))
+        print(archive.licence)
+    print("next:")
+    for kind, other in ARCHIVES.items():
+        if not (options.to / other.folder).is_dir():
+            print(f"  {_line('data', 'fetch', kind, '--to', options.to)}")
+    data, textures = (options.to / ARCHIVES[kind].folder for kind in ("mvtec", "dtd"))
+    setting = ("reproduce", "--dataset", "mvtec", "--data", data, "--textures", textures)
+    print(f"  {_line(*setting, '--teacher', 'imagenet')}")
+    return code
+
+
+def _line(*words: str | Path) -> str:
+    return shlex.join(["python", "-m", "bench", *map(str, words)])
 
 
 def _print_report(kind: str, folder: Path, report: Report) -> int:

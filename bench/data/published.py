@@ -25,8 +25,6 @@ class Archive:
         Folder inside the archive that holds everything; empty when there is none.
     folder : str
         Name of the folder it is unpacked into.
-    option : str
-        Option of ``reproduce`` that takes the folder.
     licence : str
         Terms and what to cite.
     """
@@ -39,7 +37,6 @@ class Archive:
     unpacked: int
     top: str
     folder: str
-    option: str
     licence: str
 
 
@@ -57,7 +54,6 @@ ARCHIVES: Mapping[str, Archive] = MappingProxyType(
             unpacked=5_400_000_000,
             top="",
             folder="mvtec_ad",
-            option="--data",
             licence="MVTec AD: CC BY-NC-SA 4.0, not for commercial use. Cite Bergmann et al., "
             "MVTec AD: A Comprehensive Real-World Dataset for Unsupervised Anomaly Detection, "
             "CVPR 2019.",
@@ -71,7 +67,6 @@ ARCHIVES: Mapping[str, Archive] = MappingProxyType(
             unpacked=700_000_000,
             top="dtd",
             folder="dtd",
-            option="--textures",
             licence="DTD, the Describable Textures Dataset: for research. Cite Cimpoi et al., "
             "Describing Textures in the Wild, CVPR 2014.",
         ),
