@@ -88,7 +88,7 @@ def texture_departures(folder: Path, files: Sequence[Path]) -> list[str]:
     if sum(found.values()) != total:
         faults.append(
             f"{folder}: not the published DTD: {sum(found.values())} of {total} images; "
-            "numbers measured with it are not the paper's setting"
+            "for the paper's setting get it with `python -m bench data fetch dtd`"
         )
     # A reduced copy is told in one line, not in 47.
     if len(set(found.values())) > 1:

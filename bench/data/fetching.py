@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,13 +29,14 @@ def is_there(kind: str, directory: Path) -> bool:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return False
         faults = verify(kind, folder, read=False).faults
-        lack = f"has {len(faults)} faults" if faults else ""
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        lack = f"has {count}" if faults else ""
     except (InputError, OSError):
         lack = f"is not {archive.title}"
     if lack:
         raise InputError(
             f"{folder}: is there but {lack}; move it away to fetch it afresh, or see what "
-            f"`python -m bench data verify {kind}` says of it."
+            f"`python -m bench data verify {kind} {shlex.quote(str(folder))}` says of it."
         )
     return True
 

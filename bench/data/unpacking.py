@@ -58,10 +58,13 @@ def _extract(archive: Path, draft: Path) -> None:
             for member in tar:
                 _require_harmless(archive, member)
                 tar.extract(member, draft)
-                shown.advance(stream.tell() - position)
-                position = stream.tell()
+                # The library reads ahead: many small files come out of one piece.
+                if stream.tell() > position:
+                    shown.advance(stream.tell() - position)
+                    position = stream.tell()
             # The padding after the last file is not always read.
-            shown.advance(size - position)
+            if position < size:
+                shown.advance(size - position)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"{archive}: not a tar archive that can be read ({error}); download it again."
