@@ -23,18 +23,25 @@ class Progress:
     ----------
     label : str
         What is counted.
-    total : int
-        Where the count ends.
+    total : int or None
+        Where the count ends; None when nobody knows.
     done : int
         Where it starts; what was done before does not enter the rate.
     unit : str
-        One of what is counted.
+        One of what is counted; bytes, ``"B"``, are shown in kB, MB and GB.
     """
 
-    def __init__(self, label: str, total: int, *, done: int = 0, unit: str = "cell") -> None:
+    def __init__(self, label: str, total: int | None, *, done: int = 0, unit: str = "cell") -> None:
         live = sys.stderr.isatty()
+        self._scaled = unit == "B"
         self._bar = tqdm(
-            total=total, initial=done, desc=label, unit=unit, disable=not live, dynamic_ncols=True
+            total=total,
+            initial=done,
+            desc=label,
+            unit=unit,
+            unit_scale=self._scaled,
+            disable=not live,
+            dynamic_ncols=True,
         )
         self._label, self._total, self._unit = label, total, unit
         self._count = self._initial = done
@@ -55,10 +62,11 @@ class Progress:
             self.say(
                 tqdm.format_meter(
                     self._count,
-                    self._total,
+                    self._total or 0,  # tqdm takes 0 for unknown as well
                     now - self._start,
                     prefix=self._label,
                     unit=self._unit,
+                    unit_scale=self._scaled,
                     initial=self._initial,
                     postfix=note or None,
                     ncols=100,

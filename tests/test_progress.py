@@ -86,3 +86,21 @@ def test_a_terminal_gets_a_live_bar(monkeypatch, capsys):
 def test_an_iteration_shows_how_far_it_is(clock, capsys):
     assert list(progress(iter("ab"), "prepare", 2, unit="input")) == ["a", "b"]
     assert "2/2" in capsys.readouterr().err
+
+
+def test_bytes_are_scaled(clock, capsys):
+    shown = Progress("archive.tar", 5_000_000, done=1_000_000, unit="B")
+    clock[0] += 20
+    shown.advance(2_000_000)
+    shown.close()
+    assert re.search(
+        r" 60%.* 3\.00M/5\.00M \[00:20<00:20, 100kB/s\]$", capsys.readouterr().err.rstrip()
+    )
+
+
+def test_an_unknown_total_has_no_percentage(clock, capsys):
+    shown = Progress("archive.tar", None, unit="B")
+    clock[0] += 20
+    shown.advance(2_000_000)
+    shown.close()
+    assert capsys.readouterr().err == "archive.tar: 2.00MB [00:20, 100kB/s]\n"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from bench.commands.exit_codes import DONE, FAILURES, INTERRUPTED
+from bench.commands.option_types import positive
 from bench.data.cache import cache_root
 from bench.data.inputs import Sources
 from bench.experiment import Experiment, known_variant, load_experiment
@@ -70,16 +71,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
     )
     running.add_argument(
-        "--jobs", type=_positive, metavar="N", help="worker processes; default: all cores, 1 on GPU"
+        "--jobs", type=positive, metavar="N", help="worker processes; default: all cores, 1 on GPU"
     )
     running.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
     command.set_defaults(run=run)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

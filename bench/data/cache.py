@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -136,10 +136,20 @@ def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
     memory = cache / "digests" / seen.hexdigest()
     if not memory.is_dir():
         require_leave(memory)
-        total = hashlib.sha256()
-        for name, file in ordered:
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-            total.update(f"{name}\0{content}\n".encode())
-        publish(memory, lambda draft: (draft / total.hexdigest()).touch())
+        digest = combined_digest({name: file_digest(file) for name, file in ordered})
+        publish(memory, lambda draft: (draft / digest).touch())
     return next(memory.iterdir()).name
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a file's content, read afresh."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def combined_digest(contents: Mapping[str, str]) -> str:
+    """Digest relative POSIX paths and their files' digests, as `content_digest` does."""
+    total = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        total.update(f"{name}\0{content}\n".encode())
+    return total.hexdigest()

@@ -10,7 +10,8 @@ from joblib import Parallel, delayed, parallel_config
 
 from bench.data import miniature
 from bench.data.cache import NotCached, only_cached, require_leave, unwritable
-from bench.data.mvtec import CategoryRef, list_categories, prepare_category
+from bench.data.layout import list_categories
+from bench.data.mvtec import CategoryRef, prepare_category
 from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
 from bench.experiment import Experiment

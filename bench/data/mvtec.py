@@ -1,8 +1,6 @@
 """Categories in MVTec AD's folder layout: validated and decoded once, then memory-mapped.
 
-Layout: ``<category>/train/good/*``, ``test/good/*``, ``test/<defect>/*`` and
-``ground_truth/<defect>/<stem>_mask.png`` (Bergmann et al., CVPR 2019). Images are read and
-masks resized as section 3 of the specification has it.
+Images are read and masks resized as section 3 of the specification has it.
 """
 
 import hashlib
@@ -19,15 +17,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish
+from bench.data.layout import CategoryFiles, list_categories, other_size, scan_category
 from destseg.batches import Rotation
 from destseg.errors import InputError
-from destseg.images import image_files, input_faults, read_mask, read_rgb, resize_rgb
+from destseg.images import input_faults, read_mask, read_rgb, resize_rgb
 
 DECODING_VERSION = 1
 """Raised when the decoded arrays change for the same files."""
-
-GOOD = "good"
-
 
 ROTATION: Mapping[str, Rotation] = MappingProxyType(
     dict.fromkeys(("capsule", "metal_nut", "pill", "toothbrush", "transistor"), Rotation())
@@ -111,52 +107,12 @@ class CategoryData:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Listing:
-    """The files of a category, and what the layout lacks."""
-
-    train: tuple[Path, ...]
-    test: tuple[Path, ...]
-    masks: tuple[Path | None, ...]
-    faults: tuple[str, ...]
-
-
 def is_mvtec_ad(categories: Iterable[CategoryRef]) -> bool:
     """Whether categories are MVTec AD's by name and by their numbers of images.
 
     Only then may the paper's numbers stand beside measured ones.
     """
     return all(COUNTS.get(ref.category) == (ref.train, ref.test) for ref in categories)
-
-
-def list_categories(root: Path) -> tuple[str, ...]:
-    """List the categories in a folder: its subfolders that have a ``train`` folder.
-
-    Returns
-    -------
-    tuple of str
-        Sorted, at least one.
-
-    Raises
-    ------
-    InputError
-        When the folder is missing or holds no category.
-    """
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "no such folder"
-        raise InputError(f"{root}: {what}; give the folder that holds the categories.")
-    if (root / "train").is_dir():
-        raise InputError(
-            f"{root}: is itself a category, not a folder of categories; "
-            f"give its parent {root.resolve().parent} and choose the category by name."
-        )
-    found = tuple(sorted(entry.name for entry in root.iterdir() if (entry / "train").is_dir()))
-    if not found:
-        raise InputError(
-            f"{root}: no category in it, that is no subfolder with train/good; "
-            "give the folder into which MVTec AD was unpacked."
-        )
-    return found
 
 
 def prepare_category(
@@ -202,9 +158,8 @@ def prepare_category(
         hint = f"did you mean {' or '.join(near)}" if near else f"it has {', '.join(known)}"
         raise InputError(f"{root}: no category {category!r} in it; {hint}?")
     folder = root / category
-    listing = _scan(folder)
-    masks = [mask for mask in listing.masks if mask is not None]
-    digest = content_digest(folder, [*listing.train, *listing.test, *masks], cache)
+    listing = scan_category(folder)
+    digest = content_digest(folder, listing.paths, cache)
     recipe = json.dumps([DECODING_VERSION, digest, size, rule])
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = cache / "categories" / f"{category}-{size}-{key}"
@@ -228,41 +183,9 @@ def load_category(source: CategoryRef | Path) -> CategoryData:
     return CategoryData(train, test, masks, tuple(names))
 
 
-def _scan(folder: Path) -> _Listing:
-    """Find a category's files and the faults of its layout, decoding nothing."""
-    faults = []
-    train = image_files(folder / "train" / GOOD)
-    if not train:
-        lack = "has no images" if (folder / "train" / GOOD).is_dir() else "no such folder"
-        faults.append(f"{folder / 'train' / GOOD}: {lack}; the training images belong there")
-    tests = folder / "test"
-    test: list[Path] = []
-    if tests.is_dir():
-        for kind in sorted(entry for entry in tests.iterdir() if entry.is_dir()):
-            test += image_files(kind)
-    kinds = {image.parent.name for image in test}
-    if not kinds:
-        lack = "has no images" if tests.is_dir() else "no such folder"
-        faults.append(f"{tests}: {lack}; test/good and test/<defect> belong there")
-    elif GOOD not in kinds:
-        faults.append(f"{tests / GOOD}: no normal test images; image AUROC needs some")
-    elif kinds == {GOOD}:
-        faults.append(f"{tests}: no defect folder with images; every metric needs anomalies")
-    masks: list[Path | None] = []
-    for image in test:
-        mask = None
-        if image.parent.name != GOOD:
-            mask = folder / "ground_truth" / image.parent.name / f"{image.stem}_mask.png"
-            if not mask.is_file():
-                faults.append(f"{mask}: no such mask for {image.parent.name}/{image.name}")
-                mask = None
-        masks.append(mask)
-    return _Listing(tuple(train), tuple(test), tuple(masks), tuple(faults))
-
-
 def _decode(
     folder: Path,
-    listing: _Listing,
+    listing: CategoryFiles,
     size: int,
     resize_mask: Callable[[NDArray[np.uint8]], NDArray[Any]],
     draft: Path,
@@ -288,7 +211,7 @@ def _decode(
             if mask is not None:
                 truth = read_mask(mask)
                 if shape is not None and truth.shape != shape:
-                    faults.append(_other_size(mask, truth.shape, shape))
+                    faults.append(other_size(mask, truth.shape, shape))
                 marked[index] = resize_mask(truth).astype(np.bool_)
         except InputError as error:
             faults.append(str(error))
@@ -302,11 +225,3 @@ def _decode(
     np.save(draft / "masks.npy", np.stack(tests))
     names = [f"{image.parent.name}/{image.stem}" for image in listing.test]
     (draft / "names.json").write_text(json.dumps(names), encoding="utf-8")
-
-
-def _other_size(mask: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Describe a mask whose size is not its image's."""
-    return (
-        f"{mask}: {found[1]}x{found[0]} pixels, its image has {wanted[1]}x{wanted[0]}; "
-        "give the mask at the image's size"
-    )

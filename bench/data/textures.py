@@ -95,19 +95,31 @@ def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef
         When the folder is missing or has no image, or with every image that is damaged.
     """
     source = embedded_textures(size, cache) if folder is None else folder
-    if not source.is_dir():
-        what = "is not a folder" if source.exists() else "no such folder"
-        raise InputError(f"{source}: {what}; give a folder of texture images, such as DTD's.")
-    files = [path for path in source.rglob("*") if is_image(path) and path.is_file()]
-    files.sort(key=lambda path: path.relative_to(source).as_posix())
-    if not files:
-        raise InputError(f"{source}: no images in it; give a folder of textures, such as DTD's.")
+    files = texture_files(source)
     digest = content_digest(source, files, cache)
     recipe = json.dumps([DECODING_VERSION, digest, size])
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = cache / "textures" / f"decoded-{size}-{key}"
     publish(path, lambda draft: _decode(source, files, size, draft))
     return TexturesRef(path, digest, len(files))
+
+
+def texture_files(folder: Path) -> list[Path]:
+    """List every image below a folder, in the order of the relative paths.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or has no image.
+    """
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; give a folder of texture images, such as DTD's.")
+    files = [path for path in folder.rglob("*") if is_image(path) and path.is_file()]
+    files.sort(key=lambda path: path.relative_to(folder).as_posix())
+    if not files:
+        raise InputError(f"{folder}: no images in it; give a folder of textures, such as DTD's.")
+    return files
 
 
 def load_textures(source: TexturesRef | Path) -> NDArray[np.uint8]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.data.layout import list_categories
 from bench.data.mvtec import (
     ROTATION,
     Rotation,
-    list_categories,
     load_category,
     prepare_category,
     rotation_of,

@@ -1,0 +1,155 @@
+"""``python -m bench data``: check MVTec AD and DTD on disk, or download them."""
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+
+from bench.commands.exit_codes import BAD_INPUT, DONE
+from bench.commands.option_types import positive
+from bench.data.fetching import fetch, is_there
+from bench.data.published import ARCHIVES
+from bench.data.verification import Report, verify
+
+EXAMPLES = """\
+examples:
+  python -m bench data fetch mvtec --to data
+      downloads MVTec AD (5 GB) and unpacks it into data/mvtec_ad
+  python -m bench data fetch dtd --to data
+      downloads DTD (0.6 GB) and unpacks it into data/dtd
+  python -m bench data verify mvtec data/mvtec_ad
+      reads every file and lists everything that is wrong
+  python -m bench data verify mvtec DIR --category bottle
+      only this category, where the folder has not all of them
+
+exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command, its actions and their options."""
+    command = commands.add_parser(
+        "data",
+        help="check MVTec AD and DTD on disk, or download them",
+        description="Check MVTec AD and DTD on disk, or download them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    _add_verify(actions)
+    _add_fetch(actions)
+
+
+def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    action = actions.add_parser(
+        "verify",
+        help="compare a folder with the published dataset",
+        description="Compare a folder with the published dataset: its folders and numbers of "
+        "images, and whether every image and mask can be read. Every fault is listed, then the "
+        "digests that runs on these files write into their records. Nothing is written.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset it is")
+    action.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="mvtec: the folder that holds the categories; dtd: the one that holds images",
+    )
+    action.add_argument(
+        "--category",
+        action="append",
+        default=[],
+        metavar="C",
+        help="mvtec: only this category; may be given several times; default: all 15",
+    )
+    _add_jobs(action)
+    action.set_defaults(run=run_verify)
+
+
+def _add_fetch(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    action = actions.add_parser(
+        "fetch",
+        help="download a dataset, check its hash, unpack and verify it",
+        description="Download a dataset, check its SHA-256, unpack and verify it. An interrupted "
+        "download continues when the same command is given again; an archive that lies in DIR "
+        "under its own name is used without any download.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset")
+    places = " or ".join(f"DIR/{archive.folder}" for archive in ARCHIVES.values())
+    action.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"where to put it: the dataset becomes {places}",
+    )
+    action.add_argument(
+        "--url", metavar="URL", help="a mirror; its archive must have the same hash"
+    )
+    action.add_argument(
+        "--keep-archive", action="store_true", help="keep the downloaded archive in DIR"
+    )
+    _add_jobs(action)
+    action.set_defaults(run=run_fetch)
+
+
+def _add_jobs(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--jobs",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that read at most; default: all cores",
+    )
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Verify a folder; return the exit code."""
+    report = verify(options.kind, options.folder, options.category, jobs=options.jobs)
+    return _print_report(options.kind, options.folder, report)
+
+
+def run_fetch(options: argparse.Namespace) -> int:
+    """Fetch a dataset unless it is there; return the exit code."""
+    archive = ARCHIVES[options.kind]
+    code = DONE
+    if is_there(options.kind, options.to):
+        print(f"{options.to / archive.folder}: {archive.title} is there already, nothing to do.")
+    else:
+        # Told before gigabytes come, and not kept in a buffer until they are there.
+        print(archive.licence, flush=True)
+        folder = fetch(archive, options.to, url=options.url, keep=options.keep_archive)
+        print(f"{folder}: unpacked.", flush=True)
+        code = _print_report(options.kind, folder, verify(options.kind, folder, jobs=options.jobs))
+        print(archive.licence)
+    print("next:")
+    for kind, other in ARCHIVES.items():
+        if not (options.to / other.folder).is_dir():
+            print(f"  {_line('data', 'fetch', kind, '--to', options.to)}")
+    data, textures = (options.to / ARCHIVES[kind].folder for kind in ("mvtec", "dtd"))
+    setting = ("reproduce", "--dataset", "mvtec", "--data", data, "--textures", textures)
+    print(f"  {_line(*setting, '--teacher', 'imagenet')}")
+    return code
+
+
+def _line(*words: str | Path) -> str:
+    return shlex.join(["python", "-m", "bench", *map(str, words)])
+
+
+def _print_report(kind: str, folder: Path, report: Report) -> int:
+    """Print the faults, then the digests; return the exit code."""
+    title = ARCHIVES[kind].title
+    count = "1 fault" if len(report.faults) == 1 else f"{len(report.faults) or 'no'} faults"
+    if report.faults:
+        print(f"{folder}: {count} against the published {title}:")
+        for fault in report.faults:
+            print(f"  - {fault}")
+    for part in report.parts:
+        print(f"{part.name}: {part.content}")
+        print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")
+    print(f"{title}: {report.summary}: {count}.")
+    return BAD_INPUT if report.faults else DONE

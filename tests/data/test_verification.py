@@ -1,0 +1,423 @@
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.cli import main
+from bench.data import departures, verification
+from bench.data.mvtec import COUNTS, prepare_category
+from bench.data.published import DEFECTS, NORMAL_TESTS, TEXTURE_CLASSES
+from bench.data.textures import prepare_textures
+from bench.data.verification import verify
+from destseg.errors import InputError
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """Two small categories, at other numbers than the published ones: see `published`."""
+    root = tmp_path_factory.mktemp("pristine")
+    rng = np.random.default_rng(0)
+    for category, defects in {"bottle": DEFECTS["bottle"], "toothbrush": ("defective",)}.items():
+        folder = root / category
+        for place in ("train/good", "train/good", "test/good", *(f"test/{d}" for d in defects)):
+            (folder / place).mkdir(parents=True, exist_ok=True)
+            name = f"{len(list((folder / place).iterdir())):03d}"
+            Image.fromarray(rng.integers(0, 256, (20, 24, 3), np.uint8)).save(
+                folder / place / f"{name}.png"
+            )
+        for defect in defects:
+            mask = np.zeros((20, 24), np.uint8)
+            mask[:5, :6] = 255
+            place = folder / "ground_truth" / defect
+            place.mkdir(parents=True)
+            Image.fromarray(mask).save(place / "000_mask.png")
+    (root / "license.txt").touch()
+    (root / "readme.txt").touch()
+    (root / "bottle" / "license.txt").touch()
+    (root / ".DS_Store").touch()
+    return root
+
+
+@pytest.fixture(autouse=True)
+def published(monkeypatch):
+    """A published MVTec AD of two categories and a DTD of two classes of three images."""
+    counts = {"bottle": (2, 4), "toothbrush": (2, 2)}
+    for module in (departures, verification):
+        monkeypatch.setattr(module, "COUNTS", counts)
+    monkeypatch.setattr(departures, "NORMAL_TESTS", {"bottle": 1, "toothbrush": 1})
+    monkeypatch.setattr(departures, "TEXTURE_CLASSES", ("banded", "blotchy"))
+    monkeypatch.setattr(departures, "TEXTURES_PER_CLASS", 3)
+
+
+@pytest.fixture
+def root(pristine, tmp_path):
+    shutil.copytree(pristine, tmp_path / "mvtec")
+    return tmp_path / "mvtec"
+
+
+@pytest.fixture
+def dtd(tmp_path):
+    folder = tmp_path / "dtd"
+    for name in ("banded", "blotchy"):
+        (folder / "images" / name).mkdir(parents=True)
+        for index in range(3):
+            size = (30 + index, 20)
+            Image.new("RGB", size, (index, 0, 9)).save(
+                folder / "images" / name / f"{name}_{index:04d}.jpg"
+            )
+    (folder / "labels").mkdir()
+    (folder / "labels" / "train1.txt").touch()
+    (folder / "imdb").mkdir()
+    (folder / "images" / "banded" / ".directory").touch()
+    return folder
+
+
+def category_digest(root, category, cache):
+    reference = prepare_category(
+        root, category, 8, cache, resize_mask=lambda mask: mask[:8, :8], rule="corner"
+    )
+    return reference.digest
+
+
+def test_a_complete_folder_has_no_faults_and_the_digests_of_the_records(root, tmp_path):
+    report = verify("mvtec", root)
+    assert report.faults == ()
+    assert report.summary == "2 of 2 categories, 4 training and 6 test images"
+    bottle, brush = report.parts
+    assert bottle.name == "bottle"
+    assert bottle.content == ("2 training and 4 test images (1 normal, 3 anomalous), 24x20 px")
+    assert bottle.digest == category_digest(root, "bottle", tmp_path / "cache")
+    assert brush.digest == category_digest(root, "toothbrush", tmp_path / "cache")
+
+
+def test_a_changed_file_of_the_same_size_and_time_is_noticed(root, tmp_path):
+    """The cache remembers digests by size and time; verification must not."""
+    path = root / "bottle" / "test" / "good" / "000.png"
+    content = path.read_bytes()
+
+    def digests(rest):
+        path.write_bytes(content + rest)
+        os.utime(path, ns=(1, 1))
+        return category_digest(root, "bottle", tmp_path / "cache"), verify("mvtec", root).parts[0]
+
+    (first, before), (remembered, after) = digests(b"a"), digests(b"b")
+    assert first == remembered == before.digest
+    assert after.digest != before.digest
+
+
+def other_size(path):
+    Image.new("L", (10, 12), 255).save(path)
+
+
+def blank(path):
+    Image.new("L", (24, 20), 0).save(path)
+
+
+def image(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (24, 20), (1, 2, 3)).save(path)
+
+
+def stray(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+DAMAGE = {
+    "missing category": ("toothbrush", shutil.rmtree, "1 of 2 categories are missing: toothbrush"),
+    "unknown folder at the top": ("visa", Path.mkdir, "unknown folder, not a part of MVTec AD"),
+    "stray file at the top": ("list.csv", stray, "stray file, not a part of MVTec AD"),
+    "unknown part": ("bottle/valid", Path.mkdir, "unknown folder, not a part of MVTec AD"),
+    "stray file of a category": ("bottle/a.csv", stray, "stray file"),
+    "unknown training folder": ("bottle/train/bad", Path.mkdir, "unknown folder, unknown in train"),
+    "unknown defect": ("bottle/test/bent", Path.mkdir, "unknown folder, unknown in test"),
+    "unknown defect's masks": ("bottle/ground_truth/bent", Path.mkdir, "unknown in ground_truth"),
+    "missing defect": (
+        "bottle/test/broken_large",
+        shutil.rmtree,
+        "no such folder; MVTec AD has that defect",
+    ),
+    "fewer training images": (
+        "bottle/train/good/000.png",
+        Path.unlink,
+        "bottle/train/good: 1 images, MVTec AD has 2",
+    ),
+    "more normal images": (
+        "bottle/test/good/001.png",
+        image,
+        "bottle/test/good: 2 images, MVTec AD has 1",
+    ),
+    "fewer anomalous images": (
+        "bottle/test/broken_large/000.png",
+        Path.unlink,
+        "bottle/test: 2 anomalous images, MVTec AD has 3",
+    ),
+    "no mask": (
+        "bottle/ground_truth/broken_large/000_mask.png",
+        Path.unlink,
+        "no such mask for broken_large/000.png",
+    ),
+    "mask without an image": (
+        "bottle/ground_truth/broken_large/001_mask.png",
+        image,
+        "a mask without an image in test/broken_large",
+    ),
+    "mask of another size": (
+        "bottle/ground_truth/broken_large/000_mask.png",
+        other_size,
+        "10x12 pixels, its image has 24x20",
+    ),
+    "mask that marks nothing": (
+        "bottle/ground_truth/broken_large/000_mask.png",
+        blank,
+        "marks nothing",
+    ),
+    "masks of good images": (
+        "bottle/ground_truth/good/000_mask.png",
+        image,
+        "masks for good images",
+    ),
+    "unexpected mask name": (
+        "bottle/ground_truth/broken_large/000.png",
+        image,
+        "unexpected name, MVTec AD has 000_mask.png",
+    ),
+    "empty file": (
+        "bottle/train/good/001.png",
+        lambda path: path.write_bytes(b""),
+        "the file is empty (0 bytes)",
+    ),
+    "truncated image": ("bottle/test/good/000.png", truncate, "truncated or damaged image"),
+    "truncated mask": (
+        "bottle/ground_truth/broken_large/000_mask.png",
+        lambda path: path.write_bytes(path.read_bytes()[:50]),
+        "damaged image",
+    ),
+    "unexpected suffix": ("bottle/train/good/002.JPG", image, "unexpected name, MVTec AD has 000"),
+    "unexpected name": ("bottle/test/good/a.png", image, "unexpected name, MVTec AD has 000.png"),
+    "stray file among images": ("bottle/train/good/Thumbs.db", stray, "stray file"),
+    "folder among images": ("bottle/train/good/more", Path.mkdir, "unknown folder"),
+}
+
+
+@pytest.mark.parametrize(("name", "damage", "said"), DAMAGE.values(), ids=DAMAGE)
+def test_each_fault_is_named(root, name, damage, said):
+    damage(root / name)
+    report = verify("mvtec", root)
+    named = [fault for fault in report.faults if said in fault]
+    assert len(named) == 1
+    assert str(root) in named[0]
+    assert not named[0].endswith(".")
+
+
+def test_all_faults_are_listed_at_once(root):
+    for number in range(30):
+        stray(root / "bottle" / f"{number}.csv")
+    truncate(root / "bottle" / "test" / "good" / "000.png")
+    blank(root / "toothbrush" / "ground_truth" / "defective" / "000_mask.png")
+    report = verify("mvtec", root)
+    assert len(report.faults) == 32
+    bottle, brush = report.parts
+    assert bottle.digest is None
+    assert brush.digest is not None
+
+
+def test_a_whole_missing_part_is_one_fault_of_the_layout(root):
+    shutil.rmtree(root / "toothbrush" / "test")
+    assert len(verify("mvtec", root).faults) == 2  # that, and the mask without an image
+
+
+def test_names_alone_decode_nothing(root, monkeypatch):
+    monkeypatch.setattr(verification, "read_rgb", None)
+    report = verify("mvtec", root, read=False)
+    assert report.faults == ()
+    assert [part.digest for part in report.parts] == [None, None]
+    (root / "bottle" / "train" / "good" / "000.png").unlink()
+    assert len(verify("mvtec", root, read=False).faults) == 1
+
+
+def test_a_subset_is_right_when_it_is_asked_for(root):
+    shutil.rmtree(root / "toothbrush")
+    (root / "own").mkdir()
+    assert len(verify("mvtec", root).faults) == 2
+    report = verify("mvtec", root, ["bottle", "bottle"])
+    assert report.faults == ()
+    assert report.summary.startswith("1 of 2 categories, ")
+    (fault,) = verify("mvtec", root, ["bottle", "toothbrush"]).faults
+    assert fault == f"{root / 'toothbrush'}: no such folder; add the category"
+
+
+@pytest.mark.parametrize(
+    ("folder", "categories", "said"),
+    [
+        ("mvtec", ["botle"], "--category botle: not a category of MVTec AD; did you mean bottle?"),
+        ("mvtec", ["xyz"], "--category xyz: not a category of MVTec AD; it has bottle, toothb"),
+        ("nowhere", [], "nowhere: no such folder; give the folder that holds the categories"),
+        ("mvtec/bottle", [], "is itself a category"),
+        ("mvtec/bottle/train", [], "no category in it"),
+        ("own", [], "none of bottle, toothbrush in it but widget"),
+    ],
+)
+def test_nothing_to_compare_is_an_error(root, tmp_path, folder, categories, said):
+    (tmp_path / "own" / "widget" / "train").mkdir(parents=True)
+    with pytest.raises(InputError, match="^.*" + said.replace("?", "\\?")):
+        verify("mvtec", tmp_path / folder, categories)
+
+
+def test_an_unreadable_folder_is_named(root, monkeypatch):
+    def deny(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", deny)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\); check"):
+        verify("mvtec", root)
+
+
+def test_a_complete_dtd_has_the_digest_of_the_records(dtd, tmp_path):
+    report = verify("dtd", dtd)
+    assert report.faults == ()
+    (part,) = report.parts
+    assert part.name == str(dtd)
+    assert part.content == "6 images in 2 folders, sides of 20 to 32 px"
+    assert part.digest == prepare_textures(dtd, 8, tmp_path / "cache").digest
+
+
+def test_the_parent_of_dtd_stands_for_dtd(dtd):
+    assert verify("dtd", dtd.parent) == verify("dtd", dtd)
+
+
+DTD_DAMAGE = {
+    "missing image": ("images/banded/banded_0000.jpg", Path.unlink, "banded: 2 images, DTD has 3"),
+    "missing class": ("images/banded", shutil.rmtree, "banded: 0 images, DTD has 3"),
+    "unknown class": ("images/knitty/a.jpg", image, "unknown folder, not a class of DTD"),
+    "unknown folder": ("extra", Path.mkdir, "unknown folder, not in DTD"),
+    "other suffix": ("images/banded/banded_0009.png", image, "unexpected name, DTD has .jpg"),
+    "stray file": ("images/banded/notes.txt", stray, "stray file, DTD has .jpg files"),
+    "image among the labels": ("labels/a.png", image, "an image outside of images/"),
+    "damaged": ("images/banded/banded_0001.jpg", truncate, "truncated or damaged"),
+    "empty": ("images/banded/banded_0001.jpg", lambda path: path.write_bytes(b""), "0 bytes"),
+}
+
+
+@pytest.mark.parametrize(("name", "damage", "said"), DTD_DAMAGE.values(), ids=DTD_DAMAGE)
+def test_each_fault_of_textures_is_named(dtd, name, damage, said):
+    damage(dtd / name)
+    assert [said in fault for fault in verify("dtd", dtd).faults].count(True) == 1
+
+
+def test_a_smaller_dtd_is_told_in_one_fault_and_has_a_digest(dtd):
+    for name in ("banded", "blotchy"):
+        (dtd / "images" / name / f"{name}_0002.jpg").unlink()
+    report = verify("dtd", dtd)
+    (fault,) = report.faults
+    assert "not the published DTD: 4 of 6 images; " in fault
+    assert report.parts[0].digest is not None
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("nowhere", "no such folder"), ("dtd/images", "no folder images in it"), ("", "no images")],
+)
+def test_no_textures_is_an_error(dtd, folder, said):
+    if not folder:
+        shutil.rmtree(dtd / "images")
+        (dtd / "images").mkdir()
+    with pytest.raises(InputError, match=said):
+        verify("dtd", dtd.parent / folder)
+
+
+def test_processes_change_nothing(root, monkeypatch):
+    alone = verify("mvtec", root)
+    monkeypatch.setattr(verification, "WORTH_A_WORKER", 1)
+    assert verify("mvtec", root, jobs=2) == alone
+
+
+def test_the_command_prints_every_fault_then_the_digests(root, capsys):
+    digest = verify("mvtec", root).parts[1].digest
+    for number in range(12):
+        stray(root / "bottle" / f"{number}.csv")
+    truncate(root / "bottle" / "test" / "good" / "000.png")
+    capsys.readouterr()
+    assert main(["data", "verify", "mvtec", str(root), "--jobs", "1"]) == 2
+    out, err = capsys.readouterr()
+    assert "verify: 100%" in err
+    lines = out.splitlines()
+    assert lines[0] == f"{root}: 13 faults against the published MVTec AD:"
+    assert all(line.startswith(f"  - {root}") for line in lines[1:14])
+    assert lines[14].startswith("bottle: 2 training")
+    assert lines[15] == "  digest none, since a file cannot be decoded"
+    assert lines[17] == f"  digest {digest}"
+    assert lines[18:] == ["MVTec AD: 2 of 2 categories, 4 training and 6 test images: 13 faults."]
+
+
+def test_the_command_succeeds_without_faults(root, dtd, capsys):
+    assert main(["data", "verify", "mvtec", str(root), "--category", "bottle"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "MVTec AD: 1 of 2 categories, 2 training and 4 test images: no faults.\n"
+    )
+    assert main(["data", "verify", "dtd", str(dtd)]) == 0
+    assert capsys.readouterr().out.endswith("DTD: 6 images: no faults.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["mvtec", "nowhere"], "error: nowhere: no such folder"),
+        (["dtd", "nowhere"], "error: nowhere: no such folder"),
+        (["dtd", "nowhere", "--category", "banded"], "error: --category banded: DTD has no cat"),
+    ],
+)
+def test_bad_input_is_one_sentence(capsys, options, said):
+    assert main(["data", "verify", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(said)
+    assert err.count("\n") == 1
+
+
+def test_the_help_tells_exit_codes_and_examples(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["data", "verify", "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "exit codes: 0 all is right, 2 faults" in out
+    assert "python -m bench data verify mvtec data/mvtec_ad" in out
+
+
+def test_the_published_numbers_agree_with_each_other():
+    assert set(COUNTS) == set(NORMAL_TESTS) == set(DEFECTS)
+    assert sum(train for train, _ in COUNTS.values()) == 3629
+    assert sum(test for _, test in COUNTS.values()) == 1725
+    assert sum(NORMAL_TESTS.values()) == 467
+    assert sum(map(len, DEFECTS.values())) == 73
+    assert len(set(TEXTURE_CLASSES)) == 47
+    assert list(TEXTURE_CLASSES) == sorted(TEXTURE_CLASSES)
+
+
+@pytest.mark.skipif(not (SHARED / "mvtec256").is_dir(), reason="the shared data is absent")
+def test_real_bottle(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    root = SHARED / "mvtec256"
+    report = verify("mvtec", root, ["bottle"])
+    assert report.faults == ()
+    (part,) = report.parts
+    assert part.content.startswith("209 training and 83 test images (20 normal, 63 anomalous)")
+    assert part.digest == category_digest(root, "bottle", tmp_path)
+    (absent,) = verify("mvtec", root, read=False).faults
+    assert "14 of 15 categories are missing: cable, capsule, " in absent
+
+
+@pytest.mark.skipif(not (SHARED / "dtd72").is_dir(), reason="the shared data is absent")
+def test_real_textures(monkeypatch):
+    monkeypatch.undo()
+    (fault,) = verify("dtd", SHARED / "dtd72", read=False).faults
+    assert "not the published DTD: 1128 of 5640 images" in fault
