@@ -16,8 +16,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from bench.atomic import write_atomically
 from bench.progress import Progress
+from destseg.atomic import write_atomically
 
 WAITS = (2.0, 8.0, 30.0, 60.0)
 """Seconds before each further attempt."""
