@@ -20,6 +20,7 @@ from destseg.devices import choose_device
 from destseg.errors import InputError
 from destseg.fitting import ROTATIONS, OnProgress, train
 from destseg.images import is_image
+from destseg.option_types import positive
 from destseg.prediction import Prediction
 from destseg.student import STUDENT_KINDS
 from destseg.training import TrainingConfig, TrainingDiverged
@@ -102,17 +103,17 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     command.add_argument("--rotation", choices=tuple(ROTATIONS), default="none")
     command.add_argument("--student", choices=STUDENT_KINDS, default="encoder-decoder")
-    command.add_argument("--size", type=_positive, default=256, metavar="PX", help="default: 256")
+    command.add_argument("--size", type=positive, default=256, metavar="PX", help="default: 256")
     command.add_argument(
         "--steps",
-        type=_positive,
+        type=positive,
         nargs=2,
         default=(recipe.student_steps, recipe.segmentation_steps),
         metavar=("STUDENT", "SEGMENTATION"),
         help="updates of the two stages; default: the paper's 1000 4000",
     )
     command.add_argument(
-        "--batch-size", type=_positive, default=recipe.batch_size, metavar="N", help="default: 32"
+        "--batch-size", type=positive, default=recipe.batch_size, metavar="N", help="default: 32"
     )
     command.add_argument("--seed", type=int, default=0, help="default: 0")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
@@ -140,12 +141,6 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("model", type=Path, metavar="MODEL")
     command.add_argument("out", type=Path, metavar="CHECKPOINT", help="such as model.pckl")
     command.set_defaults(run=_convert)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -62,7 +62,24 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
 
 
 def save_authors(model: DeSTSeg, path: Path | str) -> Path:
-    """Write a file that the authors' program loads: the plain state dict under their names."""
+    """Write a file that the authors' program loads: the plain state dict under their names.
+
+    Raises
+    ------
+    InputError
+        When the model has parts of another shape than theirs, which their program would refuse,
+        or other dilations, which it would silently replace by its own.
+    """
+    parts = {
+        "student": (model.student_net.kind != "decoder", model.student_net.kind),
+        "segmentation input": (model.segmentation_net.fusion_input == "product", "another"),
+        "sizes": (model.config == ModelConfig(), str(model.config)),
+    }
+    for name, (same, found) in parts.items():
+        if not same:
+            raise InputError(
+                f"{path}: the authors' program cannot use this model; {name}: {found}."
+            )
     return _write(path, authors_state_dict(model))
 
 

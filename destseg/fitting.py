@@ -16,7 +16,7 @@ from destseg.images import image_files, input_faults, is_image, read_rgb
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg, ModelConfig
-from destseg.prediction import Scale
+from destseg.prediction import Scale, top_pixels
 from destseg.student import StudentKind
 from destseg.textures import procedural_textures
 from destseg.training import (
@@ -235,7 +235,7 @@ def measure_scale(model: DeSTSeg, batches: Iterator[Batch], normal: NDArray[np.u
     inside = torch.cat(anomalous)
     # A model that learned nothing still needs a scale of some length.
     typical = max(float(inside.median()) if len(inside) else 1.0, edge + 1e-3)
-    return Scale(edge, typical, float(image_scores(maps).max()))
+    return Scale(edge, typical, float(image_scores(maps, top_pixels(model.size)).max()))
 
 
 def _fit(model: DeSTSeg, stream: _Stream, on_progress: OnProgress | None) -> None:

@@ -54,8 +54,8 @@ class Prediction:
     anomaly_map : ndarray
         (H, W) float32, larger is more anomalous.
     score : float
-        The image score: mean of the 100 largest values of the map at the model's own size
-        (specification, section 4).
+        The image score: mean of the largest values of the map at the model's own size, see
+        `top_pixels`.
     scale : Scale
         Of the model.
     """
@@ -132,11 +132,16 @@ def predict(
         originals = [_read(picture) for picture in pictures[start : start + batch_size]]
         resized = np.stack([resize_rgb(original, size) for original in originals])
         maps = upsample(anomaly_maps(mapper, resized, device=device), (size, size))
-        scores = image_scores(maps)
+        scores = image_scores(maps, top_pixels(size))
         for original, native, score in zip(originals, maps, scores, strict=True):
             full = _resize(native, original.shape[:2])
             predictions.append(Prediction(original, full, float(score), scale))
     return predictions
+
+
+def top_pixels(size: int) -> int:
+    """Count the pixels in an image score: the program's 100 at 256 px, else in proportion."""
+    return max(round(100 * (size / 256) ** 2), 1)
 
 
 def _read(picture: Picture) -> NDArray[np.uint8]:

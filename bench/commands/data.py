@@ -6,10 +6,10 @@ import shlex
 from pathlib import Path
 
 from bench.commands.exit_codes import BAD_INPUT, DONE
-from bench.commands.option_types import positive
 from bench.data.fetching import fetch, is_there
 from bench.data.published import ARCHIVES
-from bench.data.verification import Report, verify
+from bench.data.verification import Report, recognise, verify
+from destseg.option_types import positive
 
 EXAMPLES = """\
 examples:
@@ -17,9 +17,9 @@ examples:
       downloads MVTec AD (5 GB) and unpacks it into data/mvtec_ad
   python -m bench data fetch dtd --to data
       downloads DTD (0.6 GB) and unpacks it into data/dtd
-  python -m bench data verify mvtec data/mvtec_ad
+  python -m bench data verify data/mvtec_ad
       reads every file and lists everything that is wrong
-  python -m bench data verify mvtec DIR --category bottle
+  python -m bench data verify DIR --category bottle
       only this category, where the folder has not all of them
 
 exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
@@ -50,7 +50,12 @@ def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset it is")
+    action.add_argument(
+        "kind",
+        nargs="?",
+        choices=sorted(ARCHIVES),
+        help="which dataset it is; default: what the folder looks like",
+    )
     action.add_argument(
         "folder",
         type=Path,
@@ -109,8 +114,9 @@ def _add_jobs(action: argparse.ArgumentParser) -> None:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Verify a folder; return the exit code."""
-    report = verify(options.kind, options.folder, options.category, jobs=options.jobs)
-    return _print_report(options.kind, options.folder, report)
+    kind = options.kind or recognise(options.folder)
+    report = verify(kind, options.folder, options.category, jobs=options.jobs)
+    return _print_report(kind, options.folder, report)
 
 
 def run_fetch(options: argparse.Namespace) -> int:

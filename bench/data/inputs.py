@@ -92,7 +92,7 @@ def prepare_inputs(
     teacher = functools.partial(
         prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
     )
-    readers = [functools.partial(_category, experiment, name, sources) for name in categories]
+    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
     # The teacher first: it takes longest, the others fill the remaining processes.
     done = _prepare_all((teacher, textures, *readers), jobs)
     faults = [str(result) for result in done if isinstance(result, InputError)]
@@ -109,7 +109,14 @@ def prepare_inputs(
     return Inputs(refs, done[1], done[0])
 
 
-def _category(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
+def prepare_images(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
+    """Generate or read, validate and decode one category.
+
+    Raises
+    ------
+    InputError
+        With every fault of the category.
+    """
     root = sources.data
     if experiment.dataset.kind == "miniature":
         size = experiment.dataset.size

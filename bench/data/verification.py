@@ -115,6 +115,27 @@ def verify(
         ) from error
 
 
+def recognise(folder: Path) -> str:
+    """Tell by its folders which dataset a folder means to be, ``mvtec`` or ``dtd``.
+
+    Raises
+    ------
+    InputError
+        When it is not there or looks like neither.
+    """
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; give the folder of MVTec AD or of DTD.")
+    if any((entry / "train").is_dir() for entry in folder.iterdir()):
+        return "mvtec"
+    if (folder / "images").is_dir() or (folder / "dtd" / "images").is_dir():
+        return "dtd"
+    raise InputError(
+        f"{folder}: has neither categories with a folder train nor a folder images; give the "
+        "folder of MVTec AD or of DTD, or say which it is meant to be: mvtec or dtd."
+    )
+
+
 def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> Report:
     for name in categories:
         if name not in COUNTS:

@@ -11,7 +11,7 @@ from bench.data import departures, verification
 from bench.data.mvtec import COUNTS, prepare_category
 from bench.data.published import DEFECTS, NORMAL_TESTS, TEXTURE_CLASSES
 from bench.data.textures import prepare_textures
-from bench.data.verification import verify
+from bench.data.verification import recognise, verify
 from destseg.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -390,7 +390,7 @@ def test_the_help_tells_exit_codes_and_examples(capsys):
     assert caught.value.code == 0
     out = capsys.readouterr().out
     assert "exit codes: 0 all is right, 2 faults" in out
-    assert "python -m bench data verify mvtec data/mvtec_ad" in out
+    assert "python -m bench data verify data/mvtec_ad" in out
 
 
 def test_the_published_numbers_agree_with_each_other():
@@ -421,3 +421,16 @@ def test_real_textures(monkeypatch):
     monkeypatch.undo()
     (fault,) = verify("dtd", SHARED / "dtd72", read=False).faults
     assert "not the published DTD: 1128 of 5640 images" in fault
+
+
+# Which dataset it is
+
+
+def test_a_folder_is_recognised_by_its_folders(tmp_path):
+    for name in ("a/bottle/train", "b/images/banded", "c/dtd/images", "d/other"):
+        (tmp_path / name).mkdir(parents=True)
+    assert [recognise(tmp_path / name) for name in "abc"] == ["mvtec", "dtd", "dtd"]
+    with pytest.raises(InputError, match="has neither categories with a folder train nor"):
+        recognise(tmp_path / "d")
+    with pytest.raises(InputError, match="no such folder"):
+        recognise(tmp_path / "e")

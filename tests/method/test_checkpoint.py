@@ -1,5 +1,6 @@
 import itertools
 import os
+import re
 
 import pytest
 import torch
@@ -117,22 +118,38 @@ def test_an_authors_checkpoint_gives_the_authors_outputs(tmp_path, ed):
     assert (loaded.size, loaded.scale) == (256, Scale())
 
 
-def test_what_we_write_for_the_authors_is_a_plain_state_dict(tmp_path):
-    model = plain_model()
+@pytest.mark.parametrize("student", ["encoder-decoder", "encoder"])
+def test_what_we_write_for_the_authors_is_a_plain_state_dict(tmp_path, student):
+    model = DeSTSeg(ResNet18(64, 3), student=student)
     path = save_authors(model, tmp_path / "ours.pckl")
     written = torch.load(path, weights_only=True)
     assert not changed(model, written)
-    strict = plain_model().load_state_dict(written)  # what the authors' program does
-    assert not strict.missing_keys
-    assert not strict.unexpected_keys
+    # What the authors' program does.
+    DeSTSeg(ResNet18(64, 3), student=student).load_state_dict(written, strict=True)
     assert not changed(load(path), snapshot(model))
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (DeSTSeg(ResNet18(8, 3), CONFIG), "sizes: ModelConfig(width=8"),
+        (DeSTSeg(ResNet18(64, 3), ModelConfig(dilations=(2, 4, 6))), "dilations=(2, 4, 6)"),
+        (DeSTSeg(ResNet18(64, 3), student="decoder"), "student: decoder"),
+        (DeSTSeg(ResNet18(64, 3), fusion_input="distances"), "segmentation input: another"),
+    ],
+)
+def test_what_the_authors_program_cannot_use_is_not_written_for_it(tmp_path, model, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        save_authors(model, tmp_path / "ours.pckl")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("student", STUDENT_KINDS)
 @pytest.mark.parametrize("fusion_input", FUSION_INPUTS)
 def test_shapes_are_read_off_the_tensors(tmp_path, student, fusion_input):
-    model = small_model(student, fusion_input)
-    loaded = load(save_authors(model, tmp_path / "plain.pckl"))
+    model = DeSTSeg(ResNet18(8, 3), ModelConfig(8, 8), student=student, fusion_input=fusion_input)
+    torch.save(model.state_dict(), tmp_path / "plain.pckl")
+    loaded = load(tmp_path / "plain.pckl")
     assert loaded.student_net.kind == student
     assert loaded.segmentation_net.fusion_input == fusion_input
     assert (loaded.config.width, loaded.config.segmentation_width) == (8, 8)

@@ -7,7 +7,7 @@ from small_networks import CONFIG
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.model import DeSTSeg
-from destseg.prediction import Prediction, Scale
+from destseg.prediction import Prediction, Scale, top_pixels
 from destseg.resnet import ResNet18
 
 SCALE = Scale(normal=0.2, anomalous=0.6, limit=0.3)
@@ -47,7 +47,12 @@ def test_map_and_score_are_those_of_the_specification(model):
     native = anomaly_maps(lambda x: model(x).segmentation, original[None])
     expected = upsample(native, (64, 64))
     np.testing.assert_allclose(prediction.anomaly_map, expected[0], rtol=1e-6)
-    assert prediction.score == pytest.approx(float(image_scores(expected)[0]))
+    assert prediction.score == pytest.approx(float(image_scores(expected, 6)[0]))
+
+
+@pytest.mark.parametrize(("size", "count"), [(256, 100), (128, 25), (64, 6), (16, 1), (512, 400)])
+def test_pixels_in_an_image_score(size, count):
+    assert top_pixels(size) == count
 
 
 def test_pictures_do_not_depend_on_their_company(model):

@@ -1,4 +1,4 @@
-"""What options of several sub-commands are parsed with."""
+"""What options of several commands are parsed with."""
 
 import argparse
 

@@ -1,0 +1,82 @@
+"""The options by which every command chooses an experiment, its data and a part of its grid."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from bench.data.cache import cache_root
+from bench.data.inputs import Sources
+from bench.experiment import Experiment, known_variant, load_experiment
+from destseg.errors import InputError
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+DEFAULTS = {"miniature": "ablation.toml", "mvtec": "mvtec.toml"}
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    command.add_argument(
+        "experiment",
+        nargs="?",
+        type=Path,
+        metavar="EXPERIMENT.toml",
+        help="default: experiments/ablation.toml, or experiments/mvtec.toml with --dataset mvtec",
+    )
+    grid = command.add_argument_group("grid", "each may be given several times")
+    grid.add_argument("--category", action="append", metavar="C", help="only this category")
+    grid.add_argument("--variant", action="append", metavar="V", help="only this variant")
+    grid.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
+    data = command.add_argument_group("data")
+    data.add_argument("--dataset", choices=sorted(DEFAULTS), help="default: the experiment's")
+    data.add_argument("--data", type=Path, metavar="DIR", help="folder in MVTec AD layout")
+    data.add_argument(
+        "--textures",
+        type=Path,
+        metavar="DIR",
+        help="anomaly source images, such as DTD; default: the embedded set",
+    )
+    data.add_argument(
+        "--teacher", metavar="NAME|PATH", help="procedural, imagenet or a weight file"
+    )
+    command.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+    )
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+
+
+def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
+    """Return the experiment with the options applied, and the name of its folder of results."""
+    path = options.experiment or EXPERIMENTS / DEFAULTS[options.dataset or "miniature"]
+    stated = load_experiment(path)
+    experiment = _with_options(load_experiment(path, options.dataset), options)
+    kind = experiment.dataset.kind
+    same = kind == stated.dataset.kind
+    return experiment, stated.name if same else f"{stated.name}-{kind}"
+
+
+def chosen_sources(options: argparse.Namespace) -> Sources:
+    """Return where this machine keeps its data."""
+    return Sources(options.data, options.textures, cache_root())
+
+
+def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experiment:
+    """Apply the command line's changes to an experiment."""
+    kind = options.dataset or experiment.dataset.kind
+    if kind == "miniature" and options.data is not None:
+        raise InputError(f"--data {options.data}: the miniature reads none; add --dataset mvtec.")
+    grid = dataclasses.replace(
+        experiment.grid,
+        variants=tuple(known_variant(name, "--variant") for name in options.variant)
+        if options.variant
+        else experiment.grid.variants,
+        categories=tuple(dict.fromkeys(options.category))
+        if options.category
+        else experiment.grid.categories,
+        seeds=tuple(dict.fromkeys(options.seed)) if options.seed else experiment.grid.seeds,
+    )
+    return dataclasses.replace(
+        experiment,
+        grid=grid,
+        dataset=dataclasses.replace(experiment.dataset, kind=kind),
+        teacher=options.teacher or experiment.teacher,
+    )

@@ -1,0 +1,117 @@
+"""``python -m bench model``: measure any model file, and write those of a run."""
+
+import argparse
+from pathlib import Path
+
+from tabulate import tabulate
+
+from bench.commands.exit_codes import DONE
+from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.data.cache import cache_root
+from bench.data.inputs import Sources
+from bench.grid import FULL_VARIANT, VARIANTS, Cell
+from bench.metrics import METRICS, PROTOCOLS
+from bench.models import Evaluation, evaluate_model, model_of_cell
+from bench.presentation.formatting import format_published
+from bench.presentation.paper import published_over
+from destseg.checkpoint import load, save, save_authors
+from destseg.devices import choose_device
+from destseg.errors import InputError
+
+EXAMPLES = """\
+examples:
+  python -m bench model evaluate DeSTSeg_MVTec_5000_bottle.pckl --data mvtec_ad --category bottle
+      the six metrics of a released checkpoint, or of a model file of ours
+  python -m bench model export --category bottle --seed 0 --out bottle.pt
+      the full method of the miniature's ablation as a model file, for `python -m destseg predict`
+  python -m bench model export --dataset mvtec --data mvtec_ad --textures dtd --category bottle \\
+      --seed 0 --out bottle.pckl --authors
+      one of the paper's setting as a checkpoint that the authors' program loads
+
+exit codes: 0 done, 2 bad input or usage
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command, its actions and their options."""
+    form = argparse.RawDescriptionHelpFormatter
+    command = commands.add_parser(
+        "model",
+        help="measure a model file, or write one from a run",
+        description="Measure a model file, or write one from a run.",
+        epilog=EXAMPLES,
+        formatter_class=form,
+    )
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser(
+        "evaluate", help="the six metrics of a model file", epilog=EXAMPLES, formatter_class=form
+    )
+    action.add_argument("model", type=Path, metavar="MODEL", help="ours or the authors'")
+    action.add_argument("--data", type=Path, required=True, metavar="DIR", help="MVTec AD layout")
+    action.add_argument("--category", required=True, metavar="C")
+    action.add_argument(
+        "--protocol", default="paper", help=f"one of {', '.join(PROTOCOLS)}; default: paper"
+    )
+    action.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    action.set_defaults(run=run_evaluate)
+    action = actions.add_parser(
+        "export",
+        help="write a finished cell's networks as one model file",
+        epilog=EXAMPLES,
+        formatter_class=form,
+    )
+    add_options(action)
+    action.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model file")
+    action.add_argument("--authors", action="store_true", help="as the authors' program loads it")
+    action.set_defaults(run=run_export)
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Measure a model; return the exit code."""
+    device = choose_device(options.device)
+    found = evaluate_model(
+        load(options.model, device),
+        options.category,
+        Sources(options.data, None, cache_root()),
+        protocol=options.protocol,
+        device=device,
+    )
+    print(_table(found, options.protocol))
+    return DONE
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write a model file; return the exit code."""
+    experiment, _ = chosen_experiment(options)
+    variants = options.variant or [FULL_VARIANT]
+    for option, given in (
+        ("--variant", variants),
+        ("--category", options.category),
+        ("--seed", options.seed),
+    ):
+        if given is None or len(given) != 1:
+            raise InputError(f"{option}: give it once; a model file is of one cell.")
+    cell = Cell(options.category[0], VARIANTS[variants[0]], options.seed[0])
+    device = choose_device(options.device)
+    sources = chosen_sources(options)
+    model = model_of_cell(experiment, sources, options.results, cell, device)
+    write = save_authors if options.authors else save
+    print(f"{write(model, options.out)}: {cell}.")
+    return DONE
+
+
+def _table(found: Evaluation, protocol: str) -> str:
+    """Lay out the metrics in percent, the paper's figures of the category below."""
+    rows = [
+        [name, *(f"{100 * scores[metric.key]:.1f}" for metric in METRICS)]
+        for name, scores in found.scores.items()
+    ]
+    if found.is_mvtec and protocol == "paper":
+        figures = [published_over((found.category,), metric=metric.key) for metric in METRICS]
+        rows.append(["paper, mean ± std of 5 seeds", *map(format_published, figures)])
+    title = (
+        f"{found.category}, {found.test} test images, protocol {protocol}; in percent, one model"
+    )
+    headers = ["Anomaly map", *(metric.display for metric in METRICS)]
+    table = tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 6)
+    return f"{title}\n\n{table}"
