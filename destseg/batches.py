@@ -125,7 +125,7 @@ def training_batches(
         chosen = order[place * batch_size : (place + 1) * batch_size]
         rng = _generator(seed, "batch", index)
         turned = np.stack([data.rotation.apply(data.images[i], rng) for i in chosen])
-        sources = data.textures[np.sort(rng.integers(len(data.textures), size=batch_size))]
+        sources = data.textures[rng.integers(len(data.textures), size=batch_size)]
         clean = as_tensor(turned, device)
         corrupted, mask = corrupt(clean, as_tensor(sources, device), rng, anomalies, degrees=fixed)
         yield Batch(normalise(corrupted), normalise(clean), mask)

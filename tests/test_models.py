@@ -101,7 +101,7 @@ def test_export_and_evaluate(finished, tiny_file, tmp_path, mvtec_folder, capsys
     data = ["--data", str(mvtec_folder), "--category", "bottle", "--device", "cpu"]
     assert main(["model", "evaluate", str(path), *data]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("bottle, 6 test images, protocol paper, in percent")
+    assert out.startswith("bottle, 6 test images, protocol paper; in percent, one model")
     lines = [line.split() for line in out.splitlines()]
     assert [line[0] for line in lines if line][-2:] == ["segmentation", "distance"]
     assert "paper," not in out.split("percent")[1], "a folder of that name is not MVTec AD"
