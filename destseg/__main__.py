@@ -35,7 +35,7 @@ RESULTS = {".tiff": "TIFF", "_overlay.png": "PNG"}
 TRAIN_EXAMPLES = """\
 examples:
   python -m destseg train --data parts --out model.pt
-      the paper's recipe on the images in parts/train/good, or in parts itself (a GPU's hour)
+      the paper's recipe on the images in parts/train/good, or in parts itself: made for a GPU
   python -m destseg train --data parts --out model.pt --size 128 --batch-size 8 --steps 150 400
       a short training that a CPU can bear
   python -m destseg train --data parts --out model.pt --textures dtd/images --rotation full

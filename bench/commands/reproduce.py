@@ -18,6 +18,8 @@ examples:
       the eight ablations on the embedded miniature benchmark: needs no data, no weights, no GPU
   python -m bench reproduce --category bottle --variant none --variant den+ed+seg --seed 0
       a part of it
+  python -m bench reproduce experiments/loss.toml
+      the paper's Table 5; fusion-input.toml is Table 6, students.toml has a third student
   python -m bench reproduce --dataset mvtec --data mvtec_ad --textures dtd --teacher imagenet
       the paper's setting on MVTec AD
 
@@ -30,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = commands.add_parser(
         "reproduce",
         help="run an experiment's grid and write its tables and figures",
-        description="Run an experiment's grid and write its tables and figures. What is already "
+        description="Run an experiment's grid and write its tables and figures. What is already\n"
         "there is not run again, so an interrupted run continues where it was.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
