@@ -19,7 +19,7 @@ from destseg.checkpoint import load, save, save_authors
 from destseg.devices import choose_device
 from destseg.errors import InputError
 from destseg.fitting import ROTATIONS, OnProgress, train
-from destseg.images import is_image
+from destseg.images import images_below
 from destseg.option_types import positive
 from destseg.prediction import Prediction
 from destseg.student import STUDENT_KINDS
@@ -232,9 +232,7 @@ def _files(given: Iterable[Path]) -> Iterator[Path]:
             raise InputError(f"{path}: no such file or folder; give images or folders of images.")
         found = [path]
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if is_image(file) and file.is_file())
-            if not found:
-                raise InputError(f"{path}: no images in it; give a folder that has some.")
+            found = images_below(path, "give a folder that has some")
         for file in found:
             if file not in seen:
                 seen.add(file)

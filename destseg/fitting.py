@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from destseg.anomalies import AnomalyConfig
 from destseg.batches import Batch, Rotation, TrainingImages, training_batches
 from destseg.errors import InputError
-from destseg.images import image_files, input_faults, is_image, read_rgb
+from destseg.images import image_files, images_below, input_faults, read_rgb, require_folder
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg, ModelConfig
@@ -168,8 +168,7 @@ def train(
 
 def normal_folder(data: Path) -> Path:
     """Return the folder of normal images: ``train/good`` below ``data``, or ``data`` itself."""
-    if not data.is_dir():
-        raise InputError(f"{data}: no such folder; give one with train/good, or of images.")
+    require_folder(data, "give one with train/good, or of images")
     good = data / "train" / "good"
     if good.is_dir():
         return good
@@ -191,11 +190,8 @@ def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
     InputError
         When there is none, or with all that cannot be read.
     """
-    files = sorted(path for path in folder.rglob("*") if is_image(path) and path.is_file())
-    if not files:
-        raise InputError(f"{folder}: no images in it; give a folder that has some.")
     images, faults = [], []
-    for file in files:
+    for file in images_below(folder, "give a folder that has some"):
         try:
             images.append(read_rgb(file, size))
         except InputError as error:

@@ -91,6 +91,34 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_image(path))
 
 
+def require_folder(folder: Path, remedy: str) -> None:
+    """Refuse what is no folder; the remedy ends the sentence.
+
+    Raises
+    ------
+    InputError
+        When it is missing or a file.
+    """
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; {remedy}.")
+
+
+def images_below(folder: Path, remedy: str) -> list[Path]:
+    """List every image below a folder, in the order of the relative paths.
+
+    Raises
+    ------
+    InputError
+        When there is no folder or no image in it; the remedy ends the sentence.
+    """
+    require_folder(folder, remedy)
+    files = [path for path in folder.rglob("*") if is_image(path) and path.is_file()]
+    if not files:
+        raise InputError(f"{folder}: no images in it; {remedy}.")
+    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
+
+
 def is_image(path: Path) -> bool:
     """Tell by its name whether a file is an image and not, say, macOS's ``._000.png``."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from destseg.errors import InputError
-from destseg.images import image_files
+from destseg.images import image_files, require_folder
 
 GOOD = "good"
 
@@ -51,9 +51,7 @@ def list_categories(root: Path) -> tuple[str, ...]:
     InputError
         When the folder is missing or holds no category.
     """
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "no such folder"
-        raise InputError(f"{root}: {what}; give the folder that holds the categories.")
+    require_folder(root, "give the folder that holds the categories")
     if (root / "train").is_dir():
         raise InputError(
             f"{root}: is itself a category, not a folder of categories; "

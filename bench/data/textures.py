@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish
 from destseg.errors import InputError
-from destseg.images import input_faults, is_image, read_rgb, resize_rgb
+from destseg.images import images_below, input_faults, read_rgb, resize_rgb
 from destseg.procedural import FAMILIES
 from destseg.textures import VARIATIONS, procedural_texture
 
@@ -105,21 +105,14 @@ def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef
 
 
 def texture_files(folder: Path) -> list[Path]:
-    """List every image below a folder, in the order of the relative paths.
+    """List the anomaly sources in a folder.
 
     Raises
     ------
     InputError
         When the folder is missing or has no image.
     """
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {what}; give a folder of texture images, such as DTD's.")
-    files = [path for path in folder.rglob("*") if is_image(path) and path.is_file()]
-    files.sort(key=lambda path: path.relative_to(folder).as_posix())
-    if not files:
-        raise InputError(f"{folder}: no images in it; give a folder of textures, such as DTD's.")
-    return files
+    return images_below(folder, "give a folder of texture images, such as DTD's")
 
 
 def load_textures(source: TexturesRef | Path) -> NDArray[np.uint8]:

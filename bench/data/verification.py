@@ -18,7 +18,7 @@ from bench.data.mvtec import COUNTS
 from bench.data.textures import texture_files
 from bench.progress import progress
 from destseg.errors import InputError
-from destseg.images import read_mask, read_rgb
+from destseg.images import read_mask, read_rgb, require_folder
 
 WORTH_A_WORKER = 500
 """Files for each worker process at least: one takes seconds to start."""
@@ -123,9 +123,7 @@ def recognise(folder: Path) -> str:
     InputError
         When it is not there or looks like neither.
     """
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {what}; give the folder of MVTec AD or of DTD.")
+    require_folder(folder, "give the folder of MVTec AD or of DTD")
     if any((entry / "train").is_dir() for entry in folder.iterdir()):
         return "mvtec"
     if (folder / "images").is_dir() or (folder / "dtd" / "images").is_dir():

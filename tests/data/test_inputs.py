@@ -74,7 +74,7 @@ def test_looking_makes_nothing(tiny, tmp_path):
     prepares = [
         lambda: prepare_textures(None, 32, tmp_path),
         lambda: prepare_teacher("procedural", tmp_path, width=8),
-        lambda: inputs._category(tiny, "tile", Sources(None, None, tmp_path)),
+        lambda: inputs.prepare_images(tiny, "tile", Sources(None, None, tmp_path)),
     ]
     with only_cached():
         for prepare in prepares:

@@ -138,7 +138,7 @@ def test_digest_is_independent_of_the_folder(tmp_path, cache):
 def test_folder_without_images(tmp_path, cache):
     (tmp_path / "dtd").mkdir()
     (tmp_path / "dtd" / "readme.txt").touch()
-    with pytest.raises(InputError, match="dtd: no images in it; give a folder of textures"):
+    with pytest.raises(InputError, match="dtd: no images in it; give a folder of texture images"):
         prepare_textures(tmp_path / "dtd", 8, cache)
 
 

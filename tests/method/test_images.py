@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from destseg.errors import InputError
-from destseg.images import image_files, input_faults, read_mask, read_rgb
+from destseg.images import image_files, images_below, input_faults, read_mask, read_rgb
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -237,3 +237,31 @@ def test_many_faults_are_counted():
     lines = str(input_faults("folder", [f"fault {k}" for k in range(13)])).splitlines()
     assert lines[0].startswith("folder: 13 faults found; mend")
     assert lines[1:] == [*(f"  - fault {k}" for k in range(10)), "  - and 3 more"]
+
+
+# Folders
+
+
+def test_images_below_a_folder_are_in_the_order_of_their_paths(tmp_path):
+    for name in ("b/1.png", "a.jpg", "B/x.PNG", "b/.hidden.png", "b/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    found = [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path, "x")]
+    assert found == ["B/x.PNG", "a.jpg", "b/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("absent", "no such folder; give one."),
+        ("file.png", "is not a folder; give one."),
+        ("empty", "no images in it; give one."),
+    ],
+)
+def test_a_folder_without_images(tmp_path, name, said):
+    (tmp_path / "file.png").touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError) as caught:
+        images_below(tmp_path / name, "give one")
+    assert str(caught.value) == f"{tmp_path / name}: {said}"
