@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted; nothing was left half-written.", file=sys.stderr)
+        print("interrupted; the same command continues a training.", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
@@ -150,6 +150,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.batch_size < 2:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
     student_steps, segmentation_steps = options.steps
+    part = options.out.with_name(f"{options.out.name}.part")
     with _bars() as progress:
         model = train(
             options.data,
@@ -165,9 +166,11 @@ def _train(options: argparse.Namespace) -> None:
             ),
             seed=options.seed,
             device=choose_device(options.device),
+            part=part,
             on_progress=progress,
         )
     save(model, options.out)
+    part.unlink(missing_ok=True)
     print(f"{options.out}: a picture is called anomalous above {model.scale.limit:.4g}.")
 
 

@@ -1,7 +1,7 @@
 """Training on anybody's folder: images in, a usable model out."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg, ModelConfig
 from destseg.prediction import Scale, top_pixels
+from destseg.resuming import PartFile, StageKeeper, identity_of
 from destseg.student import StudentKind
 from destseg.textures import procedural_textures
 from destseg.training import (
@@ -56,14 +57,15 @@ class _Stream:
     seed: int
     device: torch.device | str
 
-    def batches(self, stage: int, steps: int, first: int = 0) -> Iterator[Batch]:
+    def batches(self, stage: int, steps: int, *, before: int = 0, done: int = 0) -> Iterator[Batch]:
+        """Yield what is left of a stage, whose stream had given some before it began."""
         return training_batches(
             self.data,
             batch_size=self.config.batch_size,
-            steps=steps,
+            steps=steps - done,
             # Seeds of stages are far apart, so that neighbouring seeds of users share no stream.
             seed=self.seed + (stage << 32),
-            first=first,
+            first=before + done,
             anomalies=self.anomalies,
             device=self.device,
         )
@@ -82,6 +84,7 @@ def train(
     anomalies: AnomalyConfig = AnomalyConfig(),
     seed: int = 0,
     device: torch.device | str = "cpu",
+    part: Path | str | None = None,
     on_progress: OnProgress | None = None,
 ) -> DeSTSeg:
     """Train the full method on a folder of normal images.
@@ -110,6 +113,9 @@ def train(
         Of everything random, at least 0.
     device : torch.device or str
         Where to train.
+    part : Path or str, optional
+        A file that keeps the unfinished training: the same call goes on where it was interrupted,
+        to the same weights on a CPU. The caller removes it once the model is saved.
     on_progress : callable, optional
         Called now and then.
 
@@ -161,7 +167,19 @@ def train(
     stream = _Stream(
         TrainingImages(images, sources, ROTATIONS[rotation]), config, anomalies, seed, device
     )
-    _fit(model, stream, on_progress)
+    file = None
+    if part is not None:
+        options = {
+            "config": asdict(config),
+            "sizes": asdict(sizes),
+            "anomalies": asdict(anomalies),
+            "rotation": rotation,
+            "student": student,
+            "seed": seed,
+        }
+        given = (torch.from_numpy(images), torch.from_numpy(sources), *trunk.state_dict().values())
+        file = PartFile(Path(part), identity_of(options, *given))
+    _fit(model, stream, file, on_progress)
     model.scale = measure_scale(model, stream.batches(3, CALIBRATION_BATCHES), images)
     return model
 
@@ -234,29 +252,48 @@ def measure_scale(model: DeSTSeg, batches: Iterator[Batch], normal: NDArray[np.u
     return Scale(edge, typical, float(image_scores(maps, top_pixels(model.size)).max()))
 
 
-def _fit(model: DeSTSeg, stream: _Stream, on_progress: OnProgress | None) -> None:
+def _fit(
+    model: DeSTSeg, stream: _Stream, part: PartFile | None, on_progress: OnProgress | None
+) -> None:
     """Train the student, then the segmentation net, in place."""
-    config, seed, device = stream.config, stream.seed, stream.device
+    config, seed = stream.config, stream.seed
+    device = next(model.parameters()).device
+    kind, levels = model.student_net.kind, model.teacher_net.encoder.channels
+    model.student_net = build_student(model.config, kind, seed=seed).to(device)
+    model.segmentation_net = build_segmentation(levels, model.config, seed=seed).to(device)
+
+    def keeper(stage: str) -> StageKeeper | None:
+        return None if part is None else part.stage(stage, model)
 
     def beat(stage: str, steps: int) -> Callable[[int, float], None]:
         return lambda step, loss: on_progress and on_progress(stage, step, steps, loss)
 
-    steps = config.student_steps
-    kind = model.student_net.kind
-    model.student_net = build_student(model.config, kind, seed=seed).to(device)
-    batches = stream.batches(1, steps)
-    on_step = beat("student", steps)
-    train_student(model.teacher_net, model.student_net, batches, config, den=True, on_step=on_step)
-    levels = model.teacher_net.encoder.channels
-    model.segmentation_net = build_segmentation(levels, model.config, seed=seed).to(device)
+    steps, later = config.student_steps, config.segmentation_steps
+    if part is not None and part.is_past("student"):
+        part.restore(model)
+        model.student_net.requires_grad_(False).eval()
+    else:
+        keep = keeper("student")
+        train_student(
+            model.teacher_net,
+            model.student_net,
+            stream.batches(1, steps, done=keep.done if keep else 0),
+            config,
+            den=True,
+            on_step=beat("student", steps),
+            keeper=keep,
+        )
     whole = config.data_stream == "whole"
-    later = config.segmentation_steps
+    keep = keeper("segmentation")
     train_segmentation(
         model.teacher_net,
         model.student_net,
         model.segmentation_net,
-        stream.batches(1, later, steps) if whole else stream.batches(2, later),
+        stream.batches(
+            1 if whole else 2, later, before=steps if whole else 0, done=keep.done if keep else 0
+        ),
         config,
         on_step=beat("segmentation", later),
+        keeper=keep,
     )
     model.eval()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,20 @@ CHECK_EVERY = 50
 """Steps between looks at a loss on an accelerator: each look waits for it to catch up."""
 
 OnStep = Callable[[int, float], None]
+
+
+class Keeper(Protocol):
+    """Keeps an unfinished stage, so that it can go on; see `destseg.resuming`."""
+
+    @property
+    def done(self) -> int:
+        """Updates that were done; the batches given are those that follow."""
+
+    def restore(self, optimiser: torch.optim.Optimizer) -> None:
+        """Put networks and optimiser back to where they were."""
+
+    def keep(self, step: int, optimiser: torch.optim.Optimizer) -> None:
+        """Save, or not, after an update."""
 
 
 class TrainingDiverged(ArithmeticError):
@@ -91,6 +105,7 @@ def train_student(
     *,
     den: bool,
     on_step: OnStep | None = None,
+    keeper: Keeper | None = None,
 ) -> Student:
     """Stage 1: match the teacher's features of the clean images.
 
@@ -107,6 +122,8 @@ def train_student(
         True: the student sees the corrupted images. False: the clean ones.
     on_step : callable, optional
         Called now and then with the number of updates done and the loss.
+    keeper : Keeper, optional
+        What makes the stage go on where it was interrupted.
 
     Raises
     ------
@@ -131,7 +148,7 @@ def train_student(
         features = normalised(student(student_input(teacher, student, batch.corrupted)))
         return cosine_loss(cosine_distances(target, features))
 
-    _descend(optimiser, loss, batches, on_step)
+    _descend(optimiser, loss, batches, on_step, keeper)
     return student.requires_grad_(False).eval()
 
 
@@ -144,6 +161,7 @@ def train_segmentation(
     *,
     l1: bool = True,
     on_step: OnStep | None = None,
+    keeper: Keeper | None = None,
 ) -> SegmentationNet:
     """Stage 2: find the synthetic anomalies in the similarity maps of the frozen networks.
 
@@ -160,6 +178,8 @@ def train_segmentation(
         Whether the L1 loss is added to the focal loss (Table 5).
     on_step : callable, optional
         Called now and then with the number of updates done and the loss.
+    keeper : Keeper, optional
+        What makes the stage go on where it was interrupted.
 
     Raises
     ------
@@ -189,7 +209,7 @@ def train_segmentation(
         focal = focal_loss(probabilities, mask, config.gamma)
         return focal + l1_loss(probabilities, mask) if l1 else focal
 
-    _descend(optimiser, loss, batches, on_step)
+    _descend(optimiser, loss, batches, on_step, keeper)
     return segmentation.requires_grad_(False).eval()
 
 
@@ -198,10 +218,16 @@ def _descend(
     loss_of: Callable[[Batch], Tensor],
     batches: Iterable[Batch],
     on_step: OnStep | None,
+    keeper: Keeper | None,
 ) -> None:
     """One update for each batch; where a look at the loss costs time there are few, and a last."""
-    step, seen, loss = 0, 0, torch.zeros(())
-    for step, batch in enumerate(batches, start=1):
+    done = 0
+    if keeper is not None:
+        keeper.restore(optimiser)
+        done = keeper.done
+    step = seen = done
+    loss = torch.zeros(())
+    for step, batch in enumerate(batches, start=done + 1):
         optimiser.zero_grad(set_to_none=True)
         loss = loss_of(batch)
         torch.autograd.backward(loss)
@@ -209,6 +235,8 @@ def _descend(
         if step % CHECK_EVERY == 0 or _at_hand(loss):
             seen = step
             _check(loss, step, on_step)
+        if keeper is not None:
+            keeper.keep(step, optimiser)
     if seen < step:
         _check(loss, step, on_step)
 

@@ -5,6 +5,7 @@ from PIL import Image
 from small_networks import CONFIG, changed, snapshot
 
 import destseg
+from destseg import resuming
 from destseg.anomalies import AnomalyConfig
 from destseg.batches import Batch
 from destseg.errors import InputError
@@ -167,3 +168,68 @@ def test_all_damaged_images_are_named(parts):
         read_folder(normal_folder(parts), 32)
     assert "a.png" in str(caught.value)
     assert "b.png" in str(caught.value)
+
+
+# Interruptions
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture
+def interrupted_at(fit, monkeypatch, tmp_path):
+    """Run a training that is kept after every update, and stop it at one."""
+    monkeypatch.setattr(resuming, "EVERY", -1.0)
+
+    def stop(stage, step, **options):
+        def progress(*call):
+            if call[:2] == (stage, step):
+                raise Interrupted
+
+        with pytest.raises(Interrupted):
+            fit(part=tmp_path / "model.part", on_progress=progress, **options)
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [("student", 1), ("student", 2), ("student", 3), ("segmentation", 1), ("segmentation", 2)],
+)
+@pytest.mark.parametrize("data_stream", ["stage", "whole"])
+def test_an_interrupted_training_ends_with_the_same_weights(
+    fit, interrupted_at, tmp_path, stage, step, data_stream
+):
+    config = TrainingConfig(**vars(RECIPE) | {"data_stream": data_stream})
+    undisturbed = fit(config=config)
+    interrupted_at(stage, step, config=config)
+    told = []
+    model = fit(
+        config=config, part=tmp_path / "model.part", on_progress=lambda *call: told.append(call[:2])
+    )
+    assert not changed(model, snapshot(undisturbed))
+    assert model.scale == undisturbed.scale
+    # The update at which it stopped was not kept any more, those before it are not done again.
+    assert told[0] == (stage, step)
+
+
+def test_interrupted_twice(fit, interrupted_at, tmp_path):
+    interrupted_at("student", 3)
+    interrupted_at("segmentation", 2)
+    model = fit(part=tmp_path / "model.part")
+    assert not changed(model, snapshot(fit()))
+
+
+def test_another_training_is_not_continued(fit, interrupted_at, parts, tmp_path):
+    interrupted_at("student", 2)
+    before = (tmp_path / "model.part").read_bytes()
+    for options in ({"seed": 1}, {"student": "encoder"}, {"textures": parts / "train"}):
+        with pytest.raises(InputError, match=r"model\.part: of a training with other images or"):
+            fit(part=tmp_path / "model.part", **options)
+    assert (tmp_path / "model.part").read_bytes() == before
+
+
+def test_a_training_is_kept_now_and_then_only(fit, tmp_path):
+    fit(part=tmp_path / "model.part")
+    assert not (tmp_path / "model.part").exists(), "it took less than two minutes"

@@ -38,6 +38,7 @@ def test_training_writes_a_model(workshop):
     model = destseg.load(workshop / "new" / "model.pt")
     assert model.size == 64
     assert model.config == destseg.ModelConfig()
+    assert [path.name for path in (workshop / "new").iterdir()] == ["model.pt"]
 
 
 def test_prediction_of_a_folder(workshop, tmp_path, capsys):
