@@ -104,7 +104,8 @@ def gradients(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 def fade(t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return Perlin's blending weight 6t^5 - 15t^4 + 10t^3, its powers correctly rounded."""
     wide = t.astype(np.longdouble)
-    t3, t4, t5 = ((wide**power).astype(np.float64) for power in (3, 4, 5))
+    cube = wide * wide * wide
+    t3, t4, t5 = (p.astype(np.float64) for p in (cube, cube * wide, cube * wide * wide))
     weight: NDArray[np.float64] = 6 * t5 - 15 * t4 + 10 * t3
     return weight
 
