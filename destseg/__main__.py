@@ -29,6 +29,9 @@ DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 
 PICTURES_AT_A_TIME = 8
 
+LOG_INTERVAL = 30.0
+"""Seconds between lines of progress where the output is not a terminal."""
+
 RESULTS = {".tiff": "TIFF", "_overlay.png": "PNG"}
 """What the name of a picture's map and of its overlay end with -> the format."""
 
@@ -216,7 +219,14 @@ def _bars() -> Iterator[OnProgress]:
 
     def show(stage: str, step: int, steps: int, loss: float) -> None:
         if stage not in bars:
-            bars[stage] = tqdm(total=steps, desc=stage, unit="step", dynamic_ncols=True)
+            bars[stage] = tqdm(
+                total=steps,
+                desc=stage,
+                unit="step",
+                dynamic_ncols=True,
+                # A log file gets a line now and then.
+                mininterval=0.1 if sys.stderr.isatty() else LOG_INTERVAL,
+            )
         bars[stage].set_postfix_str(f"loss {loss:.4g}", refresh=False)
         bars[stage].update(step - bars[stage].n)
 

@@ -53,11 +53,13 @@ def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
         Column of `cells`.
     """
     variants = heading.ordered_variants
+    parts = _parts(variants)
     paper = [_published(heading, metric, variant) for variant in variants]
+    left = 0.02 + 0.013 * max(7, *map(len, parts))  # room for the parts' names
     with style():
         figure = Figure(figsize=(5.6, 4.0))
         grid = figure.add_gridspec(
-            2, 1, height_ratios=(4.2, 1), hspace=0.05, left=0.11, right=0.985, top=0.77, bottom=0.02
+            2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
         )
         scores = figure.add_subplot(grid[0])
         switches = figure.add_subplot(grid[1], sharex=scores)
@@ -73,7 +75,6 @@ def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
                 variant=variant,
             )
             incomplete |= not _draw_variant(scores, x, matrix, _mark(variant))
-        parts = _parts(variants)
         _draw_switches(switches, variants, parts)
         scores.set_xlim(-0.6, len(variants) - 0.4)
         if not scores.lines:
