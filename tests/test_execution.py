@@ -10,7 +10,7 @@ import torch
 from bench import execution
 from bench.artifacts import stored_maps
 from bench.execution import Job, run_job
-from bench.grid import ABLATION, Cell
+from bench.grid import ABLATION, VARIANTS, Cell
 from bench.metrics import METRICS
 from bench.stages import plan
 from bench.store import DamagedArtifact, RunStore
@@ -322,3 +322,70 @@ def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_i
             run_job(dataclasses.replace(job, chain=chain))
     assert all(len(seeds) == 4 and len(set(seeds)) == 1 for seeds in seen.values())
     assert len({seeds[0] for seeds in seen.values()}) == 3
+
+
+# Beyond the ablation
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "den+decoder+seg",
+        "decoder",
+        "den+ed+seg+no-l1",
+        "den+ed+seg+features",
+        "seg+no-l1+distances",
+    ],
+)
+def test_every_part_is_trained_stored_and_read_again(tiny, tiny_inputs, store, name):
+    """A second process has the first one's numbers, from its files."""
+    cell = Cell("bottle", VARIANTS[name], 0)
+    laid = plan(tiny, [cell], tiny_inputs)
+    evaluation = laid.evaluations[cell]
+    job = Job(laid.chains[0], tiny, tiny_inputs, store, "cpu")
+    assert {outcome.status for outcome in run_job(job)} == {"done"}
+    metrics = store.get(evaluation.key).metrics
+    for stage in (evaluation, *evaluation.parents):
+        store.discard(stage.key)
+    assert statuses(run_job(job))[-2:] == [("maps", "done"), ("evaluation", "done")]
+    assert store.get(evaluation.key).metrics == metrics
+
+
+def test_loss_and_input_are_those_of_the_variant(tiny, tiny_inputs, store, monkeypatch):
+    seen = []
+
+    def note(teacher, student, segmentation, *_, l1, **__):
+        seen.append((student.kind, segmentation.fusion_input, l1))
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(execution, "train_segmentation", note)
+    names = ("den+decoder+seg", "den+ed+seg+no-l1", "seg+features")
+    cells = [Cell("bottle", VARIANTS[name], 0) for name in names]
+    for chain in plan(tiny, cells, tiny_inputs).chains:
+        run_job(Job(chain, tiny, tiny_inputs, store, "cpu"))
+    assert seen == [
+        ("decoder", "product", True),
+        ("encoder-decoder", "product", False),
+        ("encoder", "features", True),
+    ]
+
+
+def test_a_whole_stream_goes_on_where_the_student_stopped(tiny, tiny_inputs, store, monkeypatch):
+    seen = []
+
+    def note(images, *, steps, seed, first, **_):
+        seen.append((seed, first, steps))
+        return iter(())
+
+    monkeypatch.setattr(execution, "training_batches", note)
+    for stream in ("stage", "whole"):
+        training = dataclasses.replace(tiny.training, data_stream=stream)
+        experiment = dataclasses.replace(tiny, training=training)
+        for chain in plan(experiment, CELLS[1:], tiny_inputs).chains:
+            store.discard(chain.evaluations[0].parents[0].parents[0].key)
+            run_job(Job(chain, experiment, tiny_inputs, store, "cpu"))
+    (first, own), (again, continued) = seen[:2], seen[2:]
+    assert first == again == (first[0], 0, 2)
+    assert own == (own[0], 0, 3)
+    assert own[0] != first[0]
+    assert continued == (first[0], 2, 3)
