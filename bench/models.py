@@ -17,6 +17,7 @@ from bench.metrics import PROTOCOLS, evaluate
 from bench.seeding import derive_seed
 from bench.stages import Stage, plan
 from bench.store import DamagedArtifact, RunStore
+from destseg.bars import progress_bars
 from destseg.batches import TrainingImages, training_batches
 from destseg.errors import InputError
 from destseg.fitting import CALIBRATION_BATCHES, measure_scale
@@ -140,7 +141,8 @@ def model_of_cell(
         anomalies=experiment.anomalies,
         device=device,
     )
-    model.scale = measure_scale(model, batches, normal)
+    with progress_bars() as shown:
+        model.scale = measure_scale(model, batches, normal, shown)
     return model
 
 

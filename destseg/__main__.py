@@ -6,19 +6,18 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Never
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from destseg.atomic import write_atomically
+from destseg.bars import progress_bars
 from destseg.checkpoint import load, save, save_authors
 from destseg.devices import choose_device
 from destseg.errors import InputError
-from destseg.fitting import ROTATIONS, OnProgress, train
+from destseg.fitting import ROTATIONS, train
 from destseg.images import images_below
 from destseg.option_types import positive
 from destseg.prediction import Prediction
@@ -28,9 +27,6 @@ from destseg.training import TrainingConfig, TrainingDiverged
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 
 PICTURES_AT_A_TIME = 8
-
-LOG_INTERVAL = 30.0
-"""Seconds between lines of progress where the output is not a terminal."""
 
 RESULTS = {".tiff": "TIFF", "_overlay.png": "PNG"}
 """What the name of a picture's map and of its overlay end with -> the format."""
@@ -154,7 +150,7 @@ def _train(options: argparse.Namespace) -> None:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
     student_steps, segmentation_steps = options.steps
     part = options.out.with_name(f"{options.out.name}.part")
-    with _bars() as progress:
+    with progress_bars() as progress:
         model = train(
             options.data,
             textures=options.textures,
@@ -210,31 +206,6 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _convert(options: argparse.Namespace) -> None:
     print(save_authors(load(options.model), options.out))
-
-
-@contextmanager
-def _bars() -> Iterator[OnProgress]:
-    """Show a bar for each stage of a training, with count, rate, time left and loss."""
-    bars: dict[str, tqdm[Never]] = {}
-
-    def show(stage: str, step: int, steps: int, loss: float) -> None:
-        if stage not in bars:
-            bars[stage] = tqdm(
-                total=steps,
-                desc=stage,
-                unit="step",
-                dynamic_ncols=True,
-                # A log file gets a line now and then.
-                mininterval=0.1 if sys.stderr.isatty() else LOG_INTERVAL,
-            )
-        bars[stage].set_postfix_str(f"loss {loss:.4g}", refresh=False)
-        bars[stage].update(step - bars[stage].n)
-
-    try:
-        yield show
-    finally:
-        for bar in bars.values():
-            bar.close()
 
 
 def _files(given: Iterable[Path]) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Training on anybody's folder: images in, a usable model out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -43,8 +43,11 @@ CALIBRATION_BATCHES = 8
 
 NORMAL_QUANTILE = 0.999
 
-OnProgress = Callable[[str, int, int, float], None]
-"""Called with the name of the stage, updates done, updates in all, and the loss."""
+SCALE_BATCH = 8
+"""Images at a time while the scale is measured."""
+
+OnProgress = Callable[[str, int, int, str], None]
+"""Called with what is done, how much of it, how much in all, and a note such as the loss."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,8 @@ def train(
         given = (torch.from_numpy(images), torch.from_numpy(sources), *trunk.state_dict().values())
         file = PartFile(Path(part), identity_of(options, *given))
     _fit(model, stream, file, on_progress)
-    model.scale = measure_scale(model, stream.batches(3, CALIBRATION_BATCHES), images)
+    fresh = stream.batches(3, CALIBRATION_BATCHES)
+    model.scale = measure_scale(model, fresh, images, on_progress)
     return model
 
 
@@ -219,26 +223,39 @@ def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-def measure_scale(model: DeSTSeg, batches: Iterator[Batch], normal: NDArray[np.uint8]) -> Scale:
+def measure_scale(
+    model: DeSTSeg,
+    batches: Iterable[Batch],
+    normal: NDArray[np.uint8],
+    on_progress: OnProgress | None = None,
+) -> Scale:
     """Find out what values a model gives normal pixels and synthetic anomalies.
 
     Parameters
     ----------
     model : DeSTSeg
         Trained.
-    batches : iterator of Batch
+    batches : iterable of Batch
         Synthetic anomalies it was not trained on.
     normal : ndarray
         (N, size, size, 3) uint8, the normal training images.
+    on_progress : callable, optional
+        Called after each few images.
     """
     device = next(model.parameters()).device
-    size = (model.size, model.size)
 
     def mapper(images: torch.Tensor) -> torch.Tensor:
         segmentation: torch.Tensor = model(images).segmentation
         return segmentation
 
-    maps = upsample(anomaly_maps(mapper, normal, batch_size=8, device=device), size)
+    parts = []
+    for start in range(0, len(normal), SCALE_BATCH):
+        chosen = normal[start : start + SCALE_BATCH]
+        native = anomaly_maps(mapper, chosen, device=device)
+        parts.append(upsample(native, (model.size, model.size)))
+        if on_progress is not None:
+            on_progress("scale", start + len(chosen), len(normal), "")
+    maps = np.concatenate(parts)
     anomalous = []
     with torch.no_grad():
         for batch in batches:
@@ -266,7 +283,9 @@ def _fit(
         return None if part is None else part.stage(stage, model)
 
     def beat(stage: str, steps: int) -> Callable[[int, float], None]:
-        return lambda step, loss: on_progress and on_progress(stage, step, steps, loss)
+        return lambda step, loss: (
+            on_progress and on_progress(stage, step, steps, f"loss {loss:.4g}")
+        )
 
     steps, later = config.student_steps, config.segmentation_steps
     if part is not None and part.is_past("student"):

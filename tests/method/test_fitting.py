@@ -95,7 +95,8 @@ def test_progress_is_told(fit):
     told = []
     fit(on_progress=lambda *call: told.append(call[:3]))
     student = [("student", step, 3) for step in (1, 2, 3)]
-    assert told == student + [("segmentation", step, 2) for step in (1, 2)]
+    segmentation = [("segmentation", step, 2) for step in (1, 2)]
+    assert told == [*student, *segmentation, ("scale", 6, 6)]
 
 
 def test_the_papers_rotations():
