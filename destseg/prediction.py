@@ -17,7 +17,7 @@ Picture: TypeAlias = Path | str | NDArray[np.uint8]
 """The path of an image file, or (H, W, 3) uint8 RGB."""
 
 COLOURS = "inferno"
-OPACITY = 0.75
+OPACITY = 0.65
 """Of the colours over the picture where they are strongest."""
 
 
