@@ -19,8 +19,8 @@ from bench.stages import Stage, plan
 from bench.store import DamagedArtifact, RunStore
 from destseg.bars import progress_bars
 from destseg.batches import TrainingImages, training_batches
+from destseg.calibration import CALIBRATION_BATCHES, measure_scale
 from destseg.errors import InputError
-from destseg.fitting import CALIBRATION_BATCHES, measure_scale
 from destseg.inference import anomaly_maps, upsample
 from destseg.model import DeSTSeg
 

@@ -1,13 +1,14 @@
 """Progress of a training on a terminal, or in a log file."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Never
 
 from tqdm import tqdm
 
-from destseg.fitting import OnProgress
+OnProgress = Callable[[str, int, int, str], None]
+"""Called with what is done, how much of it, how much in all, and a note such as the loss."""
 
 LOG_INTERVAL = 30.0
 """Seconds between lines of progress where the output is not a terminal."""
@@ -22,6 +23,7 @@ def progress_bars() -> Iterator[OnProgress]:
         if stage not in bars:
             bars[stage] = tqdm(
                 total=steps,
+                initial=step,
                 desc=stage,
                 unit="step",
                 dynamic_ncols=True,

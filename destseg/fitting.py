@@ -1,6 +1,6 @@
 """Training on anybody's folder: images in, a usable model out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,13 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from destseg.anomalies import AnomalyConfig
+from destseg.bars import OnProgress
 from destseg.batches import Batch, Rotation, TrainingImages, training_batches
+from destseg.calibration import CALIBRATION_BATCHES, measure_scale
 from destseg.errors import InputError
 from destseg.images import image_files, images_below, input_faults, read_rgb, require_folder
-from destseg.inference import anomaly_maps, image_scores, upsample
-from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg, ModelConfig
-from destseg.prediction import Scale, top_pixels
 from destseg.resuming import PartFile, StageKeeper, identity_of
 from destseg.student import StudentKind
 from destseg.textures import procedural_textures
@@ -37,17 +36,6 @@ ROTATIONS: Mapping[str, Rotation] = MappingProxyType(
     }
 )
 """The paper's three policies by name (section 3.2): which of them suits depends on the object."""
-
-CALIBRATION_BATCHES = 8
-"""Batches of synthetic anomalies on which a model's scale is measured."""
-
-NORMAL_QUANTILE = 0.999
-
-SCALE_BATCH = 8
-"""Images at a time while the scale is measured."""
-
-OnProgress = Callable[[str, int, int, str], None]
-"""Called with what is done, how much of it, how much in all, and a note such as the loss."""
 
 
 @dataclass(frozen=True)
@@ -223,52 +211,6 @@ def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-def measure_scale(
-    model: DeSTSeg,
-    batches: Iterable[Batch],
-    normal: NDArray[np.uint8],
-    on_progress: OnProgress | None = None,
-) -> Scale:
-    """Find out what values a model gives normal pixels and synthetic anomalies.
-
-    Parameters
-    ----------
-    model : DeSTSeg
-        Trained.
-    batches : iterable of Batch
-        Synthetic anomalies it was not trained on.
-    normal : ndarray
-        (N, size, size, 3) uint8, the normal training images.
-    on_progress : callable, optional
-        Called after each few images.
-    """
-    device = next(model.parameters()).device
-
-    def mapper(images: torch.Tensor) -> torch.Tensor:
-        segmentation: torch.Tensor = model(images).segmentation
-        return segmentation
-
-    parts = []
-    for start in range(0, len(normal), SCALE_BATCH):
-        chosen = normal[start : start + SCALE_BATCH]
-        native = anomaly_maps(mapper, chosen, device=device)
-        parts.append(upsample(native, (model.size, model.size)))
-        if on_progress is not None:
-            on_progress("scale", start + len(chosen), len(normal), "")
-    maps = np.concatenate(parts)
-    anomalous = []
-    with torch.no_grad():
-        for batch in batches:
-            found = mapper(batch.corrupted)
-            height, width = found.shape[-2:]
-            anomalous.append(found[downsampled_mask(batch.mask, (height, width)) > 0].cpu())
-    edge = float(np.quantile(maps, NORMAL_QUANTILE))
-    inside = torch.cat(anomalous)
-    # A model that learned nothing still needs a scale of some length.
-    typical = max(float(inside.median()) if len(inside) else 1.0, edge + 1e-3)
-    return Scale(edge, typical, float(image_scores(maps, top_pixels(model.size)).max()))
-
-
 def _fit(
     model: DeSTSeg, stream: _Stream, part: PartFile | None, on_progress: OnProgress | None
 ) -> None:
@@ -282,10 +224,13 @@ def _fit(
     def keeper(stage: str) -> StageKeeper | None:
         return None if part is None else part.stage(stage, model)
 
-    def beat(stage: str, steps: int) -> Callable[[int, float], None]:
-        return lambda step, loss: (
-            on_progress and on_progress(stage, step, steps, f"loss {loss:.4g}")
-        )
+    def beat(stage: str, done: int, steps: int) -> Callable[[int, float], None]:
+        def tell(step: int, note: str = "") -> None:
+            if on_progress is not None:
+                on_progress(stage, step, steps, note)
+
+        tell(done)
+        return lambda step, loss: tell(step, f"loss {loss:.4g}")
 
     steps, later = config.student_steps, config.segmentation_steps
     if part is not None and part.is_past("student"):
@@ -293,26 +238,26 @@ def _fit(
         model.student_net.requires_grad_(False).eval()
     else:
         keep = keeper("student")
+        done = keep.done if keep else 0
         train_student(
             model.teacher_net,
             model.student_net,
-            stream.batches(1, steps, done=keep.done if keep else 0),
+            stream.batches(1, steps, done=done),
             config,
             den=True,
-            on_step=beat("student", steps),
+            on_step=beat("student", done, steps),
             keeper=keep,
         )
     whole = config.data_stream == "whole"
     keep = keeper("segmentation")
+    done = keep.done if keep else 0
     train_segmentation(
         model.teacher_net,
         model.student_net,
         model.segmentation_net,
-        stream.batches(
-            1 if whole else 2, later, before=steps if whole else 0, done=keep.done if keep else 0
-        ),
+        stream.batches(1 if whole else 2, later, before=steps if whole else 0, done=done),
         config,
-        on_step=beat("segmentation", later),
+        on_step=beat("segmentation", done, later),
         keeper=keep,
     )
     model.eval()
