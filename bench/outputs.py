@@ -123,6 +123,7 @@ class Outputs:
             variants=self.grid.variants,
             seeds=seeds,
             provenance=self._provenance(),
+            protocol=self.experiment.protocol,
         )
 
     def _provenance(self) -> tuple[str, ...]:
