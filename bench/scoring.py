@@ -2,23 +2,20 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bench.cells import cell_row, tidy
 from bench.data.cache import content_digest
-from bench.data.layout import CategoryFiles, list_categories, other_size, scan_category
-from bench.data.maps import READING_VERSION, Map, MapFiles, image_size, read_map, scan_maps
+from bench.data.layout import CategoryFiles, list_categories, scan_category
+from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
 from bench.data.mvtec import has_published_counts
-from bench.metrics import Protocol, evaluate, resize_mask
+from bench.metrics import Protocol, evaluate
 from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
@@ -27,10 +24,7 @@ from bench.stages import Stage
 from bench.store import Record, RunStore, check_writable, recordable
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
-from destseg.images import read_mask, require_folder
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from destseg.images import require_folder
 
 DEVICE = "cpu"
 TABLE = "categories"
@@ -118,10 +112,6 @@ class _Part:
     maps_digest: str
     protocol: Protocol
 
-    @property
-    def faults(self) -> tuple[str, ...]:
-        return self.data.faults + self.maps.faults
-
     @cached_property
     def stage(self) -> Stage:
         """What its record is of: a result of these files, whoever made them."""
@@ -133,14 +123,6 @@ class _Part:
             "protocol": self.protocol.identity(),
         }
         return Stage("evaluation", parameters)
-
-
-class _Faulty(Exception):
-    """The faults of a part, told after its last map is read."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__(f"{len(faults)} faults")
-        self.faults = faults
 
 
 def score(request: Request) -> Scored:
@@ -158,14 +140,18 @@ def score(request: Request) -> Scored:
     check_writable(store.root)
     check_writable(request.folder)
     parts, faults = _found(request)
-    todo = [part for part in parts if part.faults or store.get(part.stage.key) is None]
+    todo = [
+        part
+        for part in parts
+        if part.data.faults or part.maps.faults or store.get(part.stage.key) is None
+    ]
     with tqdm(
         total=sum(len(part.data.test) for part in todo), desc="score", unit="map", delay=2
     ) as bar:
         for part in todo:
             try:
                 _measure(part, store, bar)
-            except _Faulty as error:
+            except FaultyMaps as error:
                 faults += error.faults
     if faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
@@ -226,7 +212,8 @@ def _categories_of_maps(root: Path) -> tuple[str, ...]:
 def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
     started = datetime.now(UTC)
     start = time.perf_counter()
-    scores = evaluate(_pairs(part, bar), protocol=part.protocol)
+    pairs = maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
+    scores = evaluate(pairs, protocol=part.protocol)
     store.put(
         Record(
             key=part.stage.key,
@@ -239,43 +226,6 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
             provenance=record_provenance(DEVICE, started),
         )
     )
-
-
-def _pairs(part: _Part, bar: "tqdm[Any]") -> Iterator[tuple[Map, NDArray[np.bool_]]]:
-    """Yield each map with its mask; after a fault, read the rest for its faults alone."""
-    faults = list(part.faults)
-    size = part.protocol.size
-    for image, mask, path in zip(part.data.test, part.data.masks, part.maps.maps, strict=True):
-        bar.update()
-        native = _attempt(faults, image_size, image)
-        if native is None:
-            continue
-        scores = None if path is None else _attempt(faults, read_map, path, native, size)
-        truth = _attempt(faults, _truth, mask, native, part.protocol)
-        if scores is not None and truth is not None and not faults:
-            yield scores[None], truth[None]
-    if faults:
-        raise _Faulty(faults)
-
-
-def _attempt(
-    faults: list[str], read: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T | None:
-    """Read something, or note what is wrong with it."""
-    try:
-        return read(*args, **kwargs)
-    except InputError as error:
-        faults.append(str(error))
-        return None
-
-
-def _truth(mask: Path | None, native: tuple[int, int], protocol: Protocol) -> NDArray[np.bool_]:
-    if mask is None:
-        return np.zeros((protocol.size, protocol.size), np.bool_)
-    truth = read_mask(mask)
-    if truth.shape != native:
-        raise InputError(f"{other_size(mask, truth.shape, native)}.")
-    return resize_mask(truth, protocol)
 
 
 def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:

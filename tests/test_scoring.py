@@ -139,7 +139,7 @@ def test_scoring_again_reads_no_map(asked, monkeypatch):
     def forbidden(*_):
         raise AssertionError("a map was read")
 
-    monkeypatch.setattr(scoring, "read_map", forbidden)
+    monkeypatch.setattr("bench.data.maps.read_map", forbidden)
     scored = score(asked)
     assert (scored.done, scored.cached) == (0, 2)
     assert rows(asked) == cells

@@ -4,10 +4,10 @@
 (Bergmann et al., IJCV 2021, and the evaluation code published with it).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import tifffile
@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.nn.functional import interpolate
 
+from bench.data.layout import CategoryFiles, other_size
+from bench.metrics import Protocol, resize_mask
 from destseg.errors import InputError
+from destseg.images import read_mask
 
 Map = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SUFFIXES = (".tiff", ".tif", ".png", ".npy")
 
@@ -44,6 +49,14 @@ class MapFiles:
 
     maps: tuple[Path | None, ...]
     faults: tuple[str, ...]
+
+
+class FaultyMaps(Exception):
+    """Everything that is wrong with a category's maps and masks."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(f"{len(faults)} faults")
+        self.faults = faults
 
 
 def scan_maps(folder: Path, images: Sequence[Path]) -> MapFiles:
@@ -135,6 +148,49 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
     return values if values.shape == square else _resized(values, size)
 
 
+def maps_and_masks(
+    data: CategoryFiles, maps: MapFiles, protocol: Protocol, *, on_map: Callable[[], object]
+) -> Iterator[tuple[Map, NDArray[np.bool_]]]:
+    """Read the maps of a category and their masks, one pair after the other.
+
+    Parameters
+    ----------
+    data : CategoryFiles
+        The test images and their masks.
+    maps : MapFiles
+        What `scan_maps` found for them.
+    protocol : Protocol
+        Its size and mask rule are used.
+    on_map : callable
+        Is called for each image.
+
+    Yields
+    ------
+    maps : ndarray
+        (1, size, size), see `read_map`.
+    masks : ndarray of bool
+        (1, size, size), see `bench.metrics.resize_mask`.
+
+    Raises
+    ------
+    FaultyMaps
+        At the end, with the faults of the names and of the files: after the first, the others
+        are read for theirs alone.
+    """
+    faults = [*data.faults, *maps.faults]
+    for image, mask, path in zip(data.test, data.masks, maps.maps, strict=True):
+        on_map()
+        native = _attempt(faults, image_size, image)
+        if native is None:
+            continue
+        scores = None if path is None else _attempt(faults, read_map, path, native, protocol.size)
+        truth = _attempt(faults, _truth, mask, native, protocol)
+        if scores is not None and truth is not None and not faults:
+            yield scores[None], truth[None]
+    if faults:
+        raise FaultyMaps(faults)
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Read an image's height and width from its head alone.
 
@@ -148,6 +204,26 @@ def image_size(path: Path) -> tuple[int, int]:
             return image.height, image.width
     except (OSError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: cannot be decoded ({_reason(error)}); copy it again.") from None
+
+
+def _attempt(
+    faults: list[str], read: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T | None:
+    """Read something, or note what is wrong with it."""
+    try:
+        return read(*args, **kwargs)
+    except InputError as error:
+        faults.append(str(error))
+        return None
+
+
+def _truth(mask: Path | None, native: tuple[int, int], protocol: Protocol) -> NDArray[np.bool_]:
+    if mask is None:
+        return np.zeros((protocol.size, protocol.size), np.bool_)
+    truth = read_mask(mask)
+    if truth.shape != native:
+        raise InputError(f"{other_size(mask, truth.shape, native)}.")
+    return resize_mask(truth, protocol)
 
 
 def _is_map(path: Path) -> bool:
