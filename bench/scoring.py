@@ -153,6 +153,8 @@ def score(request: Request) -> Scored:
                 _measure(part, store, bar)
             except FaultyMaps as error:
                 faults += error.faults
+    # A fault of the data is one, however many seeds there are.
+    faults = list(dict.fromkeys(faults))
     if faults:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         first = f"{request.method}: {count} found; mend what is listed and start again:"

@@ -309,6 +309,13 @@ def test_all_faults_are_listed_in_one_go(asked, data, maps):
     assert not (asked.folder / "cells.csv").exists()
 
 
+def test_a_fault_of_the_data_is_told_once(asked, data, maps, tmp_path):
+    other = write_maps(data, tmp_path / "other", seed=1)
+    (data / "cable" / "ground_truth" / "hole" / "001_mask.png").unlink()
+    with pytest.raises(InputError, match=r"1 fault found.*\n.*001_mask\.png: no such mask"):
+        score(dataclasses.replace(asked, maps=(maps, other), seeds=(0, 1)))
+
+
 def test_more_faults_than_ten_are_all_named(asked, maps):
     for path in maps.glob("*/test/*/*.tiff"):
         path.unlink()
