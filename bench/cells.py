@@ -1,11 +1,14 @@
 """The tidy table of cells, made from records alone."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import pandas as pd
 
-from bench.grid import FACTORS, METHOD
-from bench.metrics import METRICS
+from bench.grid import FACTORS, METHOD, Variant
+from bench.metrics import METRICS, Protocol
 from bench.stages import Plan
-from bench.store import RunStore
+from bench.store import Record, RunStore
 
 PROVENANCE = ("commit", "dirty", "torch", "numpy", "device", "threads", "cpu", "started")
 """Parts of an evaluation's provenance that become columns."""
@@ -26,37 +29,77 @@ def collect_cells(plan: Plan, store: RunStore, *, dataset: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for each finished cell, in the plan's order: dataset, method, category,
-        variant, den, ed, seg, seed, the six metrics as fractions in [0, 1] (missing where
-        undefined), the variant's other parts, then provenance. A cell that is not finished has
-        no row.
+        See `tidy`; rows in the plan's order. A cell that is not finished has no row.
     """
     rows = []
     for cell, stage in plan.evaluations.items():
         record = store.get(stage.key)
-        if record is None:
-            continue
-        rows.append(
-            {
-                "dataset": dataset,
-                "method": METHOD,
-                "category": cell.category,
-                "variant": cell.variant.name,
-                **{factor: getattr(cell.variant, factor) for factor in FACTORS},
-                "seed": cell.seed,
-                **{metric.key: record.metrics[metric.key] for metric in METRICS},
-                "student": cell.variant.student,
-                "l1": cell.variant.l1,
-                "fusion_input": cell.variant.fusion_input,
-                "key": stage.key,
-                "images": record.parameters["images"],
-                "protocol": record.parameters["protocol"]["version"],
-                "seconds": record.seconds,
-                "peak_memory": record.peak_memory,
-                **{name: record.provenance.get(name, "") for name in PROVENANCE},
-            }
-        )
-    columns = ["dataset", "method", "category", "variant", *FACTORS, "seed"]
+        if record is not None:
+            rows.append(
+                cell_row(
+                    record,
+                    dataset=dataset,
+                    method=METHOD,
+                    category=cell.category,
+                    variant=cell.variant,
+                    seed=cell.seed,
+                )
+            )
+    return tidy(rows)
+
+
+def cell_row(
+    record: Record,
+    *,
+    dataset: str,
+    method: str,
+    category: str,
+    variant: Variant | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Make the row of one evaluation's record.
+
+    Parameters
+    ----------
+    record : Record
+        Of the evaluation.
+    dataset, method, category, seed
+        Columns of these names.
+    variant : Variant or None
+        None for a method that has no variants: what tells them apart is then empty.
+    """
+    parts = (*FACTORS, "student", "l1", "fusion_input")
+    part = {name: None if variant is None else getattr(variant, name) for name in parts}
+    return {
+        "dataset": dataset,
+        "method": method,
+        "category": category,
+        "variant": "" if variant is None else variant.name,
+        **{factor: part.pop(factor) for factor in FACTORS},
+        "seed": seed,
+        **{metric.key: record.metrics[metric.key] for metric in METRICS},
+        **part,
+        "key": record.key,
+        "images": record.parameters["images"],
+        "protocol": Protocol(**record.parameters["protocol"]).label,
+        "seconds": record.seconds,
+        "peak_memory": record.peak_memory,
+        **{name: record.provenance.get(name, "") for name in PROVENANCE},
+    }
+
+
+def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Put the rows of `cell_row` into one table.
+
+    Returns
+    -------
+    DataFrame
+        One row for each cell: dataset, method, category, variant, den, ed, seg, seed, the six
+        metrics as fractions in [0, 1] (missing where undefined), the variant's other parts, then
+        where the numbers come from, `Protocol.label` among it.
+    """
+    listed = list(rows)
     metrics = [metric.key for metric in METRICS]
-    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*columns, *metrics])
+    columns = ["dataset", "method", "category", "variant", *FACTORS, "seed", *metrics, "protocol"]
+    frame = pd.DataFrame(listed) if listed else pd.DataFrame(columns=columns)
     return frame.astype(dict.fromkeys(metrics, float))

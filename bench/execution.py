@@ -20,10 +20,10 @@ from bench.data.textures import load_textures
 from bench.experiment import Experiment
 from bench.metrics import evaluate
 from bench.progress import heartbeat
-from bench.provenance import device_name, peak_memory, provenance
+from bench.provenance import peak_memory, record_provenance
 from bench.seeding import derive_seed
 from bench.stages import Chain, Kind, Stage
-from bench.store import Record, RunStore
+from bench.store import Record, RunStore, recordable
 from destseg.batches import Rotation, TrainingImages, training_batches
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.segmentation import SegmentationNet
@@ -137,7 +137,6 @@ class _Worker:
         result, metrics = self._work[stage.kind](stage)
         artifact, content = serialise(stage.kind, result)
         seconds = time.perf_counter() - start
-        device = self._job.device
         self._job.store.put(
             Record(
                 key=stage.key,
@@ -148,12 +147,7 @@ class _Worker:
                 artifact=artifact,
                 seconds=round(seconds, 3),
                 peak_memory=peak_memory(),
-                provenance={
-                    **provenance(),
-                    "device": device_name(device),
-                    "threads": torch.get_num_threads(),
-                    "started": started.isoformat(timespec="seconds"),
-                },
+                provenance=record_provenance(self._job.device, started),
             ),
             content,
         )
@@ -222,8 +216,7 @@ class _Worker:
         scores = evaluate(
             upsample(maps, (protocol.size, protocol.size)), self.data.masks, protocol=protocol
         )
-        # NaN is no JSON, and a missing metric is no number.
-        return None, {name: None if value != value else value for name, value in scores.items()}
+        return None, recordable(scores)
 
     def _heartbeat(self, stage: Kind, steps: int) -> Callable[[int, float], None]:
         return heartbeat(f"{self._category} seed {self._seed} {stage}", steps)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bench.grid import ABLATION, VARIANTS, nearest_variants
-from bench.metrics import Protocol
+from bench.metrics import PROTOCOLS, Protocol
 from destseg.anomalies import AnomalyConfig
 from destseg.errors import InputError
 from destseg.model import ModelConfig
@@ -107,6 +107,24 @@ def load_experiment(path: Path, kind: DatasetKind | None = None) -> Experiment:
     experiment = _build(Experiment, {**table, "name": path.stem}, str(path))
     _check(experiment, path)
     return experiment
+
+
+def load_protocol(name: str) -> Protocol:
+    """Return a protocol by its name, or that of an experiment by the path of its file.
+
+    Raises
+    ------
+    InputError
+        When there is none of that name, or the file is at fault.
+    """
+    if name.endswith(".toml"):
+        return load_experiment(Path(name)).protocol
+    if name not in PROTOCOLS:
+        raise InputError(
+            f"--protocol {name}: unknown; use one of {', '.join(PROTOCOLS)}, or the path of an "
+            "experiment's TOML file."
+        )
+    return PROTOCOLS[name]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
 from bench.experiment import DatasetConfig, Experiment
 from bench.grid import Cell
-from bench.metrics import PROTOCOLS, evaluate
+from bench.metrics import Protocol, evaluate
 from bench.seeding import derive_seed
 from bench.stages import Stage, plan
 from bench.store import DamagedArtifact, RunStore
@@ -48,7 +48,7 @@ class Evaluation:
 
 
 def evaluate_model(
-    model: DeSTSeg, category: str, sources: Sources, *, protocol: str, device: str
+    model: DeSTSeg, category: str, sources: Sources, *, protocol: Protocol, device: str
 ) -> Evaluation:
     """Measure both anomaly maps of a model on a category's test images.
 
@@ -60,30 +60,27 @@ def evaluate_model(
         Name of a folder in ``sources.data``.
     sources : Sources
         Where the images are.
-    protocol : str
-        A key of `bench.metrics.PROTOCOLS`.
+    protocol : Protocol
+        Under which it is measured.
     device : str
         Torch device.
 
     Raises
     ------
     InputError
-        When the images or the protocol are not there.
+        When the images are not there.
     """
-    if protocol not in PROTOCOLS:
-        raise InputError(f"--protocol {protocol}: unknown; use one of {', '.join(PROTOCOLS)}.")
-    rules = PROTOCOLS[protocol]
     dataset = DatasetConfig("mvtec", size=model.size)
-    ref = prepare_images(Experiment("model", dataset=dataset, protocol=rules), category, sources)
+    ref = prepare_images(Experiment("model", dataset=dataset, protocol=protocol), category, sources)
     data = load_category(ref)
-    size = (rules.size, rules.size)
+    size = (protocol.size, protocol.size)
     mappers = {
         "segmentation": lambda images: model(images).segmentation,
         "distance": lambda images: model(images).distance,
     }
     scores = {
         name: evaluate(
-            upsample(anomaly_maps(mapper, data.test, device=device), size), data.masks, rules
+            upsample(anomaly_maps(mapper, data.test, device=device), size), data.masks, protocol
         )
         for name, mapper in mappers.items()
     }

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from bench.metrics import image_scores
 from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
-from bench.provenance import device_name, provenance
+from bench.provenance import foot
 from bench.stages import Plan, Stage
 from bench.store import DamagedArtifact, RunStore
 from destseg.atomic import write_atomically
@@ -123,22 +122,16 @@ class Outputs:
             variants=self.grid.variants,
             seeds=seeds,
             provenance=self._provenance(),
+            protocol=self.experiment.protocol,
         )
 
     def _provenance(self) -> tuple[str, ...]:
         """Lines for the foot of the tables."""
-        where, training = provenance(), self.experiment.training
+        training = self.experiment.training
         steps = f"{training.student_steps} + {training.segmentation_steps} steps"
         networks = f"width {self.experiment.model.width}, teacher {self.inputs.teacher.name}"
-        changed = " with uncommitted changes" if where["dirty"] == "yes" else ""
-        machine = f"{where['cpu']}, {device_name(self.device)}"
-        return (
-            f"Command: {self.command}",
-            f"Commit: {where['commit']}{changed}",
-            f"Machine: {machine}; Python {where['python']}, torch {where['torch']}",
-            f"Setting: {steps} of {training.batch_size} images, {networks}",
-            f"Date: {datetime.now(UTC):%Y-%m-%d}",
-        )
+        setting = f"Setting: {steps} of {training.batch_size} images, {networks}"
+        return foot(self.command, self.device, setting)
 
     def _examples(self) -> "list[Example]":
         """Choose one test image of each category, by rule and not by eye.

@@ -8,7 +8,9 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,6 +31,30 @@ def provenance() -> Mapping[str, str]:
         "cpu": f"{_processor()}, {os.cpu_count()} cores",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
+
+
+def record_provenance(device: str, started: datetime) -> dict[str, Any]:
+    """Describe where and when a record was made."""
+    return {
+        **provenance(),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "started": started.isoformat(timespec="seconds"),
+    }
+
+
+def foot(command: str, device: str, *setting: str) -> tuple[str, ...]:
+    """Write the lines for the foot of a table: command, commit, machine, setting, date."""
+    where = provenance()
+    changed = " with uncommitted changes" if where["dirty"] == "yes" else ""
+    machine = f"{where['cpu']}, {device_name(device)}"
+    return (
+        f"Command: {command}",
+        f"Commit: {where['commit']}{changed}",
+        f"Machine: {machine}; Python {where['python']}, torch {where['torch']}",
+        *setting,
+        f"Date: {datetime.now(UTC):%Y-%m-%d}",
+    )
 
 
 def device_name(device: str) -> str:

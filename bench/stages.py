@@ -19,7 +19,6 @@ from typing import Any, Literal
 from bench.data.inputs import Inputs
 from bench.experiment import Experiment
 from bench.grid import Cell
-from bench.metrics import Protocol
 
 Kind = Literal["student", "segmentation", "maps", "evaluation"]
 
@@ -183,13 +182,8 @@ def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage
         {
             "category": cell.category,
             "images": category.digest,
-            "protocol": _identity(experiment.protocol),
+            "protocol": experiment.protocol.identity(),
         },
         (maps,),
     )
     return student, evaluation
-
-
-def _identity(protocol: Protocol) -> dict[str, Any]:
-    """Everything in a protocol that moves a number: not its name."""
-    return {key: value for key, value in protocol.as_dict().items() if key != "name"}

@@ -11,6 +11,7 @@ and several may share one folder.
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ class Record:
     artifact: str | None = None
     digest: str | None = None
     schema: int = 1
+
+
+def recordable(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Turn metrics into those of a record: NaN is no JSON, and a missing metric is no number."""
+    return {name: None if math.isnan(value) else value for name, value in scores.items()}
 
 
 class DamagedArtifact(Exception):

@@ -64,6 +64,7 @@ def test_columns_are_those_of_the_specification_then_provenance(store, laid):
     assert set(frame["dataset"]) == {"a dataset"}
     assert set(frame["method"]) == {"DeSTSeg"}
     assert frame["key"].tolist() == [stage.key for stage in laid.evaluations.values()]
+    assert set(frame["protocol"]) == {"paper v1 size=32 top_t=10"}
     assert (frame[list(PROVENANCE)] == "known").all(axis=None)
 
 
@@ -90,7 +91,7 @@ def test_a_cell_that_is_not_finished_has_no_row(store, laid):
 
 def test_without_a_record_there_is_a_table_without_rows(store, laid):
     frame = collect_cells(laid, store, dataset="d")
-    assert list(frame.columns) == LEADING
+    assert list(frame.columns) == [*LEADING, "protocol"]
     assert len(frame) == 0
 
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.experiment import Experiment, known_variant, load_experiment
+from bench.experiment import Experiment, known_variant, load_experiment, load_protocol
 from bench.grid import ABLATION, VARIANTS
+from bench.metrics import PROTOCOLS
 from bench.presentation.tables import TABLES
 from destseg.errors import InputError
 
@@ -261,6 +262,17 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path.write_bytes('title = "é"'.encode("latin-1"))
     with pytest.raises(InputError, match=r"latin\.toml: cannot be read"):
         load_experiment(path)
+
+
+def test_protocols_by_name_or_by_experiment(tiny_file):
+    assert load_protocol("crop224") == PROTOCOLS["crop224"]
+    assert load_protocol(str(tiny_file)).label == "paper v1 size=32 top_t=10"
+    with pytest.raises(
+        InputError, match=r"--protocol crop: unknown; use one of paper, .*TOML file"
+    ):
+        load_protocol("crop")
+    with pytest.raises(InputError, match="no such experiment file"):
+        load_protocol("none.toml")
 
 
 def test_known_variant():

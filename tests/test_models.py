@@ -7,7 +7,7 @@ from bench.cells import collect_cells
 from bench.cli import main
 from bench.data.inputs import Sources
 from bench.grid import VARIANTS, Cell
-from bench.metrics import METRICS, PROTOCOLS, Protocol
+from bench.metrics import METRICS
 from bench.models import evaluate_model, model_of_cell
 from bench.runner import run
 from bench.stages import plan
@@ -37,18 +37,16 @@ def export(tiny, finished, shared_cache):
 
 
 def test_an_exported_model_has_the_metrics_of_its_cells(
-    export, finished, tmp_path, tiny, shared_cache, monkeypatch
+    export, finished, tmp_path, tiny, shared_cache
 ):
     """Through a model file, read as anybody's: both maps score what the run recorded."""
     path = destseg.save(export(), tmp_path / "model.pt")
     (root,) = shared_cache.glob(f"miniature-*-{tiny.dataset.size}")
-    rules = {**PROTOCOLS, "tiny": Protocol(**{**tiny.protocol.as_dict(), "name": "tiny"})}
-    monkeypatch.setattr(models, "PROTOCOLS", rules)
     found = evaluate_model(
         destseg.load(path),
         "bottle",
         Sources(root, None, shared_cache),
-        protocol="tiny",
+        protocol=tiny.protocol,
         device="cpu",
     )
     assert not found.is_mvtec
@@ -81,12 +79,6 @@ def test_a_cell_that_has_no_model(export, cell, said):
         export(cell)
 
 
-def test_unknown_protocol(shared_cache):
-    sources = Sources(None, None, shared_cache)
-    with pytest.raises(InputError, match="--protocol x: unknown; use one of paper"):
-        evaluate_model(None, "bottle", sources, protocol="x", device="cpu")
-
-
 # Commands
 
 
@@ -101,7 +93,7 @@ def test_export_and_evaluate(finished, tiny_file, tmp_path, mvtec_folder, capsys
     data = ["--data", str(mvtec_folder), "--category", "bottle", "--device", "cpu"]
     assert main(["model", "evaluate", str(path), *data]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("bottle, 6 test images, protocol paper; in percent, one model")
+    assert out.startswith("bottle, 6 test images, protocol paper v1; in percent, one model")
     lines = [line.split() for line in out.splitlines()]
     assert [line[0] for line in lines if line][-2:] == ["segmentation", "distance"]
     assert "paper," not in out.split("percent")[1], "a folder of that name is not MVTec AD"

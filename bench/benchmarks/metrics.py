@@ -24,6 +24,7 @@ import numpy as np
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from bench.benchmarks.stages import evaluation_parts, grid_parts
 from bench.metrics import evaluate
 
 if TYPE_CHECKING:
@@ -202,12 +203,12 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _store(images: int, folder: Path) -> tuple[int, int]:
-    """Write maps and masks of so many images; return pixels and anomalous pixels."""
+def _store(images: int, folder: Path) -> tuple[Maps, Masks]:
+    """Make maps and masks of so many images, and write them for the fresh processes."""
     maps, masks = synthetic_maps(images)
     np.save(folder / "maps.npy", maps)
     np.save(folder / "masks.npy", masks)
-    return maps.size, int(masks.sum())
+    return maps, masks
 
 
 def compare(images: int, repeats: int) -> list[str]:
@@ -216,17 +217,18 @@ def compare(images: int, repeats: int) -> list[str]:
     Returns
     -------
     list of str
-        A Markdown table with the time, its ratio to PRO by its definition, the memory, and the
-        largest deviation of a value from ours.
+        A Markdown table with the time, its ratio to PRO by its definition, the peak memory above
+        the input, and the largest deviation of a value from ours.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pixels, anomalous = _store(images, folder)
+        maps, masks = _store(images, folder)
         results = {key: measure(key, folder, repeats) for key in IMPLEMENTATIONS}
     ours, baseline = (results[key] for key in list(IMPLEMENTATIONS)[:2])
-    size = f"{images} maps of {SIDE}x{SIDE}, {pixels} pixels, {anomalous} anomalous"
+    regions, defective = _labelled(masks)[1].size, int(masks.any(axis=(1, 2)).sum())
+    size = f"{images} maps of {SIDE}x{SIDE}, {maps.nbytes / 1e6:.0f} MB of scores"
     lines = [
-        f"{size}; medians of {repeats}",
+        f"{size}, {regions} regions in {defective} images; medians of {repeats}",
         "",
         "| implementation | ms | ÷ PRO | extra MB | largest deviation |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -255,7 +257,7 @@ def scaling(pixels: Sequence[int], repeats: int) -> list[str]:
     for wanted in pixels:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            n, _ = _store(max(1, round(wanted / SIDE**2)), folder)
+            n = _store(max(1, round(wanted / SIDE**2)), folder)[0].size
             result = measure("bench.metrics, all six", folder, repeats)
         lines.append(
             f"| {n} | {result.seconds * 1e3:.1f} | {result.extra_bytes / 1e6:.0f} "
@@ -265,19 +267,34 @@ def scaling(pixels: Sequence[int], repeats: int) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.benchmarks.metrics", description=__doc__)
     parser.add_argument("--images", type=int, default=100, help="maps in the comparison")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs, of which the median")
     parser.add_argument(
-        "--scale", type=int, nargs="*", default=SCALES, help="pixels in the scaling table"
+        "--scale",
+        type=int,
+        nargs="*",
+        default=SCALES,
+        metavar="N",
+        help="pixels in the scaling table, the largest of which takes minutes; "
+        f"default: {' '.join(map(str, SCALES))}",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("results", "runs"),
+        metavar="DIR",
+        help="a run store, whose stages are summed if it is there; default: results/runs",
     )
     options: Any = parser.parse_args(arguments)
     for variable in _THREAD_VARIABLES:  # read by the fresh processes when they start
         os.environ[variable] = "1"
-    print("\n".join(compare(options.images, options.repeats)))
-    print()
-    print("\n".join(scaling(options.scale, options.repeats)))
+    print("\n".join(compare(options.images, options.repeats)), end="\n\n", flush=True)
+    print("\n".join(scaling(options.scale, options.repeats)), end="\n\n", flush=True)
+    print("\n".join(evaluation_parts(options.repeats)))
+    if options.runs.is_dir():
+        print("\n".join(["", *grid_parts(options.runs)]))
     return 0
 
 

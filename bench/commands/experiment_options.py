@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.data.cache import cache_root
 from bench.data.inputs import Sources
 from bench.experiment import Experiment, known_variant, load_experiment
+from bench.metrics import PROTOCOLS
 from destseg.errors import InputError
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -42,6 +43,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+
+
+def add_protocol(command: argparse.ArgumentParser) -> None:
+    """Add the option that `bench.experiment.load_protocol` reads."""
+    command.add_argument(
+        "--protocol",
+        default="paper",
+        metavar="NAME|TOML",
+        help=f"one of {', '.join(PROTOCOLS)}, or an experiment's file; default: paper",
+    )
 
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:

@@ -6,11 +6,17 @@ from pathlib import Path
 from tabulate import tabulate
 
 from bench.commands.exit_codes import DONE
-from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.experiment_options import (
+    add_options,
+    add_protocol,
+    chosen_experiment,
+    chosen_sources,
+)
 from bench.data.cache import cache_root
 from bench.data.inputs import Sources
+from bench.experiment import load_protocol
 from bench.grid import FULL_VARIANT, VARIANTS, Cell
-from bench.metrics import METRICS, PROTOCOLS
+from bench.metrics import METRICS, PAPER, Protocol
 from bench.models import Evaluation, evaluate_model, model_of_cell
 from bench.presentation.formatting import format_published
 from bench.presentation.paper import published_over
@@ -49,9 +55,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     action.add_argument("model", type=Path, metavar="MODEL", help="ours or the authors'")
     action.add_argument("--data", type=Path, required=True, metavar="DIR", help="MVTec AD layout")
     action.add_argument("--category", required=True, metavar="C")
-    action.add_argument(
-        "--protocol", default="paper", help=f"one of {', '.join(PROTOCOLS)}; default: paper"
-    )
+    add_protocol(action)
     action.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
     action.set_defaults(run=run_evaluate)
     action = actions.add_parser(
@@ -69,14 +73,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Measure a model; return the exit code."""
     device = choose_device(options.device)
+    protocol = load_protocol(options.protocol)
     found = evaluate_model(
         load(options.model, device),
         options.category,
         Sources(options.data, None, cache_root()),
-        protocol=options.protocol,
+        protocol=protocol,
         device=device,
     )
-    print(_table(found, options.protocol))
+    print(_table(found, protocol))
     return DONE
 
 
@@ -100,17 +105,18 @@ def run_export(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _table(found: Evaluation, protocol: str) -> str:
+def _table(found: Evaluation, protocol: Protocol) -> str:
     """Lay out the metrics in percent, the paper's figures of the category below."""
     rows = [
         [name, *(f"{100 * scores[metric.key]:.1f}" for metric in METRICS)]
         for name, scores in found.scores.items()
     ]
-    if found.is_mvtec and protocol == "paper":
+    if found.is_mvtec and protocol.identity() == PAPER.identity():
         figures = [published_over((found.category,), metric=metric.key) for metric in METRICS]
         rows.append(["paper, mean ± std of 5 seeds", *map(format_published, figures)])
     title = (
-        f"{found.category}, {found.test} test images, protocol {protocol}; in percent, one model"
+        f"{found.category}, {found.test} test images, protocol {protocol.label}; "
+        "in percent, one model"
     )
     headers = ["Anomaly map", *(metric.display for metric in METRICS)]
     table = tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 6)

@@ -112,7 +112,12 @@ def is_mvtec_ad(categories: Iterable[CategoryRef]) -> bool:
 
     Only then may the paper's numbers stand beside measured ones.
     """
-    return all(COUNTS.get(ref.category) == (ref.train, ref.test) for ref in categories)
+    return all(has_published_counts(ref.category, ref.train, ref.test) for ref in categories)
+
+
+def has_published_counts(category: str, train: int, test: int) -> bool:
+    """Whether MVTec AD has a category of this name with so many images."""
+    return COUNTS.get(category) == (train, test)
 
 
 def prepare_category(

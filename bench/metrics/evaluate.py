@@ -76,6 +76,12 @@ def evaluate(
     Specification, section 4. The pixel metrics do not change under a strictly increasing
     transform of the scores, to the last bit, as long as it keeps distinct scores distinct.
 
+    Memory above the input is bounded whatever the number of images, and results are exact: 16.8
+    million scores in the maps' type (67 MB of float32), about 60 bytes for each anomalous pixel,
+    and a few copies of one batch, or of 4.2 million pixels of an array. Batches that are read once
+    take 128 MiB more, and what does not fit there waits in a temporary file, in the folder that
+    `tempfile.gettempdir` names.
+
     Examples
     --------
     >>> import numpy as np

@@ -152,6 +152,38 @@ class Protocol:
             record[field] = float(getattr(self, field))
         return record
 
+    def identity(self) -> dict[str, str | int | float | None]:
+        """Everything that moves a number: every field but the name.
+
+        Two protocols of one identity are the same protocol under two names.
+        """
+        record = self.as_dict()
+        del record["name"]
+        return record
+
+    @property
+    def label(self) -> str:
+        """What tells this protocol from every other in a table, whatever it was called.
+
+        The name among `PROTOCOLS` of what it equals, and its version; otherwise what it changes
+        in the paper's. Labels are equal where identities are, and only there.
+
+        Examples
+        --------
+        >>> PROTOCOLS["floor"].label, Protocol(name="mine", size=64, top_t=10).label
+        ('floor v1', 'paper v1 size=64 top_t=10')
+        """
+        for known in PROTOCOLS.values():
+            if dataclasses.replace(known, version=self.version).identity() == self.identity():
+                return f"{known.name} v{self.version}"
+        paper = PAPER.identity()
+        changed = (
+            f" {field}={value}"
+            for field, value in self.identity().items()
+            if field != "version" and value != paper[field]
+        )
+        return f"{PAPER.name} v{self.version}{''.join(changed)}"
+
 
 def _require_count(field: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -174,7 +206,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             # The mask rules of other published programs, everything else as in the paper, so
             # that a difference between two of these is the rule's alone.
             Protocol(name="bilinear", mask_rule="bilinear"),
-            Protocol(name="floor", mask_rule="floor"),  # PatchCore, DRAEM, DSR
+            Protocol(name="floor", mask_rule="floor"),  # PatchCore; DRAEM, DSR after other filters
             Protocol(name="any", mask_rule="any"),  # STFPM, Dinomaly
             Protocol(name="nearest", mask_rule="nearest"),
             Protocol(name="crop224", crop=224),  # PatchCore, DSR: centre crop after resizing

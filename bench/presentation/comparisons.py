@@ -82,7 +82,7 @@ class Comparison:
                 )
                 row[METRIC_NAMES[metric]] = format_estimate(ours)
                 number |= estimate_numbers(metric, ours)
-                if heading.is_mvtec:
+                if heading.comparable:
                     figure = published_variant(
                         heading.categories, variant=variant, metric=metric, table=self.table
                     )

@@ -55,8 +55,9 @@ def add_title(figure: Figure, title: str, heading: Heading, detail: str = "") ->
     """Write the title, and under it what the numbers are of and whether they may be compared."""
     parts = (heading.dataset, heading.categories_text, detail)
     lines = [" · ".join(filter(None, parts))]
-    if not heading.is_mvtec:
-        lines.append("Not MVTec AD: not comparable with the numbers of the paper")
+    if not heading.comparable:
+        what = "the paper's protocol" if heading.is_mvtec else "MVTec AD"
+        lines.append(f"Not {what}: not comparable with the numbers of the paper")
     width, height = figure.get_size_inches()
     figure.text(0.08 / width, 1 - 0.08 / height, title, fontsize=10.5, weight="bold", va="top")
     figure.text(0.08 / width, 1 - 0.3 / height, "\n".join(lines), fontsize=8, color=MUTED, va="top")

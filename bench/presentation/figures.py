@@ -22,6 +22,7 @@ from bench.grid import FACTORS, VARIANTS, Variant
 from bench.presentation.examples import Example, examples_figure
 from bench.presentation.figure_style import FAINT, MUTED, add_title, png, style, svg
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.notes import require_one_protocol
 from bench.presentation.paper import published_variant
 from bench.stats import Scores, complete_seeds, estimate, score_matrix
 from destseg.atomic import write_atomically
@@ -124,9 +125,12 @@ def write_figures(
 
     Raises
     ------
+    InputError
+        If a cell was measured under another protocol than the heading's.
     OSError
         If the folder cannot be written to.
     """
+    require_one_protocol(cells, heading)
     figures = {
         f"{name}_{metric}": variants_figure(cells, heading, metric) for metric in ABLATION_METRICS
     }
@@ -144,7 +148,7 @@ def write_figures(
 
 def _published(heading: Heading, metric: str, variant: str) -> float | None:
     """Return the paper's value in percent where it may stand beside ours."""
-    if not heading.is_mvtec:
+    if not heading.comparable:
         return None
     figure = published_variant(heading.categories, variant=variant, metric=metric)
     return None if figure is None else figure.mean

@@ -4,12 +4,13 @@ Every table and figure receives a `Heading` beside the measured cells. It carrie
 *asked for*, so that a cell which has not run, or has failed, is seen to be missing.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bench.grid import VARIANTS
-from bench.metrics import METRICS
+from bench.grid import METHOD, VARIANTS
+from bench.metrics import METRICS, PAPER, Protocol
 
 METRIC_NAMES: Mapping[str, str] = MappingProxyType(
     {metric.key: metric.display for metric in METRICS}
@@ -34,13 +35,19 @@ class Heading:
         Whether the dataset is MVTec AD. Published numbers are shown only then.
     categories, variants, seeds
         The expected grid; a cell of it that is not among the measured ones counts as missing.
+        Other methods than `METHOD` have no variants.
     provenance
         Lines for the foot of a table: command, commit, machine, versions, date.
+    protocol
+        Under which everything is measured; cells measured under another are refused.
+    method
+        Whose tables they are.
 
     Raises
     ------
     ValueError
-        If a part of the grid is empty or repeats itself, or a variant has no known name.
+        If categories or seeds are empty, a part of the grid repeats itself, or a variant has no
+        known name.
     """
 
     experiment: str
@@ -50,11 +57,14 @@ class Heading:
     variants: tuple[str, ...]
     seeds: tuple[int, ...]
     provenance: tuple[str, ...]
+    protocol: Protocol = PAPER
+    method: str = METHOD
 
     def __post_init__(self) -> None:
         for name in ("categories", "variants", "seeds"):
             values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
+            empty = not values and name != "variants"
+            if empty or len(set(values)) != len(values):
                 raise ValueError(f"{name} must be neither empty nor repeated, not {values!r}")
         unknown = [variant for variant in self.variants if variant not in VARIANTS]
         if unknown:
@@ -64,6 +74,15 @@ class Heading:
     def ordered_variants(self) -> tuple[str, ...]:
         """The expected variants in the paper's order."""
         return tuple(variant for variant in VARIANTS if variant in self.variants)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether published numbers may stand beside: MVTec AD under the paper's protocol.
+
+        ``compat`` replays the program that made the paper's numbers.
+        """
+        measured = dataclasses.replace(self.protocol, compat=PAPER.compat)
+        return self.is_mvtec and measured.identity() == PAPER.identity()
 
     @property
     def seeds_text(self) -> str:
@@ -81,10 +100,11 @@ class Heading:
 
     @property
     def not_comparable(self) -> str | None:
-        """The sentence that keeps other data apart from the paper's; None on MVTec AD."""
-        if self.is_mvtec:
+        """The sentence that keeps other numbers apart from the paper's; None where they compare."""
+        if self.comparable:
             return None
-        return (
-            f"Measured on {self.dataset}, not on MVTec AD: "
-            "not comparable with the numbers of the paper."
-        )
+        if self.is_mvtec:
+            where = f"under the protocol {self.protocol.label}, not under the paper's"
+        else:
+            where = f"on {self.dataset}, not on MVTec AD"
+        return f"Measured {where}: not comparable with the numbers of the paper."

@@ -8,13 +8,14 @@ import pandas as pd
 from bench.presentation.heading import Heading
 from bench.presentation.paper import is_whole
 from bench.stats import score_matrix
+from destseg.errors import InputError
 
 
 def score_notes(
     cells: pd.DataFrame,
     heading: Heading,
     metrics: Collection[str],
-    variants: Collection[str],
+    variants: Collection[str | None],
 ) -> tuple[str, ...]:
     """Say what a table of scores is of, and what its ± is; parameters as for `grid_notes`."""
     if len(heading.seeds) > 1:
@@ -31,9 +32,9 @@ def grid_notes(
     cells: pd.DataFrame,
     heading: Heading,
     metrics: Collection[str],
-    variants: Collection[str],
+    variants: Collection[str | None],
 ) -> tuple[str, ...]:
-    """Say which dataset, categories and seeds the numbers are of, and what is missing.
+    """Say which dataset, categories, seeds and protocol the numbers are of, and what is missing.
 
     Parameters
     ----------
@@ -42,15 +43,24 @@ def grid_notes(
     heading
         The expected grid.
     metrics, variants
-        What the table shows.
+        What the table shows; None for a method that has no variants.
+
+    Raises
+    ------
+    InputError
+        If a cell was measured under another protocol than the heading's.
     """
-    notes = [f"Dataset: {heading.dataset}; {heading.categories_text}, {heading.seeds_text}."]
+    require_one_protocol(cells, heading)
+    notes = [
+        f"Dataset: {heading.dataset}; {heading.categories_text}, {heading.seeds_text}.",
+        f"Protocol: {heading.protocol.label}.",
+    ]
     if heading.not_comparable is not None:
         notes.insert(0, heading.not_comparable)
-    absent = [variant for variant in variants if variant not in heading.variants]
+    wanted = [variant for variant in variants if variant is None or variant in heading.variants]
+    absent = [variant for variant in variants if variant is not None and variant not in wanted]
     if absent:
         notes.append(f"Not part of this run: {', '.join(absent)}.")
-    wanted = [variant for variant in variants if variant in heading.variants]
     missing = sum(_missing(cells, heading, metrics, variant) for variant in wanted)
     if missing:
         total = len(wanted) * len(heading.categories) * len(heading.seeds)
@@ -61,7 +71,31 @@ def grid_notes(
     return tuple(notes)
 
 
-def _missing(cells: pd.DataFrame, heading: Heading, metrics: Collection[str], variant: str) -> int:
+def require_one_protocol(cells: pd.DataFrame, heading: Heading) -> None:
+    """Refuse to put numbers of different protocols side by side.
+
+    One and the same set of maps scores differently under another mask rule, size or crop, by more
+    than most methods differ.
+
+    Raises
+    ------
+    InputError
+        If a cell was measured under another protocol than the heading's.
+    """
+    other = cells[cells["protocol"] != heading.protocol.label]
+    if len(other):
+        first = other.iloc[0]
+        raise InputError(
+            f"{len(other)} of {len(cells)} cells, such as {first['method']} on "
+            f"{first['category']}, were measured under the protocol {first['protocol']!r}, not "
+            f"under {heading.protocol.label!r}: measure them again under one, or tabulate them "
+            "apart."
+        )
+
+
+def _missing(
+    cells: pd.DataFrame, heading: Heading, metrics: Collection[str], variant: str | None
+) -> int:
     """Cells of a variant that lack one of the metrics at least."""
     lacking = np.zeros((len(heading.categories), len(heading.seeds)), dtype=bool)
     for metric in metrics:
@@ -72,14 +106,15 @@ def _missing(cells: pd.DataFrame, heading: Heading, metrics: Collection[str], va
                 categories=heading.categories,
                 seeds=heading.seeds,
                 variant=variant,
+                method=heading.method,
             )
         )
     return int(lacking.sum())
 
 
 def paper_notes(heading: Heading, source: str) -> tuple[str, ...]:
-    """Name the source of the published numbers; nothing off MVTec AD, where none are shown."""
-    if not heading.is_mvtec:
+    """Name the source of the published numbers; nothing where none are shown."""
+    if not heading.comparable:
         return ()
     if is_whole(heading.categories):
         return (f"Paper: Zhang et al., CVPR 2023, {source}.",)

@@ -76,9 +76,9 @@ def is_whole(categories: Sequence[str]) -> bool:
     return set(categories) == set(MVTEC_CATEGORIES)
 
 
-def prints_categories(metric: str) -> bool:
-    """Whether the paper prints this metric of the full method for each category."""
-    return published_over(MVTEC_CATEGORIES[:1], metric=metric) is not None
+def prints_categories(metric: str, method: str = METHOD) -> bool:
+    """Whether the paper prints this metric of a method for each category."""
+    return published_over(MVTEC_CATEGORIES[:1], metric=metric, method=method) is not None
 
 
 def _row_of(table: str, variant: str) -> str | None:

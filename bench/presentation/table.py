@@ -56,9 +56,10 @@ class Table:
         return f"{self.title}\n\n{notes}\n\n{self._tabulate('simple')}\n"
 
     def csv(self) -> str:
-        """Write the numbers; every row names its dataset, so that none is taken for another's."""
+        """Write the numbers; every row says of which data and protocol, lest it be mistaken."""
         frame = self.numbers.copy()
         frame.insert(0, "dataset", self.heading.dataset)
+        frame.insert(1, "protocol", self.heading.protocol.label)
         return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:

@@ -58,7 +58,7 @@ def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
             number |= estimate_numbers(metric, ours[metric])
         rows.append(row)
         numbers.append(number)
-    if heading.is_mvtec:
+    if heading.comparable:
         figures = {
             metric: published_over(heading.categories, metric=metric) for metric in METRIC_NAMES
         }
@@ -86,34 +86,39 @@ def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
 
 
 def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
-    """Build all six metrics of the full method in each category, and their average.
+    """Build all six metrics in each category, and their average.
 
-    On MVTec AD the figures of the paper's Tables 2 and 3 stand beside those metrics they print.
+    Of the full method, or of the heading's where that is another. On MVTec AD the figures of the
+    paper's Tables 2 and 3 stand beside those metrics they print of it.
     """
+    method, variant = heading.method, FULL_VARIANT if heading.variants else None
+    beside = [
+        metric
+        for metric in METRIC_NAMES
+        if heading.comparable and prints_categories(metric, method)
+    ]
     rows, numbers = [], []
     average = ("average", heading.categories)
     for name, categories in (*((one, (one,)) for one in heading.categories), average):
         row = {"Category": name}
         number: Numbers = {"category": name}
         for metric in METRIC_NAMES:
-            ours = estimate(
-                _scores(cells, heading, metric, variant=FULL_VARIANT, categories=categories)
-            )
+            ours = estimate(_scores(cells, heading, metric, variant=variant, categories=categories))
             row[METRIC_NAMES[metric]] = format_estimate(ours)
             number |= estimate_numbers(metric, ours)
-            if heading.is_mvtec and prints_categories(metric):
-                figure = published_over(categories, metric=metric)
+            if metric in beside:
+                figure = published_over(categories, metric=metric, method=method)
                 row[f"{METRIC_NAMES[metric]} (paper)"] = format_published(figure)
                 number |= published_numbers(metric, figure)
         rows.append(row)
         numbers.append(number)
     return make_table(
         "categories",
-        f"The full method by category: {heading.dataset}",
+        f"{'The full method' if heading.variants else method} by category: {heading.dataset}",
         heading,
         (
-            *score_notes(cells, heading, METRIC_NAMES, (FULL_VARIANT,)),
-            *paper_notes(heading, "Tables 2 and 3"),
+            *score_notes(cells, heading, METRIC_NAMES, (variant,)),
+            *(paper_notes(heading, "Tables 2 and 3") if beside else ()),
         ),
         rows,
         numbers,
@@ -126,7 +131,7 @@ def effects_table(cells: pd.DataFrame, heading: Heading) -> Table:
 
     On MVTec AD with all categories, the effect that follows from the paper's Table 4 is beside.
     """
-    with_paper = heading.is_mvtec and is_whole(heading.categories)
+    with_paper = heading.comparable and is_whole(heading.categories)
     rows, numbers = [], []
     for factor in FACTORS:
         for metric, name in METRIC_NAMES.items():
@@ -228,7 +233,7 @@ def _scores(
     metric: str,
     *,
     variant: str | None,
-    method: str = METHOD,
+    method: str | None = None,
     categories: tuple[str, ...] | None = None,
 ) -> Scores:
     return score_matrix(
@@ -237,5 +242,5 @@ def _scores(
         categories=categories or heading.categories,
         seeds=heading.seeds,
         variant=variant,
-        method=method,
+        method=method or heading.method,
     )

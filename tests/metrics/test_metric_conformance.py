@@ -111,6 +111,17 @@ def test_double_precision(data):
         assert ours["pixel_auroc"] == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=60, deadline=None)
+@given(scored_sets(np.float32), st.integers(1, 3), st.integers(1, 40))
+def test_batches_and_runs_of_any_length(data, size, pixels):
+    maps, masks = data
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.metrics.ranking._RUN_PIXELS", pixels)
+        spans = [slice(start, start + size) for start in range(0, len(maps), size)]
+        batched = evaluate([(maps[span], masks[span]) for span in spans])
+    np.testing.assert_equal(batched, evaluate(maps, masks))
+
+
 def test_thousands_of_instances():
     rng = np.random.default_rng(3)
     masks = np.zeros((3, 96, 96), bool)

@@ -1,5 +1,7 @@
 """What may be passed to the metrics, and what is refused where."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,35 @@ def test_many_runs_equal_one(data, form):
     assert several == evaluate(*data)
 
 
+def test_batches_take_no_more_memory_than_is_stated(monkeypatch):
+    """Sixty times what may stay in memory; the bound holds, and the values are exact."""
+    monkeypatch.setattr(ranking_module, "_RUN_PIXELS", 1 << 14)
+    monkeypatch.setattr(ranking_module, "_SPOOL_BYTES", 1 << 17)
+    image = np.zeros((128, 128), bool)
+    image[40:52, 60:73] = True
+    count = 120
+
+    def images():
+        rng = np.random.default_rng(9)
+        for index in range(count):
+            mask = image if index % 2 else np.zeros_like(image)
+            yield rng.standard_normal((1, 128, 128), np.float32) + mask, mask[None]
+
+    tracemalloc.start()
+    try:
+        found = evaluate(images())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    anomalous = count // 2 * int(image.sum())
+    batch = image.size * np.dtype(np.float32).itemsize
+    run = (1 << 14) * np.dtype(np.float32).itemsize
+    assert peak <= 60 * anomalous + run + (1 << 17) + 6 * batch
+    assert peak < count * batch / 6, "far below the input"
+    maps, masks = (np.concatenate(parts) for parts in zip(*images(), strict=True))
+    assert found == evaluate(maps, masks)
+
+
 def test_blocks_of_images_equal_one(data, monkeypatch):
     whole = evaluate(*data)
     monkeypatch.setattr("bench.metrics.inputs._BLOCK_PIXELS", 2 * 32 * 24)
@@ -92,6 +123,11 @@ def test_half_precision_is_taken_as_it_is(data, dtype):
     if dtype == torch.bfloat16:
         maps = maps * 1e30  # its range is float32's
     assert evaluate(maps, masks) == evaluate(maps.to(torch.float64), masks)
+
+
+def test_numpys_half_precision_is_taken_as_it_is(data):
+    maps = data[0].astype(np.float16)
+    assert evaluate(maps, data[1]) == evaluate(maps.astype(np.float64), data[1])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64])

@@ -70,6 +70,40 @@ def test_increasing_transforms_change_nothing(defects, name):
     assert before == after
 
 
+PEERS = {
+    "unit": lambda x: (x - x.min()) / (x.max() - x.min()),
+    "sharp sigmoid": lambda x: 1 / (1 + np.exp(-6 * x)),
+    "exponential": np.exp,
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_increasing_transforms_of_measured_scores_change_no_pixel_metric(defects, name):
+    # Scores of any float32; in float64 the transforms keep them apart.
+    maps, masks = defects
+    changed = PEERS[name](maps.astype(np.float64))
+    assert np.unique(changed).size == np.unique(maps).size
+    before, after = evaluate(maps, masks), evaluate(changed, masks)
+    assert {key: after[key] for key in PIXEL_METRICS} == {key: before[key] for key in PIXEL_METRICS}
+
+
+def test_where_a_transform_joins_scores_its_float_ranks_decide(defects):
+    """A float32 sigmoid saturates: what ties is scored as tied, as a rank of the result would."""
+    maps, masks = defects
+    changed = 1 / (1 + np.exp(-12 * maps))
+    assert np.unique(changed).size < np.unique(maps).size
+    ranks = np.unique(changed, return_inverse=True)[1].reshape(maps.shape)
+    found, ranked = evaluate(changed, masks), evaluate(ranks, masks)
+    assert {key: found[key] for key in PIXEL_METRICS} == {key: ranked[key] for key in PIXEL_METRICS}
+
+
+def test_images_of_one_class_leave_image_auroc_alone_missing(defects):
+    maps, masks = defects
+    found = evaluate(maps[:5], masks[:5])
+    assert masks[:5].any(axis=(1, 2)).all()
+    assert [key for key, value in found.items() if math.isnan(value)] == ["image_auroc"]
+
+
 def test_order_of_images_changes_nothing(defects):
     maps, masks = defects
     order = np.random.default_rng(0).permutation(len(maps))

@@ -56,6 +56,37 @@ def test_equal_protocols_have_equal_json():
     assert Protocol(**json.loads(json.dumps(one.as_dict()))) == one
 
 
+def test_identity_is_all_but_the_name():
+    assert set(PAPER.as_dict()) - set(PAPER.identity()) == {"name"}
+    assert Protocol(name="mine", fpr_limit=0.05).identity() == Protocol(fpr_limit=0.05).identity()
+
+
+def test_labels_tell_identities_apart():
+    assert {name: protocol.label for name, protocol in PROTOCOLS.items()} == {
+        name: f"{name} v1" for name in PROTOCOLS
+    }
+    assert Protocol(name="mine").label == "paper v1"
+    assert Protocol(mask_rule="any", top_t=1).label == "paper v1 mask_rule=any top_t=1"
+    # A later version of the definitions is another protocol, whatever else is the same.
+    assert Protocol(version=2).label == "paper v2"
+    assert Protocol(mask_rule="any", version=2).label == "any v2"
+    changes = {
+        "size": 64,
+        "mask_rule": "any",
+        "crop": 200,
+        "connectivity": 4,
+        "image_score": "max",
+        "top_t": 10,
+        "fpr_limit": 0.05,
+        "iap_k": 0.5,
+        "compat": "authors",
+        "version": 2,
+    }
+    assert set(changes) == set(PAPER.identity())
+    labels = {Protocol(**{field: value}).label for field, value in changes.items()}
+    assert len(labels | {PAPER.label}) == len(changes) + 1
+
+
 def test_protocol_is_frozen_and_hashable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         PAPER.size = 64

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.grid import VARIANTS
+from bench.metrics import PAPER
 from bench.presentation.comparisons import COMPARISONS
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
@@ -40,6 +41,7 @@ def cells_of(variants):
             "category": category,
             "variant": variant,
             "seed": seed,
+            "protocol": PAPER.label,
             **{
                 metric: 0.5 + 0.1 * variants.index(variant) + 0.01 * seed + 0.001 * column
                 for column, metric in enumerate(METRIC_NAMES)

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from bench.grid import ABLATION
+from bench.metrics import PAPER, Protocol
 from bench.presentation.figures import Example, examples_figure, variants_figure, write_figures
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
+from destseg.errors import InputError
 
 MINIATURE = Heading(
     experiment="ablation",
@@ -33,6 +35,7 @@ def cells():
             "category": category,
             "variant": variant,
             "seed": seed,
+            "protocol": PAPER.label,
             **{metric: rng.uniform(0.2, 0.4) for metric in METRIC_NAMES},
         }
         for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
@@ -62,6 +65,16 @@ def points(figure, marker):
         if line.get_marker() == marker
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     ]
+
+
+def test_figures_refuse_to_mix_protocols(cells, tmp_path):
+    other = replace(MVTEC, protocol=Protocol(size=64))
+    with pytest.raises(InputError, match="not under 'paper v1 size=64'"):
+        write_figures("ablation", cells, other, [], tmp_path)
+    assert not list(tmp_path.iterdir())
+    figure = variants_figure(cells, other, "iap")
+    assert "Not the paper's protocol: not comparable" in words(figure)
+    assert not points(figure, "D")
 
 
 def test_each_variant_has_its_mean_std_and_seeds(cells):

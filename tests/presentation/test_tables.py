@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.grid import ABLATION
+from bench.metrics import PAPER, PROTOCOLS, Protocol
 from bench.presentation import latex
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
@@ -19,6 +20,7 @@ from bench.presentation.tables import (
     main_table,
     write_tables,
 )
+from destseg.errors import InputError
 
 NAMES = ("ablation", "main", "categories", "effects")
 
@@ -46,6 +48,7 @@ def cells():
             "variant": variant,
             **{name: getattr(ABLATION[variant], name) for name in ("den", "ed", "seg")},
             "seed": seed,
+            "protocol": PAPER.label,
             # Three digits after the point in percent: no printed figure can arise by accident.
             **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRIC_NAMES},
         }
@@ -236,6 +239,73 @@ def test_an_average_over_all_never_stands_beside_a_subset(cells):
     assert "Paper" not in effects_table(cells, BOTTLE).formatted
     for build in (TABLES["ablation"], main_table, category_table):
         assert "averaged over the same categories" in flat(build(cells, BOTTLE))
+
+
+CROP = PROTOCOLS["crop224"]
+
+
+def under(cells, protocol):
+    return cells.assign(protocol=protocol.label)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_refuse_to_mix_protocols(cells, name):
+    mixed = cells.copy()
+    mixed.loc[mixed.index[-1], "protocol"] = CROP.label
+    said = (
+        "^1 of 360 cells, such as DeSTSeg on zipper, were measured under the protocol "
+        "'crop224 v1', not under 'paper v1': measure them again under one, or tabulate"
+    )
+    with pytest.raises(InputError, match=said):
+        TABLES[name](mixed, MINIATURE)
+    with pytest.raises(InputError, match="360 of 360 cells"):
+        TABLES[name](cells, replace(MINIATURE, protocol=CROP))
+    table = TABLES[name](under(cells, CROP), replace(MINIATURE, protocol=CROP))
+    assert "Protocol: crop224 v1." in flat(table)
+    assert {line["protocol"] for line in rows(table)} == {"crop224 v1"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_published_numbers_stand_beside_the_papers_protocol_alone(cells, name):
+    table = TABLES[name](under(cells, CROP), replace(MVTEC, protocol=CROP))
+    assert "Measured under the protocol crop224 v1, not under the paper's: not comparable" in flat(
+        table
+    )
+    assert "(paper)" not in table.markdown()
+    assert not any("paper" in column.lower() for column in table.formatted.columns)
+
+
+def test_the_papers_protocol_may_have_another_name_and_its_programs_reading(cells):
+    for change in ({"name": "ours"}, {"compat": "authors"}):
+        protocol = Protocol(**change)
+        table = main_table(under(cells, protocol), replace(MVTEC, protocol=protocol))
+        assert "DeSTSeg (paper)" in table.formatted["Method"].tolist()
+
+
+RIVAL = replace(MVTEC, method="PatchCore", variants=())
+
+
+def rival(cells):
+    """A method without variants, as it comes from a file."""
+    own = cells[cells["variant"] == "none"]
+    return own.assign(method="PatchCore", variant=np.nan, den=np.nan)
+
+
+def test_category_table_of_another_method_has_its_own_published_numbers(cells):
+    table = category_table(pd.concat([cells, rival(cells)]), RIVAL)
+    assert table.title == "PatchCore by category: MVTec AD, 256 px"
+    means = seed_means(cells, "none", "iap")
+    assert row(table, "average")["IAP"] == f"{means.mean():.1f} ± {means.std():.1f}"
+    assert row(table, "bottle")["Pixel AP (paper)"] == "80.1"
+    assert "INCOMPLETE" not in flat(table)
+    assert "Not part of this run" not in flat(table)
+    lacking = category_table(rival(cells)[1:], RIVAL)
+    assert "INCOMPLETE: 1 of 45 cells" in flat(lacking)
+
+
+def test_category_table_of_an_unpublished_method_names_no_paper(cells):
+    table = category_table(rival(cells).assign(method="ours"), replace(RIVAL, method="ours"))
+    assert "paper" not in table.markdown().lower().replace("protocol: paper v1", "")
 
 
 def test_csv_holds_the_numbers_in_percent(cells):

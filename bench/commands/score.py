@@ -1,0 +1,88 @@
+"""``python -m bench score``: the six metrics of anybody's anomaly maps."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from bench.commands.exit_codes import DONE
+from bench.commands.experiment_options import add_protocol
+from bench.data.cache import cache_root
+from bench.experiment import load_protocol
+from bench.scoring import Request, score
+
+EXAMPLES = """\
+examples:
+  python -m bench score --maps maps --data mvtec_ad --method PatchCore
+      maps/<category>/test/<defect>/<name>.tiff (or .tif, .png, .npy) of all 15 categories
+  python -m bench score --maps maps --data mvtec_ad --category bottle --protocol crop224
+      one category; maps and masks cut to the centre 224 pixels
+  python -m bench score --maps run0 --maps run1 --maps run2 --data mvtec_ad --method mine
+      three seeds: mean ± std
+  python -m bench score --maps maps --data DIR --protocol experiments/ablation.toml
+      under an experiment's protocol, to stand beside its tables
+  python -m destseg predict model.pt mvtec_ad/bottle/test --out maps/bottle/test
+      writes such a folder; its overlays and scores.csv are left alone
+
+A map has its image's size, or is as large as the protocol's masks: 256 x 256 pixels in the paper's.
+
+exit codes: 0 done, 2 faults, bad input or usage, 130 interrupted
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "score",
+        help="score anybody's anomaly maps",
+        description="Score anybody's anomaly maps, laid out as for MVTec's own evaluation: a\n"
+        "table by category, cells and records like ours. Maps that were scored are not read\n"
+        "again. Missing maps, wrong sizes and duplicates are all listed by name.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--maps",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="folder that holds the categories' maps; several times for several seeds",
+    )
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="MVTec AD layout")
+    command.add_argument(
+        "--category", action="append", metavar="C", help="only this one; default: all in --data"
+    )
+    add_protocol(command)
+    command.add_argument(
+        "--method", metavar="NAME", help="what made the maps; default: the name of their folder"
+    )
+    command.add_argument(
+        "--seed", action="append", type=int, metavar="S", help="of each --maps; default: 0, 1, ..."
+    )
+    command.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score maps; return the exit code."""
+    request = Request(
+        maps=tuple(options.maps),
+        seeds=tuple(options.seed or range(len(options.maps))),
+        data=options.data,
+        categories=tuple(options.category or ()),
+        protocol=load_protocol(options.protocol),
+        method=options.method or options.maps[0].resolve().name,
+        results=options.results,
+        cache=cache_root(),
+        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+    )
+    scored = score(request)
+    print(scored.table.text())
+    print(
+        f"cells: {scored.done} computed, {scored.cached} were there; with tables in "
+        f"{request.folder}."
+    )
+    return DONE

@@ -1,0 +1,306 @@
+"""Anybody's anomaly maps in the layout of MVTec's own evaluation.
+
+``<category>/test/<defect>/<name>.tiff``, ``.png`` or ``.npy``, one for each test image of that name
+(Bergmann et al., IJCV 2021, and the evaluation code published with it).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import tifffile
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch.nn.functional import interpolate
+
+from bench.data.layout import CategoryFiles, other_size
+from bench.metrics import Protocol, resize_mask
+from destseg.errors import InputError
+from destseg.images import read_mask
+
+Map = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SUFFIXES = (".tiff", ".tif", ".png", ".npy")
+
+READING_VERSION = 1
+"""Raised when the same files give other maps."""
+
+_OVERLAY = "_overlay"
+_TIFF_BITS = 258
+_REMEDY = "store it as 32-bit TIFF, 8 or 16 bit grey PNG, or NPY"
+
+
+@dataclass(frozen=True)
+class MapFiles:
+    """The maps of a category's test images.
+
+    Parameters
+    ----------
+    maps : tuple of Path or None
+        One for each image, in their order; None where it is missing.
+    faults : tuple of str
+        What is missing, twice there or of no image, a sentence each.
+    """
+
+    maps: tuple[Path | None, ...]
+    faults: tuple[str, ...]
+
+
+class FaultyMaps(Exception):
+    """Everything that is wrong with a category's maps and masks."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(f"{len(faults)} faults")
+        self.faults = faults
+
+
+def scan_maps(folder: Path, images: Sequence[Path]) -> MapFiles:
+    """Find the map of each test image by its name, decoding nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        The category's folder of maps.
+    images : sequence of Path
+        The test images, each in the folder of its defect.
+    """
+    tests = folder / "test"
+    if not tests.is_dir():
+        lack = f"{tests}: no such folder; the category's maps belong there."
+        return MapFiles((None,) * len(images), (lack,))
+    faults = []
+    wanted: dict[tuple[str, str], Path] = {}
+    for image in images:
+        other = wanted.setdefault((image.parent.name, image.stem), image)
+        if other != image:
+            faults.append(f"{other} and {image}: one name for two images; rename one.")
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(tests.rglob("*")):
+        name = (path.parent.relative_to(tests).as_posix(), path.stem)
+        if not _is_map(path.relative_to(tests)):
+            continue
+        if name not in wanted:
+            # `python -m destseg predict` writes a picture beside each map.
+            if not path.name.endswith(f"{_OVERLAY}.png"):
+                faults.append(f"{path}: there is no test image {'/'.join(name)}; remove it.")
+        elif name in found:
+            faults.append(f"{found[name]} and {path}: two maps of one image; remove one.")
+        else:
+            found[name] = path
+    for kind, stem in wanted:
+        if (kind, stem) not in found:
+            faults.append(f"{tests / kind / stem}{SUFFIXES[0]}: missing; write the image's map.")
+    maps = (found.get((image.parent.name, image.stem)) for image in images)
+    return MapFiles(tuple(maps), tuple(faults))
+
+
+def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
+    """Read a map at the size it is scored at.
+
+    A map of ``size`` by ``size`` pixels is taken as it is, in its own type. One of its image's own
+    size is resized bilinearly, with antialias where it shrinks, as the paper's masks are (torch's
+    ``interpolate`` with ``align_corners=False``), in float32, or in float64 where float32 does not
+    hold its values. Before it is resized every value must be finite.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF of one page with floating or integer pixels, grey PNG of 8 or 16 bits, or an
+        ``.npy`` file of a two-dimensional array; its suffix says which.
+    native : tuple of int
+        Height and width of the image.
+    size : int
+        Side of the square.
+
+    Returns
+    -------
+    ndarray
+        (size, size), finite.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be decoded, or is not a map of one of the two sizes.
+    """
+    values = _decoded(path)
+    if values.ndim != 2:
+        raise InputError(f"{path}: an array of shape {values.shape}; give one map (height, width).")
+    if values.dtype.kind not in "fiu" or values.dtype.itemsize > 8:
+        raise InputError(f"{path}: values of type {values.dtype}; give floating or integer ones.")
+    square = (size, size)
+    if values.shape not in (native, square):
+        raise InputError(
+            f"{path}: {_pixels(values.shape)} pixels, its image has {_pixels(native)}; give a map "
+            f"of that size or of the protocol's, {_pixels(square)}."
+        )
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, column = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+        raise InputError(
+            f"{path}: {values[row, column]} at row {row}, column {column} "
+            f"({np.count_nonzero(bad)} such pixels); give finite scores."
+        )
+    return values if values.shape == square else _resized(values, size)
+
+
+def maps_and_masks(
+    data: CategoryFiles, maps: MapFiles, protocol: Protocol, *, on_map: Callable[[], object]
+) -> Iterator[tuple[Map, NDArray[np.bool_]]]:
+    """Read the maps of a category and their masks, one pair after the other.
+
+    Parameters
+    ----------
+    data : CategoryFiles
+        The test images and their masks.
+    maps : MapFiles
+        What `scan_maps` found for them.
+    protocol : Protocol
+        Its size and mask rule are used.
+    on_map : callable
+        Is called for each image.
+
+    Yields
+    ------
+    maps : ndarray
+        (1, size, size), see `read_map`.
+    masks : ndarray of bool
+        (1, size, size), see `bench.metrics.resize_mask`.
+
+    Raises
+    ------
+    FaultyMaps
+        At the end, with the faults of the names and of the files: after the first, the others
+        are read for theirs alone.
+    """
+    faults = [*data.faults, *maps.faults]
+    for image, mask, path in zip(data.test, data.masks, maps.maps, strict=True):
+        on_map()
+        native = _attempt(faults, image_size, image)
+        if native is None:
+            continue
+        scores = None if path is None else _attempt(faults, read_map, path, native, protocol.size)
+        truth = _attempt(faults, _truth, mask, native, protocol)
+        if scores is not None and truth is not None and not faults:
+            yield scores[None], truth[None]
+    if faults:
+        raise FaultyMaps(faults)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Read an image's height and width from its head alone.
+
+    Raises
+    ------
+    InputError
+        When it has none.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: cannot be decoded ({_reason(error)}); copy it again.") from None
+
+
+def _attempt(
+    faults: list[str], read: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T | None:
+    """Read something, or note what is wrong with it."""
+    try:
+        return read(*args, **kwargs)
+    except InputError as error:
+        faults.append(str(error))
+        return None
+
+
+def _truth(mask: Path | None, native: tuple[int, int], protocol: Protocol) -> NDArray[np.bool_]:
+    if mask is None:
+        return np.zeros((protocol.size, protocol.size), np.bool_)
+    truth = read_mask(mask)
+    if truth.shape != native:
+        raise InputError(f"{other_size(mask, truth.shape, native)}.")
+    return resize_mask(truth, protocol)
+
+
+def _is_map(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def _decoded(path: Path) -> Map:
+    """Decode a file; decoders fed with damaged data raise nearly anything."""
+    readers = {".npy": _read_npy, ".png": _read_png}
+    try:
+        return readers.get(path.suffix.lower(), _read_tiff)(path)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: cannot be decoded ({_reason(error)}); write it again.") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "in no known format"  # Pillow's own words repeat the path
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _read_npy(path: Path) -> Map:
+    values = np.load(path, allow_pickle=False)
+    if not isinstance(values, np.ndarray):
+        raise InputError(f"{path}: an archive of arrays; store one map with numpy.save.")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _read_png(path: Path) -> Map:
+    with Image.open(path) as image:
+        image.load()
+        # Pillow holds 16 bit grey in one of several integer modes.
+        if image.mode != "L" and not image.mode.startswith("I"):
+            raise InputError(f"{path}: a picture of mode {image.mode}; {_REMEDY}.")
+        return np.asarray(image)
+
+
+def _read_tiff(path: Path) -> Map:
+    try:
+        with tifffile.TiffFile(path) as file:
+            pages = len(file.pages)
+            palette = file.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE
+            values = np.asarray(file.asarray())
+    except Exception:
+        return _read_compressed_tiff(path)
+    if pages != 1:
+        raise InputError(f"{path}: {pages} pages; give one map in a file.")
+    if palette:
+        raise InputError(f"{path}: a picture of palette colours; {_REMEDY}.")
+    return values
+
+
+def _read_compressed_tiff(path: Path) -> Map:
+    """Read with Pillow, which has the codecs of libtiff, such as OpenCV's default, LZW."""
+    with Image.open(path) as image:
+        image.load()
+        bits = getattr(image, "tag_v2", {}).get(_TIFF_BITS, (0,))
+        grey = image.mode in ("L", "F") or image.mode.startswith("I")
+        # Pillow turns 64 bits to 32.
+        if not grey or bits > (32,):
+            raise InputError(
+                f"{path}: compressed {bits[0]} bit pixels of mode {image.mode}; {_REMEDY}."
+            )
+        return np.asarray(image)
+
+
+def _resized(values: Map, size: int) -> Map:
+    exact = np.float32 if np.can_cast(values.dtype, np.float32, "safe") else np.float64
+    tensor = torch.from_numpy(values.astype(exact))[None, None]
+    resized = interpolate(
+        tensor, size=(size, size), mode="bilinear", align_corners=False, antialias=True
+    )
+    return resized[0, 0].numpy()
+
+
+def _pixels(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"

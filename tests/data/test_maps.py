@@ -1,0 +1,242 @@
+import io
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional
+
+from bench.data.maps import image_size, read_map, scan_maps
+from destseg.errors import InputError
+
+NATIVE, SIZE = (40, 36), 32
+
+
+@pytest.fixture
+def values():
+    return np.random.default_rng(0).standard_normal((SIZE, SIZE)).astype(np.float32)
+
+
+def pillow(path, pixels, **options):
+    Image.fromarray(pixels).save(path, **options)
+
+
+WRITERS = {
+    "pillow.tiff": pillow,
+    "lzw.tiff": lambda path, v: pillow(path, v, compression="tiff_lzw"),
+    "half.tiff": lambda path, v: tifffile.imwrite(path, v.astype(np.float16)),
+    "single.tif": tifffile.imwrite,
+    "double.tiff": lambda path, v: tifffile.imwrite(path, v.astype(np.float64) + 1e-12),
+    "zlib.TIFF": lambda path, v: tifffile.imwrite(path, v, compression="zlib"),
+    "big endian.tiff": lambda path, v: tifffile.imwrite(path, v, byteorder=">"),
+    "8.png": lambda path, v: pillow(path, (40 * (v + 3)).clip(0, 255).astype(np.uint8)),
+    "16.png": lambda path, v: pillow(path, (9000 * (v + 3)).clip(0, 65535).astype(np.uint16)),
+    "16.tiff": lambda path, v: pillow(path, (9000 * (v + 3)).clip(0, 65535).astype(np.uint16)),
+    "half.npy": lambda path, v: np.save(path, v.astype(np.float16)),
+    "double.npy": lambda path, v: np.save(path, v.astype(np.float64) + 1e-12),
+    "big endian.npy": lambda path, v: np.save(path, v.astype(">f4")),
+    "integers.npy": lambda path, v: np.save(path, (1000 * v).astype(np.int16)),
+}
+EXPECTED = {
+    "half.tiff": lambda v: v.astype(np.float16),
+    "double.tiff": lambda v: v.astype(np.float64) + 1e-12,
+    "8.png": lambda v: (40 * (v + 3)).clip(0, 255).astype(np.uint8),
+    "16.png": lambda v: (9000 * (v + 3)).clip(0, 65535).astype(np.uint16),
+    "16.tiff": lambda v: (9000 * (v + 3)).clip(0, 65535).astype(np.uint16),
+    "half.npy": lambda v: v.astype(np.float16),
+    "double.npy": lambda v: v.astype(np.float64) + 1e-12,
+    "integers.npy": lambda v: (1000 * v).astype(np.int16),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_maps_of_the_protocols_size_are_taken_as_they_are(tmp_path, values, name):
+    path = tmp_path / name
+    WRITERS[name](path, values)
+    read = read_map(path, NATIVE, SIZE)
+    expected = EXPECTED.get(name, lambda v: v)(values)
+    assert np.array_equal(read, expected)
+    assert read.dtype.newbyteorder("=").kind == expected.dtype.kind
+
+
+@pytest.mark.parametrize("native", [(40, 36), (20, 70), (900, 900)])
+def test_native_maps_are_resized_as_the_papers_masks_are(tmp_path, native):
+    values = np.random.default_rng(1).random(native).astype(np.float32)
+    np.save(tmp_path / "a.npy", values)
+    expected = functional.resize(torch.from_numpy(values)[None], [SIZE, SIZE], antialias=True)[0]
+    read = read_map(tmp_path / "a.npy", native, SIZE)
+    assert read.dtype == np.float32
+    assert np.array_equal(read, expected.numpy())
+
+
+def test_resizing_keeps_what_float32_cannot_hold(tmp_path):
+    values = 1 + 1e-12 * np.arange(40 * 36, dtype=np.float64).reshape(NATIVE)
+    np.save(tmp_path / "a.npy", values)
+    read = read_map(tmp_path / "a.npy", NATIVE, SIZE)
+    assert read.dtype == np.float64
+    assert np.all(np.diff(read, axis=0) > 0)
+
+
+def npy(content):
+    buffer = io.BytesIO()
+    np.save(buffer, content)
+    return buffer.getvalue()
+
+
+def picture(mode, form, pixels=None, **options):
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.eye(SIZE, dtype=np.uint8) if pixels is None else pixels)
+    (image.convert(mode) if mode else image).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def pages():
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.zeros((2, SIZE, SIZE), np.float32), photometric="minisblack")
+    return buffer.getvalue()
+
+
+FLOAT = np.zeros((SIZE, SIZE), np.float32)
+REFUSED = {
+    "text.tiff": (b"no picture", "cannot be decoded .in no known format.; write it again"),
+    "empty.png": (b"", "cannot be decoded"),
+    "empty.npy": (b"", "cannot be decoded"),
+    "cut.tiff": (picture(None, "TIFF", FLOAT)[:-900], "cannot be decoded .*truncated"),
+    "cut.png": (picture("L", "PNG")[:-60], "cannot be decoded"),
+    "cut.npy": (npy(FLOAT)[:-4], "cannot be decoded"),
+    "pickle.npy": (npy(np.array([{}])), "cannot be decoded .*allow_pickle=False"),
+    "rgb.png": (picture("RGB", "PNG"), "a picture of mode RGB; store it as 32-bit TIFF"),
+    "palette.png": (picture("P", "PNG"), "a picture of mode P"),
+    "alpha.png": (picture("LA", "PNG"), "a picture of mode LA"),
+    "bits.png": (picture("1", "PNG"), "a picture of mode 1"),
+    "rgb.tiff": (picture("RGB", "TIFF"), r"an array of shape \(32, 32, 3\); give one map"),
+    "rgb lzw.tiff": (
+        picture("RGB", "TIFF", compression="tiff_lzw"),
+        "compressed 8 bit pixels of mode RGB",
+    ),
+    "palette.tiff": (picture("P", "TIFF"), "a picture of palette colours"),
+    "pages.tiff": (pages(), "2 pages; give one map in a file"),
+    "batch.npy": (npy(FLOAT[None]), r"an array of shape \(1, 32, 32\); give one map"),
+    "bool.npy": (npy(FLOAT > 0), "values of type bool"),
+    "complex.npy": (npy(FLOAT.astype(complex)), "values of type complex128"),
+    "small.npy": (
+        npy(FLOAT[:30]),
+        "32x30 pixels, its image has 36x40; give a map of that size or of the protocol's, 32x32",
+    ),
+    "turned.npy": (npy(np.zeros((36, 40))), "40x36 pixels, its image has 36x40"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_map_is_refused(tmp_path, name):
+    content, said = REFUSED[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: {said}"):
+        read_map(tmp_path / name, NATIVE, SIZE)
+
+
+def test_an_archive_is_no_map(tmp_path):
+    np.savez(tmp_path / "a.npz", FLOAT)
+    path = (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(InputError, match="an archive of arrays"):
+        read_map(path, NATIVE, SIZE)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [NATIVE, (SIZE, SIZE)])
+def test_not_finite_says_where_in_the_file(tmp_path, value, shape):
+    values = np.zeros(shape, np.float32)
+    values[30, 7] = values[31, 0] = value
+    tifffile.imwrite(tmp_path / "a.tiff", values)
+    said = rf"a\.tiff: {value} at row 30, column 7 \(2 such pixels\); give finite scores"
+    with pytest.raises(InputError, match=said):
+        read_map(tmp_path / "a.tiff", NATIVE, SIZE)
+
+
+def test_image_size_needs_the_head_alone(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(path)
+    assert image_size(path) == (20, 30)
+    path.write_bytes(path.read_bytes()[:60])
+    assert image_size(path) == (20, 30)
+    path.write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"a\.png: cannot be decoded \(in no known format\); copy it"
+    ):
+        image_size(path)
+
+
+# Finding maps
+
+TWO = ": two maps of one image; remove one."
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("good/000", "good/001", "hole/000"):
+        path = tmp_path / "test" / f"{name}.tiff"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+@pytest.fixture
+def images(tmp_path):
+    data = tmp_path / "data" / "test"
+    return [data / name for name in ("good/000.png", "good/001.jpg", "hole/000.png")]
+
+
+def test_maps_are_found_by_the_names_of_the_images(folder, images):
+    (folder / "test" / "good" / "001.tiff").rename(folder / "test" / "good" / "001.NPY")
+    found = scan_maps(folder, images)
+    names = [path.relative_to(folder / "test").as_posix() for path in found.maps]
+    assert names == ["good/000.tiff", "good/001.NPY", "hole/000.tiff"]
+    assert found.faults == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["good/000_overlay.png", "scores.csv", "good/.000.tiff", ".trash/000.tiff"]
+)
+def test_what_is_beside_the_maps_is_left_alone(folder, images, name):
+    (folder / "test" / name).parent.mkdir(exist_ok=True)
+    (folder / "test" / name).touch()
+    assert scan_maps(folder, images).faults == ()
+
+
+def test_an_image_may_be_called_overlay(folder, images):
+    image = images[0].with_name("9_overlay.png")
+    (folder / "test" / "good" / "9_overlay.png").touch()
+    assert scan_maps(folder, [*images, image]).maps[-1] is not None
+
+
+def test_all_faults_of_the_names_are_listed(folder, images):
+    (folder / "test" / "good" / "001.tiff").unlink()
+    for name in ("good/000.png", "hole/000.npy", "hole/x.tif", "cut/000.tiff", "000.png"):
+        (folder / "test" / name).parent.mkdir(exist_ok=True)
+        (folder / "test" / name).touch()
+    found = scan_maps(folder, images)
+    assert [path and path.name for path in found.maps] == ["000.png", None, "000.npy"]
+    tests = folder / "test"
+    assert sorted(found.faults) == sorted(
+        [
+            f"{tests / 'good/001.tiff'}: missing; write the image's map.",
+            f"{tests / 'good/000.png'} and {tests / 'good/000.tiff'}{TWO}",
+            f"{tests / 'hole/000.npy'} and {tests / 'hole/000.tiff'}{TWO}",
+            f"{tests / 'hole/x.tif'}: there is no test image hole/x; remove it.",
+            f"{tests / 'cut/000.tiff'}: there is no test image cut/000; remove it.",
+            f"{tests / '000.png'}: there is no test image ./000; remove it.",
+        ]
+    )
+
+
+def test_two_images_of_one_name_are_a_fault(folder, images):
+    twin = images[0].with_suffix(".bmp")
+    (fault,) = scan_maps(folder, [*images, twin]).faults
+    assert fault == f"{images[0]} and {twin}: one name for two images; rename one."
+
+
+def test_without_a_folder_there_is_one_fault(tmp_path, images):
+    found = scan_maps(tmp_path, images)
+    assert found.maps == (None, None, None)
+    assert len(found.faults) == 1
