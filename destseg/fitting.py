@@ -131,12 +131,15 @@ def train(
     ...     pixels = numpy.random.default_rng(index).integers(90, 110, (40, 40, 3), numpy.uint8)
     ...     Image.fromarray(pixels).save(folder / f"{index}.png")
     >>> trunk = folder / "trunk.pth"  # a small random teacher; leave it out for ImageNet's
+    >>> _ = torch.manual_seed(0)
     >>> torch.save(destseg.resnet.ResNet18(width=8, layers=3).state_dict(), trunk)
     >>> model = destseg.train(
     ...     folder,
     ...     teacher=trunk,
-    ...     size=32,
-    ...     config=destseg.TrainingConfig(batch_size=2, student_steps=2, segmentation_steps=2),
+    ...     size=64,
+    ...     config=destseg.TrainingConfig(
+    ...         batch_size=2, student_steps=2, segmentation_steps=2, student_lr=0.05
+    ...     ),
     ...     sizes=destseg.ModelConfig(width=8, segmentation_width=8, dilations=(1, 2)),
     ... )
     >>> path = destseg.save(model, folder / "model.pt")
