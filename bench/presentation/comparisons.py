@@ -23,7 +23,7 @@ from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.notes import paper_notes, score_notes
 from bench.presentation.paper import published_variant
 from bench.presentation.table import Table, make_table
-from bench.stats import estimate, score_matrix
+from bench.stats import estimate
 
 Part = Callable[[Variant], bool | str]
 
@@ -71,15 +71,7 @@ class Comparison:
             row = {"Variant": variant, **{name: _shown(value) for name, value in parts.items()}}
             number: Numbers = {"variant": variant, **parts}
             for metric in ABLATION_METRICS:
-                ours = estimate(
-                    score_matrix(
-                        cells,
-                        metric,
-                        categories=heading.categories,
-                        seeds=heading.seeds,
-                        variant=variant,
-                    )
-                )
+                ours = estimate(heading.scores(cells, metric, variant=variant))
                 row[METRIC_NAMES[metric]] = format_estimate(ours)
                 number |= estimate_numbers(metric, ours)
                 if heading.comparable:

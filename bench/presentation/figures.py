@@ -24,7 +24,7 @@ from bench.presentation.figure_style import FAINT, MUTED, add_title, png, style,
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.notes import require_one_protocol
 from bench.presentation.paper import published_variant
-from bench.stats import Scores, complete_seeds, estimate, score_matrix
+from bench.stats import Scores, complete_seeds, estimate
 from destseg.atomic import write_atomically
 
 __all__ = ["Example", "examples_figure", "variants_figure", "write_figures"]
@@ -68,13 +68,7 @@ def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
         for x, (variant, printed) in enumerate(zip(variants, paper, strict=True)):
             if printed is not None:
                 scores.plot(x + _ASIDE, printed, **_PAPER_MARK)
-            matrix = score_matrix(
-                cells,
-                metric,
-                categories=heading.categories,
-                seeds=heading.seeds,
-                variant=variant,
-            )
+            matrix = heading.scores(cells, metric, variant=variant)
             incomplete |= not _draw_variant(scores, x, matrix, _mark(variant))
         _draw_switches(switches, variants, parts)
         scores.set_xlim(-0.6, len(variants) - 0.4)

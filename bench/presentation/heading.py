@@ -5,12 +5,15 @@ Every table and figure receives a `Heading` beside the measured cells. It carrie
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import pandas as pd
+
 from bench.grid import METHOD, VARIANTS
 from bench.metrics import METRICS, PAPER, Protocol
+from bench.stats import Scores, score_matrix
 
 METRIC_NAMES: Mapping[str, str] = MappingProxyType(
     {metric.key: metric.display for metric in METRICS}
@@ -69,6 +72,37 @@ class Heading:
         unknown = [variant for variant in self.variants if variant not in VARIANTS]
         if unknown:
             raise ValueError(f"unknown variants {unknown}: use {list(VARIANTS)}")
+
+    def scores(
+        self,
+        cells: pd.DataFrame,
+        metric: str,
+        *,
+        variant: str | None,
+        method: str | None = None,
+        categories: Sequence[str] | None = None,
+    ) -> Scores:
+        """Lay out one metric of the cells over the expected grid; see `bench.stats.score_matrix`.
+
+        Parameters
+        ----------
+        cells
+            One row per (method, category, variant, seed), metrics as fractions.
+        metric
+            Column of `cells`.
+        variant
+            The variant, or None for a method that has only one.
+        method, categories
+            By default the heading's own.
+        """
+        return score_matrix(
+            cells,
+            metric,
+            categories=categories or self.categories,
+            seeds=self.seeds,
+            variant=variant,
+            method=method or self.method,
+        )
 
     @property
     def ordered_variants(self) -> tuple[str, ...]:

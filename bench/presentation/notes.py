@@ -7,7 +7,6 @@ import pandas as pd
 
 from bench.presentation.heading import Heading
 from bench.presentation.paper import is_whole
-from bench.stats import score_matrix
 from destseg.errors import InputError
 
 
@@ -99,16 +98,7 @@ def _missing(
     """Cells of a variant that lack one of the metrics at least."""
     lacking = np.zeros((len(heading.categories), len(heading.seeds)), dtype=bool)
     for metric in metrics:
-        lacking |= np.isnan(
-            score_matrix(
-                cells,
-                metric,
-                categories=heading.categories,
-                seeds=heading.seeds,
-                variant=variant,
-                method=heading.method,
-            )
-        )
+        lacking |= np.isnan(heading.scores(cells, metric, variant=variant))
     return int(lacking.sum())
 
 

@@ -33,7 +33,7 @@ from bench.presentation.paper import (
     published_over,
 )
 from bench.presentation.table import Table, make_table
-from bench.stats import Scores, estimate, main_effect, score_matrix
+from bench.stats import estimate, main_effect
 from destseg.atomic import write_atomically
 
 
@@ -48,7 +48,7 @@ def main_table(cells: pd.DataFrame, heading: Heading) -> Table:
         # Other methods have no den, ed and seg, hence one variant only.
         variant = FULL_VARIANT if method == METHOD else None
         ours = {
-            metric: estimate(_scores(cells, heading, metric, variant=variant, method=method))
+            metric: estimate(heading.scores(cells, metric, variant=variant, method=method))
             for metric in METRIC_NAMES
         }
         row = {"Method": method}
@@ -103,7 +103,7 @@ def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
         row = {"Category": name}
         number: Numbers = {"category": name}
         for metric in METRIC_NAMES:
-            ours = estimate(_scores(cells, heading, metric, variant=variant, categories=categories))
+            ours = estimate(heading.scores(cells, metric, variant=variant, categories=categories))
             row[METRIC_NAMES[metric]] = format_estimate(ours)
             number |= estimate_numbers(metric, ours)
             if metric in beside:
@@ -225,22 +225,3 @@ def write_tables(
             write_atomically(path, text.encode())
             written.append(path)
     return written
-
-
-def _scores(
-    cells: pd.DataFrame,
-    heading: Heading,
-    metric: str,
-    *,
-    variant: str | None,
-    method: str | None = None,
-    categories: tuple[str, ...] | None = None,
-) -> Scores:
-    return score_matrix(
-        cells,
-        metric,
-        categories=categories or heading.categories,
-        seeds=heading.seeds,
-        variant=variant,
-        method=method or heading.method,
-    )
