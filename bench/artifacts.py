@@ -1,7 +1,6 @@
 """Artifacts of stages: weights and anomaly maps, to bytes and back."""
 
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,8 @@ from bench.stages import Kind, Stage
 from bench.store import DamagedArtifact, RunStore
 
 
-def stored_maps(
-    store: RunStore, stage: Stage, results: Mapping[str, Any] | None = None
-) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Read a maps stage's (N, h, w) float32 maps, from memory or from the store."""
-    if results is not None and stage.key in results:
-        maps: np.ndarray[Any, np.dtype[np.float32]] = results[stage.key]
-        return maps
+def stored_maps(store: RunStore, stage: Stage) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Read a maps stage's (N, h, w) float32 maps: exactly what the metrics see."""
     stored: np.ndarray[Any, np.dtype[np.float32]] = np.load(
         io.BytesIO(read_artifact(store, stage)), allow_pickle=False
     )
@@ -25,7 +19,7 @@ def stored_maps(
 
 
 def read_artifact(store: RunStore, stage: Stage) -> bytes:
-    """Read a stage's artifact; a damaged one is forgotten, so that the next run mends it.
+    """Read a stage's artifact; a damaged one is forgotten, so that it is computed again.
 
     Raises
     ------
@@ -34,7 +28,8 @@ def read_artifact(store: RunStore, stage: Stage) -> bytes:
     """
     record = store.get(stage.key)
     if record is None:
-        raise DamagedArtifact(f"{store.folder(stage.key)}: the {stage.kind}'s record is gone")
+        folder = store.folder(stage.key)
+        raise DamagedArtifact(f"{folder}: the {stage.kind}'s record is gone", stage.key)
     try:
         return store.artifact(record)
     except DamagedArtifact:

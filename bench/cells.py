@@ -7,8 +7,9 @@ import pandas as pd
 
 from bench.grid import FACTORS, METHOD, Variant
 from bench.metrics import METRICS, Protocol
+from bench.records import Record
 from bench.stages import Plan
-from bench.store import Record, RunStore
+from bench.store import RunStore
 
 PROVENANCE = ("commit", "dirty", "torch", "numpy", "device", "threads", "cpu", "started")
 """Parts of an evaluation's provenance that become columns."""

@@ -1,11 +1,15 @@
 """The command line: sub-commands, and errors turned into exit codes."""
 
 import argparse
+import errno
 import sys
 
 from bench.commands import data, model, reproduce, score
-from bench.commands.exit_codes import BAD_INPUT, INTERRUPTED
+from bench.commands.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.errors import InputError
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+"""What the system says when a disk is full or a folder has become read-only."""
 
 COMMANDS = (reproduce, score, data, model)
 
@@ -18,6 +22,15 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        print(
+            f"error: {error.filename or 'results'}: {error.strerror}; what is finished is kept, "
+            "and the same command continues when it can be written.",
+            file=sys.stderr,
+        )
+        return FAILURES
     except KeyboardInterrupt:
         print("interrupted; the same command continues.", file=sys.stderr)
         return INTERRUPTED

@@ -1,38 +1,49 @@
-"""Execution of one chain of stages, in this process."""
+"""Execution of one stage, in this process."""
 
+import dataclasses
+import functools
 import io
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench.artifacts import read_artifact, serialise, stored_maps
 from bench.data.inputs import Inputs
-from bench.data.mvtec import CategoryData, load_category, rotation_of
-from bench.data.teacher import load_teacher
-from bench.data.textures import load_textures
+from bench.data.mvtec import CategoryData, CategoryRef, load_category, rotation_of
+from bench.data.teacher import TeacherRef, load_teacher
+from bench.data.textures import TexturesRef, load_textures
 from bench.experiment import Experiment
 from bench.metrics import evaluate
 from bench.progress import heartbeat
 from bench.provenance import peak_memory, record_provenance
+from bench.records import Record, recordable
 from bench.seeding import derive_seed
-from bench.stages import Chain, Kind, Stage
-from bench.store import Record, RunStore, recordable
+from bench.stages import Kind, Stage, Task
+from bench.store import Cause, DamagedArtifact, Failure, RunStore
 from destseg.batches import Rotation, TrainingImages, training_batches
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student
 from destseg.teacher import Teacher
-from destseg.training import build_segmentation, build_student, train_segmentation, train_student
+from destseg.training import (
+    TrainingDiverged,
+    build_segmentation,
+    build_student,
+    train_segmentation,
+    train_student,
+)
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
+
+Status = Literal["done", "cached", "failed", "damaged", "unwritable", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -43,86 +54,138 @@ class Outcome:
     ----------
     key : str
         Of the stage.
-    kind : str
-        Of the stage.
-    status : {"done", "cached", "failed"}
-        ``cached`` when its record was there already; ``failed`` also below a failed parent.
+    status : str
+        ``done``; ``cached`` when its record was there already; ``failed``; ``damaged`` when what
+        it reads is not what was stored; ``unwritable`` when its result could not be stored;
+        ``stopped`` when it was ended from outside, by the user.
     message : str
-        Of the failure, one line.
+        One line on what went wrong.
     seconds : float
         Wall time spent.
+    failure : Failure, optional
+        Of a failed stage.
+    damaged : str, optional
+        Key of the stage whose artifact is damaged.
     """
 
     key: str
-    kind: Kind
-    status: Literal["done", "cached", "failed"]
+    status: Status
     message: str = ""
     seconds: float = 0.0
+    failure: Failure | None = None
+    damaged: str | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A chain with all it needs: what is sent to a worker."""
+    """A stage with all it needs: what is sent to a worker.
 
-    chain: Chain
+    Parameters
+    ----------
+    task : Task
+        The stage and its place in the grid.
+    experiment : Experiment
+        Its settings.
+    inputs : Inputs
+        Where images, textures and teacher are.
+    store : RunStore
+        Where parents come from and the result goes.
+    device : str
+        Torch device, of the worker's choice.
+    command : str
+        The command line of the run, for the record.
+    """
+
+    task: Task
     experiment: Experiment
     inputs: Inputs
     store: RunStore
-    device: str
+    device: str = "cpu"
+    command: str = ""
+
+    def failed(
+        self, cause: Cause, message: str, *, trace: tuple[str, ...] = (), attempts: int = 1
+    ) -> Outcome:
+        """Make the outcome of a stage that did not come to its end."""
+        stage = self.task.stage
+        failure = Failure(
+            key=stage.key,
+            kind=stage.kind,
+            category=self.task.category,
+            seed=self.task.seed,
+            cause=cause,
+            message=message,
+            trace=trace,
+            attempts=attempts,
+        )
+        return Outcome(stage.key, "failed", message, failure=failure)
 
 
-def run_job(job: Job) -> list[Outcome]:
-    """Bring every evaluation of a chain about, with the stages it needs and the store lacks.
+def run_stage(job: Job) -> Outcome:
+    """Compute a stage whose parents are stored, and store it.
 
-    Each stage is stored as it is done. A failure ends its descendants only.
+    Whatever goes wrong in it comes back as an outcome.
     """
+    key = job.task.stage.key
+    if job.store.get(key) is not None:
+        return Outcome(key, "cached")
     if job.device == "cpu":
         # Two threads add up in another order than one: only one gives the same bits always.
         torch.set_num_threads(1)
     else:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
-    worker = _Worker(job)
-    outcomes: dict[str, Outcome] = {}
-    for evaluation in job.chain.evaluations:
-        _bring_about(evaluation, job, worker, outcomes)
-    return list(outcomes.values())
-
-
-def _bring_about(
-    stage: Stage, job: Job, worker: "_Worker", outcomes: dict[str, Outcome]
-) -> Outcome:
-    """Compute a stage after its parents, unless the store or an earlier call has it."""
-    if stage.key not in outcomes:
-        outcomes[stage.key] = _outcome(stage, job, worker, outcomes)
-    return outcomes[stage.key]
-
-
-def _outcome(stage: Stage, job: Job, worker: "_Worker", outcomes: dict[str, Outcome]) -> Outcome:
-    if job.store.get(stage.key) is not None:
-        return Outcome(stage.key, stage.kind, "cached")
-    for parent in stage.parents:
-        above = _bring_about(parent, job, worker, outcomes)
-        if above.status == "failed":
-            return Outcome(stage.key, stage.kind, "failed", above.message)
     start = time.perf_counter()
     try:
-        worker.run(stage)
+        record, content = _Work(job).record()
+    except DamagedArtifact as error:
+        return Outcome(key, "damaged", str(error), damaged=error.key)
     except Exception as error:
-        return Outcome(stage.key, stage.kind, "failed", _note_failure(job, stage, error))
-    return Outcome(stage.key, stage.kind, "done", seconds=time.perf_counter() - start)
+        message = f"{type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
+        outcome = job.failed(_cause(error), message, trace=tuple(trace))
+        return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
+    try:
+        job.store.put(record, content)
+    except OSError as error:
+        return Outcome(key, "unwritable", f"{job.store.root}: {error.strerror or error}")
+    return Outcome(key, "done", seconds=time.perf_counter() - start)
 
 
-class _Worker:
-    """The stages' functions, with what they share loaded once and only when needed."""
+def _cause(error: Exception) -> Cause:
+    if isinstance(error, TrainingDiverged):
+        return "diverged"
+    # What torch raises on a CPU for want of memory is a plain RuntimeError.
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate" in str(error):
+        return "memory"
+    return "raised"
+
+
+# A worker gets stage after stage of the same category: what they share is loaded once.
+
+
+@functools.lru_cache(maxsize=2)
+def _category(ref: CategoryRef) -> CategoryData:
+    return load_category(ref)
+
+
+@functools.lru_cache(maxsize=1)
+def _teacher(ref: TeacherRef, device: str) -> Teacher:
+    return Teacher(load_teacher(ref)).to(device)
+
+
+@functools.lru_cache(maxsize=1)
+def _textures(ref: TexturesRef) -> NDArray[np.uint8]:
+    return load_textures(ref)
+
+
+class _Work:
+    """The stages' functions on one job."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._seed = job.chain.seed
-        self._category = job.chain.category
-        self._results: dict[str, Any] = {}
-        self._data: CategoryData | None = None
-        self._teacher: Teacher | None = None
+        self._seed = job.task.seed
+        self._category = job.task.category
         self._work: Mapping[Kind, Callable[[Stage], tuple[Any, dict[str, float | None]]]] = {
             "student": self._student,
             "segmentation": self._segmentation,
@@ -130,41 +193,36 @@ class _Worker:
             "evaluation": self._evaluation,
         }
 
-    def run(self, stage: Stage) -> None:
-        """Compute a stage and store its record and artifact."""
+    def record(self) -> tuple[Record, bytes | None]:
+        """Compute the stage; return its record and the content of its artifact."""
+        stage = self._job.task.stage
         started = datetime.now(UTC)
         start = time.perf_counter()
         result, metrics = self._work[stage.kind](stage)
         artifact, content = serialise(stage.kind, result)
-        seconds = time.perf_counter() - start
-        self._job.store.put(
-            Record(
-                key=stage.key,
-                kind=stage.kind,
-                parents=tuple(parent.key for parent in stage.parents),
-                parameters=stage.parameters,
-                metrics=metrics,
-                artifact=artifact,
-                seconds=round(seconds, 3),
-                peak_memory=peak_memory(),
-                provenance=record_provenance(self._job.device, started),
-            ),
-            content,
+        record = Record(
+            key=stage.key,
+            kind=stage.kind,
+            parents=tuple(parent.key for parent in stage.parents),
+            parameters=stage.parameters,
+            metrics=metrics,
+            artifact=artifact,
+            seconds=round(time.perf_counter() - start, 3),
+            peak_memory=peak_memory(),
+            provenance=record_provenance(self._job.device, started, self._job.command),
+            code=stage.code,
+            category=self._category,
+            seed=self._seed,
         )
-        self._results[stage.key] = result
+        return record, content
 
     @property
     def data(self) -> CategoryData:
-        if self._data is None:
-            self._data = load_category(self._job.inputs.categories[self._category])
-        return self._data
+        return _category(self._job.inputs.categories[self._category])
 
     @property
     def teacher(self) -> Teacher:
-        if self._teacher is None:
-            trunk = load_teacher(self._job.inputs.teacher)
-            self._teacher = Teacher(trunk).to(self._job.device)
-        return self._teacher
+        return _teacher(self._job.inputs.teacher, self._job.device)
 
     def _student(self, stage: Stage) -> tuple[Student, dict[str, float | None]]:
         experiment = self._job.experiment
@@ -207,11 +265,11 @@ class _Worker:
             mapper = distance_mapper(self.teacher, student)
         maps = anomaly_maps(mapper, self.data.test, device=self._job.device)
         if not np.isfinite(maps).all():
-            raise ArithmeticError("the anomaly maps hold values that are not finite")
+            raise TrainingDiverged("the anomaly maps hold values that are not finite")
         return maps, {}
 
     def _evaluation(self, stage: Stage) -> tuple[None, dict[str, float | None]]:
-        maps = stored_maps(self._job.store, stage.parents[0], self._results)
+        maps = stored_maps(self._job.store, stage.parents[0])
         protocol = self._job.experiment.protocol
         scores = evaluate(
             upsample(maps, (protocol.size, protocol.size)), self.data.masks, protocol=protocol
@@ -229,7 +287,7 @@ class _Worker:
         paper = experiment.dataset.rotation == "paper"
         images = TrainingImages(
             self.data.train,
-            load_textures(self._job.inputs.textures),
+            _textures(self._job.inputs.textures),
             rotation_of(self._category) if paper else Rotation(),
         )
         return training_batches(
@@ -251,27 +309,8 @@ class _Worker:
         return build_segmentation(levels, sizes, parameters["fusion_input"], seed=seed)
 
     def _network(self, stage: Stage) -> Any:
-        """Return a trained network, from memory or from the store."""
-        if stage.key not in self._results:
-            network = self._untrained(stage, seed=0)
-            content = io.BytesIO(read_artifact(self._job.store, stage))
-            network.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
-            network.requires_grad_(False)
-            self._results[stage.key] = network.to(self._job.device).eval()
-        return self._results[stage.key]
-
-
-def _note_failure(job: Job, stage: Stage, error: Exception) -> str:
-    message = f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    failure = {
-        "kind": stage.kind,
-        "category": job.chain.category,
-        "seed": job.chain.seed,
-        "message": message,
-        "trace": trace,
-    }
-    # On a full disk neither the result nor the note can be stored; the message still is shown.
-    with suppress(OSError):
-        job.store.fail(stage.key, failure)
-    return message
+        """Read a trained network."""
+        network = self._untrained(stage, seed=0)
+        content = io.BytesIO(read_artifact(self._job.store, stage))
+        network.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
+        return network.requires_grad_(False).to(self._job.device).eval()

@@ -11,8 +11,9 @@ from bench.outputs import Outputs
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES
 from bench.runner import Summary, run
-from bench.stages import plan
+from bench.stages import plan, shard
 from bench.store import RunStore, check_writable
+from bench.workers import Workers
 from destseg.errors import InputError
 
 
@@ -30,24 +31,30 @@ class Request:
         Folder of all results.
     folder : str
         Name of the folder below it for this experiment's outputs.
+    workers : Workers
+        Who computes.
     jobs : int
-        Worker processes.
+        Processes that prepare the inputs.
     device : str
-        Torch device.
+        Torch device, for the foot of tables.
     command : str
-        For the foot of tables.
+        The command line, for records and the foot of tables.
+    shard : tuple of int, optional
+        Which part of the grid to compute, (index from 1, count); no table is written then.
     """
 
     experiment: Experiment
     sources: Sources
     results: Path
     folder: str
+    workers: Workers
     jobs: int
     device: str
     command: str
+    shard: tuple[int, int] | None = None
 
 
-def reproduce(request: Request) -> tuple[Summary, Table]:
+def reproduce(request: Request) -> tuple[Summary, Table | None]:
     """Run what is missing of an experiment and write its outputs.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
@@ -57,8 +64,8 @@ def reproduce(request: Request) -> tuple[Summary, Table]:
     -------
     summary : Summary
         How the run went.
-    table : Table
-        The experiment's first table.
+    table : Table or None
+        The experiment's first table; None for a shard.
 
     Raises
     ------
@@ -87,21 +94,23 @@ def reproduce(request: Request) -> tuple[Summary, Table]:
     )
 
     def show_seeds_so_far(seed: int) -> None:
-        complete = outputs.complete_seeds()
+        complete = () if request.shard else outputs.complete_seeds()
         if 0 < len(complete) < len(grid.seeds):
             table = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
-    summary = run(
-        todo,
-        experiment,
-        inputs,
-        store,
-        jobs=request.jobs,
-        device=request.device,
-        on_seed=show_seeds_so_far,
-    )
-    return summary, outputs.write()
+    part = todo if request.shard is None else shard(todo, *request.shard)
+    with request.workers as workers:
+        summary = run(
+            part,
+            experiment,
+            inputs,
+            store,
+            workers,
+            command=request.command,
+            on_seed=show_seeds_so_far,
+        )
+    return summary, outputs.write() if request.shard is None else None
 
 
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import foot, peak_memory, record_provenance
+from bench.records import Record, recordable
 from bench.stages import Stage
-from bench.store import Record, RunStore, check_writable, recordable
+from bench.store import RunStore, check_writable
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
 from destseg.images import require_folder
@@ -226,6 +227,9 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
             seconds=round(time.perf_counter() - start, 3),
             peak_memory=peak_memory(),
             provenance=record_provenance(DEVICE, started),
+            code=part.stage.code,
+            category=part.category,
+            seed=part.seed,
         )
     )
 

@@ -11,7 +11,7 @@ on, and nothing else: no path, host, device or number of workers.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from bench.grid import Cell
 Kind = Literal["student", "segmentation", "maps", "evaluation"]
 
 SCHEMA = 1
-"""Version of keys and records."""
+"""Version of the form of keys."""
 
 CODE_VERSIONS: Mapping[Kind, int] = {
     "student": 2,
@@ -58,12 +58,23 @@ class Stage:
         identity = {
             "schema": SCHEMA,
             "kind": self.kind,
-            "code": CODE_VERSIONS[self.kind],
+            "code": self.code,
             "parameters": self.parameters,
             "parents": [parent.key for parent in self.parents],
         }
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def code(self) -> int:
+        """Version of the code that computes it."""
+        return CODE_VERSIONS[self.kind]
+
+    def lineage(self) -> Iterator["Stage"]:
+        """List its ancestors and itself, parents first."""
+        for parent in self.parents:
+            yield from parent.lineage()
+        yield self
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -73,24 +84,25 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Chain:
-    """All evaluations that descend from one student: the unit of work.
-
-    Chains need nothing of each other, and one is long enough to hide what a worker costs.
+class Task:
+    """A stage with its place in the grid: the unit of work.
 
     Parameters
     ----------
+    stage : Stage
+        What is computed.
     category : str
         Whose images are needed.
     seed : int
-        Of every stage in the chain.
-    evaluations : tuple of Stage
-        What the chain is to bring about.
+        Of the run.
     """
 
+    stage: Stage
     category: str
     seed: int
-    evaluations: tuple[Stage, ...]
+
+    def __str__(self) -> str:
+        return f"{self.category} seed {self.seed} {self.stage.kind}"
 
 
 @dataclass(frozen=True)
@@ -101,12 +113,13 @@ class Plan:
     ----------
     evaluations : mapping of Cell to Stage
         The stage whose record holds a cell's metrics.
-    chains : tuple of Chain
-        Seed by seed, as the grid.
+    tasks : mapping of str to Task
+        Every stage by its key, each shared one once: seed by seed, and within a seed a student
+        with all that descends from it before the next. Parents come before children.
     """
 
     evaluations: Mapping[Cell, Stage]
-    chains: tuple[Chain, ...]
+    tasks: Mapping[str, Task]
 
 
 def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
@@ -117,11 +130,28 @@ def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
         student, evaluation = _pipeline(experiment, cell, inputs)
         evaluations[cell] = evaluation
         descendants.setdefault(student.key, []).append(cell)
-    chains = (
-        Chain(cells[0].category, cells[0].seed, tuple(evaluations[cell] for cell in cells))
-        for cells in descendants.values()
-    )
-    return Plan(evaluations, tuple(chains))
+    tasks: dict[str, Task] = {}
+    for family in descendants.values():
+        for cell in family:
+            for stage in evaluations[cell].lineage():
+                tasks.setdefault(stage.key, Task(stage, cell.category, cell.seed))
+    return Plan(evaluations, tasks)
+
+
+def shard(whole: Plan, index: int, count: int) -> Plan:
+    """Take one of ``count`` parts of a plan that share no stage, ``index`` from 1.
+
+    Every part has as many students as another, give or take one, and is spread over the grid.
+    """
+    students = [key for key, task in whole.tasks.items() if not task.stage.parents]
+    mine = set(students[index - 1 :: count])
+    evaluations = {
+        cell: stage
+        for cell, stage in whole.evaluations.items()
+        if next(stage.lineage()).key in mine
+    }
+    wanted = {above.key for stage in evaluations.values() for above in stage.lineage()}
+    return Plan(evaluations, {key: task for key, task in whole.tasks.items() if key in wanted})
 
 
 def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage, Stage]:

@@ -1,16 +1,16 @@
 """``python -m bench reproduce``: run an experiment's grid and write its tables and figures."""
 
 import argparse
-import os
 import shlex
+import signal
 import sys
 
-from bench.commands.exit_codes import DONE, FAILURES, INTERRUPTED
+from bench.commands.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.worker_options import add_worker_options, open_workers, processes
 from bench.reproduce import Request, reproduce
 from bench.runner import Summary
 from destseg.devices import choose_device
-from destseg.option_types import positive
 
 EXAMPLES = """\
 examples:
@@ -23,7 +23,11 @@ examples:
   python -m bench reproduce --dataset mvtec --data mvtec_ad --textures dtd --teacher imagenet
       the paper's setting on MVTec AD
 
-exit codes: 0 complete, 2 bad input or usage, 3 some cells failed, 130 interrupted
+Ctrl-C lets the running stages finish and stops; a second one stops at once. The same command goes
+on where a run was ended, however it ended.
+
+exit codes: 0 complete, 2 bad input or usage, 3 some cells failed or results
+cannot be written, 130 interrupted, 143 terminated
 """
 
 
@@ -38,9 +42,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(command)
-    command.add_argument(
-        "--jobs", type=positive, metavar="N", help="worker processes; default: all cores, 1 on GPU"
-    )
+    add_worker_options(command)
     command.set_defaults(run=run)
 
 
@@ -54,28 +56,63 @@ def run(options: argparse.Namespace) -> int:
             sources=chosen_sources(options),
             results=options.results,
             folder=folder,
-            jobs=options.jobs or (1 if device.startswith("cuda") else os.cpu_count() or 1),
+            workers=open_workers(options, device),
+            jobs=options.jobs or processes(),
             device=device,
-            command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+            command=_command(sys.argv[1:]),
+            shard=options.shard,
         )
     )
     code = _report(summary)
-    print(f"\n{table.text()}")
+    if table is not None:
+        print(f"\n{table.text()}")
+    else:
+        index, count = options.shard
+        print(f"shard {index} of {count}: no tables; run the command without --shard for those.")
     return code
 
 
 def _report(summary: Summary) -> int:
     """Print how the run went, and turn it into an exit code."""
     parts = [f"{summary.done} cells computed", f"{summary.cached} were there"]
-    if summary.done:
-        share = summary.busy / (summary.wall * summary.jobs)
-        parts.append(f"{summary.wall:.0f} s, {summary.jobs} workers {share:.0%} busy")
+    if summary.busy:
+        share = summary.busy / (summary.wall * summary.workers)
+        workers = "1 worker" if summary.workers == 1 else f"{summary.workers} workers"
+        parts.append(
+            f"{summary.wall:.0f} s, {workers} {share:.1%} busy ({summary.busy:.0f} s of stages)"
+        )
     print(f"\n{'; '.join(parts)}.")
     if summary.failures:
-        print(f"{len(summary.failures)} cells failed; the same command tries them again:")
+        print(f"{len(summary.failures)} cells failed:")
         for failure in summary.failures:
             print(f"  {failure.cell}: {failure.message}")
+        print(f"This tries only them again:\n  {_rerun(summary)}")
     if summary.stopped is not None:
-        print(f"stopped early: {summary.stopped}; the same command continues.")
-        return INTERRUPTED if summary.stopped == "interrupted" else FAILURES
-    return FAILURES if summary.failures else DONE
+        print(f"stopped early: {summary.stopped}.\nFinished stages are kept; this goes on:")
+        print(f"  {_command(sys.argv[1:])}")
+        if summary.signal is not None:
+            return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
+    return FAILURES if summary.failures or summary.stopped else DONE
+
+
+def _command(arguments: list[str]) -> str:
+    return shlex.join(["python", "-m", "bench", *arguments])
+
+
+def _rerun(summary: Summary) -> str:
+    """Return the command that runs the failed cells: the same, over a part of the grid."""
+    cells = [failure.cell for failure in summary.failures]
+    chosen = {
+        "--category": dict.fromkeys(cell.category for cell in cells),
+        "--variant": dict.fromkeys(cell.variant.name for cell in cells),
+        "--seed": dict.fromkeys(str(cell.seed) for cell in cells),
+    }
+    kept, skip = [], False
+    for argument in sys.argv[1:]:
+        name, given, _ = argument.partition("=")
+        if skip or name in chosen:
+            skip = not skip and not given
+        else:
+            kept.append(argument)
+    extra = [word for name, values in chosen.items() for value in values for word in (name, value)]
+    return _command(kept + extra)

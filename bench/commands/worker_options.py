@@ -1,0 +1,77 @@
+"""The options by which a command chooses who computes, and how long a stage may take."""
+
+import argparse
+import os
+import re
+
+import torch
+
+from bench.workers import Children, InProcess, Workers
+from destseg.option_types import positive
+
+
+def add_worker_options(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    group = command.add_argument_group("workers")
+    group.add_argument(
+        "--jobs", type=positive, metavar="N", help="worker processes; default: all cores, or GPUs"
+    )
+    group.add_argument(
+        "--per-gpu", type=positive, default=1, metavar="N", help="processes on each GPU; default: 1"
+    )
+    group.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="seconds a stage may take; default: no limit"
+    )
+    group.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="compute only the I-th of N parts of the grid, for a batch queue; writes no tables",
+    )
+    group.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run stages in this process, one by one, for a debugger: one that dies ends the run",
+    )
+
+
+def processes() -> int:
+    """Count the cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def open_workers(options: argparse.Namespace, device: str) -> Workers:
+    """Provide the workers the options ask for; processes start with their first stage."""
+    if options.in_process:
+        return InProcess(device)
+    return Children(_devices(options, device), options.timeout)
+
+
+def _devices(options: argparse.Namespace, device: str) -> list[str]:
+    """Name the device of each worker: all GPUs in turn, unless one is chosen."""
+    if device == "cpu":
+        return ["cpu"] * (options.jobs or processes())
+    cards = [device]
+    if device == "cuda":
+        cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    count = options.jobs or len(cards) * options.per_gpu
+    return [cards[index % len(cards)] for index in range(count)]
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    return value
+
+
+def _shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard; give I/N such as 2/8, 1 <= I <= N")
+    return int(found[1]), int(found[2])
