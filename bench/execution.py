@@ -63,7 +63,7 @@ class Outcome:
     seconds : float
         Wall time spent.
     failure : Failure, optional
-        Of a failed stage.
+        Of a failed stage, and of a damaged one, should it be given up.
     damaged : str, optional
         Key of the stage whose artifact is damaged.
     """
@@ -139,7 +139,8 @@ def run_stage(job: Job) -> Outcome:
     try:
         record, content = _Work(job).record()
     except DamagedArtifact as error:
-        return Outcome(key, "damaged", str(error), damaged=error.key)
+        failed = job.failed("raised", str(error))
+        return dataclasses.replace(failed, status="damaged", damaged=error.key)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]

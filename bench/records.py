@@ -135,15 +135,14 @@ def decode(content: bytes, key: str, path: Path) -> Record:
         schema = int(values.get("schema", 0))
     except (ValueError, TypeError, AttributeError):
         raise damaged from None
+    body, seal, _ = content.rpartition(_SEAL)
+    if hashlib.sha256(body).hexdigest() != values.pop("sha256", None) and (seal or schema == 2):
+        raise damaged
     if schema > SCHEMA:
         raise InputError(
             f"{path}: a newer version of the program wrote this record (schema {schema}, this one "
             f"reads up to {SCHEMA}); update the program, or give another folder with --results DIR."
         )
-    if schema >= 2:
-        body, seal, _ = content.rpartition(_SEAL)
-        if not seal or hashlib.sha256(body).hexdigest() != values.pop("sha256", None):
-            raise damaged
     try:
         # Schema 1 put the category of every stage, and the seed of a network, in the parameters.
         if schema == 1:

@@ -191,9 +191,8 @@ class _Run:
         elif outcome.status == "unwritable":
             self._stopped = outcome.message
         elif outcome.damaged is not None and self._repairs[outcome.damaged] < REPAIRS:
-            self._repairs[outcome.damaged] += 1
             self._shown.say(f"{outcome.message}; it is computed again")
-            self._schedule.lose(outcome.damaged, key)
+            self._repairs[outcome.damaged] += self._schedule.lose(outcome.damaged, key)
         elif outcome.status != "stopped":
             self._fail(outcome)
 

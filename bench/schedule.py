@@ -31,6 +31,7 @@ class Schedule:
         self._rank = {key: rank for rank, key in enumerate(plan.tasks)}
         self._done = done
         self._there: set[str] = set()
+        self._lost: set[str] = set()
         self._needed: set[str] = set()
         self._running: set[str] = set()
         self._failed: set[str] = set()
@@ -78,12 +79,23 @@ class Schedule:
                 doomed += self._children.pop(current, ())
         return tuple(given_up)
 
-    def lose(self, key: str, finder: str) -> None:
-        """Note that a result is gone which the stage ``finder`` found missing: compute it again."""
+    def lose(self, key: str, finder: str) -> bool:
+        """Note that the stage ``finder`` found a result gone: compute it again, then the finder.
+
+        Returns
+        -------
+        bool
+            Whether this is news: several stages may find the same one gone.
+        """
+        news = key in self._there
         self._running.discard(finder)
         self._there.discard(key)
-        self._need(key)
-        self._wait(finder, key)
+        self._lost.add(key)
+        if self._need(key):
+            self._wait(finder, key)
+        else:
+            self.fail(finder)
+        return news
 
     def _need(self, key: str) -> bool:
         """Take a stage up with the parents it lacks; tell whether it can come to be at all."""
@@ -91,7 +103,7 @@ class Schedule:
             return key in self._there
         if key in self._needed:
             return True
-        if self._done(key):
+        if key not in self._lost and self._done(key):
             self._there.add(key)
             return True
         self._needed.add(key)

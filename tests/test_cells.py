@@ -6,8 +6,9 @@ import pytest
 from bench.cells import PROVENANCE, collect_cells
 from bench.grid import Grid
 from bench.metrics import METRICS
+from bench.records import Record
 from bench.stages import plan
-from bench.store import Record, RunStore
+from bench.store import RunStore
 
 LEADING = [
     "dataset",

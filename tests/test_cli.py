@@ -1,5 +1,8 @@
+import errno
+import os
 import pickle
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from bench.cli import main
 from bench.commands import reproduce as command
 from destseg.resnet import ResNet18
 
-PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--jobs", "1")
+PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--in-process")
 
 
 @pytest.fixture
@@ -45,9 +48,10 @@ def test_help_shows_examples_and_exit_codes(capsys):
     assert "examples:" in out
     assert "python -m bench reproduce --dataset mvtec --data" in out
     assert "exit codes: 0 complete, 2 bad input or usage, 3 some cells failed" in out
+    assert "Ctrl-C lets the running stages finish" in out
     options = (
         "EXPERIMENT.toml --results --jobs --category --variant --seed --dataset --data "
-        "--textures --teacher --device"
+        "--textures --teacher --device --per-gpu --timeout --shard --in-process"
     )
     for option in options.split():
         assert option in out
@@ -112,7 +116,7 @@ BAD = {
 
 @pytest.mark.parametrize(("options", "said"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_sentence(reproduce, capsys, options, said):
-    assert reproduce("--jobs", "1", *options) == 2
+    assert reproduce("--in-process", *options) == 2
     sentence = refusal(capsys)
     for part in said:
         assert part in sentence
@@ -256,13 +260,16 @@ def test_failures_have_an_exit_code_and_are_listed(reproduce, results, capsys, m
     options = ("--category", "bottle", "--variant", "none", "--variant", "seg", "--seed", "0")
     with monkeypatch.context() as patch:
         patch.setattr(execution, "train_segmentation", fail)
-        assert reproduce(*options, "--jobs", "1") == 3
+        patch.setattr(sys, "argv", ["bench", "reproduce", *options, "--in-process"])
+        assert reproduce(*options, "--in-process") == 3
     out = capsys.readouterr().out
     assert "1 cells computed; 0 were there" in out
-    assert "1 cells failed; the same command tries them again:\n" in out
-    assert "  bottle seg seed 0: RuntimeError: out of luck\n" in out
+    assert "1 cells failed:\n  bottle seg seed 0: RuntimeError: out of luck\n" in out
+    assert "This tries only them again:\n  python -m bench reproduce " in out
+    (again,) = (line for line in out.splitlines() if line.endswith("--seed 0"))
+    assert again.endswith("--in-process --category bottle --variant seg --seed 0")
     assert (results / "tiny" / "cells.csv").read_text().count("\n") == 2
-    assert reproduce(*options, "--jobs", "1") == 0
+    assert reproduce(*options, "--in-process") == 0
     assert "1 cells computed; 1 were there" in capsys.readouterr().out
     assert (results / "tiny" / "cells.csv").read_text().count("\n") == 3
 
@@ -277,15 +284,56 @@ def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
     assert capsys.readouterr().err.endswith("interrupted; the same command continues.\n")
 
 
-def test_an_interrupt_among_the_cells_still_ends_in_a_table(reproduce, capsys, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_among_the_cells_still_ends_in_a_table(
+    reproduce, capsys, monkeypatch, number, code
+):
+    train = execution.train_student
+
+    def interrupt(*arguments, **options):
+        os.kill(os.getpid(), number)
+        return train(*arguments, **options)
 
     monkeypatch.setattr(execution, "train_student", interrupt)
-    assert reproduce(*PART) == 130
+    monkeypatch.setattr(sys, "argv", ["bench", "reproduce", "tiny.toml", *PART])
+    assert reproduce(*PART) == code
     out = capsys.readouterr().out
-    assert "stopped early: interrupted; the same command continues." in out
+    assert "stopped early: interrupted.\nFinished stages are kept; this goes on:\n" in out
+    assert f"  python -m bench reproduce tiny.toml {' '.join(PART)}\n" in out
     assert "Ablation of den, ed and seg" in out
+    monkeypatch.undo()
+
+
+def test_tables_that_cannot_be_written_are_one_sentence(reproduce, results, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("bench.outputs.write_atomically", full)
+    assert reproduce(*PART) == 3
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith(f"error: {results / 'tiny'}")
+    assert "cells.csv: No space left on device; what is finished is kept" in sentence
+    assert len(list(results.rglob("record.json"))) == 3
+
+
+def test_another_fault_of_the_system_is_no_bad_input(reproduce, monkeypatch):
+    def broken(path, content):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("bench.outputs.write_atomically", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        reproduce(*PART)
+
+
+def test_shards_write_no_tables_and_the_whole_finds_them_done(reproduce, results, capsys):
+    options = ("--category", "bottle", "--seed", "0", "--in-process")
+    for index in (1, 2, 3):
+        assert reproduce(*options, "--shard", f"{index}/3") == 0
+        out = capsys.readouterr().out
+        assert f"shard {index} of 3: no tables" in out
+        assert not (results / "tiny" / "cells.csv").exists()
+    assert reproduce(*options) == 0
+    assert "0 cells computed; 8 were there" in capsys.readouterr().out
 
 
 @pytest.fixture

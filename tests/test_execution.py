@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import math
 from pathlib import Path
 
@@ -9,7 +8,9 @@ import torch
 
 from bench import execution
 from bench.artifacts import stored_maps
-from bench.execution import Job, run_job
+from bench.data.inputs import Inputs
+from bench.execution import Job, run_stage
+from bench.experiment import Experiment
 from bench.grid import ABLATION, VARIANTS, Cell
 from bench.metrics import METRICS
 from bench.stages import plan
@@ -24,20 +25,45 @@ def store(tmp_path):
     return RunStore(tmp_path / "runs")
 
 
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A student and all that descends from it: with `CELLS` six stages."""
+
+    experiment: Experiment
+    inputs: Inputs
+    store: RunStore
+    cells: tuple = CELLS
+
+    @property
+    def plan(self):
+        return plan(self.experiment, self.cells, self.inputs)
+
+    def job(self, task):
+        return Job(task, self.experiment, self.inputs, self.store)
+
+
 @pytest.fixture
 def job(tiny, tiny_inputs, store):
-    """The chain of one student: two cells, six stages."""
-    (chain,) = plan(tiny, CELLS, tiny_inputs).chains
-    return Job(chain, tiny, tiny_inputs, store, "cpu")
+    return Family(tiny, tiny_inputs, store)
 
 
-def statuses(outcomes):
-    return [(outcome.kind, outcome.status) for outcome in outcomes]
+def run_job(job):
+    """Bring the stages about one after the other, without those whose parents are missing."""
+    return [
+        run_stage(job.job(task))
+        for task in job.plan.tasks.values()
+        if all(job.store.get(parent.key) for parent in task.stage.parents)
+    ]
+
+
+def statuses(job, outcomes):
+    tasks = job.plan.tasks
+    return [(tasks[outcome.key].stage.kind, outcome.status) for outcome in outcomes]
 
 
 def stages(job):
-    """The chain's stages by kind, those of the variant with seg under a name of their own."""
-    off, on = job.chain.evaluations
+    """The family's stages by kind, those of the variant with seg under a name of their own."""
+    off, on = job.plan.evaluations.values()
     return {
         "student": off.parents[0].parents[0],
         "maps": off.parents[0],
@@ -49,7 +75,7 @@ def stages(job):
 
 
 def results(job):
-    """Everything a chain has stored that must be the same each time."""
+    """Everything a family has stored that must be the same each time."""
     found = {}
     for name, stage in stages(job).items():
         record = job.store.get(stage.key)
@@ -57,8 +83,8 @@ def results(job):
     return found
 
 
-def test_a_chain_runs_each_stage_once_after_its_parents(job):
-    assert statuses(run_job(job)) == [
+def test_each_stage_is_computed_once_after_its_parents(job):
+    assert statuses(job, run_job(job)) == [
         ("student", "done"),
         ("maps", "done"),
         ("evaluation", "done"),
@@ -78,7 +104,9 @@ def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
         assert 2**20 < record.peak_memory < 2**36, "bytes"
         assert record.provenance["device"] == "cpu"
         assert record.provenance["threads"] == 1
-        assert set(record.provenance) >= {"commit", "dirty", "torch", "numpy", "cpu", "started"}
+        told = {"commit", "dirty", "changes", "torch", "numpy", "cpu", "started", "ended"}
+        assert set(record.provenance) >= told | {"determinism", "command"}
+        assert (record.category, record.seed, record.code) == ("bottle", 0, stage.code)
         if name.startswith("evaluation"):
             assert list(record.metrics) == sorted(metric.key for metric in METRICS)
             assert all(0 <= value <= 1 for value in record.metrics.values())
@@ -94,8 +122,8 @@ def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
 
 def test_what_is_stored_is_not_run_again(job, monkeypatch):
     run_job(job)
-    monkeypatch.setattr(execution._Worker, "run", lambda *_: pytest.fail("ran again"))
-    assert statuses(run_job(job)) == [("evaluation", "cached")] * 2
+    monkeypatch.setattr(execution._Work, "record", lambda *_: pytest.fail("ran again"))
+    assert {status for _, status in statuses(job, run_job(job))} == {"cached"}
 
 
 def test_two_runs_give_the_same_bits(job, tmp_path):
@@ -122,8 +150,7 @@ def test_a_run_goes_on_from_what_is_stored_to_the_same_bits(job, lost):
     before = results(job)
     for name in lost:
         job.store.discard(stages(job)[name].key)
-    outcomes = {outcome.key: outcome for outcome in run_job(job)}
-    ran = {key for key, outcome in outcomes.items() if outcome.status == "done"}
+    ran = {outcome.key for outcome in run_job(job) if outcome.status == "done"}
     assert ran == {stages(job)[name].key for name in lost}
     assert results(job) == before
 
@@ -131,10 +158,10 @@ def test_a_run_goes_on_from_what_is_stored_to_the_same_bits(job, lost):
 def test_a_student_is_the_same_with_and_without_a_sibling(job, tiny, tiny_inputs, tmp_path):
     """Sharing one student between the variants changes no number."""
     run_job(job)
-    (chain,) = plan(tiny, CELLS[1:], tiny_inputs).chains
-    alone = dataclasses.replace(job, chain=chain, store=RunStore(tmp_path / "alone"))
+    alone = dataclasses.replace(job, cells=CELLS[1:], store=RunStore(tmp_path / "alone"))
     run_job(alone)
-    key = chain.evaluations[0].key
+    (evaluation,) = alone.plan.evaluations.values()
+    key = evaluation.key
     assert alone.store.get(key).metrics == job.store.get(key).metrics
 
 
@@ -142,53 +169,42 @@ def fail(*_, **__):
     raise RuntimeError("out of luck")
 
 
-def test_a_failure_ends_its_descendants_only(job, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(execution, "train_segmentation", fail)
-        outcomes = run_job(job)
-    assert statuses(outcomes) == [
-        ("student", "done"),
-        ("maps", "done"),
-        ("evaluation", "done"),
-        ("segmentation", "failed"),
-        ("maps", "failed"),
-        ("evaluation", "failed"),
-    ]
-    assert {outcome.message for outcome in outcomes[3:]} == {"RuntimeError: out of luck"}
-    note = job.store.folder(stages(job)["segmentation"].key) / "failure.json"
-    failure = json.loads(note.read_text())
-    assert (failure["kind"], failure["category"], failure["seed"]) == ("segmentation", "bottle", 0)
-    assert failure["message"] == "RuntimeError: out of luck"
-    assert failure["trace"][-1] == "RuntimeError: out of luck"
-    assert statuses(run_job(job)) == [
-        ("evaluation", "cached"),
-        ("student", "cached"),
-        ("segmentation", "done"),
-        ("maps", "done"),
-        ("evaluation", "done"),
-    ]
-    assert not note.exists()
+def test_an_exception_is_a_failure_with_its_last_lines(job, monkeypatch):
+    monkeypatch.setattr(execution, "train_segmentation", fail)
+    outcomes = run_job(job)
+    (failed,) = (outcome for outcome in outcomes if outcome.status == "failed")
+    assert failed.message == "RuntimeError: out of luck"
+    failure = failed.failure
+    assert failure.key == failed.key == stages(job)["segmentation"].key
+    assert (failure.kind, failure.category, failure.seed) == ("segmentation", "bottle", 0)
+    assert (failure.cause, failure.attempts) == ("raised", 1)
+    assert failure.trace[-1] == "RuntimeError: out of luck"
+    assert len(failure.trace) <= execution.TRACE_LINES
 
 
-def test_a_failed_student_ends_the_chain_and_is_tried_once(job, monkeypatch):
-    calls = []
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+    ],
+)
+def test_want_of_memory_is_told_apart(job, monkeypatch, error):
+    def want(*_, **__):
+        raise error
 
-    def count(*_, **__):
-        calls.append(1)
-        fail()
-
-    monkeypatch.setattr(execution, "train_student", count)
-    assert {status for _, status in statuses(run_job(job))} == {"failed"}
-    assert len(calls) == 1
-    assert job.store.get(stages(job)["student"].key) is None
+    monkeypatch.setattr(execution, "train_student", want)
+    (failed,) = run_job(job)
+    assert failed.failure.cause == "memory"
 
 
 def test_a_run_that_diverges_is_a_failure(job, tiny):
     training = dataclasses.replace(tiny.training, student_lr=1e30, student_steps=3)
     wild = dataclasses.replace(job, experiment=dataclasses.replace(tiny, training=training))
-    outcomes = run_job(wild)
-    assert {outcome.status for outcome in outcomes} == {"failed"}
-    assert outcomes[0].message.startswith("TrainingDiverged: the loss is")
+    (failed,) = run_job(wild)
+    assert (failed.status, failed.failure.cause) == ("failed", "diverged")
+    assert failed.message.startswith("TrainingDiverged: the loss is")
 
 
 def test_maps_that_are_not_finite_are_a_failure(job, monkeypatch):
@@ -197,8 +213,9 @@ def test_maps_that_are_not_finite_are_a_failure(job, monkeypatch):
 
     monkeypatch.setattr(execution, "anomaly_maps", broken)
     outcomes = run_job(job)
-    failed = [outcome for outcome in outcomes if outcome.kind in ("maps", "evaluation")]
-    assert {outcome.status for outcome in failed} == {"failed"}
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    assert [outcome.failure.kind for outcome in failed] == ["maps", "maps"]
+    assert failed[0].failure.cause == "diverged"
     assert "not finite" in failed[0].message
     assert job.store.get(stages(job)["maps"].key) is None
 
@@ -230,27 +247,28 @@ def damage(job, name):
         ("maps", ("evaluation",)),
     ],
 )
-def test_a_damaged_artifact_fails_once_and_is_mended_by_the_next_run(job, damaged, lost):
+def test_a_damaged_artifact_is_named_and_forgotten(job, damaged, lost):
     run_job(job)
     before = results(job)
     damage(job, damaged)
     for name in lost:
         job.store.discard(stages(job)[name].key)
-    failed = [outcome for outcome in run_job(job) if outcome.status == "failed"]
-    assert [outcome.key for outcome in failed] == [stages(job)[name].key for name in lost]
-    assert all("not what its record says" in outcome.message for outcome in failed)
+    found = [outcome for outcome in run_job(job) if outcome.status == "damaged"]
+    assert [outcome.key for outcome in found] == [stages(job)[lost[0]].key]
+    assert found[0].damaged == stages(job)[damaged].key
+    assert "not what its record says" in found[0].message
     assert {outcome.status for outcome in run_job(job)} <= {"done", "cached"}
     assert results(job) == before
 
 
-def test_a_full_disk_is_a_failure_that_is_told(job, monkeypatch):
+def test_a_full_disk_is_told_apart_from_a_failure(job, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bench.store.write_atomically", full)
-    outcomes = run_job(job)
-    assert {outcome.status for outcome in outcomes} == {"failed"}
-    assert "No space left on device" in outcomes[0].message
+    (outcome,) = run_job(job)
+    assert (outcome.status, outcome.failure) == ("unwritable", None)
+    assert outcome.message == f"{job.store.root}: No space left on device"
 
 
 def test_an_interrupt_is_no_failure(job, monkeypatch):
@@ -269,17 +287,20 @@ def test_stored_maps_without_a_record_are_missing(job):
 
 
 def test_networks_are_read_as_they_were_trained(job, monkeypatch):
-    """A student from the store is frozen, in evaluation mode, and equal to the one in memory."""
+    """A student from the store is frozen, in evaluation mode, and equal to the trained one."""
     seen = []
+    train = execution.train_student
+
+    def keep(*arguments, **options):
+        seen.append(train(*arguments, **options))
+        return seen[-1]
 
     def note(teacher, student):
         seen.append(student)
         return distance_mapper(teacher, student)
 
+    monkeypatch.setattr(execution, "train_student", keep)
     monkeypatch.setattr(execution, "distance_mapper", note)
-    run_job(job)
-    for name in ("maps", "evaluation"):
-        job.store.discard(stages(job)[name].key)
     run_job(job)
     trained, read = seen
     assert trained is not read
@@ -317,9 +338,8 @@ def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_i
     current = [None]
     for category, seed in (("bottle", 0), ("tile", 0), ("bottle", 1)):
         current[0] = (category, seed)
-        cells = [Cell(category, variant, seed) for variant in ABLATION.values()]
-        for chain in plan(tiny, cells, tiny_inputs).chains:
-            run_job(dataclasses.replace(job, chain=chain))
+        cells = tuple(Cell(category, variant, seed) for variant in ABLATION.values())
+        run_job(dataclasses.replace(job, cells=cells))
     assert all(len(seeds) == 4 and len(set(seeds)) == 1 for seeds in seen.values())
     assert len({seeds[0] for seeds in seen.values()}) == 3
 
@@ -340,14 +360,13 @@ def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_i
 def test_every_part_is_trained_stored_and_read_again(tiny, tiny_inputs, store, name):
     """A second process has the first one's numbers, from its files."""
     cell = Cell("bottle", VARIANTS[name], 0)
-    laid = plan(tiny, [cell], tiny_inputs)
-    evaluation = laid.evaluations[cell]
-    job = Job(laid.chains[0], tiny, tiny_inputs, store, "cpu")
+    job = Family(tiny, tiny_inputs, store, (cell,))
+    evaluation = job.plan.evaluations[cell]
     assert {outcome.status for outcome in run_job(job)} == {"done"}
     metrics = store.get(evaluation.key).metrics
     for stage in (evaluation, *evaluation.parents):
         store.discard(stage.key)
-    assert statuses(run_job(job))[-2:] == [("maps", "done"), ("evaluation", "done")]
+    assert statuses(job, run_job(job))[-2:] == [("maps", "done"), ("evaluation", "done")]
     assert store.get(evaluation.key).metrics == metrics
 
 
@@ -360,9 +379,8 @@ def test_loss_and_input_are_those_of_the_variant(tiny, tiny_inputs, store, monke
 
     monkeypatch.setattr(execution, "train_segmentation", note)
     names = ("den+decoder+seg", "den+ed+seg+no-l1", "seg+features")
-    cells = [Cell("bottle", VARIANTS[name], 0) for name in names]
-    for chain in plan(tiny, cells, tiny_inputs).chains:
-        run_job(Job(chain, tiny, tiny_inputs, store, "cpu"))
+    cells = tuple(Cell("bottle", VARIANTS[name], 0) for name in names)
+    run_job(Family(tiny, tiny_inputs, store, cells))
     assert seen == [
         ("decoder", "product", True),
         ("encoder-decoder", "product", False),
@@ -381,9 +399,9 @@ def test_a_whole_stream_goes_on_where_the_student_stopped(tiny, tiny_inputs, sto
     for stream in ("stage", "whole"):
         training = dataclasses.replace(tiny.training, data_stream=stream)
         experiment = dataclasses.replace(tiny, training=training)
-        for chain in plan(experiment, CELLS[1:], tiny_inputs).chains:
-            store.discard(chain.evaluations[0].parents[0].parents[0].key)
-            run_job(Job(chain, experiment, tiny_inputs, store, "cpu"))
+        job = Family(experiment, tiny_inputs, store, CELLS[1:])
+        store.discard(next(iter(job.plan.tasks)))
+        run_job(job)
     (first, own), (again, continued) = seen[:2], seen[2:]
     assert first == again == (first[0], 0, 2)
     assert own == (own[0], 0, 3)

@@ -12,6 +12,7 @@ from bench.models import evaluate_model, model_of_cell
 from bench.runner import run
 from bench.stages import plan
 from bench.store import RunStore
+from bench.workers import InProcess
 from destseg.errors import InputError
 
 CELL = Cell("bottle", VARIANTS["den+ed+seg"], 0)
@@ -24,7 +25,7 @@ def finished(tiny, tiny_inputs, tmp_path_factory):
     cells = [CELL, Cell("bottle", VARIANTS["den+ed"], 0)]
     laid = plan(tiny, cells, tiny_inputs)
     store = RunStore(results / "runs")
-    run(laid, tiny, tiny_inputs, store, jobs=1, device="cpu", on_seed=lambda seed: None)
+    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
     return results, collect_cells(laid, store, dataset="miniature").set_index("variant")
 
 

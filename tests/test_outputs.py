@@ -10,6 +10,7 @@ from bench.outputs import Outputs
 from bench.runner import run
 from bench.stages import plan
 from bench.store import RunStore
+from bench.workers import InProcess
 
 GRID = Grid(("bottle", "tile"), ("none", "den+ed+seg"), (0, 1))
 
@@ -19,7 +20,7 @@ def filled(tmp_path_factory, tiny, tiny_inputs):
     """A store with all cells of the grid."""
     store = RunStore(tmp_path_factory.mktemp("filled"))
     laid = plan(tiny, GRID.cells(), tiny_inputs)
-    run(laid, tiny, tiny_inputs, store, jobs=1, device="cpu", on_seed=lambda seed: None)
+    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
     return store
 
 
@@ -153,15 +154,7 @@ def test_damaged_maps_are_left_out_and_computed_by_the_next_run(outputs, tmp_pat
     content = path.read_bytes()
     path.write_bytes(content[:-1])
     assert [example.category for example in copy._examples()] == ["tile"]
-    run(
-        copy.plan,
-        tiny,
-        copy.inputs,
-        copy.store,
-        jobs=1,
-        device="cpu",
-        on_seed=lambda seed: None,
-    )
+    run(copy.plan, tiny, copy.inputs, copy.store, InProcess("cpu"))
     assert path.read_bytes() == content
     assert copy.store.get(stage.key).metrics == outputs.store.get(stage.key).metrics
     assert [example.category for example in copy._examples()] == ["bottle", "tile"]

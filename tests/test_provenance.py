@@ -20,7 +20,8 @@ def test_code_versions_and_machine_are_described():
     assert told["numpy"] == np.__version__
     assert told["python"] == platform.python_version()
     assert f"{os.cpu_count()} cores" in told["cpu"]
-    assert all(isinstance(value, str) and value for value in told.values())
+    assert all(isinstance(value, str) for value in told.values())
+    assert all(value for name, value in told.items() if name != "changes")
     assert json.loads(json.dumps(dict(told))) == told
 
 
@@ -34,7 +35,7 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
         raise FileNotFoundError("git")
 
     monkeypatch.setattr(module.subprocess, "run", missing)
-    assert module._commit() == ("unknown", "unknown")
+    assert module._commit() == ("unknown", "unknown", "")
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -58,24 +59,35 @@ class TestCheckout:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     def test_no_checkout(self, checkout):
-        assert module._commit() == ("unknown", "unknown")
+        assert module._commit() == ("unknown", "unknown", "")
 
     def test_only_code_makes_a_checkout_dirty(self, checkout):
         self.git(checkout, "init", "-q")
         self.git(checkout, "add", ".")
         self.git(checkout, "commit", "-qm", "first")
         commit = self.git(checkout, "rev-parse", "HEAD")
-        assert module._commit() == (commit, "no")
+        assert module._commit() == (commit, "no", "")
         (checkout / "results").mkdir()
         (checkout / "results" / "cells.csv").write_text("1")
-        assert module._commit() == (commit, "no")
+        assert module._commit() == (commit, "no", "")
+        digests = set()
         for name in ("bench", "destseg"):
             code = checkout / name / "code.py"
-            code.write_text("2")
-            assert module._commit() == (commit, "yes")
+            for text in ("2", "3"):
+                code.write_text(text)
+                assert module._commit()[:2] == (commit, "yes")
+                assert module._commit() == module._commit()
+                digests.add(module._commit()[2])
             code.write_text("1")
-        (checkout / "destseg" / "new.py").write_text("3")
-        assert module._commit() == (commit, "yes")
+        new = checkout / "destseg" / "new.py"
+        for text in ("3", "4"):
+            new.write_text(text)
+            assert module._commit()[:2] == (commit, "yes")
+            digests.add(module._commit()[2])
+        assert len(digests) == 6, "each change has a digest of its own"
+        assert {len(digest) for digest in digests} == {16}
+        new.unlink()
+        assert module._commit() == (commit, "no", "")
 
 
 def test_the_cpu_is_called_so():
@@ -85,3 +97,11 @@ def test_the_cpu_is_called_so():
 def test_an_accelerator_is_called_by_its_model(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"model of {device}")
     assert device_name("cuda:1") == "model of cuda:1"
+
+
+def test_switches_that_are_on_are_named(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    switches = module.determinism().split(", ")
+    assert "cudnn deterministic" in switches
+    assert "cudnn benchmark" not in switches

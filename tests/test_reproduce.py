@@ -35,7 +35,7 @@ def whole(tmp_path_factory, experiment, shared_cache):
     results = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESTSEG_BENCH_CACHE", str(shared_cache))
-        assert main(["reproduce", str(experiment), "--results", str(results), "--jobs", "1"]) == 0
+        assert main(["reproduce", str(experiment), "--results", str(results), "--in-process"]) == 0
     return results
 
 
@@ -135,7 +135,7 @@ def test_the_table_says_what_the_cells_say(whole):
 def test_running_again_computes_nothing(whole, experiment, capsys):
     before, cells = records(whole), numbers(whole)
     started = time.perf_counter()
-    assert main(["reproduce", str(experiment), "--results", str(whole), "--jobs", "1"]) == 0
+    assert main(["reproduce", str(experiment), "--results", str(whole), "--in-process"]) == 0
     assert time.perf_counter() - started < 10
     out = capsys.readouterr().out
     assert f"0 cells computed; {CELLS} were there." in out
@@ -145,7 +145,7 @@ def test_running_again_computes_nothing(whole, experiment, capsys):
 
 
 def test_a_part_in_any_order_has_the_numbers_of_the_whole(whole, experiment, tmp_path):
-    options = "--seed 1 --category tile --variant den+seg --variant none --variant den --jobs 1"
+    options = "--seed 1 --category tile --variant den+seg --variant none --variant den --in-process"
     arguments = ["reproduce", str(experiment), "--results", str(tmp_path), *options.split()]
     assert main(arguments) == 0
     part = numbers(tmp_path)
@@ -156,7 +156,7 @@ def test_a_part_in_any_order_has_the_numbers_of_the_whole(whole, experiment, tmp
 def test_the_whole_in_another_order_has_the_same_numbers(whole, experiment, tmp_path):
     options = (
         "--seed 1 --seed 0 --category tile --category bottle "
-        "--variant den+ed+seg --variant none --jobs 1"
+        "--variant den+ed+seg --variant none --in-process"
     )
     arguments = ["reproduce", str(experiment), "--results", str(tmp_path), *options.split()]
     assert main(arguments) == 0
@@ -186,7 +186,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
     survived = records(tmp_path)
     assert len(survived) < len(records(whole)), "nothing was left to do"
 
-    assert main(["reproduce", str(experiment), "--results", str(tmp_path), "--jobs", "1"]) == 0
+    assert main(["reproduce", str(experiment), "--results", str(tmp_path), "--in-process"]) == 0
     assert numbers(tmp_path) == numbers(whole)
     after = records(tmp_path)
     assert {path: after[path] for path in survived} == survived, "what was there ran again"

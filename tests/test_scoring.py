@@ -23,6 +23,7 @@ from bench.runner import run
 from bench.scoring import Request, score
 from bench.stages import plan
 from bench.store import RunStore
+from bench.workers import InProcess
 from destseg.__main__ import main as destseg_main
 from destseg.errors import InputError
 from destseg.images import read_mask
@@ -240,7 +241,7 @@ def test_no_published_numbers_beside_a_folder_of_the_same_names(asked):
 def test_cells_join_those_of_the_grid(asked, tiny, tiny_inputs, tmp_path):
     laid = plan(tiny, Grid(("bottle", "tile"), ("den+ed+seg",), (0,)).cells(), tiny_inputs)
     store = RunStore(tmp_path / "runs")
-    run(laid, tiny, tiny_inputs, store, jobs=1, device="cpu", on_seed=lambda seed: None)
+    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
     ours = collect_cells(laid, store, dataset="miniature")
     score(asked)
     path = asked.folder / "cells.csv"

@@ -12,7 +12,7 @@ from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.experiment import Experiment
 from bench.grid import ABLATION, VARIANTS, Cell, Grid, Variant
-from bench.stages import CODE_VERSIONS, Stage, plan
+from bench.stages import CODE_VERSIONS, Stage, plan, shard
 
 EXPERIMENT = Experiment("tiny")
 INPUTS = Inputs(
@@ -242,19 +242,38 @@ def test_four_students_serve_eight_variants():
         assert (students[one] == students[two]) == (alike[0] == alike[1])
 
 
-def test_a_chain_holds_all_that_descends_from_one_student():
+def test_each_stage_is_one_task_after_its_parents():
     laid, _ = whole()
-    assert len(laid.chains) == 16
-    assert [chain.seed for chain in laid.chains] == [0] * 8 + [1] * 8, "seed by seed"
-    for chain in laid.chains:
-        assert len(chain.evaluations) == 2
-        students = {evaluation.parents[0].parents[0] for evaluation in chain.evaluations}
-        assert len(students) == 1
-        (student,) = students
-        assert student.parameters["category"] == chain.category
-        assert student.parameters["seed"] == chain.seed
-    planned = [stage.key for chain in laid.chains for stage in chain.evaluations]
-    assert sorted(planned) == sorted(stage.key for stage in laid.evaluations.values())
+    assert len(laid.tasks) == 16 * 6
+    kinds = [task.stage.kind for task in laid.tasks.values()]
+    family = ["student", "maps", "evaluation", "segmentation", "maps", "evaluation"]
+    assert kinds == family * 16, "a student with all that descends from it before the next"
+    seen = set()
+    for key, task in laid.tasks.items():
+        assert key == task.stage.key
+        assert seen.issuperset(parent.key for parent in task.stage.parents)
+        seen.add(key)
+    assert [task.seed for task in laid.tasks.values()] == [0] * 48 + [1] * 48, "seed by seed"
+    for cell, evaluation in laid.evaluations.items():
+        for stage in evaluation.lineage():
+            task = laid.tasks[stage.key]
+            assert (task.category, task.seed) == (cell.category, cell.seed)
+            assert str(task) == f"{cell.category} seed {cell.seed} {stage.kind}"
+
+
+@pytest.mark.parametrize("count", [1, 3, 16, 40])
+def test_shards_are_the_whole_without_overlap(count):
+    laid, _ = whole()
+    parts = [shard(laid, index, count) for index in range(1, count + 1)]
+    keys = [key for part in parts for key in part.tasks]
+    assert sorted(keys) == sorted(laid.tasks)
+    cells = [cell for part in parts for cell in part.evaluations]
+    assert sorted(map(str, cells)) == sorted(map(str, laid.evaluations))
+    for part in parts:
+        wanted = {above.key for stage in part.evaluations.values() for above in stage.lineage()}
+        assert set(part.tasks) == wanted
+    sizes = {len(part.tasks) for part in parts}
+    assert max(sizes) - min(sizes) <= 6, "a student with its descendants"
 
 
 def test_a_part_of_the_grid_has_the_keys_of_the_whole():

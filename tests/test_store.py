@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.store import DamagedArtifact, Record, RunStore, check_writable
+from bench.records import SCHEMA, DamagedRecord, Record
+from bench.store import DamagedArtifact, Failure, RunStore, check_writable
 from destseg.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,18 @@ def record(key=KEY, **changes):
         "metrics": {"pro": 0.1 + 0.2, "iap": None},
     }
     return Record(**{**values, **changes})
+
+
+def failure(key=KEY, **changes):
+    values = {
+        "kind": "maps",
+        "category": "bottle",
+        "seed": 0,
+        "cause": "raised",
+        "message": "out of luck",
+        "trace": ("line", "é"),
+    }
+    return Failure(key, **{**values, **changes})
 
 
 @pytest.fixture
@@ -50,7 +63,7 @@ def test_an_artifact_comes_back_as_it_went(store, stored):
 
 def test_a_stage_that_is_not_done_has_no_record(store):
     assert store.get(KEY) is None
-    store.fail(KEY, {"message": "no"})
+    store.fail(failure())
     assert store.get(KEY) is None
 
 
@@ -78,7 +91,9 @@ def test_the_record_is_written_last(store, monkeypatch):
         lambda text: text.replace(KEY.encode(), KEY[::-1].encode()),
         lambda text: b"[" + text + b"]",
         lambda text: b"null",
-        lambda text: text.replace(b'"schema": 1', b'"schema": 1, "surplus": 2'),
+        lambda text: text.replace(b'"schema": 2', b'"schema": 2, "surplus": 2'),
+        lambda text: text.replace(b'"schema": 2', b'"schema": 1'),
+        lambda text: text.replace(b"1.25", b"1.26"),
     ],
     ids=[
         "half",
@@ -90,6 +105,8 @@ def test_the_record_is_written_last(store, monkeypatch):
         "list",
         "null",
         "surplus field",
+        "another schema",
+        "a digit",
     ],
 )
 def test_a_record_that_is_not_whole_counts_as_none(store, damage):
@@ -99,8 +116,62 @@ def test_a_record_that_is_not_whole_counts_as_none(store, damage):
     assert damage(before) != before
     path.write_bytes(damage(before))
     assert store.get(KEY) is None
+    with pytest.raises(DamagedRecord, match="the record is not whole") as caught:
+        store.read(KEY)
+    assert str(path) in str(caught.value)
     store.put(record())
     assert store.get(KEY) == record()
+
+
+def test_every_flipped_bit_of_a_record_is_seen(store):
+    store.put(record())
+    path = store.folder(KEY) / "record.json"
+    before = path.read_bytes()
+    for place in range(len(before)):
+        path.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+        found = store.get(KEY)
+        # JSON is blind to what white space there is.
+        assert found is None or before[place : place + 1].isspace()
+        assert found in (None, record())
+
+
+OLD = {
+    "artifact": "maps.npy",
+    "digest": "0" * 64,
+    "key": KEY,
+    "kind": "maps",
+    "metrics": {},
+    "parameters": {"category": "bottle", "seed": 3},
+    "parents": ["1" * 64],
+    "peak_memory": 1,
+    "provenance": {"commit": "c"},
+    "schema": 1,
+    "seconds": 0.5,
+}
+
+
+def test_a_record_of_the_first_schema_is_read(store):
+    folder = store.folder(KEY)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(OLD))
+    found = store.get(KEY)
+    assert (found.category, found.seed, found.code, found.schema) == ("bottle", 3, None, 1)
+    assert found.seconds == 0.5
+    store.put(found)
+    again = store.get(KEY)
+    assert (again.schema, again.category) == (SCHEMA, "bottle")
+
+
+def test_a_record_of_a_newer_schema_is_refused_and_kept(store):
+    folder = store.folder(KEY)
+    folder.mkdir(parents=True)
+    path = folder / "record.json"
+    path.write_text(json.dumps({**OLD, "schema": SCHEMA + 1, "new": "field"}))
+    with pytest.raises(InputError) as caught:
+        store.get(KEY)
+    assert str(path) in str(caught.value)
+    assert f"schema {SCHEMA + 1}" in str(caught.value)
+    assert path.exists()
 
 
 def flip(path):
@@ -125,6 +196,7 @@ def test_a_damaged_artifact_is_noticed_and_named(store, stored, damage, said):
     with pytest.raises(DamagedArtifact, match=said) as caught:
         store.artifact(store.get(KEY))
     assert str(path) in str(caught.value)
+    assert caught.value.key == KEY
 
 
 def test_a_discarded_stage_runs_again(store, stored):
@@ -134,11 +206,68 @@ def test_a_discarded_stage_runs_again(store, stored):
 
 
 def test_success_clears_an_earlier_failure(store):
-    store.fail(KEY, {"message": "out of luck"})
-    failure = store.folder(KEY) / "failure.json"
-    assert json.loads(failure.read_text()) == {"message": "out of luck"}
+    assert store.failure(KEY) is None
+    store.fail(failure())
+    assert store.failure(KEY) == failure()
     store.put(record())
-    assert not failure.exists()
+    assert store.failure(KEY) is None
+
+
+def test_attempts_of_a_failing_stage_add_up(store):
+    store.fail(failure(attempts=2))
+    assert store.fail(failure(message="again")) == failure(message="again", attempts=3)
+    assert store.failure(KEY).attempts == 3
+
+
+def test_a_damaged_note_of_a_failure_is_none(store):
+    store.fail(failure())
+    path = store.folder(KEY) / "failure.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert store.failure(KEY) is None
+    store.fail(failure())
+    assert store.failure(KEY) == failure()
+
+
+def test_stages_are_listed_measured_and_removed(store, stored):
+    other = "cd" + 62 * "1"
+    store.put(record(key=other))
+    store.fail(failure(key="ab" + 62 * "5"))
+    assert list(store.keys()) == [KEY, "ab" + 62 * "5", other]
+    assert [found.key for found in store.records()] == [KEY, other]
+    files = [path.stat().st_size for path in store.folder(KEY).iterdir()]
+    assert store.size(KEY) == sum(files) > len(b"content of the artifact")
+    store.remove(other)
+    assert list(store.keys()) == [KEY, "ab" + 62 * "5"]
+    assert not (store.root / "cd").exists()
+    store.remove(KEY)
+    store.remove(KEY)
+    assert list(store.keys()) == ["ab" + 62 * "5"]
+
+
+def test_an_empty_or_missing_folder_has_no_stages(store):
+    assert list(store.keys()) == []
+    assert store.frame().empty
+
+
+def test_all_records_make_one_table(store):
+    for seed in range(3):
+        store.put(record(key=f"{seed:064x}", category="tile", seed=seed))
+    (store.folder("0" * 64) / "record.json").write_text("{")
+    frame = store.frame()
+    assert list(frame["seed"]) == [1, 2]
+    assert set(frame["category"]) == {"tile"}
+    assert frame.loc[0, "pro"] == 0.1 + 0.2
+    assert frame.loc[0, "threads"] == 1
+
+
+def test_files_travel_from_store_to_store(store, stored, tmp_path):
+    there = RunStore(tmp_path / "there")
+    there.fail(failure())
+    there.unpack(KEY, store.pack(KEY))
+    assert there.get(KEY) == stored
+    assert there.artifact(stored) == b"content of the artifact"
+    assert there.failure(KEY) is None
+    assert store.pack("0" * 64) == {}
 
 
 def test_a_number_that_is_none_is_not_stored(store):
@@ -150,7 +279,8 @@ def test_a_number_that_is_none_is_not_stored(store):
 WRITER = """
 import sys
 from pathlib import Path
-from bench.store import Record, RunStore
+from bench.records import Record
+from bench.store import RunStore
 store = RunStore(Path(sys.argv[1]))
 for number in range(40):
     key = f"{number:064x}"

@@ -1,0 +1,33 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from bench.interruption import Interruption
+
+
+def test_signals_are_noted_and_not_raised():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Interruption() as interruption:
+        assert (interruption.signal, interruption.again) == (None, False)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (interruption.signal, interruption.again) == (signal.SIGTERM, False)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert (interruption.signal, interruption.again) == (signal.SIGTERM, True)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_another_thread_leaves_signals_alone():
+    seen = []
+
+    def work():
+        with Interruption() as interruption:
+            seen.append((interruption.signal, signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(None, signal.getsignal(signal.SIGTERM))]
