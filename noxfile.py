@@ -34,6 +34,13 @@ def tests_slow(session: nox.Session) -> None:
     session.run("pytest", "-m", "slow", *session.posargs)
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Kill runs at any moment, fill disks, take folders away: nothing may be lost."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-m", "faults", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types."""

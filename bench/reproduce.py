@@ -8,7 +8,6 @@ from bench.data.inputs import Sources, available_categories, prepare_inputs
 from bench.experiment import Experiment
 from bench.grid import Grid, in_paper_order
 from bench.outputs import Outputs
-from bench.presentation.table import Table
 from bench.presentation.tables import TABLES
 from bench.runner import Summary, run
 from bench.stages import plan, shard
@@ -40,7 +39,7 @@ class Request:
     command : str
         The command line, for records and the foot of tables.
     shard : tuple of int, optional
-        Which part of the grid to compute, (index from 1, count); no table is written then.
+        Which part of the grid to compute, (index from 1, count).
     """
 
     experiment: Experiment
@@ -54,18 +53,18 @@ class Request:
     shard: tuple[int, int] | None = None
 
 
-def reproduce(request: Request) -> tuple[Summary, Table | None]:
-    """Run what is missing of an experiment and write its outputs.
+def reproduce(request: Request) -> tuple[Summary, Outputs]:
+    """Run what is missing of an experiment.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
-    and the experiment's first one is printed; at the end those of all of them, and the figures.
+    and the experiment's first one is printed.
 
     Returns
     -------
     summary : Summary
         How the run went.
-    table : Table or None
-        The experiment's first table; None for a shard.
+    outputs : Outputs
+        Of all seeds, yet to be written.
 
     Raises
     ------
@@ -110,7 +109,7 @@ def reproduce(request: Request) -> tuple[Summary, Table | None]:
             command=request.command,
             on_seed=show_seeds_so_far,
         )
-    return summary, outputs.write() if request.shard is None else None
+    return summary, outputs
 
 
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:

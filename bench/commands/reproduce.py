@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     experiment, folder = chosen_experiment(options)
     device = choose_device(options.device)
-    summary, table = reproduce(
+    summary, outputs = reproduce(
         Request(
             experiment=experiment,
             sources=chosen_sources(options),
@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
         )
     )
     code = _report(summary)
-    if table is not None:
-        print(f"\n{table.text()}")
+    if options.shard is None:
+        print(f"\n{outputs.write().text()}")
     else:
         index, count = options.shard
         print(f"shard {index} of {count}: no tables; run the command without --shard for those.")
