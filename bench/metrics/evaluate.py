@@ -82,6 +82,10 @@ def evaluate(
     take 128 MiB more, and what does not fit there waits in a temporary file, in the folder that
     `tempfile.gettempdir` names.
 
+    Most of the time goes into `numpy.sort`. On AMD Zen 4, whose compress-store instruction is slow,
+    NumPy's AVX-512 sort takes several times as long as its AVX2 one, which
+    ``NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL"`` in the environment selects.
+
     Examples
     --------
     >>> import numpy as np
