@@ -20,6 +20,7 @@ from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import foot, peak_memory, record_provenance
+from bench.results import CELLS, write_heading
 from bench.stages import Stage
 from bench.store import Record, RunStore, check_writable, recordable
 from destseg.atomic import write_atomically
@@ -262,6 +263,7 @@ def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
         method=request.method,
     )
     text = cells.to_csv(index=False, lineterminator="\n")
-    write_atomically(request.folder / "cells.csv", text.encode())
+    write_atomically(request.folder / CELLS, text.encode())
+    write_heading(request.folder, heading)
     write_tables((TABLE,), cells, heading, request.folder / "tables")
     return TABLES[TABLE](cells, heading)

@@ -12,9 +12,10 @@ categories, which differ by far more than methods do. With no complete seed the 
 from bench.stats.effects import (
     INTERACTIONS,
     Effect,
+    contrast_effect,
+    contrast_p,
+    contrast_weights,
     factorial_contrast,
-    interaction_effect,
-    main_effect,
 )
 from bench.stats.estimates import Estimate, Worst, estimate, worst_category
 from bench.stats.intervals import LEVEL, Interval, like_these_interval, new_seeds_interval
@@ -32,12 +33,13 @@ __all__ = [
     "Scores",
     "Worst",
     "complete_seeds",
+    "contrast_effect",
+    "contrast_p",
+    "contrast_weights",
     "estimate",
     "factorial_contrast",
     "holm",
-    "interaction_effect",
     "like_these_interval",
-    "main_effect",
     "new_seeds_interval",
     "score_matrix",
     "seeds_to_decide",

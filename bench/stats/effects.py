@@ -1,16 +1,15 @@
 """Main effects and pair interactions of den, ed and seg, as paired factorial contrasts."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from bench.grid import ABLATION, FACTORS
 from bench.stats.estimates import Estimate, estimate
 from bench.stats.intervals import Interval, like_these_interval
-from bench.stats.scores import Scores, complete_seeds, score_matrix
+from bench.stats.scores import Scores, complete_seeds
 from bench.stats.significance import sign_flip_p
 
 INTERACTIONS = tuple(itertools.combinations(FACTORS, 2))
@@ -32,8 +31,7 @@ class Effect:
     like_these
         `like_these_interval` of the contrast; None below two seeds or too few categories.
     p
-        `sign_flip_p` of the categories' own effects; None below two complete seeds, where no
-        interval exists either, or two categories.
+        `contrast_p` of the contrast.
     """
 
     estimate: Estimate
@@ -43,13 +41,7 @@ class Effect:
     p: float | None
 
 
-def factorial_contrast(
-    cells: pd.DataFrame,
-    metric: str,
-    *factors: str,
-    categories: Sequence[str],
-    seeds: Sequence[int],
-) -> Scores:
+def factorial_contrast(scores: Mapping[str, Scores], *factors: str) -> Scores:
     """Compute the paired contrast of one factor, or of a pair, for each category and seed.
 
     Of one: the mean of the four variants with it minus the mean of the four without. Of a pair:
@@ -57,22 +49,25 @@ def factorial_contrast(
     whichever is first. Variants of one (category, seed) share their data order, synthetic
     anomalies and, across seg, the student, so a contrast is far less noisy than the variants.
 
+    Parameters
+    ----------
+    scores
+        Variant -> its score matrix; all eight of the ablation.
+    factors
+        One, or two different ones, of den, ed, seg.
+
     Returns
     -------
     Scores
-        Shape (categories, seeds); NaN unless all eight variants are there.
+        Shape (categories, seeds); NaN where any of the eight is missing.
 
     Raises
     ------
     ValueError
-        If there are not one or two different `factors` of den, ed, seg, or a cell occurs twice.
+        If `factors` are not such.
     """
-    weights = contrast_weights(*factors)
-    contrast = np.zeros((len(categories), len(seeds)))
-    for variant, weight in weights.items():
-        scores = score_matrix(cells, metric, categories=categories, seeds=seeds, variant=variant)
-        contrast += weight * scores
-    return contrast
+    weighted = [weight * scores[variant] for variant, weight in contrast_weights(*factors).items()]
+    return np.asarray(sum(weighted), dtype=np.float64)
 
 
 def contrast_weights(*factors: str) -> dict[str, float]:
@@ -92,43 +87,14 @@ def contrast_weights(*factors: str) -> dict[str, float]:
     return weights
 
 
-def main_effect(
-    cells: pd.DataFrame,
-    metric: str,
-    factor: str,
-    *,
-    categories: Sequence[str],
-    seeds: Sequence[int],
-) -> Effect:
-    """Estimate the main effect of one factor from its `factorial_contrast`.
+def contrast_effect(contrast: Scores) -> Effect:
+    """Estimate an effect from its contrast.
 
-    Raises
-    ------
-    ValueError
-        If `factor` is not one of den, ed, seg, or a cell occurs twice.
+    Parameters
+    ----------
+    contrast
+        Shape (categories, seeds); incomplete seeds are left out.
     """
-    return _effect(factorial_contrast(cells, metric, factor, categories=categories, seeds=seeds))
-
-
-def interaction_effect(
-    cells: pd.DataFrame,
-    metric: str,
-    pair: tuple[str, str],
-    *,
-    categories: Sequence[str],
-    seeds: Sequence[int],
-) -> Effect:
-    """Estimate the interaction of two factors from its `factorial_contrast`.
-
-    Raises
-    ------
-    ValueError
-        If `pair` is not two different ones of den, ed, seg, or a cell occurs twice.
-    """
-    return _effect(factorial_contrast(cells, metric, *pair, categories=categories, seeds=seeds))
-
-
-def _effect(contrast: Scores) -> Effect:
     complete = complete_seeds(contrast)
     categories, n = complete.shape
     own = complete.mean(axis=1) if n else np.zeros(categories)
@@ -137,5 +103,18 @@ def _effect(contrast: Scores) -> Effect:
         improved=int((own > 0).sum()),
         categories=categories,
         like_these=like_these_interval(complete),
-        p=sign_flip_p(own) if n > 1 and categories > 1 else None,
+        p=contrast_p(contrast),
     )
+
+
+def contrast_p(contrast: Scores) -> float | None:
+    """Compute `sign_flip_p` of the categories' own effects, their means over complete seeds.
+
+    Returns
+    -------
+    float or None
+        None below two complete seeds, where no interval exists either, or two categories.
+    """
+    complete = complete_seeds(contrast)
+    categories, n = complete.shape
+    return sign_flip_p(complete.mean(axis=1)) if n > 1 and categories > 1 else None

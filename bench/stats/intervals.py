@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from bench.stats.scores import Scores, complete_seeds
@@ -59,10 +60,10 @@ class SeedSpread:
     std: float
     df: float
 
-    def half_width(self, n: int, level: float = LEVEL) -> float:
-        """Half width of the interval of `n` seeds, at least 2, that spread as these did."""
-        quantile = float(stats.t.ppf((1 + level) / 2, (n - 1) * self.df))
-        return quantile * self.std / math.sqrt(n)
+    def half_widths(self, n: NDArray[np.int64], level: float = LEVEL) -> NDArray[np.float64]:
+        """Half widths of the intervals of `n` seeds, each at least 2, that spread as these did."""
+        quantiles = stats.t.ppf((1 + level) / 2, (n - 1) * self.df)
+        return np.asarray(quantiles * self.std / np.sqrt(n), dtype=np.float64)
 
 
 def seed_spread(scores: Scores) -> SeedSpread | None:
@@ -123,7 +124,7 @@ def new_seeds_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
         return None
     scores = complete_seeds(scores)
     n = scores.shape[1]
-    mean, half = float(scores.mean()), spread.half_width(n, level)
+    mean, half = float(scores.mean()), float(spread.half_widths(np.array(n), level))
     return Interval(mean - half, mean + half, (n - 1) * spread.df)
 
 

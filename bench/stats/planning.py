@@ -1,5 +1,7 @@
 """How many seeds a question needs."""
 
+import numpy as np
+
 from bench.stats.intervals import LEVEL, seed_spread
 from bench.stats.scores import Scores, complete_seeds
 
@@ -30,7 +32,6 @@ def seeds_to_decide(contrast: Scores, level: float = LEVEL) -> int | None:
     if spread is None:
         return None
     size = abs(float(complete_seeds(contrast).mean()))
-    for n in range(2, MOST_SEEDS + 1):
-        if spread.half_width(n, level) < size:
-            return n
-    return MOST_SEEDS + 1
+    tried = np.arange(2, MOST_SEEDS + 1)
+    enough = tried[spread.half_widths(tried, level) < size]
+    return int(enough[0]) if len(enough) else MOST_SEEDS + 1

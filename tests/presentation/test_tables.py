@@ -11,15 +11,11 @@ import pytest
 from bench.grid import ABLATION
 from bench.metrics import PAPER, PROTOCOLS, Protocol
 from bench.presentation import latex
+from bench.presentation.category_tables import category_table
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.method_tables import main_table
 from bench.presentation.paper import MVTEC_CATEGORIES
-from bench.presentation.tables import (
-    TABLES,
-    category_table,
-    effects_table,
-    main_table,
-    write_tables,
-)
+from bench.presentation.tables import TABLES, write_tables
 from destseg.errors import InputError
 
 NAMES = ("ablation", "main", "categories", "effects")
@@ -123,7 +119,7 @@ def test_category_table_has_each_category_and_their_average(cells):
 
 def test_effects_table_states_effect_interval_and_categories_improved(cells):
     helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"] - 0.1 * cells["ed"])
-    table = effects_table(helped, MINIATURE)
+    table = TABLES["effects"](helped, MINIATURE)
     assert len(table.formatted) == 3 * len(METRIC_NAMES)
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     sides = helped.groupby("seg")["iap"].mean()
@@ -141,7 +137,7 @@ def test_one_seed_shows_no_spread_and_says_so(cells):
         assert "1 seed (1)" in text
         assert "no interval" in text
         assert not re.search(r"\d ± \d", text)
-    assert set(effects_table(cells, heading).formatted["95 % interval"]) == {"—"}
+    assert set(TABLES["effects"](cells, heading).formatted["95 % interval"]) == {"—"}
 
 
 def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
@@ -156,7 +152,7 @@ def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
 
 
 def test_incomplete_effects_are_missing_not_estimated_from_other_variants(incomplete):
-    table = effects_table(incomplete, MINIATURE)
+    table = TABLES["effects"](incomplete, MINIATURE)
     assert set(table.formatted["Effect"]) == {"—"}
     assert set(table.formatted["Improved"]) == {"—"}
 
@@ -205,9 +201,7 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
     def forbidden(*_args, **_kwargs):
         raise AssertionError("published numbers were looked up")
 
-    for name in ("published_over", "published_effect"):
-        monkeypatch.setattr(f"bench.presentation.tables.{name}", forbidden)
-    monkeypatch.setattr("bench.presentation.comparisons.published_variant", forbidden)
+    monkeypatch.setattr("bench.presentation.paper._figures", forbidden)
     for build in TABLES.values():
         table = build(cells, MINIATURE)
         assert not any("paper" in name.lower() for name in table.formatted.columns)
@@ -224,7 +218,7 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
     ]  # fmt: skip
     assert row(category_table(cells, MVTEC), "bottle")["Pixel AP (paper)"] == "90.3 ± 1.8"
     assert row(category_table(cells, MVTEC), "average")["IAP@90 (paper)"] == "57.8 ± 1.8"
-    effects = effects_table(cells, MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
+    effects = TABLES["effects"](cells, MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
     assert effects["seg", "Image AUROC"] == "+3.20"
     assert effects["seg", "PRO"] == ""
     for build in TABLES.values():
@@ -236,7 +230,7 @@ def test_an_average_over_all_never_stands_beside_a_subset(cells):
     assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
     assert row(main_table(cells, BOTTLE), "DeSTSeg (paper)")["PRO"] == ""
-    assert "Paper" not in effects_table(cells, BOTTLE).formatted
+    assert "Paper" not in TABLES["effects"](cells, BOTTLE).formatted
     for build in (TABLES["ablation"], main_table, category_table):
         assert "averaged over the same categories" in flat(build(cells, BOTTLE))
 

@@ -66,8 +66,9 @@ def test_a_spread_foretells_the_width_of_its_own_interval():
     spread, interval = seed_spread(scores), new_seeds_interval(scores)
     assert spread is not None
     assert interval is not None
-    assert spread.half_width(4) == pytest.approx(interval.half_width)
-    assert spread.half_width(9) < spread.half_width(5) < spread.half_width(4)
+    widths = spread.half_widths(np.array([4, 5, 9]))
+    assert widths[0] == pytest.approx(interval.half_width)
+    assert widths[0] > widths[1] > widths[2]
 
 
 @pytest.mark.parametrize("shape", [(15, 1), (15, 0), (4, 3)])
