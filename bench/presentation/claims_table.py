@@ -53,7 +53,7 @@ def claims_table(cells: pd.DataFrame, heading: Heading) -> Table:
         ),
         rows,
         numbers,
-        labels="llclr",
+        labels="llclrrrl" if heading.comparable else "llclrrl",
     )
 
 
@@ -108,7 +108,8 @@ def _verdict(found: Assessment, heading: Heading) -> str:
     if found.verdict == "fails":
         return f"does not hold{where}" if where else "contradicted"
     if found.verdict == "unmeasured":
-        return "not measured"
+        part = f" but {len(found.parts)} of {found.total} pairs" if found.parts else ""
+        return f"not measured{part}"
     return f"undecided with {found.n} seed{'' if found.n == 1 else 's'}"
 
 

@@ -119,11 +119,12 @@ def difference_notes(heading: Heading) -> tuple[str, ...]:
     """Say what a difference from the paper is; nothing where none is shown."""
     if not heading.comparable:
         return ()
-    units = "in brackets, in half widths of our 95 % interval for these categories and new seeds"
-    return (
-        f"Ours minus the paper's mean, in points and, {units}: beyond ±1 it lies outside.",
-        *setting_notes(heading),
+    difference = (
+        "Ours minus the paper's mean, in points and, in brackets, in half widths of our 95 % "
+        "interval for these categories and new seeds: beyond ±1 it lies outside. The paper's own "
+        "spread is not counted."
     )
+    return (difference, *setting_notes(heading))
 
 
 def setting_notes(heading: Heading) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from bench.grid import ABLATION, FACTORS
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
+    difference_numbers,
     estimate_numbers,
+    format_difference,
     format_effect,
     format_estimate,
     format_interval,
@@ -21,12 +23,12 @@ from bench.presentation.formatting import (
 )
 from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import (
+    difference_notes,
     effect_notes,
     grid_notes,
     interval_notes,
     paper_notes,
     score_notes,
-    setting_notes,
 )
 from bench.presentation.paper import is_whole, published_effect
 from bench.presentation.table import Table, make_table
@@ -120,7 +122,7 @@ class EffectTable:
     contrast: str
 
     def build(self, cells: pd.DataFrame, heading: Heading) -> Table:
-        """Build the table; the effect that follows from the paper's Table 4 is beside.
+        """Build the table; what follows from the paper's Table 4 is beside, and the difference.
 
         Parameters
         ----------
@@ -165,7 +167,9 @@ class EffectTable:
             if with_paper:
                 figure = published_effect(heading.categories, *factors, metric=metric)
                 row["Paper"] = "" if figure is None else format_points(figure)
+                row["− paper"] = format_difference(ours.estimate, figure)
                 number["effect_paper"] = figure
+                number |= difference_numbers("effect", ours.estimate, figure)
             rows.append(row)
             numbers.append(number)
         paper = paper_notes(heading, "Table 4, the same contrast of its means")
@@ -176,7 +180,7 @@ class EffectTable:
             (
                 *grid_notes(cells, heading, METRIC_NAMES, ABLATION),
                 *effect_notes(heading, self.contrast, len(corrected)),
-                *((*paper, *setting_notes(heading)) if with_paper else ()),
+                *((*paper, *difference_notes(heading)) if with_paper else ()),
             ),
             rows,
             numbers,

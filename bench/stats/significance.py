@@ -1,6 +1,5 @@
 """P values: a sign-flip permutation test over categories, and Holm's correction."""
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,8 +25,8 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
     cannot reach 0.05 at all.
 
     `scipy.stats.permutation_test` gives the same (the tests compare) but takes 0.4 s for 15
-    categories, over 10 s for a table of effects; here the patterns are one matrix product. It
-    does draw the patterns at random where there are too many to try all.
+    categories, over 10 s for a table of effects; doubling the sums value by value takes a
+    millisecond. It does draw the patterns at random where there are too many to try all.
 
     Parameters
     ----------
@@ -56,17 +55,12 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
             rng=np.random.default_rng(0),
         )
         return float(drawn.pvalue)
-    sums = np.abs(_sign_patterns(len(values)) @ values)
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
     # Patterns that tie with the one seen must not be lost to the order of summation.
     seen = abs(values.sum()) - _TOLERANCE * np.abs(values).sum()
-    return float((sums >= seen).mean())
-
-
-@functools.cache
-def _sign_patterns(n: int) -> NDArray[np.float64]:
-    """All patterns of n signs, shape (2^n, n)."""
-    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    return (1 - 2 * bits).astype(np.float64)
+    return float((np.abs(sums) >= seen).mean())
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

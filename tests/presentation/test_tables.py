@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.grid import ABLATION
-from bench.metrics import PAPER, PROTOCOLS, Protocol
+from bench.metrics import PROTOCOLS, Protocol
 from bench.presentation import latex
 from bench.presentation.category_tables import category_table
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
@@ -31,25 +31,6 @@ MINIATURE = Heading(
 )
 MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", is_mvtec=True)
 BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
-
-
-@pytest.fixture(scope="module")
-def cells():
-    rng = np.random.default_rng(11)
-    return pd.DataFrame(
-        {
-            "dataset": "any",
-            "method": "DeSTSeg",
-            "category": category,
-            "variant": variant,
-            **{name: getattr(ABLATION[variant], name) for name in ("den", "ed", "seg")},
-            "seed": seed,
-            "protocol": PAPER.label,
-            # Three digits after the point in percent: no printed figure can arise by accident.
-            **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRIC_NAMES},
-        }
-        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
-    )
 
 
 @pytest.fixture

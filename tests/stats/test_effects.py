@@ -18,7 +18,7 @@ CATEGORIES = ("bottle", "cable", "wood")
 SEEDS = (0, 1, 2)
 
 
-def contrast_of(cells, metric, *factors):
+def contrast_of(cells, metric, *factors, categories=CATEGORIES, seeds=SEEDS):
     scores = {
         variant: score_matrix(cells, metric, categories=categories, seeds=seeds, variant=variant)
         for variant in ABLATION
