@@ -7,6 +7,7 @@ device.
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,10 @@ def read_results(folder: Path) -> tuple[pd.DataFrame, Heading]:
 def _read_cells(path: Path) -> pd.DataFrame:
     metrics = [metric.key for metric in METRICS]
     try:
-        # A variant is called 'none', and a method without variants has an empty one: only a
-        # metric can be missing. Digits are read back exactly.
+        # A method without variants has an empty one: only a metric can be missing. Python's own
+        # float reads back exactly what was written; pandas' does not in every version.
         cells = pd.read_csv(
-            path,
-            float_precision="round_trip",
-            keep_default_na=False,
-            na_values={key: [""] for key in metrics},
+            path, keep_default_na=False, converters=dict.fromkeys(metrics, _fraction)
         )
         lacking = {"method", "category", "variant", "seed", "protocol", *metrics} - {*cells}
         if lacking:
@@ -70,6 +68,10 @@ def _read_cells(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: no such file; {_REMEDY}.") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+
+
+def _fraction(text: str) -> float:
+    return float(text) if text else math.nan
 
 
 def _read_heading(path: Path) -> Heading:

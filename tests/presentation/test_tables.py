@@ -1,6 +1,8 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from itertools import product
 
@@ -384,3 +386,23 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_pat
 def test_a_heading_refuses_a_grid_that_is_none(change):
     with pytest.raises(ValueError):
         replace(MINIATURE, **change)
+
+
+COMPILER = next(filter(shutil.which, ("tectonic", "pdflatex")), None)
+
+
+@pytest.mark.skipif(COMPILER is None, reason="neither tectonic nor pdflatex is installed")
+def test_latex_compiles_as_it_is(cells, tmp_path):
+    tables = [
+        build(cells, heading).latex() for build in TABLES.values() for heading in (MINIATURE, MVTEC)
+    ]
+    packages = ",".join(latex.PACKAGES)
+    document = [r"\documentclass{article}", rf"\usepackage{{{packages}}}", r"\begin{document}"]
+    for table in tables:
+        document += [table, r"\clearpage"]
+    (tmp_path / "all.tex").write_text("\n".join([*document, r"\end{document}"]), encoding="utf-8")
+    options = [] if COMPILER == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
+    done = subprocess.run(
+        [COMPILER, *options, "all.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
