@@ -3,20 +3,22 @@
 import argparse
 import errno
 import sys
+from importlib import import_module
 
-from bench.commands import data, model, reproduce, score
 from bench.commands.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 """What the system says when a disk is full or a folder has become read-only."""
 
-COMMANDS = (reproduce, score, data, model)
+COMMANDS = ("reproduce", "table", "score", "data", "model")
+"""Modules of `bench.commands`. Most need torch, so only the one that is asked for is imported."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[:1]).parse_args(arguments)
     try:
         code: int = options.run(options)
     except InputError as error:
@@ -37,12 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: list[str]) -> argparse.ArgumentParser:
+    """Make the parser of the command asked for, or of all of them when it is none."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Benchmark and ablation harness for DeSTSeg (CVPR 2023).",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for name in [name for name in COMMANDS if name in asked] or COMMANDS:
+        import_module(f"bench.commands.{name}").add_parser(commands)
     return parser

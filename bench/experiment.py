@@ -70,13 +70,43 @@ class Experiment:
     name: str
     title: str = ""
     teacher: str = "procedural"
-    tables: tuple[str, ...] = ("ablation", "main", "categories", "effects")
+    tables: tuple[str, ...] = (
+        "ablation",
+        "main",
+        "image",
+        "pixel",
+        "instance",
+        "categories",
+        "intervals",
+        "effects",
+        "interactions",
+        "claims",
+    )
     dataset: DatasetConfig = DatasetConfig()
     grid: GridConfig = GridConfig()
     model: ModelConfig = ModelConfig()
     anomalies: AnomalyConfig = AnomalyConfig()
     training: TrainingConfig = TrainingConfig()
     protocol: Protocol = Protocol()
+
+    @property
+    def has_paper_setting(self) -> bool:
+        """Whether networks, steps, optimiser, anomalies and image size are the paper's.
+
+        In either reading where paper and released program differ by a switch. Of the teacher only
+        that it is a pretrained one; textures are not looked at, since any folder may be DTD's.
+        """
+        training = dataclasses.replace(
+            self.training,
+            den_off_statistics=TrainingConfig.den_off_statistics,
+            data_stream=TrainingConfig.data_stream,
+        )
+        anomalies = dataclasses.replace(
+            self.anomalies, rotation_stream=AnomalyConfig.rotation_stream
+        )
+        paper = (ModelConfig(), AnomalyConfig(), TrainingConfig(), 256, "paper")
+        own = (self.model, anomalies, training, self.dataset.size, self.dataset.rotation)
+        return self.teacher != "procedural" and own == paper
 
 
 def load_experiment(path: Path, kind: DatasetKind | None = None) -> Experiment:

@@ -1,13 +1,18 @@
 """The grid: which variants, categories and seeds there are, and in which order they run."""
 
+from __future__ import annotations
+
 import difflib
 import itertools
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from destseg.features import FusionInput
-from destseg.student import StudentKind
+if TYPE_CHECKING:  # their modules need torch, and a table of finished results does not
+    from collections.abc import Iterable, Mapping
+
+    from destseg.features import FusionInput
+    from destseg.student import StudentKind
 
 METHOD = "DeSTSeg"
 

@@ -19,6 +19,7 @@ from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import foot
+from bench.results import CELLS, write_heading
 from bench.stages import Plan, Stage
 from bench.store import DamagedArtifact, RunStore
 from destseg.atomic import write_atomically
@@ -92,9 +93,10 @@ class Outputs:
         cells = cells[cells["seed"].isin(heading.seeds)]
         self.folder.mkdir(parents=True, exist_ok=True)
         text = cells.to_csv(index=False, lineterminator="\n").encode()
-        table = self.folder / "cells.csv"
+        table = self.folder / CELLS
         known = table.is_file() and table.read_bytes() == text
         write_atomically(table, text)
+        write_heading(self.folder, heading)
         names = self.experiment.tables
         write_tables(names, cells, heading, self.folder / "tables")
         figures = self.folder / "figures"
@@ -123,6 +125,7 @@ class Outputs:
             seeds=seeds,
             provenance=self._provenance(),
             protocol=self.experiment.protocol,
+            paper_setting=self.experiment.has_paper_setting,
         )
 
     def _provenance(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
 from bench.provenance import foot, peak_memory, record_provenance
 from bench.records import Record, recordable
+from bench.results import CELLS, write_heading
 from bench.stages import Stage
 from bench.store import RunStore, check_writable
 from destseg.atomic import write_atomically
@@ -266,6 +267,7 @@ def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
         method=request.method,
     )
     text = cells.to_csv(index=False, lineterminator="\n")
-    write_atomically(request.folder / "cells.csv", text.encode())
+    write_atomically(request.folder / CELLS, text.encode())
+    write_heading(request.folder, heading)
     write_tables((TABLE,), cells, heading, request.folder / "tables")
     return TABLES[TABLE](cells, heading)

@@ -11,12 +11,16 @@ knows nothing of the benchmark around it.
         print(prediction.score, prediction.anomalous)
 """
 
-from destseg.checkpoint import load, save, save_authors
-from destseg.errors import InputError
-from destseg.fitting import train
-from destseg.model import DeSTSeg, ModelConfig, Output
-from destseg.prediction import Prediction, Scale
-from destseg.training import TrainingConfig, TrainingDiverged
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from destseg.checkpoint import load, save, save_authors
+    from destseg.errors import InputError
+    from destseg.fitting import train
+    from destseg.model import DeSTSeg, ModelConfig, Output
+    from destseg.prediction import Prediction, Scale
+    from destseg.training import TrainingConfig, TrainingDiverged
 
 __all__ = [
     "DeSTSeg",
@@ -32,3 +36,21 @@ __all__ = [
     "save_authors",
     "train",
 ]
+
+_HOMES = {
+    "checkpoint": ("load", "save", "save_authors"),
+    "errors": ("InputError",),
+    "fitting": ("train",),
+    "model": ("DeSTSeg", "ModelConfig", "Output"),
+    "prediction": ("Prediction", "Scale"),
+    "training": ("TrainingConfig", "TrainingDiverged"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: torch takes seconds, and not all need it."""
+    for module, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"destseg.{module}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

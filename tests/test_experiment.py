@@ -42,6 +42,38 @@ def test_other_tables_have_the_settings_of_the_ablation(name, kind, base):
     assert load_experiment(EXPERIMENTS / f"{name}.toml").dataset.kind == "miniature"
 
 
+@pytest.mark.parametrize(
+    ("name", "paper"),
+    [("mvtec", True), ("bottle", True), ("mvtec-cpu", False), ("ablation", False)],
+)
+def test_the_papers_setting_is_known_as_such(name, paper):
+    assert load_experiment(EXPERIMENTS / f"{name}.toml").has_paper_setting == paper
+
+
+def test_the_programs_readings_are_the_papers_setting_too():
+    assert load_experiment(EXPERIMENTS / "program.toml", "mvtec").has_paper_setting
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"teacher": "procedural"},
+        {"training": {"student_steps": 999}},
+        {"training": {"head_lr": 0.02}},
+        {"model": {"width": 32}},
+        {"anomalies": {"threshold": 0.4}},
+        {"dataset": {"size": 128}},
+        {"dataset": {"rotation": "none"}},
+    ],
+)
+def test_anything_else_is_another_setting(change):
+    experiment = load_experiment(EXPERIMENTS / "mvtec.toml")
+    ((part, value),) = change.items()
+    if isinstance(value, dict):
+        value = dataclasses.replace(getattr(experiment, part), **value)
+    assert not dataclasses.replace(experiment, **{part: value}).has_paper_setting
+
+
 # Bases
 
 

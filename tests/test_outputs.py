@@ -7,6 +7,8 @@ import pytest
 from bench.data.inputs import Sources, prepare_inputs
 from bench.grid import Grid
 from bench.outputs import Outputs
+from bench.presentation.tables import TABLES
+from bench.results import read_results
 from bench.runner import run
 from bench.stages import plan
 from bench.store import RunStore
@@ -60,10 +62,9 @@ def test_everything_is_written(outputs):
     assert len(rows(outputs.folder)) == 8
     tables = {path.name for path in (outputs.folder / "tables").iterdir()}
     assert tables == {
-        f"{name}.{suffix}"
-        for name in ("ablation", "main", "categories", "effects")
-        for suffix in ("md", "csv", "tex")
+        f"{name}.{suffix}" for name in outputs.experiment.tables for suffix in ("md", "csv", "tex")
     }
+    assert len(outputs.experiment.tables) == 10
     figures = {path.name for path in (outputs.folder / "figures").iterdir()}
     assert figures == {
         f"{name}.{suffix}"
@@ -76,6 +77,15 @@ def test_everything_is_written(outputs):
     foot = (outputs.folder / "tables" / "ablation.md").read_text()
     for part in (outputs.command, "Commit:", "Machine:", "2 + 3 steps of 4 images", "teacher"):
         assert part in foot
+
+
+def test_what_is_written_makes_the_tables_again(outputs):
+    outputs.write()
+    cells, heading = read_results(outputs.folder)
+    assert not heading.paper_setting
+    for name in outputs.experiment.tables:
+        written = (outputs.folder / "tables" / f"{name}.csv").read_text("utf-8")
+        assert TABLES[name](cells, heading).csv() == written
 
 
 def test_the_seeds_so_far_have_tables_but_no_figures(outputs):

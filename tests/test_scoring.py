@@ -18,7 +18,7 @@ from bench.data.layout import scan_category
 from bench.grid import Grid
 from bench.metrics import METRICS, PAPER, PROTOCOLS, Protocol, evaluate, resize_mask
 from bench.presentation.heading import Heading
-from bench.presentation.tables import main_table
+from bench.presentation.method_tables import main_table
 from bench.runner import run
 from bench.scoring import Request, score
 from bench.stages import plan

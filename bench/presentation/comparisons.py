@@ -1,7 +1,7 @@
 """Tables whose rows are variants of the method: the paper's Tables 4, 5 and 6, and the students.
 
 Each row shows the variant's parts, our mean ± std on image AUROC, pixel AP and IAP, and on MVTec AD
-the published figure beside it.
+the published figure beside it, with the difference.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +14,15 @@ import pandas as pd
 from bench.grid import FACTORS, VARIANTS, Variant
 from bench.presentation.formatting import (
     Numbers,
+    difference_numbers,
     estimate_numbers,
+    format_difference,
     format_estimate,
     format_published,
     published_numbers,
 )
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
-from bench.presentation.notes import paper_notes, score_notes
+from bench.presentation.notes import difference_notes, paper_notes, score_notes
 from bench.presentation.paper import published_variant
 from bench.presentation.table import Table, make_table
 from bench.stats import estimate
@@ -79,7 +81,10 @@ class Comparison:
                         heading.categories, variant=variant, metric=metric, table=self.table
                     )
                     row[f"{METRIC_NAMES[metric]} (paper)"] = format_published(figure)
+                    mean = None if figure is None else figure.mean
+                    row[f"{METRIC_NAMES[metric]} − paper"] = format_difference(ours, mean)
                     number |= published_numbers(metric, figure)
+                    number |= difference_numbers(metric, ours, mean)
             rows.append(row)
             numbers.append(number)
         return make_table(
@@ -89,6 +94,7 @@ class Comparison:
             (
                 *score_notes(cells, heading, ABLATION_METRICS, heading.variants),
                 *paper_notes(heading, f"Table {self.table}"),
+                *difference_notes(heading),
             ),
             rows,
             numbers,

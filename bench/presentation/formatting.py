@@ -1,7 +1,7 @@
 """Estimates and published figures as they are printed: scores in percent, effects in points."""
 
 from bench.presentation.paper import Published
-from bench.stats import Effect, Estimate
+from bench.stats import Estimate, Interval
 
 MISSING = "—"
 
@@ -24,18 +24,60 @@ def format_published(figure: Published | None) -> str:
     return f"{figure.mean:.1f}{spread}"
 
 
-def format_effect(ours: Effect) -> str:
+def format_effect(ours: Estimate) -> str:
     """Such as ``"+1.20"`` in points, marked like `format_estimate` if incomplete."""
-    if ours.estimate.n == 0:
+    if ours.n == 0:
         return MISSING
-    return f"{format_points(100 * ours.estimate.mean)}{_incomplete(ours.estimate)}"
+    return f"{format_points(100 * ours.mean)}{_incomplete(ours)}"
 
 
-def format_interval(ours: Estimate) -> str:
+def format_interval(interval: Interval | None) -> str:
     """Such as ``"[+0.80, +1.60]"`` in points; a dash if there is none."""
-    if ours.interval is None:
+    if interval is None:
         return MISSING
-    return f"[{format_points(100 * ours.interval.low)}, {format_points(100 * ours.interval.high)}]"
+    return f"[{format_points(100 * interval.low)}, {format_points(100 * interval.high)}]"
+
+
+def format_score_interval(interval: Interval | None) -> str:
+    """Such as ``"[81.2, 84.0]"`` in percent; a dash if there is none."""
+    return MISSING if interval is None else f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def format_p(p: float | None) -> str:
+    """Such as ``"0.0312"``, or ``"<0.0001"``; a dash if there is none."""
+    if p is None:
+        return MISSING
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def format_difference(ours: Estimate, published: float | None) -> str:
+    """Such as ``"−0.40 (−0.7)"``: ours minus a published mean, and that in half widths.
+
+    Parameters
+    ----------
+    ours
+        As a fraction.
+    published
+        In points or percent; None for no such figure.
+    """
+    if published is None:
+        return ""
+    if ours.n == 0:
+        return MISSING
+    ratio = half_widths(ours, published)
+    units = MISSING if ratio is None else f"{ratio:+.1f}".replace("-", "−")
+    return f"{format_points(100 * ours.mean - published)} ({units})"
+
+
+def half_widths(ours: Estimate, published: float) -> float | None:
+    """Ours minus a published mean in units of half our `new_seeds_interval`.
+
+    Beyond 1 the published mean lies outside that interval. None where there is no interval, or
+    one of no width.
+    """
+    if ours.interval is None or ours.interval.half_width == 0:
+        return None
+    return (100 * ours.mean - published) / (100 * ours.interval.half_width)
 
 
 def format_points(points: float) -> str:
@@ -49,14 +91,19 @@ def _incomplete(ours: Estimate) -> str:
 
 def estimate_numbers(prefix: str, ours: Estimate) -> Numbers:
     """Name the parts of an estimate, in percent, as columns of a CSV file."""
-    low = None if ours.interval is None else 100 * ours.interval.low
-    high = None if ours.interval is None else 100 * ours.interval.high
     return {
         f"{prefix}_mean": 100 * ours.mean,
         f"{prefix}_std": 100 * ours.std,
-        f"{prefix}_low95": low,
-        f"{prefix}_high95": high,
+        **interval_numbers(prefix, ours.interval),
         f"{prefix}_seeds": ours.n,
+    }
+
+
+def interval_numbers(prefix: str, interval: Interval | None) -> Numbers:
+    """Name the ends of an interval, in percent, as columns of a CSV file."""
+    return {
+        f"{prefix}_low95": None if interval is None else 100 * interval.low,
+        f"{prefix}_high95": None if interval is None else 100 * interval.high,
     }
 
 
@@ -65,4 +112,14 @@ def published_numbers(prefix: str, figure: Published | None) -> Numbers:
     return {
         f"{prefix}_paper_mean": None if figure is None else figure.mean,
         f"{prefix}_paper_std": None if figure is None else figure.std,
+    }
+
+
+def difference_numbers(prefix: str, ours: Estimate, published: float | None) -> Numbers:
+    """Name the difference from a published mean, in points and half widths, as CSV columns."""
+    return {
+        f"{prefix}_minus_paper": None if published is None else 100 * ours.mean - published,
+        f"{prefix}_minus_paper_half_widths": None
+        if published is None
+        else half_widths(ours, published),
     }

@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from bench.grid import METHOD, VARIANTS
-from bench.metrics import METRICS, PAPER, Protocol
+from bench.grid import ABLATION, FULL_VARIANT, METHOD, VARIANTS
+from bench.presentation.paper import is_whole
+from bench.protocol import METRICS, PAPER, Protocol
 from bench.stats import Scores, score_matrix
 
 METRIC_NAMES: Mapping[str, str] = MappingProxyType(
@@ -45,6 +46,8 @@ class Heading:
         Under which everything is measured; cells measured under another are refused.
     method
         Whose tables they are.
+    paper_setting
+        Whether it was trained as in the paper: networks, steps, optimiser, image size.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class Heading:
     provenance: tuple[str, ...]
     protocol: Protocol = PAPER
     method: str = METHOD
+    paper_setting: bool = False
 
     def __post_init__(self) -> None:
         for name in ("categories", "variants", "seeds"):
@@ -104,6 +108,26 @@ class Heading:
             method=method or self.method,
         )
 
+    def ablation_scores(self, cells: pd.DataFrame, metric: str) -> dict[str, Scores]:
+        """Lay out one metric of each of the ablation's eight variants."""
+        return {variant: self.scores(cells, metric, variant=variant) for variant in ABLATION}
+
+    def measured_methods(self, cells: pd.DataFrame) -> Mapping[str, str | None]:
+        """Return the methods among the cells, the heading's own first, each with its variant.
+
+        That is the full method, or None for a method that has no variants.
+        """
+        others = sorted(set(cells["method"]) - {self.method})
+        return {
+            self.method: self.own_variant,
+            **{method: FULL_VARIANT if method == METHOD else None for method in others},
+        }
+
+    @property
+    def own_variant(self) -> str | None:
+        """The full method, or None where the heading's method has no variants."""
+        return FULL_VARIANT if self.method == METHOD and self.variants else None
+
     @property
     def ordered_variants(self) -> tuple[str, ...]:
         """The expected variants in the paper's order."""
@@ -117,6 +141,24 @@ class Heading:
         """
         measured = dataclasses.replace(self.protocol, compat=PAPER.compat)
         return self.is_mvtec and measured.identity() == PAPER.identity()
+
+    @property
+    def reproduces(self) -> bool:
+        """Whether a finding here confirms or contradicts the paper's: all of it is the paper's.
+
+        Its dataset whole, its protocol and its setting; anything else is a finding of its own.
+        """
+        return self.comparable and self.paper_setting and is_whole(self.categories)
+
+    @property
+    def place(self) -> str:
+        """Where something holds that is no reproduction, such as ``"the embedded miniature v1"``.
+
+        On MVTec AD the size and the categories tell it from the paper's own.
+        """
+        if self.is_mvtec:
+            return f"{self.dataset}, {self.categories_text}"
+        return self.dataset.partition(",")[0]
 
     @property
     def seeds_text(self) -> str:

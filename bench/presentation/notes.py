@@ -115,17 +115,61 @@ def paper_notes(heading: Heading, source: str) -> tuple[str, ...]:
     return (same,)
 
 
-def effect_notes(heading: Heading) -> tuple[str, ...]:
-    """Say what an effect, its interval and the improved categories are."""
-    contrast = (
-        "In points: for each category and seed, the mean of the four variants with the factor "
-        "minus the mean of the four without, averaged."
+def difference_notes(heading: Heading) -> tuple[str, ...]:
+    """Say what a difference from the paper is; nothing where none is shown."""
+    if not heading.comparable:
+        return ()
+    difference = (
+        "Ours minus the paper's mean, in points and, in brackets, in half widths of our 95 % "
+        "interval for these categories and new seeds: beyond ±1 it lies outside. The paper's own "
+        "spread is not counted."
     )
-    if len(heading.seeds) > 1:
-        interval = (
-            "The interval is for these categories under new seeds (t, within-category variance, "
-            "Satterthwaite), one effect at a time, not corrected for their number."
+    return (difference, *setting_notes(heading))
+
+
+def setting_notes(heading: Heading) -> tuple[str, ...]:
+    """Say where training was not the paper's though the images and the protocol are."""
+    if heading.comparable and not heading.paper_setting:
+        return ("NOT the paper's training: a difference from it is no failure to reproduce.",)
+    return ()
+
+
+def interval_notes(heading: Heading) -> tuple[str, ...]:
+    """Say what the two intervals are, or that there is none."""
+    if len(heading.seeds) < 2:
+        return ("One seed carries no spread, so no interval exists, and no p is given.",)
+    return (
+        (
+            "95 % interval: for these categories under new seeds (t, within-category variance, "
+            "Satterthwaite)."
+        ),
+        (
+            "95 % like these: for categories like these, trained anew (BCa bootstrap over "
+            "categories, expanded for their number)."
+        ),
+    )
+
+
+def effect_notes(heading: Heading, contrast: str, family: int) -> tuple[str, ...]:
+    """Say what an effect is, its intervals, its p and the improved categories.
+
+    Parameters
+    ----------
+    heading
+        What the numbers are of.
+    contrast
+        The sentence that says what is subtracted from what.
+    family
+        Number of tests that the correction is over.
+    """
+    notes = [contrast, *interval_notes(heading)]
+    if family:
+        notes += (
+            "Intervals are each for itself, not corrected for their number.",
+            (
+                "p: exact two-sided sign flips of the categories' own effects; p (Holm): corrected "
+                f"over one family, the {family} tests of three main effects and three interactions "
+                "on six metrics."
+            ),
         )
-    else:
-        interval = "One seed carries no spread, so no interval exists."
-    return contrast, interval, "Improved: categories whose own effect is above zero."
+    return (*notes, "Improved: categories whose own effect is above zero.")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from bench.grid import ABLATION, FACTORS, FULL_VARIANT, METHOD
+from bench.grid import ABLATION, FACTORS, FULL_VARIANT, METHOD, VARIANTS
+from bench.stats import contrast_weights
 
 MVTEC_CATEGORIES = (
     "bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
@@ -69,6 +70,11 @@ def published(*, method: str, table: str, metric: str, category: str = AVERAGE) 
         A category, or ``"average"`` over all 15.
     """
     return _figures().get((table, method, category, metric))
+
+
+def published_methods(table: str) -> tuple[str, ...]:
+    """List the methods of a table in its own order."""
+    return tuple(dict.fromkeys(method for number, method, _, _ in _figures() if number == table))
 
 
 def is_whole(categories: Sequence[str]) -> bool:
@@ -160,22 +166,73 @@ def published_variant(
     return None
 
 
-def published_effect(categories: Sequence[str], *, factor: str, metric: str) -> float | None:
-    """Derive a factor's main effect in points from Table 4's eight rows, or None.
+def published_effect(categories: Sequence[str], *factors: str, metric: str) -> float | None:
+    """Derive a main effect, or a pair's interaction, in points from Table 4's rows, or None.
 
     Parameters
     ----------
     categories
         The categories that our own effect is over; Table 4 knows only all 15.
-    factor
-        One of den, ed, seg.
+    factors
+        One or two of den, ed, seg; see `bench.stats.factorial_contrast`.
     metric
         Metric column of the cells.
     """
     effect = 0.0
-    for variant, switches in ABLATION.items():
+    for variant, weight in contrast_weights(*factors).items():
         figure = published_variant(categories, variant=variant, metric=metric)
         if figure is None:
             return None
-        effect += figure.mean / 4 if getattr(switches, factor) else -figure.mean / 4
+        effect += weight * figure.mean
     return effect
+
+
+def published_difference(
+    categories: Sequence[str], better: str, worse: str, *, metric: str, table: str
+) -> float | None:
+    """Derive how far apart two rows of a table are, in points, or None.
+
+    Parameters
+    ----------
+    categories
+        The categories that our own difference is over.
+    better, worse
+        Variants, of a table whose rows are variants; else methods.
+    metric
+        Metric column of the cells.
+    table
+        Number of the table.
+    """
+    sides = []
+    for name in (better, worse):
+        if name in VARIANTS:
+            figure = published_variant(categories, variant=name, metric=metric, table=table)
+        else:
+            figure = published_over(categories, metric=metric, method=name)
+        if figure is None:
+            return None
+        sides.append(figure.mean)
+    return sides[0] - sides[1]
+
+
+def state_of_the_art(
+    categories: Sequence[str], *, metric: str, method: str = METHOD
+) -> tuple[str, Published] | None:
+    """Find the best other method that the metric's own table prints, with its figure, or None.
+
+    Parameters
+    ----------
+    categories
+        The categories that our own mean is over.
+    metric
+        Metric column of the cells.
+    method
+        The one whose rivals are meant.
+    """
+    rivals = [name for name in published_methods(METRIC_TABLES[metric]) if name != method]
+    figures = [
+        (name, figure)
+        for name in rivals
+        if (figure := published_over(categories, metric=metric, method=name)) is not None
+    ]
+    return max(figures, key=lambda pair: pair[1].mean, default=None)

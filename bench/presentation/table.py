@@ -1,7 +1,9 @@
 """A table and its four forms: Markdown, CSV, LaTeX, and text for the terminal."""
 
 import textwrap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pandas as pd
 from tabulate import tabulate
@@ -117,3 +119,9 @@ def make_table(
         alignment=labels.ljust(formatted.shape[1], "r"),
         numbers=frame.astype(dict.fromkeys(counts, "Int64")),
     )
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = MappingProxyType(
+    {"text": Table.text, "markdown": Table.markdown, "csv": Table.csv, "latex": Table.latex}
+)
+"""Name of a form -> how it is written."""

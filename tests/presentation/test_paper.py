@@ -154,13 +154,13 @@ def test_effects_follow_from_the_eight_rows(position):
         on = [row[column] for name, row in TABLE_4.items() if factor in name.split("+")]
         off = [row[column] for name, row in TABLE_4.items() if factor not in name.split("+")]
         assert len(on) == len(off) == 4
-        effect = published_effect(MVTEC_CATEGORIES, factor=factor, metric=metric)
+        effect = published_effect(MVTEC_CATEGORIES, factor, metric=metric)
         assert effect == pytest.approx(np.mean(on) - np.mean(off))
 
 
 def test_there_is_no_published_effect_on_some_categories_or_other_metrics():
-    assert published_effect(("bottle",), factor="seg", metric="pixel_ap") is None
-    assert published_effect(MVTEC_CATEGORIES, factor="seg", metric="pro") is None
+    assert published_effect(("bottle",), "seg", metric="pixel_ap") is None
+    assert published_effect(MVTEC_CATEGORIES, "seg", metric="pro") is None
 
 
 def test_whole_is_all_fifteen_in_any_order():

@@ -1,6 +1,8 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from itertools import product
 
@@ -9,17 +11,13 @@ import pandas as pd
 import pytest
 
 from bench.grid import ABLATION
-from bench.metrics import PAPER, PROTOCOLS, Protocol
+from bench.metrics import PROTOCOLS, Protocol
 from bench.presentation import latex
+from bench.presentation.category_tables import category_table
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
+from bench.presentation.method_tables import main_table
 from bench.presentation.paper import MVTEC_CATEGORIES
-from bench.presentation.tables import (
-    TABLES,
-    category_table,
-    effects_table,
-    main_table,
-    write_tables,
-)
+from bench.presentation.tables import TABLES, write_tables
 from destseg.errors import InputError
 
 NAMES = ("ablation", "main", "categories", "effects")
@@ -35,25 +33,6 @@ MINIATURE = Heading(
 )
 MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", is_mvtec=True)
 BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
-
-
-@pytest.fixture(scope="module")
-def cells():
-    rng = np.random.default_rng(11)
-    return pd.DataFrame(
-        {
-            "dataset": "any",
-            "method": "DeSTSeg",
-            "category": category,
-            "variant": variant,
-            **{name: getattr(ABLATION[variant], name) for name in ("den", "ed", "seg")},
-            "seed": seed,
-            "protocol": PAPER.label,
-            # Three digits after the point in percent: no printed figure can arise by accident.
-            **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRIC_NAMES},
-        }
-        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
-    )
 
 
 @pytest.fixture
@@ -123,7 +102,7 @@ def test_category_table_has_each_category_and_their_average(cells):
 
 def test_effects_table_states_effect_interval_and_categories_improved(cells):
     helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"] - 0.1 * cells["ed"])
-    table = effects_table(helped, MINIATURE)
+    table = TABLES["effects"](helped, MINIATURE)
     assert len(table.formatted) == 3 * len(METRIC_NAMES)
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     sides = helped.groupby("seg")["iap"].mean()
@@ -141,7 +120,7 @@ def test_one_seed_shows_no_spread_and_says_so(cells):
         assert "1 seed (1)" in text
         assert "no interval" in text
         assert not re.search(r"\d ± \d", text)
-    assert set(effects_table(cells, heading).formatted["95 % interval"]) == {"—"}
+    assert set(TABLES["effects"](cells, heading).formatted["95 % interval"]) == {"—"}
 
 
 def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
@@ -156,7 +135,7 @@ def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
 
 
 def test_incomplete_effects_are_missing_not_estimated_from_other_variants(incomplete):
-    table = effects_table(incomplete, MINIATURE)
+    table = TABLES["effects"](incomplete, MINIATURE)
     assert set(table.formatted["Effect"]) == {"—"}
     assert set(table.formatted["Improved"]) == {"—"}
 
@@ -205,9 +184,7 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
     def forbidden(*_args, **_kwargs):
         raise AssertionError("published numbers were looked up")
 
-    for name in ("published_over", "published_effect"):
-        monkeypatch.setattr(f"bench.presentation.tables.{name}", forbidden)
-    monkeypatch.setattr("bench.presentation.comparisons.published_variant", forbidden)
+    monkeypatch.setattr("bench.presentation.paper._figures", forbidden)
     for build in TABLES.values():
         table = build(cells, MINIATURE)
         assert not any("paper" in name.lower() for name in table.formatted.columns)
@@ -224,7 +201,7 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
     ]  # fmt: skip
     assert row(category_table(cells, MVTEC), "bottle")["Pixel AP (paper)"] == "90.3 ± 1.8"
     assert row(category_table(cells, MVTEC), "average")["IAP@90 (paper)"] == "57.8 ± 1.8"
-    effects = effects_table(cells, MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
+    effects = TABLES["effects"](cells, MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
     assert effects["seg", "Image AUROC"] == "+3.20"
     assert effects["seg", "PRO"] == ""
     for build in TABLES.values():
@@ -236,7 +213,7 @@ def test_an_average_over_all_never_stands_beside_a_subset(cells):
     assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
     assert row(main_table(cells, BOTTLE), "DeSTSeg (paper)")["PRO"] == ""
-    assert "Paper" not in effects_table(cells, BOTTLE).formatted
+    assert "Paper" not in TABLES["effects"](cells, BOTTLE).formatted
     for build in (TABLES["ablation"], main_table, category_table):
         assert "averaged over the same categories" in flat(build(cells, BOTTLE))
 
@@ -409,3 +386,23 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_pat
 def test_a_heading_refuses_a_grid_that_is_none(change):
     with pytest.raises(ValueError):
         replace(MINIATURE, **change)
+
+
+COMPILER = next(filter(shutil.which, ("tectonic", "pdflatex")), None)
+
+
+@pytest.mark.skipif(COMPILER is None, reason="neither tectonic nor pdflatex is installed")
+def test_latex_compiles_as_it_is(cells, tmp_path):
+    tables = [
+        build(cells, heading).latex() for build in TABLES.values() for heading in (MINIATURE, MVTEC)
+    ]
+    packages = ",".join(latex.PACKAGES)
+    document = [r"\documentclass{article}", rf"\usepackage{{{packages}}}", r"\begin{document}"]
+    for table in tables:
+        document += [table, r"\clearpage"]
+    (tmp_path / "all.tex").write_text("\n".join([*document, r"\end{document}"]), encoding="utf-8")
+    options = [] if COMPILER == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
+    done = subprocess.run(
+        [COMPILER, *options, "all.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -1,0 +1,68 @@
+"""``python -m bench table``: any table of finished results, in the terminal."""
+
+import argparse
+from pathlib import Path
+
+from bench.commands.exit_codes import DONE
+from bench.presentation.table import FORMATS
+from bench.presentation.tables import TABLES
+from bench.results import CELLS, read_results
+from destseg.errors import InputError
+
+EXAMPLES = f"""\
+tables:
+  {", ".join(TABLES)}
+
+examples:
+  python -m bench table ablation
+      the paper's Table 4, from results/ablation/cells.csv
+  python -m bench table claims loss
+      what results/loss/cells.csv says to the paper's claims
+  python -m bench table effects --format latex > effects.tex
+      ready for a paper: booktabs, with the provenance as comments
+  python -m bench table pixel score-PatchCore
+      the paper's Table 2 of maps measured by `python -m bench score`
+
+exit codes: 0 done, 2 bad input or usage
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "table",
+        help="print a table of finished results",
+        description="Print a table from the cells of finished results alone: no data, no GPU,\n"
+        "nothing is computed but the statistics.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("name", metavar="NAME", help="one of the tables below")
+    command.add_argument(
+        "experiment",
+        nargs="?",
+        default="ablation",
+        metavar="EXPERIMENT",
+        help="folder below --results; default: ablation",
+    )
+    command.add_argument(
+        "--format", choices=list(FORMATS), default="text", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table; return the exit code."""
+    if options.name not in TABLES:
+        raise InputError(f"table {options.name!r}: unknown; there are {', '.join(TABLES)}.")
+    folder: Path = options.results / options.experiment
+    if not (folder / CELLS).is_file():
+        known = ", ".join(sorted(path.parent.name for path in options.results.glob(f"*/{CELLS}")))
+        there = f"there are {known}" if known else "run `python -m bench reproduce` first"
+        raise InputError(f"{folder}: no results; {there}.")
+    cells, heading = read_results(folder)
+    print(FORMATS[options.format](TABLES[options.name](cells, heading)), end="")
+    return DONE

@@ -1,0 +1,140 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.claims import claims
+from bench.presentation.claims_table import claims_table
+from bench.presentation.paper import MVTEC_CATEGORIES, published_over, published_variant
+from bench.protocol import PROTOCOLS
+
+WORDS = ("reproduced", "contradicted")
+
+
+@pytest.fixture(scope="module")
+def as_published(cells):
+    """Cells whose means are the paper's Table 4, with a little noise."""
+    rng = np.random.default_rng(0)
+    moved = cells.copy()
+    for metric in ("image_auroc", "pixel_ap", "iap"):
+        means = {
+            variant: published_variant(MVTEC_CATEGORIES, variant=variant, metric=metric).mean
+            for variant in cells["variant"].unique()
+        }
+        moved[metric] = cells["variant"].map(means) / 100 + rng.normal(0, 0.004, len(cells))
+    return moved
+
+
+def verdicts(table):
+    frame = table.formatted
+    return {
+        (claim, metric): verdict
+        for claim, metric, verdict in zip(
+            frame["Claim"], frame["Metric"], frame["Verdict"], strict=True
+        )
+    }
+
+
+ON_TABLE_4 = [claim.statement for claim in claims() if claim.table == "4"]
+ELSEWHERE = [claim.statement for claim in claims() if claim.table != "4"]
+
+
+def test_every_claim_has_a_row_and_one_for_each_of_several_metrics(cells, miniature):
+    found = verdicts(claims_table(cells, miniature))
+    assert len(found) == sum(len(c.metrics) + (len(c.metrics) > 1) for c in claims())
+    assert {claim for claim, _ in found} == {claim.statement for claim in claims()}
+
+
+def test_on_the_papers_own_ground_claims_are_reproduced(as_published, mvtec):
+    found = verdicts(claims_table(as_published, mvtec))
+    assert {found[claim, metric] for claim, metric in found if claim in ON_TABLE_4} == {
+        "reproduced"
+    }
+    assert {found[claim, metric] for claim, metric in found if claim in ELSEWHERE} == {
+        "not measured"
+    }
+
+
+def test_reversed_cells_contradict_every_claim(as_published, mvtec):
+    reversed_ = as_published.assign(
+        **{metric: 1 - as_published[metric] for metric in ("image_auroc", "pixel_ap", "iap")}
+    )
+    found = verdicts(claims_table(reversed_, mvtec))
+    assert {found[claim, metric] for claim, metric in found if claim in ON_TABLE_4} == {
+        "contradicted"
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"is_mvtec": False, "dataset": "the embedded miniature v1, 64 px"}, "the embedded minia"),
+        ({"is_mvtec": False, "dataset": "a folder of own images, 256 px"}, "a folder of own ima"),
+        ({"paper_setting": False}, "MVTec AD, 256 px, 15 categories"),
+        ({"categories": MVTEC_CATEGORIES[:9]}, "MVTec AD, 256 px, 9 categories"),
+        ({"protocol": PROTOCOLS["crop224"]}, "MVTec AD, 256 px, 15 categories"),
+    ],
+)
+def test_nothing_else_is_ever_called_a_reproduction(as_published, mvtec, change, where):
+    heading = replace(mvtec, **change)
+    cells = as_published.assign(protocol=heading.protocol.label)
+    for moved in (cells, cells.assign(iap=1 - cells["iap"])):
+        table = claims_table(moved, heading)
+        for form in (table.markdown(), table.csv(), table.latex(), table.text()):
+            assert not [word for word in WORDS if word in form]
+        found = set(verdicts(table).values())
+        assert any(verdict.startswith(f"holds on {where}") for verdict in found)
+    assert any(verdict.startswith(f"does not hold on {where}") for verdict in found)
+
+
+def test_published_effects_stand_beside_on_mvtec_alone(as_published, mvtec, miniature):
+    table = claims_table(as_published, mvtec)
+    line = table.formatted.set_index(["Claim", "Metric"]).loc[
+        ("den alone hurts the plain student", "IAP")
+    ]
+    assert line["Paper"] == f"+{55.8 - 53.9:.2f}"
+    assert line["Weakest pair"] == "none over den"
+    assert "Paper" not in claims_table(as_published, miniature).formatted
+
+
+def test_the_weakest_pair_is_shown_with_its_own_effect(as_published, mvtec):
+    lines = claims_table(as_published, mvtec).numbers.set_index(["claim", "metric"])
+    line = lines.loc[("full-is-best", "all")]
+    better, worse = (
+        mvtec.scores(as_published, line["weakest_metric"], variant=line[side])
+        for side in ("weakest_better", "weakest_worse")
+    )
+    assert line["effect_mean"] == pytest.approx(100 * (better - worse).mean())
+    assert line["pairs_holding"] == line["pairs"] == 21
+
+
+def test_undecided_claims_say_how_many_seeds_would_decide_them(cells, mvtec):
+    # Cells without any effect.
+    frame = claims_table(cells, mvtec).formatted
+    undecided = frame[frame["Verdict"] == "undecided with 3 seeds"]
+    assert len(undecided)
+    for needed in undecided["Seeds to decide"]:
+        assert needed == "more than 100" or 2 <= int(needed) <= 100
+    assert set(frame[frame["Verdict"] == "not measured"]["Seeds to decide"]) == {"—"}
+
+
+def test_one_seed_decides_nothing(as_published, mvtec):
+    table = claims_table(as_published, replace(mvtec, seeds=(0,)))
+    assert set(verdicts(table).values()) == {"undecided with 1 seed", "not measured"}
+    assert set(table.formatted["Seeds to decide"]) == {"—"}
+    assert "no interval exists" in table.markdown()
+
+
+def test_a_rival_that_is_measured_is_compared_and_the_rest_named(cells, rival, mvtec):
+    both = pd.concat([cells, rival])
+    both["pixel_ap"] = 0.5 + 0.2 * (both["method"] == "DeSTSeg") + 0.01 * both["seed"]
+    line = (
+        claims_table(both, mvtec)
+        .formatted.set_index("Claim")
+        .loc["DeSTSeg localises best of all methods"]
+    )
+    assert line["Verdict"] == "not measured but 1 of 4 pairs"
+    assert line["Effect"] == "+20.00"
+    paper = published_over(MVTEC_CATEGORIES, metric="pixel_ap").mean - 61.2
+    assert line["Paper"] == f"+{paper:.2f}"

@@ -1,0 +1,112 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.grid import ABLATION, FACTORS
+from bench.presentation.heading import METRIC_NAMES
+from bench.presentation.statistics_tables import EFFECT_TABLES, FAMILY, intervals_table
+from bench.stats import holm, like_these_interval, new_seeds_interval
+
+
+def effects(name, cells, heading):
+    return EFFECT_TABLES[name].build(cells, heading)
+
+
+def test_the_family_is_every_effect_on_every_metric():
+    assert len(set(FAMILY)) == len(FAMILY) == 36
+    shown = [factors for table in EFFECT_TABLES.values() for factors in table.effects]
+    assert {factors for factors, _ in FAMILY} == set(shown)
+    assert len(shown) == 6
+
+
+def test_both_tables_correct_over_the_one_family(cells, miniature):
+    tables = [effects(name, cells, miniature).numbers for name in ("effects", "interactions")]
+    p = [value for table in tables for value in table["p"]]
+    corrected = [value for table in tables for value in table["p_holm"]]
+    assert corrected == pytest.approx(holm(p))
+    assert "the 36 tests" in effects("effects", cells, miniature).markdown()
+
+
+def test_an_effect_shows_both_intervals_and_p(cells, miniature):
+    helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"])
+    table = effects("effects", helped, miniature)
+    line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
+    assert line["p"] == "<0.0001"
+    assert line["p (Holm)"] == f"{36 * 2 / 32768:.4f}"
+    for column in ("95 % interval", "95 % like these"):
+        low, high = re.fullmatch(r"\[\+([\d.]+), \+([\d.]+)\]", line[column]).groups()
+        assert float(low) < 30 < float(high)
+
+
+def test_an_interaction_is_found_where_parts_help_each_other(cells, miniature):
+    # Smooth cells: whatever is left is the synergy.
+    smooth = cells.assign(pro=0.5 + 0.1 * (cells["den"] & cells["ed"]) + 0.001 * cells["seed"])
+    table = effects("interactions", smooth, miniature)
+    lines = table.formatted.set_index(["Pair", "Metric"])
+    assert lines.loc[("den × ed", "PRO"), "Effect"] == "+10.00"
+    assert lines.loc[("den × seg", "PRO"), "Effect"] == "+0.00"
+    assert lines.index.get_level_values("Pair").unique().tolist() == [
+        "den × ed", "den × seg", "ed × seg",
+    ]  # fmt: skip
+    assert "help each other" in table.markdown()
+
+
+def test_published_effects_and_interactions_follow_from_table_4(cells, mvtec):
+    main = effects("effects", cells, mvtec).formatted.set_index(["Factor", "Metric"])
+    assert main.loc[("den", "Image AUROC"), "Paper"] == "−0.35"
+    pairs = effects("interactions", cells, mvtec)
+    line = pairs.formatted.set_index(["Pair", "Metric"]).loc[("den × ed", "Pixel AP")]
+    # With ed: (54.0 - 53.3 + 75.8 - 69.7) / 2; without: (49.6 - 52.9 + 70.9 - 70.1) / 2.
+    assert line["Paper"] == f"+{3.4 + 1.25:.2f}"
+    numbers = pairs.numbers.set_index(["pair", "metric"]).loc[("den+ed", "pixel_ap")]
+    assert numbers["effect_minus_paper"] == pytest.approx(numbers["effect_mean"] - 4.65)
+    assert line["− paper"].count("(") == 1
+
+
+def test_one_seed_has_no_interval_and_no_p(cells, miniature):
+    for name in EFFECT_TABLES:
+        table = effects(name, cells, replace(miniature, seeds=(2,)))
+        for column in ("95 % interval", "95 % like these", "p", "p (Holm)"):
+            assert set(table.formatted[column]) == {"—"}
+        text = table.markdown()
+        assert "no interval exists" in text
+        assert "Holm):" not in text
+        assert "Satterthwaite" not in text
+
+
+def test_intervals_and_the_worst_category_of_each_metric(cells, miniature):
+    table = intervals_table(cells, miniature)
+    full = cells[cells["variant"] == "den+ed+seg"]
+    for line in table.formatted.to_dict("records"):
+        metric = next(key for key, name in METRIC_NAMES.items() if name == line["Metric"])
+        scores = miniature.scores(cells, metric, variant="den+ed+seg")
+        for column, interval in {
+            "95 % interval": new_seeds_interval(scores),
+            "95 % like these": like_these_interval(scores),
+        }.items():
+            assert line[column] == f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+        means = full.groupby("category")[metric].mean()
+        assert line["Worst category"] == f"{100 * means.min():.1f} ({means.idxmin()})"
+
+
+def test_intervals_of_one_seed_are_dashes_but_the_worst_category_is_there(cells, miniature):
+    table = intervals_table(cells, replace(miniature, seeds=(1,)))
+    assert set(table.formatted["95 % interval"]) == {"—"}
+    assert set(table.formatted["95 % like these"]) == {"—"}
+    assert "—" not in set(table.formatted["Worst category"])
+    assert "no interval exists" in table.markdown()
+
+
+def test_a_metric_that_is_undefined_is_no_test_of_the_family(cells, miniature):
+    undefined = cells.assign(pro=np.nan)
+    table = effects("effects", undefined, miniature)
+    assert "the 30 tests" in table.markdown()
+    assert table.numbers.set_index(["factor", "metric"]).loc[("den", "pro")].isna()["p"]
+
+
+def test_effects_are_of_all_the_factors(cells, miniature):
+    factors = effects("effects", cells, miniature).formatted["Factor"]
+    assert tuple(dict.fromkeys(factors)) == FACTORS
+    assert len(ABLATION) == 2 ** len(FACTORS)
