@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from bench.commands import data, model, reproduce, score
+from bench.commands import data, figure, model, report, reproduce, score
 from bench.commands.exit_codes import BAD_INPUT, INTERRUPTED
 from destseg.errors import InputError
 
-COMMANDS = (reproduce, score, data, model)
+COMMANDS = (reproduce, report, figure, score, data, model)
 
 
 def main(arguments: list[str] | None = None) -> int:
