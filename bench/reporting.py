@@ -158,26 +158,25 @@ def measured_by(cells: pd.DataFrame) -> tuple[tuple[str, str], ...]:
 def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Take the setting from the foot of the tables, and add the date of this page."""
     lines = [tuple(line.split(": ", 1)) for line in foot if line.startswith("Setting: ")]
-    return *((name, value) for name, value in lines), ("Page", f"{datetime.now(UTC):%Y-%m-%d}")
+    return *((name, value) for name, value in lines), ("Page made", f"{datetime.now(UTC):%Y-%m-%d}")
 
 
 def _summary(evidence: Evidence) -> tuple[str, ...]:
     heading, cells = evidence.heading, evidence.cells
     expected = len(heading.categories) * max(len(heading.variants), 1) * len(heading.seeds)
-    state = "complete" if len(cells) == expected else f"INCOMPLETE, {expected - len(cells)} missing"
-    what = (
-        f"{heading.dataset[0].upper()}{heading.dataset[1:]}: {heading.categories_text}, "
-        f"{len(heading.variants)} variants, {heading.seeds_text}; {len(cells)} of {expected} "
-        f"cells, {state}."
-    )
+    what = f"{heading.dataset[0].upper()}{heading.dataset[1:]}, {len(heading.variants)} variants, "
+    if len(cells) == expected:
+        what += f"complete: all {expected} cells are measured."
+    else:
+        what += f"INCOMPLETE: {expected - len(cells)} of {expected} cells are missing."
     return tuple(filter(None, (heading.not_comparable, what)))
 
 
 def _picture(drawing: Drawing) -> Picture:
     figure = drawing.draw()
-    if drawing.photographic:
-        return Picture(drawing.name, drawing.caption, drawing.alt, "image/png", png(figure))
-    return Picture(drawing.name, drawing.caption, drawing.alt, "image/svg+xml", svg(figure))
+    width = round(float(figure.get_figwidth()), 2)
+    mime, render_as = ("image/png", png) if drawing.photographic else ("image/svg+xml", svg)
+    return Picture(drawing.name, drawing.caption, drawing.alt, mime, render_as(figure), width)
 
 
 def _gallery(evidence: Evidence) -> Gallery | None:

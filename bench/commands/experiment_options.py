@@ -21,7 +21,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="EXPERIMENT.toml",
-        help="a file, or the name of one in experiments/; default: ablation, with --dataset mvtec: mvtec",
+        help="a file, or a name in experiments/; default: ablation, or mvtec with --dataset mvtec",
     )
     grid = command.add_argument_group("grid", "each may be given several times")
     grid.add_argument("--category", action="append", metavar="C", help="only this category")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.table import Table
 
+_HALF_PAGE = 6.0
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -20,6 +22,8 @@ class Picture:
         Such as ``"image/svg+xml"``.
     content
         The file.
+    inches
+        Its width when it was drawn; type is legible at that width.
     """
 
     name: str
@@ -27,6 +31,12 @@ class Picture:
     alt: str
     mime: str
     content: bytes
+    inches: float
+
+    @property
+    def wide(self) -> bool:
+        """Whether two of them do not fit beside each other."""
+        return self.inches > _HALF_PAGE
 
 
 @dataclass(frozen=True)

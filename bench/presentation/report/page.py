@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from bench.presentation.report.content import Report
 from bench.presentation.report.gallery import Gallery
-from bench.presentation.report.table_view import view_table
+from bench.presentation.report.table_view import common_notes, view_table
 
 CITATION = """\
 @inproceedings{zhang2023destseg,
@@ -31,10 +31,12 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    common = common_notes([*report.verdicts, *report.tables])
     return environment.get_template("report.html").render(
         report=report,
-        verdicts=[view_table(table) for table in report.verdicts],
-        tables=[view_table(table) for table in report.tables],
+        notes=[note for note in common if note not in report.summary],
+        verdicts=[view_table(table, common) for table in report.verdicts],
+        tables=[view_table(table, common) for table in report.tables],
         # Ours, and no text of a user's: the only parts that are not escaped.
         style=Markup(_read("report.css")),  # noqa: S704
         script=Markup(_read("report.js")),  # noqa: S704

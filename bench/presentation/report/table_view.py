@@ -1,6 +1,7 @@
 """Tables as a page shows them: each cell with its text and what it is sorted by."""
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bench.presentation.formatting import MISSING
@@ -46,18 +47,35 @@ class TableView:
     rows: tuple[tuple[CellView, ...], ...]
 
 
-def view_table(table: Table) -> TableView:
-    """Take a table apart."""
+def view_table(table: Table, known: Collection[str] = ()) -> TableView:
+    """Take a table apart, for a page that says elsewhere of which dataset it is.
+
+    Parameters
+    ----------
+    table
+        The table.
+    known
+        Notes that stand elsewhere on the page.
+    """
     frame = table.formatted
     return TableView(
         table.name,
-        table.title,
-        table.notes,
+        table.title.removesuffix(f": {table.heading.dataset}"),
+        tuple(note for note in table.notes if note not in known),
         tuple(zip(map(str, frame.columns), table.alignment, strict=True)),
         tuple(
             tuple(CellView(str(text), sort_value(str(text))) for text in row)
             for row in frame.to_numpy().tolist()
         ),
+    )
+
+
+def common_notes(tables: Sequence[Table]) -> tuple[str, ...]:
+    """Return the notes that all tables share, in the order of the first."""
+    if not tables:
+        return ()
+    return tuple(
+        note for note in tables[0].notes if all(note in table.notes for table in tables[1:])
     )
 
 
