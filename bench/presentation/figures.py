@@ -27,7 +27,7 @@ from bench.presentation.notes import require_one_protocol
 from bench.stats import estimate
 from destseg.atomic import write_atomically
 
-OF_CELLS = ("variants", "seeds", "heatmap", "effects")
+OF_CELLS = ("variants", "seeds", "effects", "heatmap")
 """Kinds of figures that need the cells only."""
 
 OF_MAPS = ("curves", "examples", "missed", "false-alarms")
@@ -157,6 +157,16 @@ def _of_cells(cells: pd.DataFrame, heading: Heading) -> Iterator[Drawing]:
             f"{METRIC_NAMES[metric]} in percent. {_variants_in_words(cells, heading, metric)}",
             partial(variants_figure, cells, heading, metric),
         )
+    for metric in ABLATION_METRICS:
+        yield Drawing(
+            f"seeds_{metric}",
+            "seeds",
+            f"{METRIC_NAMES[metric]} of each category, seed by seed: how far two variants lie "
+            "apart, and how far two seeds of one.",
+            f"{METRIC_NAMES[metric]} in percent of {', '.join(heading.categories)}; one mark for "
+            "each seed.",
+            partial(seeds_figure, cells, heading, metric),
+        )
     if has_effects(heading):
         yield Drawing(
             "effects",
@@ -176,16 +186,6 @@ def _of_cells(cells: pd.DataFrame, heading: Heading) -> Iterator[Drawing]:
             f"{METRIC_NAMES[metric]} in percent, {len(heading.categories)} categories by "
             f"{len(heading.variants)} variants. {_variants_in_words(cells, heading, metric)}",
             partial(heatmap_figure, cells, heading, metric),
-        )
-    for metric in ABLATION_METRICS:
-        yield Drawing(
-            f"seeds_{metric}",
-            "seeds",
-            f"{METRIC_NAMES[metric]} of each category, seed by seed: how far two variants lie "
-            "apart, and how far two seeds of one.",
-            f"{METRIC_NAMES[metric]} in percent of {', '.join(heading.categories)}; one mark for "
-            "each seed.",
-            partial(seeds_figure, cells, heading, metric),
         )
 
 
