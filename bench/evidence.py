@@ -82,6 +82,8 @@ class Evidence:
 
     @cached_property
     def _keys(self) -> Mapping[tuple[str, str, int], str]:
+        if self.cells.empty:  # it may then lack columns
+            return {}
         columns = (self.cells[name] for name in ("category", "variant", "seed", "key"))
         return {(c, v, int(s)): key for c, v, s, key in zip(*columns, strict=True)}
 

@@ -37,7 +37,7 @@ def draw(findings: Findings, kinds: Collection[str] = KINDS) -> tuple[Drawing, .
 
 
 def write_all(findings: Findings, folder: Path, rerun: str) -> None:
-    """Write the figures and the report, each figure drawn once."""
+    """Write the figures, and the report with the same."""
     chosen = draw(findings)
     write_figures(chosen, folder / "figures")
     write_report(findings, folder, rerun, chosen)
