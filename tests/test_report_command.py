@@ -62,13 +62,14 @@ def test_figures_are_drawn_by_name(call, results, capsys):
     [
         (("figure", "--only", "pie"), f"--only pie: unknown; there are {', '.join(OF_CELLS)}, "),
         (("report", "nothing"), "nothing: no such experiment file; there are ablation, "),
-        (("report", "--results", "nowhere", "--seed", "77"), "run `python -m bench reproduce`"),
+        (("report", "--seed", "77"), "run `python -m bench reproduce`"),
     ],
 )
-def test_what_is_unknown_is_refused_with_what_is_known(arguments, said, capsys, tmp_path):
-    assert (
-        main([*arguments, *(() if "--results" in arguments else ("--results", str(tmp_path)))]) == 2
-    )
+def test_what_is_unknown_is_refused_with_what_is_known(
+    arguments, said, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(list(arguments)) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
