@@ -1,14 +1,16 @@
 """From what is known of an experiment to its figures and its report."""
 
 import dataclasses
+import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from bench.data.mvtec import load_category
 from bench.evidence import Evidence
@@ -24,6 +26,11 @@ from bench.presentation.tables import TABLES
 from destseg.atomic import write_atomically
 
 REPORT = "report.html"
+
+PAGE = 13_000_000
+"""Bytes of all pictures on a page, so that with its text it stays below 15 MB."""
+
+_PHOTO_QUALITY = 88
 
 VERDICTS = ("claims",)
 """Tables that say what is true of the paper's claims."""
@@ -77,13 +84,14 @@ def build_report(findings: Findings, rerun: str, chosen: tuple[Drawing, ...]) ->
     heading = evidence.heading
     names = dict.fromkeys(experiment.tables)
     tables = {name: TABLES[name](evidence.cells, heading) for name in names}
-    gallery = _gallery(evidence)
+    pictures = tuple(map(_picture, chosen))
+    gallery = _gallery(evidence, gallery_budget(pictures))
     return Report(
         title=experiment.title or experiment.name,
         summary=_summary(evidence),
         verdicts=tuple(tables[name] for name in VERDICTS if name in tables),
         tables=tuple(table for name, table in tables.items() if name not in VERDICTS),
-        pictures=tuple(map(_picture, chosen)),
+        pictures=pictures,
         gallery=gallery,
         gallery_note=gallery_note(gallery, images=bool(evidence.images)),
         failures=findings.failures,
@@ -175,11 +183,23 @@ def _summary(evidence: Evidence) -> tuple[str, ...]:
 def _picture(drawing: Drawing) -> Picture:
     figure = drawing.draw()
     width = round(float(figure.get_figwidth()), 2)
-    mime, render_as = ("image/png", png) if drawing.photographic else ("image/svg+xml", svg)
-    return Picture(drawing.name, drawing.caption, drawing.alt, mime, render_as(figure), width)
+    if not drawing.photographic:
+        mime, content = "image/svg+xml", svg(figure)
+    else:
+        buffer = io.BytesIO()
+        with Image.open(io.BytesIO(png(figure))) as image:
+            image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
+        mime, content = "image/webp", buffer.getvalue()
+    return Picture(drawing.name, drawing.caption, drawing.alt, mime, content, width)
 
 
-def _gallery(evidence: Evidence) -> Gallery | None:
+def gallery_budget(pictures: Sequence[Picture]) -> int:
+    """Return the bytes that the sheets of the gallery may have beside these figures."""
+    encoded = 3 * PAGE // 4  # base64 makes four bytes of three
+    return max(encoded - sum(len(picture.content) for picture in pictures), 0)
+
+
+def _gallery(evidence: Evidence, budget: int) -> Gallery | None:
     tests = []
     for category in evidence.heading.categories:
         if category in evidence.images:
@@ -190,4 +210,4 @@ def _gallery(evidence: Evidence) -> Gallery | None:
         return evidence.maps(category, view.variant, view.seed)
 
     heading = evidence.heading
-    return make_gallery(tests, heading.ordered_variants, heading.seeds, maps)
+    return make_gallery(tests, heading.ordered_variants, heading.seeds, maps, budget)

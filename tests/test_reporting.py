@@ -3,7 +3,15 @@ import dataclasses
 import pytest
 
 from bench.gathering import Findings
-from bench.reporting import build_report, draw, gallery_note, measured_by, write_report
+from bench.reporting import (
+    PAGE,
+    build_report,
+    draw,
+    gallery_budget,
+    gallery_note,
+    measured_by,
+    write_report,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +65,13 @@ def test_views_that_are_left_out_are_told(built):
     note = gallery_note(dataclasses.replace(built.gallery, left_out=1), images=True)
     assert "1 of 4 variants and seeds are left out" in note
     assert "stored maps are not at hand" in gallery_note(None, images=True)
+
+
+def test_figures_and_gallery_share_the_page(built):
+    large = dataclasses.replace(built.pictures[0], content=bytes(9_000_000))
+    assert gallery_budget(()) * 4 / 3 == PAGE
+    assert 0 < gallery_budget([large]) < gallery_budget([])
+    assert gallery_budget([large, large]) == 0
 
 
 def test_where_cells_come_from_is_told_once_each(findings):

@@ -56,7 +56,7 @@ def maps(category, view):
 
 
 def gallery():
-    return make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps)
+    return make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 1_000_000)
 
 
 def report(**changes):

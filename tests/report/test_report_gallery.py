@@ -83,13 +83,16 @@ def test_what_would_be_too_large_is_left_out_view_by_view():
         )
 
     budget = size(whole) - 1
-    part = make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, budget=budget)
+    part = make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, budget)
     assert part.views == whole.views[:-1]
     assert part.left_out == 1
     assert size(part) <= budget
-    assert make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, budget=10) is None
+    assert make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 10) is None
 
 
 def test_without_maps_or_images_there_is_no_gallery():
-    assert make_gallery(category_images(), HEADING.variants, HEADING.seeds, lambda *_: None) is None
-    assert make_gallery([], HEADING.variants, HEADING.seeds, maps) is None
+    assert (
+        make_gallery(category_images(), HEADING.variants, HEADING.seeds, lambda *_: None, 10**6)
+        is None
+    )
+    assert make_gallery([], HEADING.variants, HEADING.seeds, maps, 10**6) is None

@@ -21,9 +21,6 @@ from bench.presentation.examples import HEAT
 TILE = 64
 """Side of a tile in pixels."""
 
-BUDGET = 9_000_000
-"""Bytes of all sheets; in base64 they are a third more, and the page stays below 15 MB."""
-
 _QUALITY = 60
 """Of WebP; maps are smooth and look the same far below it."""
 
@@ -111,8 +108,7 @@ def make_gallery(
     variants: Sequence[str],
     seeds: Sequence[int],
     maps: Callable[[str, View], NDArray[np.floating] | None],
-    *,
-    budget: int = BUDGET,
+    budget: int,
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
