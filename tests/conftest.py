@@ -5,9 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.cells import collect_cells
 from bench.data.cache import CACHE_VARIABLE
 from bench.data.inputs import Sources, prepare_inputs
+from bench.evidence import Evidence, heading_of
 from bench.experiment import load_experiment
+from bench.gathering import Findings
+from bench.grid import Grid
+from bench.runner import run
+from bench.stages import plan
+from bench.store import RunStore
+from bench.workers import InProcess
 from destseg.resnet import ResNet18
 
 TINY = """\
@@ -111,6 +119,30 @@ def tiny(tmp_path_factory, tiny_text):
 def tiny_inputs(tiny, shared_cache):
     """Its inputs, prepared."""
     return prepare_inputs(tiny, ("bottle", "tile"), Sources(None, None, shared_cache), 1)
+
+
+@pytest.fixture(scope="session")
+def tiny_grid():
+    """A grid of the tiny experiment that takes seconds."""
+    return Grid(("bottle", "tile"), ("none", "den+ed+seg"), (0, 1))
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, tiny, tiny_inputs, tiny_grid):
+    """A store with all cells of the tiny grid; to be copied before it is changed."""
+    store = RunStore(tmp_path_factory.mktemp("filled") / "runs")
+    laid = plan(tiny, tiny_grid.cells(), tiny_inputs)
+    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
+    return store
+
+
+@pytest.fixture(scope="session")
+def findings(tiny, tiny_inputs, tiny_grid, filled):
+    """All that is known of the tiny grid."""
+    laid = plan(tiny, tiny_grid.cells(), tiny_inputs)
+    cells = collect_cells(laid, filled, dataset="miniature")
+    heading = heading_of(tiny, tiny_grid, genuine=False)
+    return Findings(tiny, Evidence(cells, heading, filled, tiny_inputs.categories), laid)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="EXPERIMENT.toml",
-        help="default: experiments/ablation.toml, or experiments/mvtec.toml with --dataset mvtec",
+        help="a file, or a name in experiments/; default: ablation, or mvtec with --dataset mvtec",
     )
     grid = command.add_argument_group("grid", "each may be given several times")
     grid.add_argument("--category", action="append", metavar="C", help="only this category")
@@ -57,12 +57,22 @@ def add_protocol(command: argparse.ArgumentParser) -> None:
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     """Return the experiment with the options applied, and the name of its folder of results."""
-    path = options.experiment or EXPERIMENTS / DEFAULTS[options.dataset or "miniature"]
+    path = _file(options.experiment or Path(DEFAULTS[options.dataset or "miniature"]))
     stated = load_experiment(path)
     experiment = _with_options(load_experiment(path, options.dataset), options)
     kind = experiment.dataset.kind
     same = kind == stated.dataset.kind
     return experiment, stated.name if same else f"{stated.name}-{kind}"
+
+
+def _file(given: Path) -> Path:
+    """Return an experiment's file by its path, or by the name of one at hand."""
+    if given.is_file() or len(given.parts) > 1:
+        return given
+    known = sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
+    if given.suffix in ("", ".toml") and given.stem in known:
+        return EXPERIMENTS / f"{given.stem}.toml"
+    raise InputError(f"{given}: no such experiment file; there are {', '.join(known)}.")
 
 
 def chosen_sources(options: argparse.Namespace) -> Sources:

@@ -86,15 +86,7 @@ def prepare_inputs(
     InputError
         With the faults of all inputs together.
     """
-    textures = functools.partial(
-        prepare_textures, sources.textures, experiment.dataset.size, sources.cache
-    )
-    teacher = functools.partial(
-        prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
-    )
-    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
-    # The teacher first: it takes longest, the others fill the remaining processes.
-    done = _prepare_all((teacher, textures, *readers), jobs)
+    done = _prepare_all(_prepares(experiment, categories, sources), jobs)
     faults = [str(result) for result in done if isinstance(result, InputError)]
     if faults:
         raise InputError("\n".join(faults))
@@ -107,6 +99,31 @@ def prepare_inputs(
             f"{batch_size}; set a smaller training.batch_size in the experiment's file."
         )
     return Inputs(refs, done[1], done[0])
+
+
+def cached_inputs(
+    experiment: Experiment, categories: Sequence[str], sources: Sources
+) -> Inputs | None:
+    """Return the inputs if the cache has all of them; nothing is made and nothing trained.
+
+    Parameters
+    ----------
+    experiment, categories, sources
+        See `prepare_inputs`.
+    """
+    done = _cached(_prepares(experiment, categories, sources))
+    if any(isinstance(result, InputError | NotCached) for result in done):
+        return None
+    return Inputs(dict(zip(categories, done[2:], strict=True)), done[1], done[0])
+
+
+def cached_images(
+    experiment: Experiment, categories: Sequence[str], sources: Sources
+) -> dict[str, CategoryRef]:
+    """Return those of the categories that are decoded in the cache."""
+    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
+    done = zip(categories, _cached(readers), strict=True)
+    return {name: found for name, found in done if isinstance(found, CategoryRef)}
 
 
 def prepare_images(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
@@ -144,10 +161,29 @@ def prepare_images(experiment: Experiment, category: str, sources: Sources) -> C
     )
 
 
+def _prepares(
+    experiment: Experiment, categories: Sequence[str], sources: Sources
+) -> tuple[Callable[[], Any], ...]:
+    """List what makes each input."""
+    textures = functools.partial(
+        prepare_textures, sources.textures, experiment.dataset.size, sources.cache
+    )
+    teacher = functools.partial(
+        prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
+    )
+    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
+    # The teacher first: it takes longest, the others fill the remaining processes.
+    return (teacher, textures, *readers)
+
+
+def _cached(prepares: Sequence[Callable[[], Any]]) -> list[Any]:
+    with only_cached():
+        return [_attempt(prepare) for prepare in prepares]
+
+
 def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
     """Return each result or `InputError`; what the cache lacks is made by worker processes."""
-    with only_cached():
-        done = [_attempt(prepare) for prepare in prepares]
+    done = _cached(prepares)
     lacking = [index for index, result in enumerate(done) if isinstance(result, NotCached)]
     if lacking:
         # Set as in `bench.runner.run`, so that its workers are these and none start anew.

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from bench.presentation.figure_style import MUTED, add_title, style
 from bench.presentation.heading import Heading
 
-_HEAT = "inferno"
-_PANELS = ("input", "ground truth", "anomaly map")
+HEAT = "inferno"
+"""Colours of anomaly scores; lighter is higher, in grey as well."""
+
+_TRUTH = "ground truth"
+_PANELS = ("input", _TRUTH, "anomaly map")
 _MOST_COLUMNS = 8
 # The input shows through where the score is low; dimmed, so that it is never taken for a score.
 _DIMMED = 0.6
 _WEIGHT_LOW, _WEIGHT_HIGH = 0.35, 0.95
+_OTHER_INSTANCES = 95
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,8 @@ class Example:
         float, shape (H, W).
     low, high
         Ends of the colour scale, the same for every example of the category.
+    instance
+        The one instance that is meant, where it is not all of the mask; the others are grey.
 
     Raises
     ------
@@ -51,6 +57,7 @@ class Example:
     anomaly_map: NDArray[np.floating]
     low: float
     high: float
+    instance: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         where = f"example {self.category}/{self.name}"
@@ -64,10 +71,16 @@ class Example:
             raise ValueError(f"{where}: colour scale from {self.low} to {self.high} is empty")
 
 
-def examples_figure(examples: Sequence[Example], heading: Heading) -> Figure:
+def examples_figure(
+    examples: Sequence[Example],
+    heading: Heading,
+    title: str = "Input, ground truth and anomaly map",
+    detail: str = "",
+) -> Figure:
     """Draw input, ground truth and anomaly map of each example, in bands of columns.
 
-    One colour scale per category, given with the examples, never per image.
+    One colour scale per category, given with the examples, never per image. Without any anomaly
+    the row of the ground truth is left out.
 
     Parameters
     ----------
@@ -75,6 +88,8 @@ def examples_figure(examples: Sequence[Example], heading: Heading) -> Figure:
         One column each, in this order.
     heading
         What they are of.
+    title, detail
+        What they show, and by which rule they were chosen.
 
     Raises
     ------
@@ -86,30 +101,32 @@ def examples_figure(examples: Sequence[Example], heading: Heading) -> Figure:
     bands = -(-len(examples) // _MOST_COLUMNS)
     columns = -(-len(examples) // bands)
     with style():
+        names = [name for name in _PANELS if name != _TRUTH or any(e.mask.any() for e in examples)]
         tile, gap, head, left, foot = 0.92, 0.04, 0.62, 0.62, 0.42
-        band_height = 3 * tile + 2 * gap + 0.24
+        band_height = len(names) * (tile + gap) - gap + 0.24
         # A lone example still needs the width of the title.
-        width = max(left + columns * (tile + gap), 5.2)
+        width = max(left + columns * (tile + gap), 6.4)
         height = head + bands * band_height + foot
         figure = Figure(figsize=(width, height))
         for index, example in enumerate(examples):
             band, column = divmod(index, columns)
             x = left + column * (tile + gap)
-            for row, panel in enumerate(_panels(example)):
+            panels = dict(zip(_PANELS, _panels(example), strict=True))
+            for row, name in enumerate(names):
                 y = height - head - band * band_height - 0.2 - (row + 1) * tile - row * gap
                 axes = figure.add_axes((x / width, y / height, tile / width, tile / height))
-                axes.imshow(panel, interpolation="nearest", aspect="equal")
+                axes.imshow(panels[name], interpolation="nearest", aspect="equal")
                 axes.set(xticks=[], yticks=[])
                 axes.grid(visible=False)
                 axes.spines[:].set_visible(False)
                 if row == 0:
                     axes.set_title(example.category.replace("_", " "), fontsize=7.5, pad=2.5)
                 if column == 0:
-                    axes.set_ylabel(_PANELS[row], fontsize=7.5, labelpad=3)
-        add_title(figure, "Input, ground truth and anomaly map of the full method", heading)
+                    axes.set_ylabel(name, fontsize=7.5, labelpad=3)
+        add_title(figure, title, heading, detail)
         scale = figure.add_axes((left / width, 0.26 / height, 1.3 / width, 0.09 / height))
         bar = figure.colorbar(
-            ScalarMappable(Normalize(0, 1), _HEAT), cax=scale, orientation="horizontal", ticks=[]
+            ScalarMappable(Normalize(0, 1), HEAT), cax=scale, orientation="horizontal", ticks=[]
         )
         bar.outline.set_visible(False)
         figure.text(
@@ -126,9 +143,12 @@ def examples_figure(examples: Sequence[Example], heading: Heading) -> Figure:
 def _panels(example: Example) -> Iterator[NDArray[np.uint8]]:
     """Yield the input, the mask in white on black, and the map laid over the input in grey."""
     yield example.image
-    yield np.where(example.mask[..., None], 255, 0).repeat(3, axis=-1).astype(np.uint8)
+    truth = np.where(example.mask, 255, 0)
+    if example.instance is not None:
+        truth[example.mask & ~example.instance] = _OTHER_INSTANCES
+    yield truth[..., None].repeat(3, axis=-1).astype(np.uint8)
     score = Normalize(example.low, example.high, clip=True)(example.anomaly_map).data[..., None]
-    heat = mpl.colormaps[_HEAT](score[..., 0])[..., :3]
+    heat = mpl.colormaps[HEAT](score[..., 0])[..., :3]
     grey = _DIMMED * example.image.mean(axis=-1, keepdims=True) / 255
     weight = _WEIGHT_LOW + (_WEIGHT_HIGH - _WEIGHT_LOW) * score
     yield np.rint(255 * (weight * heat + (1 - weight) * grey)).astype(np.uint8)

@@ -3,16 +3,31 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from bench.grid import VARIANTS
 from bench.presentation.heading import Heading
 
 DPI = 150
 FAINT = "0.88"
 MUTED = "0.35"
+PALETTE = sns.color_palette("colorblind")
+BLUE, ORANGE = PALETTE[0], PALETTE[3]
+PAPER_MARK: dict[str, Any] = {
+    "linestyle": "", "marker": "D", "markersize": 5, "mfc": "white", "mec": "0.1", "mew": 1.1,
+}  # fmt: skip
+"""How a published number is drawn, everywhere."""
+
+
+def variant_mark(variant: str) -> dict[str, Any]:
+    """Colour and marker say whether the segmentation net is on; either is enough."""
+    if VARIANTS[variant].seg:
+        return {"color": ORANGE, "marker": "o"}
+    return {"color": BLUE, "marker": "s"}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Figures as pure functions of the measured cells and a few examples.
+"""All figures by name, as pure functions of the measured cells and of what was taken of the maps.
 
 One style throughout: colours that colour-blind people tell apart, and a marker beside each colour
 so that a grey print says the same. Figures are objects and touch no global state of matplotlib;
@@ -6,43 +6,99 @@ files are PNG and SVG, the latter without date or random names, so that the same
 same file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from bench.grid import FACTORS, VARIANTS, Variant
+from bench.presentation.comparisons import COMPARISONS
 from bench.presentation.examples import Example, examples_figure
-from bench.presentation.figure_style import FAINT, MUTED, add_title, png, style, svg
+from bench.presentation.figure_style import png, svg
+from bench.presentation.figures_categories import heatmap_figure, seeds_figure
+from bench.presentation.figures_curves import Curve, curves_figure
+from bench.presentation.figures_effects import effects_figure, has_effects
+from bench.presentation.figures_variants import variants_figure
+from bench.presentation.formatting import format_estimate
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.notes import require_one_protocol
-from bench.presentation.paper import published_variant
-from bench.stats import Scores, complete_seeds, estimate
+from bench.stats import estimate
 from destseg.atomic import write_atomically
 
-__all__ = ["Example", "examples_figure", "variants_figure", "write_figures"]
+OF_CELLS = ("variants", "seeds", "effects", "heatmap")
+"""Kinds of figures that need the cells only."""
 
-_PALETTE = sns.color_palette("colorblind")
-_WITHOUT_SEG, _WITH_SEG = _PALETTE[0], _PALETTE[3]
-# The single seeds stand left of the mean and the paper's value right of it, so none hides another.
-_ASIDE = 0.24
-_SEED_MARK: dict[str, Any] = {"linestyle": "", "markersize": 3.2, "alpha": 0.5, "mew": 0}
-_PAPER_MARK: dict[str, Any] = {
-    "linestyle": "", "marker": "D", "markersize": 5, "mfc": "white", "mec": "0.1", "mew": 1.1,
-}  # fmt: skip
+OF_MAPS = ("curves", "examples", "missed", "false-alarms")
+"""Kinds of figures that need stored maps and decoded images as well."""
+
+KINDS = (*OF_CELLS, *OF_MAPS)
+
+EXAMPLES_RULE = "each category's anomalous image of median score"
+MISSED_RULE = "largest (white) of those that the threshold of IAP@k leaves out"
+FALSE_ALARMS_RULE = "each category's good image of highest score"
 
 
-def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
-    """Draw mean ± sample std over seeds of each variant, its seeds, and its parts below.
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """What was taken of the maps of one variant and seed.
 
-    The paper's value stands beside ours on MVTec AD only, and only over the same categories.
+    Attributes
+    ----------
+    variant, seed
+        Whose maps they are.
+    examples, missed, false_alarms
+        One of each category at most, chosen by the rule of the same name above.
+    curves
+        Of this variant and of the one with the least parts.
+    """
+
+    variant: str
+    seed: int
+    examples: tuple[Example, ...] = ()
+    missed: tuple[Example, ...] = ()
+    false_alarms: tuple[Example, ...] = ()
+    curves: tuple[Curve, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A figure that can be drawn.
+
+    Attributes
+    ----------
+    name
+        Stem of its files.
+    kind
+        One of `KINDS`.
+    caption
+        One sentence under it.
+    alt
+        What it shows, in words, for those who cannot see it.
+    draw
+        Makes the figure.
+    """
+
+    name: str
+    kind: str
+    caption: str
+    alt: str
+    draw: Callable[[], Figure]
+
+    @property
+    def photographic(self) -> bool:
+        """Whether it is made of images, so that lines are no saving."""
+        return self.kind in OF_MAPS and self.kind != "curves"
+
+
+def drawings(
+    cells: pd.DataFrame,
+    heading: Heading,
+    pictures: Pictures | None = None,
+    kinds: Collection[str] = KINDS,
+) -> tuple[Drawing, ...]:
+    """List the figures there can be, without drawing any.
 
     Parameters
     ----------
@@ -50,201 +106,131 @@ def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
         One row per (method, category, variant, seed), metrics as fractions.
     heading
         What the numbers are of.
-    metric
-        Column of `cells`.
-    """
-    variants = heading.ordered_variants
-    parts = _parts(variants)
-    paper = [_published(heading, metric, variant) for variant in variants]
-    left = 0.02 + 0.013 * max(7, *map(len, parts))  # room for the parts' names
-    with style():
-        figure = Figure(figsize=(5.6, 4.0))
-        grid = figure.add_gridspec(
-            2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
-        )
-        scores = figure.add_subplot(grid[0])
-        switches = figure.add_subplot(grid[1], sharex=scores)
-        incomplete = False
-        for x, (variant, printed) in enumerate(zip(variants, paper, strict=True)):
-            if printed is not None:
-                scores.plot(x + _ASIDE, printed, **_PAPER_MARK)
-            matrix = heading.scores(cells, metric, variant=variant)
-            incomplete |= not _draw_variant(scores, x, matrix, _mark(variant))
-        _draw_switches(switches, variants, parts)
-        scores.set_xlim(-0.6, len(variants) - 0.4)
-        if not scores.lines:
-            scores.set_ylim(0, 100)
-        scores.margins(y=0.12)
-        scores.locator_params(axis="y", steps=[1, 2, 5, 10])
-        if incomplete:  # room for the notes of what is missing, below every mark
-            low, high = scores.get_ylim()
-            scores.set_ylim(low - 0.1 * (high - low), high)
-        scores.set_ylabel(f"{METRIC_NAMES[metric]} (%)")
-        scores.tick_params(bottom=False, labelbottom=False)
-        scores.grid(visible=False, axis="x")
-        seeds = len(heading.seeds)
-        spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
-        *others, last = parts
-        named = f"{', '.join(others)} and {last}" if others else last
-        title = f"{METRIC_NAMES[metric]} with and without {named}"
-        add_title(figure, title, heading, spread)
-        _legend(figure, variants, with_seeds=seeds > 1, with_paper=any(paper))
-    return figure
-
-
-def write_figures(
-    name: str,
-    cells: pd.DataFrame,
-    heading: Heading,
-    examples: Sequence[Example],
-    folder: Path,
-) -> list[Path]:
-    """Write the figures as PNG and SVG, each file atomically.
-
-    Parameters
-    ----------
-    name
-        Stem of the files of `variants_figure`, before the metric.
-    cells, heading
-        See `variants_figure`.
-    examples
-        See `examples_figure`; without any, that figure is not written.
-    folder
-        Made if it is not there.
-
-    Returns
-    -------
-    list[Path]
-        The files written.
+    pictures
+        None where maps or images are not at hand.
+    kinds
+        Only these of `KINDS`.
 
     Raises
     ------
     InputError
         If a cell was measured under another protocol than the heading's.
-    OSError
-        If the folder cannot be written to.
     """
     require_one_protocol(cells, heading)
-    figures = {
-        f"{name}_{metric}": variants_figure(cells, heading, metric) for metric in ABLATION_METRICS
-    }
-    if examples:
-        figures["examples"] = examples_figure(examples, heading)
+    everything = [*_of_cells(cells, heading)]
+    if pictures is not None:
+        everything += _of_maps(pictures, heading)
+    return tuple(drawing for drawing in everything if drawing.kind in kinds)
+
+
+def write_figures(chosen: Iterable[Drawing], folder: Path) -> list[Path]:
+    """Write figures as PNG and SVG, each file atomically, and return the files.
+
+    Raises
+    ------
+    OSError
+        If the folder, which is made if it is not there, cannot be written to.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in figures.items():
+    for drawing in chosen:
+        figure = drawing.draw()
         for form, render in (("png", png), ("svg", svg)):
-            path = folder / f"{name}.{form}"
+            path = folder / f"{drawing.name}.{form}"
             write_atomically(path, render(figure))
             written.append(path)
     return written
 
 
-def _published(heading: Heading, metric: str, variant: str) -> float | None:
-    """Return the paper's value in percent where it may stand beside ours."""
-    if not heading.comparable:
-        return None
-    figure = published_variant(heading.categories, variant=variant, metric=metric)
-    return None if figure is None else figure.mean
+def stem(heading: Heading) -> str:
+    """Return the stem of the variants' figures: the experiment's name where it is a table's."""
+    return heading.experiment if heading.experiment in COMPARISONS else "ablation"
 
 
-def _draw_variant(axes: Axes, x: int, scores: Scores, mark: dict[str, Any]) -> bool:
-    """Draw the single seeds, their mean ± std and what is missing; False if something is."""
-    ours = estimate(scores)
-    if not ours.complete:
-        axes.annotate(
-            f"{ours.n} of {ours.expected}\nseeds",
-            (x, 0.01),
-            xycoords=axes.get_xaxis_transform(),
-            ha="center",
-            va="bottom",
-            fontsize=6.5,
-            color=MUTED,
+def _of_cells(cells: pd.DataFrame, heading: Heading) -> Iterator[Drawing]:
+    for metric in ABLATION_METRICS:
+        yield Drawing(
+            f"{stem(heading)}_{metric}",
+            "variants",
+            f"{METRIC_NAMES[metric]} of the variants: mean and sample standard deviation over "
+            "seeds of the mean over categories; the dots below tell the parts.",
+            f"{METRIC_NAMES[metric]} in percent. {_variants_in_words(cells, heading, metric)}",
+            partial(variants_figure, cells, heading, metric),
         )
-    if ours.n == 0:
-        return False
-    per_seed = 100 * complete_seeds(scores).mean(axis=0)
-    if ours.n > 1:
-        axes.plot(np.full(ours.n, x - _ASIDE), per_seed, **mark | _SEED_MARK)
-    axes.errorbar(
-        x,
-        100 * ours.mean,
-        yerr=100 * ours.std if ours.n > 1 else None,
-        **mark,
-        markersize=6,
-        ecolor="0.15",
-        elinewidth=1.2,
-        capsize=3.5,
-        capthick=1.2,
-        # Over the marker, or a small std would hide behind it.
-        barsabove=True,
+    for metric in ABLATION_METRICS:
+        yield Drawing(
+            f"seeds_{metric}",
+            "seeds",
+            f"{METRIC_NAMES[metric]} of each category, seed by seed: how far two variants lie "
+            "apart, and how far two seeds of one.",
+            f"{METRIC_NAMES[metric]} in percent of {', '.join(heading.categories)}; one mark for "
+            "each seed.",
+            partial(seeds_figure, cells, heading, metric),
+        )
+    if has_effects(heading):
+        yield Drawing(
+            "effects",
+            "effects",
+            "Main effects of den, ed and seg with 95 % intervals for these categories and new "
+            "seeds.",
+            "A panel for each of den, ed and seg with the effect on the six metrics in points and "
+            "its interval; the same numbers are in the table of effects.",
+            partial(effects_figure, cells, heading),
+        )
+    for metric in ABLATION_METRICS:
+        yield Drawing(
+            f"heatmap_{metric}",
+            "heatmap",
+            f"{METRIC_NAMES[metric]} of each variant on each category, in percent; the darker, "
+            "the further behind the category's best variant.",
+            f"{METRIC_NAMES[metric]} in percent, {len(heading.categories)} categories by "
+            f"{len(heading.variants)} variants. {_variants_in_words(cells, heading, metric)}",
+            partial(heatmap_figure, cells, heading, metric),
+        )
+
+
+def _of_maps(pictures: Pictures, heading: Heading) -> Iterator[Drawing]:
+    whose = f"{pictures.variant}, seed {pictures.seed}"
+    k = f"k = {100 * heading.protocol.iap_k:g}"
+    if pictures.curves:
+        points = (
+            f"{curve.category} {100 * curve.precision[curve.point]:.0f}"
+            for curve in pictures.curves
+            if curve.variant == pictures.variant
+        )
+        yield Drawing(
+            "curves",
+            "curves",
+            "The curve whose mean is IAP: the best pixel precision at each recall of instances; "
+            f"the mark is IAP@k, the precision at {k} %.",
+            f"One panel for each category. IAP@k at {k} in percent, {whose}: {', '.join(points)}.",
+            partial(curves_figure, pictures.curves, heading, pictures.seed),
+        )
+    for name, kind, examples, title, rule in (
+        ("examples", "examples", pictures.examples, "Examples", EXAMPLES_RULE),
+        ("missed", "missed", pictures.missed, "Missed instances", MISSED_RULE),
+        (
+            "false_alarms", "false-alarms", pictures.false_alarms, "False alarms",
+            FALSE_ALARMS_RULE,
+        ),
+    ):  # fmt: skip
+        if examples:
+            rule = rule.replace("@k", f"@{100 * heading.protocol.iap_k:g}")
+            shown = ", ".join(f"{example.category} {example.name}" for example in examples)
+            yield Drawing(
+                name,
+                kind,
+                f"{title} of {whose}: {rule}; input, ground truth and anomaly map. "
+                "One colour scale for each category.",
+                f"Input, ground truth and anomaly map of {shown}.",
+                partial(examples_figure, examples, heading, f"{title} of {whose}", rule),
+            )
+
+
+def _variants_in_words(cells: pd.DataFrame, heading: Heading, metric: str) -> str:
+    """Such as ``"none 22.4 ± 0.5; den 22.8 ± 0.8."``."""
+    values = (
+        f"{variant} {format_estimate(estimate(heading.scores(cells, metric, variant=variant)))}"
+        for variant in heading.ordered_variants
     )
-    return ours.complete
-
-
-def _mark(variant: str) -> dict[str, Any]:
-    """Colour and marker say whether the segmentation net is on; either is enough."""
-    if VARIANTS[variant].seg:
-        return {"color": _WITH_SEG, "marker": "o"}
-    return {"color": _WITHOUT_SEG, "marker": "s"}
-
-
-_PARTS: Mapping[str, Callable[[Variant], bool]] = MappingProxyType(
-    {
-        "den": lambda variant: variant.den,
-        "ed": lambda variant: variant.ed,
-        "decoder": lambda variant: variant.student == "decoder",
-        "seg": lambda variant: variant.seg,
-        "L1": lambda variant: variant.l1,
-        "features": lambda variant: variant.fusion_input == "features",
-        "distances": lambda variant: variant.fusion_input == "distances",
-    }
-)
-"""What a variant may have or not, in print."""
-
-
-def _parts(variants: Sequence[str]) -> tuple[str, ...]:
-    """Parts that some of the variants have and some have not; else those of the ablation."""
-    chosen = [VARIANTS[variant] for variant in variants]
-    return (
-        tuple(name for name, has in _PARTS.items() if len({has(v) for v in chosen}) == 2) or FACTORS
-    )
-
-
-def _draw_switches(axes: Axes, variants: Sequence[str], parts: Sequence[str]) -> None:
-    """Draw a row of dots for each part: filled where a variant has it."""
-    for row, part in enumerate(parts):
-        for x, variant in enumerate(variants):
-            on = _PARTS[part](VARIANTS[variant])
-            axes.plot(x, row, marker="o", markersize=7, color="0.2" if on else FAINT)
-        axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
-    axes.set_yticks(range(len(parts)), parts)
-    axes.set_ylim(len(parts) - 0.4, -0.6)
-    axes.tick_params(bottom=False, labelbottom=False, left=False)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-
-
-def _legend(figure: Figure, variants: Sequence[str], *, with_seeds: bool, with_paper: bool) -> None:
-    entries = {_mark(variant)["marker"]: _mark(variant) for variant in variants}
-    names = {"s": "without seg", "o": "with seg"}
-    handles = [
-        Line2D([], [], linestyle="", markersize=6.5, label=names[marker], **mark)
-        for marker, mark in entries.items()
-    ]
-    if with_seeds:
-        seed_mark = {"color": "0.3", "marker": "o"} | _SEED_MARK
-        handles.append(Line2D([], [], label="single seeds", **seed_mark))
-    if with_paper:
-        handles.append(Line2D([], [], label="paper", **_PAPER_MARK))
-    figure.legend(
-        handles=handles,
-        loc="upper right",
-        bbox_to_anchor=(0.985, 0.835),
-        ncols=len(handles),
-        fontsize=7.5,
-        handletextpad=0.1,
-        columnspacing=1.2,
-        borderaxespad=0,
-        frameon=False,
-    )
+    return f"{'; '.join(values)}."

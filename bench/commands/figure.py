@@ -1,0 +1,64 @@
+"""``python -m bench figure``: draw an experiment's figures again."""
+
+import argparse
+
+from bench.commands.exit_codes import DONE
+from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from destseg.errors import InputError
+
+EXAMPLES = """\
+examples:
+  python -m bench figure
+      all of the ablation on the miniature, as PNG and SVG in results/ablation/figures
+  python -m bench figure --only heatmap --only effects
+      some of them
+  python -m bench figure experiments/mvtec.toml --only variants
+      of MVTec AD, from its cells.csv; the paper's values are marked
+
+figures: variants, seeds, heatmap and effects need finished cells only; curves, examples, missed
+and false-alarms need their maps and the decoded images, and are left out without.
+
+exit codes: 0 done, 2 bad input or usage
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "figure",
+        help="draw an experiment's figures from what is finished",
+        description="Draw an experiment's figures from what is finished. Nothing is run.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(command)
+    command.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="only this one; may be given several times; default: all",
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return the exit code."""
+    # Here and not above: no other command should wait for matplotlib.
+    from bench.gathering import gather
+    from bench.presentation.figures import KINDS, write_figures
+    from bench.reporting import draw
+
+    kinds = tuple(options.only or KINDS)
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise InputError(f"--only {unknown[0]}: unknown; there are {', '.join(KINDS)}.")
+    experiment, name = chosen_experiment(options)
+    folder = options.results / name
+    findings = gather(experiment, chosen_sources(options), options.results, folder)
+    chosen = draw(findings, kinds)
+    for path in write_figures(chosen, folder / "figures"):
+        print(path)
+    lacking = [kind for kind in kinds if kind not in {drawing.kind for drawing in chosen}]
+    if lacking:
+        print(f"not drawn, since what they need is not at hand: {', '.join(lacking)}.")
+    return DONE

@@ -1,0 +1,221 @@
+"""Every test image with its ground truth and its maps, small, on one sheet per category.
+
+A sheet is one picture of many tiles, since a thousand pictures of their own would need several
+times the bytes. Of the same images the sheets of input, ground truth and maps have the same tiles
+in the same places.
+"""
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import Normalize
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.presentation.examples import HEAT
+
+TILE = 64
+"""Side of a tile in pixels."""
+
+_QUALITY = 60
+"""Of WebP; maps are smooth and look the same far below it."""
+
+_MAP_QUALITY = 40
+
+
+@dataclass(frozen=True)
+class View:
+    """Whose maps are shown: one variant and seed."""
+
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One category's test images.
+
+    Attributes
+    ----------
+    category
+        Its name.
+    names
+        Of the tiles in reading order, as ``defect/stem``.
+    columns, rows
+        Tiles beside and below each other.
+    inputs, truth
+        WebP files.
+    maps
+        A WebP file for each view that has maps of this category.
+    """
+
+    category: str
+    names: tuple[str, ...]
+    columns: int
+    rows: int
+    inputs: bytes
+    truth: bytes
+    maps: dict[View, bytes]
+
+    def position(self, index: int) -> tuple[float, float]:
+        """Return where a tile lies in percent, as CSS has it for backgrounds."""
+        row, column = divmod(index, self.columns)
+        return (
+            100 * column / max(self.columns - 1, 1),
+            100 * row / max(self.rows - 1, 1),
+        )
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All sheets.
+
+    Attributes
+    ----------
+    variants, seeds
+        The grid of the views; some may lack maps.
+    views
+        Those that are on the sheets, the first to be shown first.
+    sheets
+        One for each category that is at hand.
+    left_out
+        Views that would have made the page too large.
+    """
+
+    variants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    views: tuple[View, ...]
+    sheets: tuple[Sheet, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryImages:
+    """One category's test images: shapes (N, S, S, 3) and (N, P, P), names as ``defect/stem``."""
+
+    category: str
+    names: tuple[str, ...]
+    images: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+
+
+def make_gallery(
+    tests: Sequence[CategoryImages],
+    variants: Sequence[str],
+    seeds: Sequence[int],
+    maps: Callable[[str, View], NDArray[np.floating] | None],
+    budget: int,
+) -> Gallery | None:
+    """Put the sheets together, view by view, as long as they are not too large.
+
+    The order is seed by seed, and in each the last variant, which has the most parts, first.
+
+    Parameters
+    ----------
+    tests
+        The categories at hand.
+    variants, seeds
+        The grid.
+    maps
+        Gives a category's maps, shape (N, h, w), or None.
+    budget
+        Bytes of all sheets.
+
+    Returns
+    -------
+    Gallery or None
+        None without any category or map.
+    """
+    bases = [(one, _colour_sheet(one.images), _truth_sheet(one.masks)) for one in tests]
+    used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
+    found: dict[View, dict[str, bytes]] = {}
+    left_out = 0
+    for view in _in_order(variants, seeds):
+        made = {}
+        if not left_out:
+            for one in tests:
+                scores = maps(one.category, view)
+                if scores is not None:
+                    made[one.category] = _map_sheet(scores)
+        size = sum(map(len, made.values()))
+        if left_out or used + size > budget:
+            left_out += 1
+        elif made:
+            found[view] = made
+            used += size
+    if not found:
+        return None
+    sheets = []
+    for one, inputs, truth in bases:
+        columns, rows = layout(len(one.names))
+        own = {view: made[one.category] for view, made in found.items() if one.category in made}
+        sheets.append(Sheet(one.category, one.names, columns, rows, inputs, truth, own))
+    return Gallery(tuple(variants), tuple(seeds), tuple(found), tuple(sheets), left_out)
+
+
+def layout(tiles: int) -> tuple[int, int]:
+    """Return columns and rows of a sheet: nearly square.
+
+    Examples
+    --------
+    >>> layout(44), layout(1)
+    ((7, 7), (1, 1))
+    """
+    columns = math.ceil(math.sqrt(tiles))
+    return columns, -(-tiles // columns)
+
+
+def arrange(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay tiles, shape (N, T, T, 3), out in reading order; what is left over is black."""
+    columns, rows = layout(len(tiles))
+    side = tiles.shape[1]
+    sheet = np.zeros((rows * columns, side, side, 3), np.uint8)
+    sheet[: len(tiles)] = tiles
+    turned = sheet.reshape(rows, columns, side, side, 3).transpose(0, 2, 1, 3, 4)
+    return turned.reshape(rows * side, columns * side, 3)
+
+
+def colours(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Colour maps, shape (N, h, w), on the one scale from their least to their largest value."""
+    low, high = float(maps.min()), float(maps.max())
+    levels = Normalize(low, high if high > low else low + 1)(maps).data
+    coloured: NDArray[np.uint8] = mpl.colormaps[HEAT](levels, bytes=True)[..., :3]
+    return coloured
+
+
+def _in_order(variants: Sequence[str], seeds: Sequence[int]) -> list[View]:
+    return [View(variant, seed) for seed in seeds for variant in reversed(variants)]
+
+
+def _map_sheet(maps: NDArray[np.floating]) -> bytes:
+    """Make a sheet of maps; enlarged as scores and coloured after, as the figures have them."""
+    size = (TILE, TILE)
+    tiles = [
+        np.asarray(Image.fromarray(one.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+        for one in maps
+    ]
+    return _webp(arrange(colours(np.stack(tiles))), _MAP_QUALITY)
+
+
+def _colour_sheet(images: NDArray[np.uint8]) -> bytes:
+    tiles = [np.asarray(_small(Image.fromarray(np.asarray(image)))) for image in images]
+    return _webp(arrange(np.stack(tiles)), _QUALITY)
+
+
+def _truth_sheet(masks: NDArray[np.bool_]) -> bytes:
+    tiles = [np.asarray(_small(Image.fromarray(255 * mask.astype(np.uint8)))) for mask in masks]
+    return _webp(arrange(np.stack(tiles)[..., None].repeat(3, axis=-1)), _QUALITY)
+
+
+def _small(image: Image.Image) -> Image.Image:
+    return image.resize((TILE, TILE), Image.Resampling.BILINEAR)
+
+
+def _webp(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=quality, method=1)
+    return buffer.getvalue()

@@ -1,0 +1,65 @@
+"""Cells, headings and examples to draw, and ways to look at a figure."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from bench.grid import ABLATION
+from bench.metrics import PAPER
+from bench.presentation.examples import Example
+from bench.presentation.heading import METRIC_NAMES, Heading
+from bench.presentation.paper import MVTEC_CATEGORIES
+
+MINIATURE = Heading(
+    experiment="ablation",
+    dataset="miniature v1, 64 px",
+    is_mvtec=False,
+    categories=MVTEC_CATEGORIES,
+    variants=tuple(ABLATION),
+    seeds=(0, 1, 2),
+    provenance=(),
+)
+MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", is_mvtec=True)
+
+
+def measured():
+    """A cell for each category, variant and seed."""
+    rng = np.random.default_rng(5)
+    return pd.DataFrame(
+        {
+            "method": "DeSTSeg",
+            "category": category,
+            "variant": variant,
+            "seed": seed,
+            "protocol": PAPER.label,
+            **{metric: rng.uniform(0.2, 0.4) for metric in METRIC_NAMES},
+        }
+        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
+    )
+
+
+def example(category="bottle", *, low=0.0, high=1.0, score=0.5):
+    mask = np.zeros((8, 8), dtype=bool)
+    mask[2:4, 5:7] = True
+    image = np.full((8, 8, 3), (200, 100, 60), dtype=np.uint8)
+    return Example(category, "crack/000", image, mask, np.where(mask, score, 0.0), low, high)
+
+
+def words(figure):
+    texts = [text.get_text() for text in figure.texts]
+    for legend in figure.legends:
+        texts += [text.get_text() for text in legend.get_texts()]
+    for axes in figure.axes:
+        texts += [text.get_text() for text in axes.texts] + [axes.get_title()]
+    return "\n".join(texts)
+
+
+def points(figure, marker):
+    return [
+        (x, y)
+        for line in figure.axes[0].lines
+        if line.get_marker() == marker
+        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+    ]

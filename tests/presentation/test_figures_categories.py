@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from figure_cases import MINIATURE, MVTEC, measured, points, words
+
+from bench.grid import ABLATION
+from bench.presentation.figures_categories import extremes, heatmap_figure, seeds_figure
+from bench.presentation.paper import MVTEC_CATEGORIES
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return measured()
+
+
+def test_each_seed_of_each_category_is_a_mark(cells):
+    figure = seeds_figure(cells, MINIATURE, "iap")
+    for marker, variant in (("s", "none"), ("o", "den+ed+seg")):
+        marks = points(figure, marker)
+        assert len(marks) == 15 * 3
+        for row, category in enumerate(MVTEC_CATEGORIES):
+            own = cells[(cells["variant"] == variant) & (cells["category"] == category)]
+            here = [x for x, y in marks if round(y) == row]
+            assert sorted(here) == pytest.approx(sorted(100 * own["iap"]))
+    assert "Not MVTec AD" in words(figure)
+    assert not points(figure, "D")
+
+
+def test_the_papers_categories_are_marked_on_mvtec_only(cells):
+    figure = seeds_figure(cells, MVTEC, "pixel_ap")
+    assert len(points(figure, "D")) == 15
+    assert (90.3, 0) in points(figure, "D")
+    assert "paper, den+ed+seg" in words(figure)
+
+
+def test_a_variant_alone_is_drawn_once():
+    assert extremes(replace(MINIATURE, variants=("seg",))) == ("seg",)
+    assert extremes(MINIATURE) == ("none", "den+ed+seg")
+    assert extremes(replace(MINIATURE, variants=("den", "seg"))) == ("den", "seg")
+
+
+def test_the_heat_map_has_every_mean_and_marks_the_best(cells):
+    figure = heatmap_figure(cells, MINIATURE, "pixel_ap")
+    means = 100 * cells.groupby(["category", "variant"])["pixel_ap"].mean().unstack()
+    means = means.loc[list(MVTEC_CATEGORIES), list(ABLATION)]
+    means.loc["all"] = means.mean()
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert [text.rstrip("•") for text in said] == [f"{x:.1f}" for x in means.to_numpy().ravel()]
+    best = [int(np.flatnonzero(row == row.max())[0]) for row in means.to_numpy()]
+    assert [i % 8 for i, text in enumerate(said) if text.endswith("•")] == best
+
+
+def test_what_is_missing_has_no_colour_and_no_number(cells):
+    gone = (cells["variant"] == "ed") & (cells["category"] == "tile") & (cells["seed"] == 1)
+    figure = heatmap_figure(cells[~gone], MINIATURE, "iap")
+    assert len([text for text in figure.axes[0].texts if text.get_text()]) == 16 * 8 - 2
+    behind = figure.axes[0].collections[0].get_array()
+    assert np.ma.getmaskarray(behind).sum() == 2
+    seeds = seeds_figure(cells[cells["variant"] != "none"], MINIATURE, "iap")
+    assert not points(seeds, "s")

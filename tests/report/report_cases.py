@@ -1,0 +1,79 @@
+"""A small report with everything that can stand on the page."""
+
+import numpy as np
+import pandas as pd
+
+from bench.presentation.heading import Heading
+from bench.presentation.report.content import Picture, Report, StageFailure
+from bench.presentation.report.gallery import CategoryImages, View, make_gallery
+from bench.presentation.table import Table
+
+HOSTILE = "<script>alert('&\"')</script>"
+
+HEADING = Heading(
+    experiment="tiny",
+    dataset="a dataset",
+    is_mvtec=False,
+    categories=("bottle", "metal_nut"),
+    variants=("none", "den+ed+seg"),
+    seeds=(0, 1),
+    provenance=(),
+)
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="200"><rect width="9"/></svg>'
+
+
+def table(name="ablation", notes=("Shared.", "Own.")):
+    rows = [
+        {"Variant": "none", "seg": "", "IAP": "9.5 ± 0.5"},
+        {"Variant": "den", "seg": "", "IAP": "—"},
+        {"Variant": HOSTILE, "seg": "✓", "IAP": "10.5 ± 2.5 (2 of 3 seeds)"},
+        {"Variant": "ed", "seg": "✓", "IAP": "−3.0"},
+    ]
+    frame = pd.DataFrame(rows)
+    return Table(name, f"Title of {name}: a dataset", HEADING, notes, frame, "lcr", pd.DataFrame())
+
+
+def category_images():
+    rng = np.random.default_rng(0)
+    return [
+        CategoryImages(
+            name,
+            tuple(f"hole/{index:03d}" for index in range(5)),
+            rng.integers(0, 256, (5, 32, 32, 3), np.uint8),
+            rng.random((5, 32, 32)) > 0.5,
+        )
+        for name in HEADING.categories
+    ]
+
+
+def maps(category, view):
+    """Left to right rising maps of the one variant, falling ones of the other."""
+    ramp = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (5, 8, 1))
+    if (category, view) == ("metal_nut", View("none", 1)):
+        return None
+    return ramp if view.variant == "none" else ramp[..., ::-1]
+
+
+def gallery():
+    return make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 1_000_000)
+
+
+def report(**changes):
+    values = {
+        "title": f"A title {HOSTILE}",
+        "summary": ("Not comparable.", "complete"),
+        "verdicts": (table("claims"),),
+        "tables": (table("ablation"), table("main", ("Shared.",))),
+        "pictures": (
+            Picture("one", f"Caption {HOSTILE}", f"Alt {HOSTILE}", "image/svg+xml", SVG, 5.6),
+            Picture("two", "Caption.", "Alt.", "image/svg+xml", SVG, 8.0),
+        ),
+        "gallery": gallery(),
+        "gallery_note": "All images.",
+        "failures": (StageFailure("student", "bottle", "0", f"boom {HOSTILE}", "trace\nback"),),
+        "provenance": (("Commit", "abc" * 20),),
+        "setting": '{"seed": 0}',
+        "rerun": "python -m bench reproduce",
+    }
+    return Report(**(values | changes))

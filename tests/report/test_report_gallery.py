@@ -1,0 +1,98 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from report_cases import HEADING, category_images, gallery, maps
+
+from bench.presentation.report.gallery import (
+    TILE,
+    View,
+    arrange,
+    colours,
+    layout,
+    make_gallery,
+)
+
+
+def pixels(content):
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+
+
+def tile(sheet, content, index):
+    row, column = divmod(index, sheet.columns)
+    place = np.s_[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
+    return pixels(content)[place]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 44, 167])
+def test_all_tiles_have_a_place(count):
+    columns, rows = layout(count)
+    assert columns * (rows - 1) < count <= columns * rows
+    tiles = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((4, 4, 3), np.uint8)
+    sheet = arrange(tiles)
+    assert sheet.shape == (4 * rows, 4 * columns, 3)
+    for index in range(count):
+        row, column = divmod(index, columns)
+        assert (sheet[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] == index).all()
+
+
+def test_a_tile_lies_where_css_looks_for_it():
+    (sheet, _) = gallery().sheets
+    assert (sheet.columns, sheet.rows) == (3, 2)
+    assert [sheet.position(i) for i in range(4)] == [(0, 0), (50, 0), (100, 0), (0, 100)]
+
+
+def test_sheets_show_input_truth_and_map():
+    made = gallery()
+    first = category_images()[0]
+    sheet = made.sheets[0]
+    assert sheet.names == first.names
+    shown = tile(sheet, sheet.inputs, 4).mean(axis=(0, 1))
+    np.testing.assert_allclose(shown, first.images[4].mean(axis=(0, 1)), atol=12)
+    truth = tile(sheet, sheet.truth, 1)
+    assert np.ptp(truth) > 150
+    rising = tile(sheet, sheet.maps[View("none", 0)], 2).sum(axis=-1)
+    assert rising[:, -5:].mean() > rising[:, :5].mean() + 300
+    falling = tile(sheet, sheet.maps[View("den+ed+seg", 0)], 2).sum(axis=-1)
+    assert falling[:, -5:].mean() < falling[:, :5].mean() - 300
+
+
+def test_the_full_method_and_the_first_seed_are_shown_first():
+    made = gallery()
+    assert made.views[0] == View("den+ed+seg", 0)
+    assert set(made.views) == {View(v, s) for v in HEADING.variants for s in HEADING.seeds}
+    assert View("none", 1) not in made.sheets[1].maps
+    assert made.left_out == 0
+
+
+def test_a_scale_is_shared_by_the_images_of_a_category():
+    levels = np.zeros((2, 4, 4), np.float32)
+    levels[0], levels[1, 0, 0] = 0.5, 1.0
+    coloured = colours(levels).astype(int).sum(axis=-1)
+    assert coloured[1, 1, 1] < coloured[0, 0, 0] < coloured[1, 0, 0]
+    assert np.ptp(colours(np.full((2, 4, 4), 3.0))) < 10
+
+
+def test_what_would_be_too_large_is_left_out_view_by_view():
+    whole = gallery()
+
+    def size(made):
+        return sum(
+            len(s.inputs) + len(s.truth) + sum(map(len, s.maps.values())) for s in made.sheets
+        )
+
+    budget = size(whole) - 1
+    part = make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, budget)
+    assert part.views == whole.views[:-1]
+    assert part.left_out == 1
+    assert size(part) <= budget
+    assert make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 10) is None
+
+
+def test_without_maps_or_images_there_is_no_gallery():
+    assert (
+        make_gallery(category_images(), HEADING.variants, HEADING.seeds, lambda *_: None, 10**6)
+        is None
+    )
+    assert make_gallery([], HEADING.variants, HEADING.seeds, maps, 10**6) is None
