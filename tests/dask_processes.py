@@ -1,0 +1,90 @@
+"""A dask scheduler and its workers as processes of this machine, for tests."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DEADLINE = 60.0
+
+
+def wait_for(condition, what, seconds=DEADLINE):
+    """Return the first true value of a condition."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds:g} s")
+
+
+class DaskProcesses:
+    """Started from the command line, as users do; ended, with their children, by `close`."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._started = []
+        self.scheduler = self._start("scheduler", "--port", "0", "--no-dashboard")
+        self.address = self._logged(self.scheduler, r"Scheduler at:\s+(tcp://\S+)")
+
+    def add_worker(self, *options):
+        number = len(self._started)
+        worker = self._start(
+            "worker", self.address, "--nthreads", "1", "--no-dashboard", "--name", str(number),
+            "--local-directory", str(self._folder), *options,
+        )  # fmt: skip
+        self._logged(worker, r"(Registered to:)")
+        return worker
+
+    def children(self, process):
+        """Return the ids of the processes that a process has started."""
+        listed = Path(f"/proc/{process}/task/{process}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
+    def worker_of(self, nanny):
+        """Return the id of the process in which a nanny's worker runs its tasks."""
+
+        def find():
+            for pid in self.children(nanny.pid):
+                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+            return None
+
+        return wait_for(find, "a nanny's worker")
+
+    def close(self):
+        for process in reversed(self._started):
+            with contextlib.suppress(ProcessLookupError):
+                # Each has a session of its own: its children end with it.
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(DEADLINE)
+
+    def _start(self, kind, *options):
+        log = self._folder / f"{kind}-{len(self._started)}.log"
+        command = [sys.executable, "-m", "dask", kind, *options]
+        paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                command,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env={**os.environ, "PYTHONPATH": paths},
+                start_new_session=True,
+            )
+        process.log = log
+        self._started.append(process)
+        return process
+
+    def _logged(self, process, pattern):
+        def find():
+            assert process.poll() is None, process.log.read_text()
+            return re.search(pattern, process.log.read_text())
+
+        return wait_for(find, f"{pattern} in {process.log}")[1]
