@@ -26,7 +26,7 @@ Files = Mapping[str, bytes]
 
 def code_versions() -> dict[str, int]:
     """Return the versions that must be the same wherever stages of one run are computed."""
-    return {"schema": SCHEMA, **CODE_VERSIONS}
+    return {"schema": SCHEMA, **{str(kind): code for kind, code in CODE_VERSIONS.items()}}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+from bench.store import RunStore
+
 ROOT = Path(__file__).parents[1]
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 def wait_for(condition, what, seconds=DEADLINE):
@@ -22,6 +24,33 @@ def wait_for(condition, what, seconds=DEADLINE):
             return value
         time.sleep(0.05)
     raise AssertionError(f"{what}: not within {seconds:g} s")
+
+
+class DeadlyStore(RunStore):
+    """Kills the process that stores a segmentation net, as the kernel does for want of memory."""
+
+    def put(self, record, artifact=None):
+        if record.kind == "segmentation" and record.category == "tile":
+            os.kill(self.victim(), signal.SIGKILL)
+        return super().put(record, artifact)
+
+    def victim(self):
+        return os.getpid()
+
+
+class MurderousStore(DeadlyStore):
+    """Kills the dask worker above."""
+
+    def victim(self):
+        return os.getppid()
+
+
+class SleepyStore(RunStore):
+    """Never comes to an end."""
+
+    def put(self, record, artifact=None):
+        (self.root / "asleep").touch()
+        time.sleep(1000)
 
 
 class DaskProcesses:
@@ -57,6 +86,10 @@ class DaskProcesses:
             return None
 
         return wait_for(find, "a nanny's worker")
+
+    def machine_dies(self, process):
+        """End a process and all that it has started, without a word."""
+        os.killpg(process.pid, signal.SIGKILL)
 
     def close(self):
         for process in reversed(self._started):
