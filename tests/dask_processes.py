@@ -29,20 +29,19 @@ def wait_for(condition, what, seconds=DEADLINE):
 class DeadlyStore(RunStore):
     """Kills the process that stores a segmentation net, as the kernel does for want of memory."""
 
+    victim = staticmethod(os.getpid)
+
     def put(self, record, artifact=None):
         if record.kind == "segmentation" and record.category == "tile":
             os.kill(self.victim(), signal.SIGKILL)
+            time.sleep(1000)
         return super().put(record, artifact)
-
-    def victim(self):
-        return os.getpid()
 
 
 class MurderousStore(DeadlyStore):
-    """Kills the dask worker above."""
+    """Kills the dask worker above; the process itself ends with it."""
 
-    def victim(self):
-        return os.getppid()
+    victim = staticmethod(os.getppid)
 
 
 class SleepyStore(RunStore):
@@ -59,30 +58,29 @@ class DaskProcesses:
     def __init__(self, folder):
         self._folder = folder
         self._started = []
-        self.scheduler = self._start("scheduler", "--port", "0", "--no-dashboard")
+        self.scheduler = self._start(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
+        )
         self.address = self._logged(self.scheduler, r"Scheduler at:\s+(tcp://\S+)")
 
     def add_worker(self, *options):
         number = len(self._started)
         worker = self._start(
-            "worker", self.address, "--nthreads", "1", "--no-dashboard", "--name", str(number),
+            "worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--name", str(number),
             "--local-directory", str(self._folder), *options,
         )  # fmt: skip
         self._logged(worker, r"(Registered to:)")
         return worker
 
-    def children(self, process):
-        """Return the ids of the processes that a process has started."""
-        listed = Path(f"/proc/{process}/task/{process}/children").read_text()
-        return [int(pid) for pid in listed.split()]
-
     def worker_of(self, nanny):
-        """Return the id of the process in which a nanny's worker runs its tasks."""
+        """Return the process in which a nanny's worker runs its tasks."""
+
+        import psutil  # comes with dask
 
         def find():
-            for pid in self.children(nanny.pid):
-                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return pid
+            for child in psutil.Process(nanny.pid).children():
+                if "spawn_main" in " ".join(child.cmdline()):
+                    return child
             return None
 
         return wait_for(find, "a nanny's worker")
