@@ -33,7 +33,7 @@ PULSE = 1.0
 SILENCE = 20.0
 """Seconds without an answer after which a scheduler that is still connected counts as gone."""
 
-TRAVEL = "; the files of stages travel with them"
+TRAVEL = ", so the files of stages travel with them"
 """What is added where the folder of results is not shared."""
 
 
@@ -148,9 +148,10 @@ class Cluster:
         if not sights:
             _say(f"{self._address}: no workers yet; the run goes on when one comes")
             return
-        way = " share" if self._shared else " do not share"
+        way = " shared:" if self._shared else " not shared:"
         _say(
-            f"{self._address}: {len(sights)} workers with {self._threads} threads{way} "
+            f"{self._address}: {_several(len(sights), 'worker')}, "
+            f"{_several(self._threads, 'thread')};{way} "
             f"{job.store.root}{'' if self._shared else TRAVEL}"
         )
 
@@ -309,8 +310,16 @@ def _misfit(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
+    """Describe an error in one line."""
+    if isinstance(error, CancelledError):
+        # Dask's own, which knows why; its text is long and names a task.
+        return str(getattr(error, "reason", None) or "its tasks were cancelled")
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _say(text: str) -> None:

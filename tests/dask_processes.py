@@ -64,11 +64,10 @@ class DaskProcesses:
         self.address = self._logged(self.scheduler, r"Scheduler at:\s+(tcp://\S+)")
 
     def add_worker(self, *options):
-        number = len(self._started)
+        where = ("--host", "127.0.0.1", "--local-directory", str(self._folder))
         worker = self._start(
-            "worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--name", str(number),
-            "--local-directory", str(self._folder), *options,
-        )  # fmt: skip
+            "worker", self.address, *where, "--nthreads", "1", "--no-dashboard", *options
+        )
         self._logged(worker, r"(Registered to:)")
         return worker
 

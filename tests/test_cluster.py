@@ -94,7 +94,7 @@ def test_a_cluster_gives_the_numbers_of_this_process(go, pair, expected, store, 
     assert (summary.done, summary.failures, summary.stopped) == (4, (), None)
     assert summary.workers == 2
     said = capsys.readouterr().err
-    assert f"{pair.address}: 2 workers with 2 threads share {store.root}\n" in said
+    assert f"{pair.address}: 2 workers, 2 threads; shared: {store.root}\n" in said
     assert not list(store.root.glob(".cluster-*"))
 
 
@@ -102,7 +102,7 @@ def test_results_travel_where_the_folder_is_not_shared(go, pair, expected, store
     metrics, summary = go(Apart(pair.address))
     assert metrics == expected
     assert (summary.done, summary.failures, summary.stopped) == (4, (), None)
-    assert "do not share" in capsys.readouterr().err
+    assert f"not shared: {store.root}, so the files of stages travel" in capsys.readouterr().err
     assert {record.kind for record in store.records()} == {
         "student", "segmentation", "maps", "evaluation"
     }  # fmt: skip
@@ -122,7 +122,7 @@ def test_a_worker_that_joins_later_need_not_share_the_folder(go, pair, expected,
     assert metrics == expected
     assert summary.failures == ()
     said = capsys.readouterr().err
-    assert "2 threads share" in said
+    assert "2 threads; shared: " in said
     assert said.count("a new worker does not share") == 1
 
 
