@@ -30,8 +30,14 @@ ANSWER = 60.0
 PULSE = 1.0
 """Seconds between questions to the scheduler, how many threads there are."""
 
-SILENCE = 20.0
-"""Seconds without an answer after which a scheduler that is still connected counts as gone."""
+SILENCE = 15.0
+"""Seconds for the scheduler to answer."""
+
+MISSES = 2
+"""Answers missed in a row after which a scheduler that is still connected counts as gone.
+
+Not the first: on a machine that wakes from suspension all that was asked before is overdue.
+"""
 
 TRAVEL = ", so the files of stages travel with them"
 """What is added where the folder of results is not shared."""
@@ -68,7 +74,10 @@ class Cluster:
         self._shared = True
         self._lost = ""
         self._closed = threading.Event()
-        self._threads = self._count()
+        try:
+            self._threads = self._count()
+        except OSError as error:
+            raise _unreachable(address, error) from None
         self._pulse = threading.Thread(target=self._watch, name="cluster", daemon=True)
         self._pulse.start()
 
@@ -254,13 +263,16 @@ class Cluster:
 
     def _watch(self) -> None:
         """Keep the number of threads, and notice a scheduler that no longer answers."""
+        misses = 0
         while not self._lost and not self._closed.wait(PULSE):
             try:
                 threads = self._count()
             except Exception as error:
-                if not self._closed.is_set():
+                misses += 1
+                if misses == MISSES and not self._closed.is_set():
                     self._lose(_reason(error))
-                return
+                continue
+            misses = 0
             if self._threads and not threads:
                 _say(f"{self._address}: no workers left; the run goes on when one comes")
             self._threads = threads
@@ -278,10 +290,14 @@ def _connect(address: str) -> Any:
     try:
         return Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"--scheduler {address}: no dask scheduler answers there ({_reason(error)}); "
-            "give the address it prints when it starts, such as tcp://host:8786."
-        ) from None
+        raise _unreachable(address, error) from None
+
+
+def _unreachable(address: str, error: Exception) -> InputError:
+    return InputError(
+        f"--scheduler {address}: no dask scheduler answers there ({_reason(error)}); "
+        "give the address it prints when it starts, such as tcp://host:8786."
+    )
 
 
 def _paths(inputs: Inputs) -> tuple[Path, ...]:

@@ -196,7 +196,7 @@ def test_a_stage_that_kills_worker_after_worker_fails_alone(
 def test_a_run_ends_with_its_scheduler_and_can_be_resumed(
     go, own, expected, store, monkeypatch, number
 ):
-    monkeypatch.setattr(cluster, "SILENCE", 2.0)
+    monkeypatch.setattr(cluster, "SILENCE", 8.0)
     own.add_worker()
     thread = after(store, "student", lambda: os.kill(own.scheduler.pid, number))
     metrics, summary = go(Cluster(own.address))
