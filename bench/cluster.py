@@ -5,7 +5,6 @@ Futures are used directly. Joblib over dask waits for ever for a task whose work
 
 import contextlib
 import dataclasses
-import logging
 import sys
 import threading
 import uuid
@@ -16,13 +15,11 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
+from bench.dask_client import CONNECT, connect, failed, misfit, reason, unreachable
 from bench.data.inputs import Inputs
 from bench.execution import Job, Outcome, Status
 from bench.remote import Delivery, Needs, Parcel, Sight, code_versions, compute, stop, survey
 from destseg.errors import InputError
-
-CONNECT = 10.0
-"""Seconds to reach the scheduler; a wrong address is told within them."""
 
 ANSWER = 60.0
 """Seconds for all workers to answer: the first time they import torch."""
@@ -67,7 +64,7 @@ class Cluster:
     def __init__(self, address: str, device: str = "auto", timeout: float | None = None) -> None:
         self._address, self._device, self._timeout = address, device, timeout
         self._run = uuid.uuid4().hex
-        self._client = _connect(address)
+        self._client = connect(address)
         self._lock = threading.Lock()
         self._pending: dict[Future[Outcome], Job] = {}
         self._needs: Needs | None = None
@@ -77,7 +74,7 @@ class Cluster:
         try:
             self._threads = self._count()
         except OSError as error:
-            raise _unreachable(address, error) from None
+            raise unreachable(address, error) from None
         self._pulse = threading.Thread(target=self._watch, name="cluster", daemon=True)
         self._pulse.start()
 
@@ -142,10 +139,10 @@ class Cluster:
         except Exception as error:
             token.unlink(missing_ok=True)
             raise InputError(
-                f"{self._address}: the workers do not answer ({_reason(error)}); see their logs."
+                f"{self._address}: the workers do not answer ({reason(error)}); see their logs."
             ) from None
         faults = [
-            f"worker {worker}: {sight.fault if isinstance(sight, Sight) else _misfit(sight)}."
+            f"worker {worker}: {sight.fault if isinstance(sight, Sight) else misfit(sight)}."
             for worker, sight in sights.items()
             if not isinstance(sight, Sight) or sight.fault
         ]
@@ -195,7 +192,7 @@ class Cluster:
             with config.set({"distributed.admin.large-graph-warning-threshold": "10 GB"}):
                 task = self._client.submit(compute, parcel, pure=False, key=name)
         except Exception as error:
-            self._lose(_reason(error))
+            self._lose(reason(error))
             return
         # Dask forgets a task that nobody holds; the callback holds this one.
         task.add_done_callback(lambda _: self._receive(job, future, task))
@@ -208,9 +205,9 @@ class Cluster:
             delivery: Delivery = task.result()
         except Exception as error:
             if isinstance(error, CancelledError) or self._client.status != "running":
-                self._lose(_reason(error))
+                self._lose(reason(error))
             else:
-                self._settle(future, _failed(job, error))
+                self._settle(future, failed(job, error))
             return
         if delivery.outcome is None:
             # A worker that came later sees less than the first ones did.
@@ -251,9 +248,9 @@ class Cluster:
         for future, job in pending.items():
             future.set_result(Outcome(job.task.stage.key, status, self._lost))
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, why: str) -> None:
         """Note that the scheduler is gone, or has forgotten the jobs."""
-        self._lost = self._lost or f"the scheduler {self._address} is gone ({reason})"
+        self._lost = self._lost or f"the scheduler {self._address} is gone ({why})"
         self._settle_all()
 
     def _count(self) -> int:
@@ -270,7 +267,7 @@ class Cluster:
             except Exception as error:
                 misses += 1
                 if misses == MISSES and not self._closed.is_set():
-                    self._lose(_reason(error))
+                    self._lose(reason(error))
                 continue
             misses = 0
             if self._threads and not threads:
@@ -278,60 +275,14 @@ class Cluster:
             self._threads = threads
 
 
-def _connect(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError(
-            '--backend dask: dask is not installed; pip install "destseg-bench[distributed]".'
-        ) from None
-    # The end of a scheduler is told in a sentence of our own.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    try:
-        return Client(address, timeout=CONNECT, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise _unreachable(address, error) from None
-
-
-def _unreachable(address: str, error: Exception) -> InputError:
-    return InputError(
-        f"--scheduler {address}: no dask scheduler answers there ({_reason(error)}); "
-        "give the address it prints when it starts, such as tcp://host:8786."
-    )
-
-
 def _paths(inputs: Inputs) -> tuple[Path, ...]:
     categories = (category.path for category in inputs.categories.values())
     return (inputs.teacher.path, inputs.textures.path, *categories)
 
 
-def _failed(job: Job, error: Exception) -> Outcome:
-    """Make the outcome of a task that dask gave up, or of a worker that is not up to it."""
-    from distributed import KilledWorker
-
-    if isinstance(error, KilledWorker):
-        count = error.allowed_failures + 1
-        return job.failed("killed", f"{count} workers died while they computed it", attempts=count)
-    return job.failed("raised", f"on a worker: {_reason(error)}")
-
-
 def _unwritable(job: Job, error: OSError) -> Outcome:
     message = f"{job.store.root}: {error.strerror or error}"
     return Outcome(job.task.stage.key, "unwritable", message)
-
-
-def _misfit(error: Exception) -> str:
-    """Say why a worker could not even look."""
-    return f"{_reason(error)}; install the same version of destseg-bench there"
-
-
-def _reason(error: Exception) -> str:
-    """Describe an error in one line."""
-    if isinstance(error, CancelledError):
-        # Dask's own, which knows why; its text is long and names a task.
-        return str(getattr(error, "reason", None) or "its tasks were cancelled")
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 
 
 def _several(count: int, what: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dask_processes import DaskProcesses, DeadlyStore, MurderousStore, SleepyStore, wait_for
 
-from bench import cluster
+from bench import cluster, dask_client
 from bench.cli import main
 from bench.cluster import Cluster
 from bench.grid import Grid
@@ -232,7 +232,7 @@ def test_to_stop_at_once_ends_the_processes_too(go, own, store):
 
 
 def test_a_wrong_address_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(cluster, "CONNECT", 0.5)
+    monkeypatch.setattr(dask_client, "CONNECT", 0.5)
     assert main(["reproduce", "--scheduler", "tcp://127.0.0.1:1"]) == 2
     assert "--scheduler tcp://127.0.0.1:1: no dask scheduler answers" in capsys.readouterr().err
     assert main(["reproduce", "--scheduler", "ftp://127.0.0.1:1"]) == 2
