@@ -98,6 +98,7 @@ def test_a_cluster_gives_the_numbers_of_this_process(go, pair, expected, store, 
     assert not list(store.root.glob(".cluster-*"))
 
 
+@pytest.mark.slow
 def test_results_travel_where_the_folder_is_not_shared(go, pair, expected, store, capsys):
     metrics, summary = go(Apart(pair.address))
     assert metrics == expected
