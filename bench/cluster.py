@@ -21,8 +21,8 @@ from bench.execution import Job, Outcome, Status
 from bench.remote import Delivery, Needs, Parcel, Sight, code_versions, compute, stop, survey
 from destseg.errors import InputError
 
-ANSWER = 60.0
-"""Seconds for all workers to answer: the first time they import torch."""
+ANSWER = 180.0
+"""Seconds for all workers to answer: the first time they import torch, perhaps over a network."""
 
 PULSE = 1.0
 """Seconds between questions to the scheduler, how many threads there are."""
