@@ -158,7 +158,7 @@ class _Run:
         told = False
         while True:
             free = self._workers.size - len(running)
-            while free and self._stopped is None and interruption.signal is None:
+            while free > 0 and self._stopped is None and interruption.signal is None:
                 task = self._schedule.next()
                 if task is None:
                     break

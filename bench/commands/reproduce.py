@@ -7,7 +7,12 @@ import sys
 
 from bench.commands.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
-from bench.commands.worker_options import add_worker_options, open_workers, processes
+from bench.commands.worker_options import (
+    add_worker_options,
+    on_cluster,
+    open_workers,
+    processes,
+)
 from bench.reproduce import Request, reproduce
 from bench.runner import Summary
 from destseg.devices import choose_device
@@ -22,6 +27,8 @@ examples:
       the paper's Table 5; fusion-input.toml is Table 6, students.toml has a third student
   python -m bench reproduce --dataset mvtec --data mvtec_ad --textures dtd --teacher imagenet
       the paper's setting on MVTec AD
+  python -m bench reproduce --scheduler tcp://host:8786
+      on the machines of a dask cluster; docs/cluster.md tells how to start one
 
 Ctrl-C lets the running stages finish and stops; a second one stops at once. The same command goes
 on where a run was ended, however it ended.
@@ -49,7 +56,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     experiment, folder = chosen_experiment(options)
-    device = choose_device(options.device)
+    if on_cluster(options):
+        # What this machine has is of no matter; each record names the one that computed it.
+        device = f"workers of {options.scheduler}"
+    else:
+        device = choose_device(options.device)
     summary, outputs = reproduce(
         Request(
             experiment=experiment,

@@ -6,7 +6,9 @@ import re
 
 import torch
 
+from bench.cluster import Cluster
 from bench.workers import Children, InProcess, Workers
+from destseg.errors import InputError
 from destseg.option_types import positive
 
 
@@ -33,6 +35,18 @@ def add_worker_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run stages in this process, one by one, for a debugger: one that dies ends the run",
     )
+    group.add_argument(
+        "--backend",
+        choices=("local", "dask"),
+        help="who computes: this machine, or a dask cluster; default: local, or dask where "
+        "--scheduler is given",
+    )
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of the dask cluster, such as tcp://host:8786; its threads are the workers, and "
+        "--jobs counts only the processes that prepare the inputs here",
+    )
 
 
 def processes() -> int:
@@ -42,8 +56,28 @@ def processes() -> int:
     return os.cpu_count() or 1
 
 
+def on_cluster(options: argparse.Namespace) -> bool:
+    """Tell whether a dask cluster computes.
+
+    Raises
+    ------
+    InputError
+        When options contradict each other.
+    """
+    given = options.scheduler is not None
+    if options.backend == "dask" and not given:
+        raise InputError("--backend dask: which cluster? Add --scheduler tcp://HOST:8786.")
+    if options.backend == "local" and given:
+        raise InputError("--scheduler: --backend local has none; leave one of the two out.")
+    if given and options.in_process:
+        raise InputError("--in-process: not with --scheduler; leave one of the two out.")
+    return given
+
+
 def open_workers(options: argparse.Namespace, device: str) -> Workers:
     """Provide the workers the options ask for; processes start with their first stage."""
+    if on_cluster(options):
+        return Cluster(options.scheduler, options.device, options.timeout)
     if options.in_process:
         return InProcess(device)
     return Children(_devices(options, device), options.timeout)
