@@ -20,6 +20,10 @@ from bench.progress import progress
 from destseg.errors import InputError
 
 
+UNPREPARED = "not prepared"
+"""Stands for the digest of an input that the cache does not have."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where a machine keeps its data.
@@ -86,18 +90,8 @@ def prepare_inputs(
     InputError
         With the faults of all inputs together.
     """
-    textures = functools.partial(
-        prepare_textures, sources.textures, experiment.dataset.size, sources.cache
-    )
-    teacher = functools.partial(
-        prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
-    )
-    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
-    # The teacher first: it takes longest, the others fill the remaining processes.
-    done = _prepare_all((teacher, textures, *readers), jobs)
-    faults = [str(result) for result in done if isinstance(result, InputError)]
-    if faults:
-        raise InputError("\n".join(faults))
+    done = _prepare_all(_preparations(experiment, categories, sources), jobs)
+    _raise_faults(done)
     refs: dict[str, CategoryRef] = dict(zip(categories, done[2:], strict=True))
     smallest = min(refs.values(), key=lambda ref: ref.train)
     batch_size = experiment.training.batch_size
@@ -107,6 +101,44 @@ def prepare_inputs(
             f"{batch_size}; set a smaller training.batch_size in the experiment's file."
         )
     return Inputs(refs, done[1], done[0])
+
+
+def look_up_inputs(experiment: Experiment, categories: Sequence[str], sources: Sources) -> Inputs:
+    """Look up the inputs in the cache; nothing is made, and nothing written.
+
+    Parameters
+    ----------
+    experiment, categories, sources
+        As of `prepare_inputs`; MVTec AD's folder may be missing.
+
+    Returns
+    -------
+    Inputs
+        Where the cache lacks one, its digest is `UNPREPARED`.
+
+    Raises
+    ------
+    InputError
+        With the faults that show without reading the files.
+    """
+    homeless = experiment.dataset.kind == "mvtec" and sources.data is None
+    prepares = _preparations(experiment, () if homeless else categories, sources)
+    with only_cached():
+        found = [_attempt(prepare) for prepare in prepares]
+    _raise_faults(found)
+    images = dict(zip(categories, found[2:], strict=False))
+    refs = {
+        name: ref
+        if isinstance(ref := images.get(name), CategoryRef)
+        else CategoryRef(name, Path(), UNPREPARED, 0, 0)
+        for name in categories
+    }
+    teacher, textures = found[:2]
+    if not isinstance(teacher, TeacherRef):
+        teacher = TeacherRef(Path(), UNPREPARED, experiment.model.width, experiment.teacher)
+    if not isinstance(textures, TexturesRef):
+        textures = TexturesRef(Path(), UNPREPARED, 0)
+    return Inputs(refs, textures, teacher)
 
 
 def prepare_images(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
@@ -142,6 +174,27 @@ def prepare_images(experiment: Experiment, category: str, sources: Sources) -> C
         resize_mask=functools.partial(resize_mask, protocol=protocol),
         rule=f"{protocol.mask_rule}-{protocol.size}",
     )
+
+
+def _preparations(
+    experiment: Experiment, categories: Sequence[str], sources: Sources
+) -> list[Callable[[], Any]]:
+    """List what provides the teacher, the textures, and each category's images."""
+    textures = functools.partial(
+        prepare_textures, sources.textures, experiment.dataset.size, sources.cache
+    )
+    teacher = functools.partial(
+        prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
+    )
+    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
+    # The teacher first: it takes longest, the others fill the remaining processes.
+    return [teacher, textures, *readers]
+
+
+def _raise_faults(results: Sequence[Any]) -> None:
+    faults = [str(result) for result in results if isinstance(result, InputError)]
+    if faults:
+        raise InputError("\n".join(faults))
 
 
 def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
