@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.data import miniature
 from bench.data.inputs import (
     UNPREPARED,
     Inputs,
@@ -9,6 +10,7 @@ from bench.data.inputs import (
     available_categories,
     look_up_inputs,
     prepare_inputs,
+    unprepared_inputs,
 )
 from bench.data.mvtec import COUNTS
 from bench.experiment import Experiment
@@ -86,15 +88,16 @@ def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -
         When a category is not there, or with the faults that show without reading the files.
     """
     if assume and experiment.dataset.kind == "mvtec" and sources.data is None:
-        categories = assumed_categories(experiment)
+        categories = _assumed_categories(experiment)
     else:
         categories = _chosen_categories(experiment, sources)
     return _drawn(experiment, categories, look_up_inputs(experiment, categories, sources))
 
 
-def sketch(experiment: Experiment, categories: tuple[str, ...], inputs: Inputs) -> Blueprint:
-    """Lay an experiment out over given categories and inputs, whatever this machine has."""
-    return _drawn(experiment, categories, inputs)
+def sketch(experiment: Experiment) -> Blueprint:
+    """Lay an experiment out with no input known, its categories assumed."""
+    categories = _assumed_categories(experiment)
+    return _drawn(experiment, categories, unprepared_inputs(experiment, categories))
 
 
 def is_known(stage: Stage) -> bool:
@@ -106,10 +109,10 @@ def is_known(stage: Stage) -> bool:
     )
 
 
-def assumed_categories(experiment: Experiment) -> tuple[str, ...]:
-    """Return the experiment's categories, or MVTec AD's, when there is no folder to look into."""
-    wanted = experiment.grid.categories
-    return tuple(sorted(wanted)) if wanted else tuple(COUNTS)
+def _assumed_categories(experiment: Experiment) -> tuple[str, ...]:
+    """Return the experiment's categories, or those of the dataset it is made for."""
+    known = miniature.CATEGORIES if experiment.dataset.kind == "miniature" else tuple(COUNTS)
+    return tuple(sorted(experiment.grid.categories)) or known
 
 
 def _drawn(experiment: Experiment, categories: tuple[str, ...], inputs: Inputs) -> Blueprint:

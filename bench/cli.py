@@ -4,14 +4,14 @@ import argparse
 import errno
 import sys
 
-from bench.commands import data, model, reproduce, score
+from bench.commands import accept, clean, data, explain, model, plan, reproduce, score, status
 from bench.commands.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 """What the system says when a disk is full or a folder has become read-only."""
 
-COMMANDS = (reproduce, score, data, model)
+COMMANDS = (reproduce, plan, status, explain, accept, clean, score, data, model)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,7 +19,6 @@ from bench.metrics import resize_mask
 from bench.progress import progress
 from destseg.errors import InputError
 
-
 UNPREPARED = "not prepared"
 """Stands for the digest of an input that the cache does not have."""
 
@@ -126,19 +125,23 @@ def look_up_inputs(experiment: Experiment, categories: Sequence[str], sources: S
     with only_cached():
         found = [_attempt(prepare) for prepare in prepares]
     _raise_faults(found)
-    images = dict(zip(categories, found[2:], strict=False))
-    refs = {
-        name: ref
-        if isinstance(ref := images.get(name), CategoryRef)
-        else CategoryRef(name, Path(), UNPREPARED, 0, 0)
-        for name in categories
-    }
+    blank = unprepared_inputs(experiment, categories)
     teacher, textures = found[:2]
-    if not isinstance(teacher, TeacherRef):
-        teacher = TeacherRef(Path(), UNPREPARED, experiment.model.width, experiment.teacher)
-    if not isinstance(textures, TexturesRef):
-        textures = TexturesRef(Path(), UNPREPARED, 0)
-    return Inputs(refs, textures, teacher)
+    refs = zip(categories, found[2:], strict=False)
+    return Inputs(
+        {**blank.categories, **{name: ref for name, ref in refs if isinstance(ref, CategoryRef)}},
+        textures if isinstance(textures, TexturesRef) else blank.textures,
+        teacher if isinstance(teacher, TeacherRef) else blank.teacher,
+    )
+
+
+def unprepared_inputs(experiment: Experiment, categories: Sequence[str]) -> Inputs:
+    """Return inputs of which nothing is known but what they are."""
+    return Inputs(
+        {name: CategoryRef(name, Path(), UNPREPARED, 0, 0) for name in categories},
+        TexturesRef(Path(), UNPREPARED, 0),
+        TeacherRef(Path(), UNPREPARED, experiment.model.width, experiment.teacher),
+    )
 
 
 def prepare_images(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
