@@ -51,7 +51,10 @@ def stage_seconds(plan: Plan, estimator: Estimator) -> dict[str, float]:
 def spread(seconds: Mapping[str, float], by: float, seed: int = 0) -> dict[str, float]:
     """Let durations vary at random, by a factor whose logarithm has the deviation ``by``."""
     factors = np.random.default_rng(seed).lognormal(0.0, by, len(seconds))
-    return {key: value * float(factor) for (key, value), factor in zip(seconds.items(), factors)}
+    return {
+        key: value * float(factor)
+        for (key, value), factor in zip(seconds.items(), factors, strict=True)
+    }
 
 
 def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> list[str]:
