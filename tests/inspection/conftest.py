@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from inspected import INPUTS, fill
+from inspection.inspected import INPUTS, fill
 
 from bench import stages
 from bench.grid import Grid

@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from inspected import fill, of_kind, rewrite_as_schema_1
+from inspection.inspected import fill, of_kind, rewrite_as_schema_1
 
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.catalogue import code_of

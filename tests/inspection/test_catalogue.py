@@ -1,4 +1,4 @@
-from inspected import fill, of_kind, record_of, rewrite_as_schema_1
+from inspection.inspected import fill, of_kind, record_of, rewrite_as_schema_1
 
 from bench.inspection.catalogue import Catalogue, code_of, place_of, read_catalogue
 

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from inspected import fill, of_kind, record_of
+from inspection.inspected import fill, of_kind, record_of
 
 from bench.grid import Grid
 from bench.inspection.census import mixed_environments, take_census

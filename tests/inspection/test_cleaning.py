@@ -3,7 +3,7 @@ import os
 import time
 
 import pytest
-from inspected import INPUTS, fill, of_kind, record_of
+from inspection.inspected import INPUTS, fill, of_kind, record_of
 
 from bench.blueprint import sketch
 from bench.data.inputs import Sources

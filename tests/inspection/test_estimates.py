@@ -1,5 +1,5 @@
 import pytest
-from inspected import of_kind, record_of
+from inspection.inspected import of_kind, record_of
 
 from bench.inspection.estimates import Estimate, Estimator, duration
 

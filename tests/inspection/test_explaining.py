@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from inspected import fill, of_kind
+from inspection.inspected import fill, of_kind
 
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.census import take_census

@@ -1,4 +1,4 @@
-from inspected import SECONDS, fill
+from inspection.inspected import SECONDS, fill
 
 from bench.inspection.census import take_census
 from bench.inspection.estimates import Estimator

@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from inspected import INPUTS, fill, of_kind, record_of
+from inspection.inspected import INPUTS, fill, of_kind, record_of
 
 from bench.data.mvtec import CategoryRef
 from bench.inspection.catalogue import read_catalogue
