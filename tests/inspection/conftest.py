@@ -3,12 +3,12 @@
 import dataclasses
 
 import pytest
-from inspection.inspected import INPUTS, fill
 
 from bench import stages
 from bench.grid import Grid
 from bench.stages import CODE_VERSIONS, plan
 from bench.store import RunStore
+from inspection.inspected import INPUTS, fill
 
 GRID = Grid(("bottle", "tile"), ("none", "den+ed", "den+ed+seg"), (0, 1))
 

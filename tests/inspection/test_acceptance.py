@@ -1,13 +1,13 @@
 import hashlib
 
 import pytest
-from inspection.inspected import fill, of_kind, rewrite_as_schema_1
 
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.catalogue import code_of
 from bench.inspection.census import take_census
 from bench.store import DamagedArtifact
 from destseg.errors import InputError
+from inspection.inspected import fill, of_kind, rewrite_as_schema_1
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 from collections import Counter
 
-from inspection.inspected import fill, of_kind, record_of
-
 from bench.grid import Grid
 from bench.inspection.census import mixed_environments, take_census
 from bench.store import Failure
+from inspection.inspected import fill, of_kind, record_of
 
 
 def by_kind(census):

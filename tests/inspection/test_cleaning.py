@@ -3,13 +3,13 @@ import os
 import time
 
 import pytest
-from inspection.inspected import INPUTS, fill, of_kind, record_of
 
 from bench.blueprint import sketch
 from bench.data.inputs import Sources
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.cleaning import known_experiments, leftovers, megabytes, sort_records
 from destseg.errors import InputError
+from inspection.inspected import INPUTS, fill, of_kind, record_of
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 import re
 
 import pytest
-from inspection.inspected import fill, of_kind
 
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.census import take_census
 from bench.inspection.explaining import described, explain, find_cell
 from bench.store import Failure
 from destseg.errors import InputError
+from inspection.inspected import fill, of_kind
 
 
 def told(laid, store, words=("tile", "den+ed+seg", "1")):
