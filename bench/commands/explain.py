@@ -14,7 +14,7 @@ examples:
   python -m bench explain bottle den+ed+seg 0
       why that cell of the ablation would run again, stage by stage
   python -m bench explain experiments/loss.toml tile den+ed+seg+no-l1 0
-      of another experiment
+      of another experiment; options come after the cell
 
 exit codes: 0 done, 2 bad input or usage
 """

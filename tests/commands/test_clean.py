@@ -1,9 +1,19 @@
 import os
 import time
 
+import pytest
+
+from bench.commands import clean
 from bench.store import RunStore
 
 CHANGED = {"head_lr = 0.1": "head_lr = 0.2"}
+
+
+@pytest.fixture(autouse=True)
+def experiments(monkeypatch, tmp_path):
+    """No experiment but the one given: laying them all out takes seconds."""
+    monkeypatch.setattr(clean, "EXPERIMENTS", tmp_path / "experiments")
+    return tmp_path / "experiments"
 
 
 def test_what_the_given_experiment_refers_to_stays(bench, results, listing):
@@ -34,6 +44,18 @@ def test_what_nothing_refers_to_goes(bench, results):
     assert len(list(store.keys())) == 4
 
 
+def test_every_experiment_at_hand_is_asked(bench, experiments, small):
+    experiments.mkdir()
+    small().rename(experiments / "first.toml")
+    assert "nothing to delete" in bench("clean", edits=CHANGED)[1]
+
+
+def test_what_is_to_be_kept_is_asked_too(bench, small, tmp_path):
+    small().rename(tmp_path / "kept.toml")
+    keep = ("--keep", str(tmp_path / "kept.toml"))
+    assert "nothing to delete" in bench("clean", *keep, edits=CHANGED)[1]
+
+
 def test_what_cannot_be_judged_here_stays_unless_it_is_to_go(bench, results, tmp_path, monkeypatch):
     store = RunStore(results / "runs")
     monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
@@ -49,7 +71,7 @@ def test_old_temporary_files_go(bench, results):
     assert "nothing to delete" in bench("clean", "--yes")[1], "it may be in use"
     day = time.time() - 90_000
     os.utime(part, (day, day))
-    assert "1 temporary files deleted" in bench("clean", "--yes")[1].replace("file ", "files ")
+    assert "0 records and 1 temporary files deleted" in bench("clean", "--yes")[1]
     assert not part.exists()
 
 
