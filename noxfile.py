@@ -52,7 +52,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def benchmark(session: nox.Session) -> None:
-    """Measure speed: ``nox -s benchmark -- metrics``."""
+    """Measure speed: ``nox -s benchmark -- metrics``, ``-- store`` or ``-- schedule``."""
     session.install("-e", ".")
     name, *rest = session.posargs or ("metrics",)
     session.run("python", "-m", f"bench.benchmarks.{name}", *rest)

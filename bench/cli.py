@@ -11,7 +11,20 @@ from destseg.errors import InputError
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 """What the system says when a disk is full or a folder has become read-only."""
 
-COMMANDS = ("reproduce", "report", "table", "figure", "score", "data", "model")
+COMMANDS = (
+    "reproduce",
+    "plan",
+    "status",
+    "explain",
+    "accept",
+    "clean",
+    "report",
+    "table",
+    "figure",
+    "score",
+    "data",
+    "model",
+)
 """Modules of `bench.commands`. Most need torch, so only the one that is asked for is imported."""
 
 

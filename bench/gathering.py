@@ -4,20 +4,16 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.blueprint import look_up
 from bench.cells import collect_cells
-from bench.data.inputs import (
-    Sources,
-    available_categories,
-    cached_images,
-    cached_inputs,
-)
+from bench.data.inputs import Sources, cached_images
 from bench.data.mvtec import is_mvtec_ad
 from bench.evidence import Evidence, dataset_label, heading_of
 from bench.experiment import Experiment
 from bench.grid import Grid, in_paper_order
 from bench.presentation.report.content import StageFailure
 from bench.results import CELLS, read_results
-from bench.stages import Plan, plan
+from bench.stages import Plan
 from bench.store import RunStore
 from destseg.errors import InputError
 
@@ -97,20 +93,20 @@ def stage_failures(plan: Plan, store: RunStore) -> tuple[StageFailure, ...]:
 
 
 def _from_records(experiment: Experiment, sources: Sources, store: RunStore) -> Findings | None:
-    if experiment.dataset.kind == "mvtec" and sources.data is None:
+    try:
+        laid = look_up(experiment, sources)
+    except InputError:
+        # A weight file or folder that is not here: the table may be.
         return None
-    categories = _chosen(experiment, available_categories(experiment, sources))
-    inputs = cached_inputs(experiment, categories, sources)
-    if inputs is None:
+    if laid.unprepared:
         return None
-    grid = Grid(categories, in_paper_order(experiment.grid.variants), experiment.grid.seeds)
-    laid = plan(experiment, grid.cells(), inputs)
-    genuine = experiment.dataset.kind == "mvtec" and is_mvtec_ad(inputs.categories.values())
-    cells = collect_cells(laid, store, dataset=dataset_label(experiment, genuine=genuine))
+    images = laid.inputs.categories
+    genuine = experiment.dataset.kind == "mvtec" and is_mvtec_ad(images.values())
+    cells = collect_cells(laid.plan, store, dataset=dataset_label(experiment, genuine=genuine))
     if cells.empty:
         return None
-    heading = heading_of(experiment, grid, genuine=genuine)
-    return Findings(experiment, Evidence(cells, heading, store, inputs.categories), laid)
+    heading = heading_of(experiment, laid.grid, genuine=genuine)
+    return Findings(experiment, Evidence(cells, heading, store, images), laid.plan)
 
 
 def _from_table(

@@ -4,13 +4,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.inputs import Sources, available_categories, prepare_inputs
+from bench.blueprint import lay_out
+from bench.data.inputs import Sources
 from bench.experiment import Experiment
-from bench.grid import Grid, in_paper_order
 from bench.outputs import Outputs
 from bench.presentation.tables import TABLES
 from bench.runner import Summary, run
-from bench.stages import plan, shard
+from bench.stages import shard
 from bench.store import RunStore, check_writable
 from bench.workers import Workers
 from destseg.errors import InputError
@@ -77,15 +77,12 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
     folder = request.results / request.folder
     check_writable(store.root)
     check_writable(folder)
-    categories = _chosen_categories(experiment, request.sources)
-    grid = Grid(categories, in_paper_order(experiment.grid.variants), experiment.grid.seeds)
-    inputs = prepare_inputs(experiment, categories, request.sources, request.jobs)
-    todo = plan(experiment, grid.cells(), inputs)
+    laid = lay_out(experiment, request.sources, request.jobs)
     outputs = Outputs(
         experiment=experiment,
-        grid=grid,
-        inputs=inputs,
-        plan=todo,
+        grid=laid.grid,
+        inputs=laid.inputs,
+        plan=laid.plan,
         store=store,
         folder=folder,
         command=request.command,
@@ -94,33 +91,22 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
 
     def show_seeds_so_far(seed: int) -> None:
         complete = () if request.shard else outputs.complete_seeds()
-        if 0 < len(complete) < len(grid.seeds):
+        if 0 < len(complete) < len(laid.grid.seeds):
             table = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
-    part = todo if request.shard is None else shard(todo, *request.shard)
+    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
     with request.workers as workers:
         summary = run(
             part,
             experiment,
-            inputs,
+            laid.inputs,
             store,
             workers,
             command=request.command,
             on_seed=show_seeds_so_far,
         )
     return summary, outputs
-
-
-def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
-    """Return the experiment's categories, or all there are, in the dataset's order."""
-    available = available_categories(experiment, sources)
-    wanted = experiment.grid.categories
-    unknown = [name for name in wanted if name not in available]
-    if unknown:
-        where = sources.data or "the miniature"
-        raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(available)}.")
-    return tuple(name for name in available if not wanted or name in wanted)
 
 
 def _check_tables(experiment: Experiment) -> None:

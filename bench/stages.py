@@ -34,6 +34,35 @@ CODE_VERSIONS: Mapping[Kind, int] = {
 """Raised by hand when a change of code changes what a stage computes."""
 
 
+def canonical(values: Any) -> str:
+    """Write plain JSON values in the one form that keys are made of."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def stage_key(kind: str, code: int, parameters: Mapping[str, Any], parents: Iterable[str]) -> str:
+    """Compute a stage's key, of a stage that is planned or of one that a record tells of.
+
+    Parameters
+    ----------
+    kind : str
+        What is done.
+    code : int
+        Version of the code that does it.
+    parameters : mapping
+        Plain JSON values.
+    parents : iterable of str
+        Keys of the parents, in their order.
+    """
+    identity = {
+        "schema": SCHEMA,
+        "kind": kind,
+        "code": code,
+        "parameters": parameters,
+        "parents": list(parents),
+    }
+    return hashlib.sha256(canonical(identity).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Stage:
     """One step of one pipeline.
@@ -55,15 +84,8 @@ class Stage:
     @cached_property
     def key(self) -> str:
         """SHA-256 of the canonical JSON of everything above, 64 hexadecimal digits."""
-        identity = {
-            "schema": SCHEMA,
-            "kind": self.kind,
-            "code": self.code,
-            "parameters": self.parameters,
-            "parents": [parent.key for parent in self.parents],
-        }
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        parents = [parent.key for parent in self.parents]
+        return stage_key(self.kind, self.code, self.parameters, parents)
 
     @property
     def code(self) -> int:

@@ -2,12 +2,15 @@
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
+from bench.blueprint import Blueprint, look_up
 from bench.data.cache import cache_root
 from bench.data.inputs import Sources
 from bench.experiment import Experiment, known_variant, load_experiment
 from bench.metrics import PROTOCOLS
+from bench.store import RunStore
 from destseg.errors import InputError
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -78,6 +81,28 @@ def _file(given: Path) -> Path:
 def chosen_sources(options: argparse.Namespace) -> Sources:
     """Return where this machine keeps its data."""
     return Sources(options.data, options.textures, cache_root())
+
+
+def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> Blueprint:
+    """Lay out the experiment that the options choose, writing nothing; see `look_up`.
+
+    What is not prepared is told on stderr, since it decides how the answer is to be read.
+    """
+    experiment, _ = chosen_experiment(options)
+    laid = look_up(experiment, chosen_sources(options), assume=assume)
+    if laid.unprepared:
+        names = ", ".join(laid.unprepared)
+        print(
+            f"not prepared yet: {names}; stages that depend on them count as not computed. "
+            "`python -m bench reproduce` prepares them first.",
+            file=sys.stderr,
+        )
+    return laid
+
+
+def chosen_store(options: argparse.Namespace) -> RunStore:
+    """Return the run store in the folder of results, which need not exist."""
+    return RunStore(options.results / "runs")
 
 
 def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experiment:

@@ -19,6 +19,9 @@ from bench.metrics import resize_mask
 from bench.progress import progress
 from destseg.errors import InputError
 
+UNPREPARED = "not prepared"
+"""Stands for the digest of an input that the cache does not have."""
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -86,10 +89,8 @@ def prepare_inputs(
     InputError
         With the faults of all inputs together.
     """
-    done = _prepare_all(_prepares(experiment, categories, sources), jobs)
-    faults = [str(result) for result in done if isinstance(result, InputError)]
-    if faults:
-        raise InputError("\n".join(faults))
+    done = _prepare_all(_preparations(experiment, categories, sources), jobs)
+    _raise_faults(done)
     refs: dict[str, CategoryRef] = dict(zip(categories, done[2:], strict=True))
     smallest = min(refs.values(), key=lambda ref: ref.train)
     batch_size = experiment.training.batch_size
@@ -101,20 +102,45 @@ def prepare_inputs(
     return Inputs(refs, done[1], done[0])
 
 
-def cached_inputs(
-    experiment: Experiment, categories: Sequence[str], sources: Sources
-) -> Inputs | None:
-    """Return the inputs if the cache has all of them; nothing is made and nothing trained.
+def look_up_inputs(experiment: Experiment, categories: Sequence[str], sources: Sources) -> Inputs:
+    """Look up the inputs in the cache; nothing is made, and nothing written.
 
     Parameters
     ----------
     experiment, categories, sources
-        See `prepare_inputs`.
+        As of `prepare_inputs`; MVTec AD's folder may be missing.
+
+    Returns
+    -------
+    Inputs
+        Where the cache lacks one, its digest is `UNPREPARED`.
+
+    Raises
+    ------
+    InputError
+        With the faults that show without reading the files.
     """
-    done = _cached(_prepares(experiment, categories, sources))
-    if any(isinstance(result, InputError | NotCached) for result in done):
-        return None
-    return Inputs(dict(zip(categories, done[2:], strict=True)), done[1], done[0])
+    homeless = experiment.dataset.kind == "mvtec" and sources.data is None
+    prepares = _preparations(experiment, () if homeless else categories, sources)
+    found = _cached(prepares)
+    _raise_faults(found)
+    blank = unprepared_inputs(experiment, categories)
+    teacher, textures = found[:2]
+    refs = zip(categories, found[2:], strict=False)
+    return Inputs(
+        {**blank.categories, **{name: ref for name, ref in refs if isinstance(ref, CategoryRef)}},
+        textures if isinstance(textures, TexturesRef) else blank.textures,
+        teacher if isinstance(teacher, TeacherRef) else blank.teacher,
+    )
+
+
+def unprepared_inputs(experiment: Experiment, categories: Sequence[str]) -> Inputs:
+    """Return inputs of which nothing is known but what they are."""
+    return Inputs(
+        {name: CategoryRef(name, Path(), UNPREPARED, 0, 0) for name in categories},
+        TexturesRef(Path(), UNPREPARED, 0),
+        TeacherRef(Path(), UNPREPARED, experiment.model.width, experiment.teacher),
+    )
 
 
 def cached_images(
@@ -161,10 +187,10 @@ def prepare_images(experiment: Experiment, category: str, sources: Sources) -> C
     )
 
 
-def _prepares(
+def _preparations(
     experiment: Experiment, categories: Sequence[str], sources: Sources
-) -> tuple[Callable[[], Any], ...]:
-    """List what makes each input."""
+) -> list[Callable[[], Any]]:
+    """List what provides the teacher, the textures, and each category's images."""
     textures = functools.partial(
         prepare_textures, sources.textures, experiment.dataset.size, sources.cache
     )
@@ -173,12 +199,18 @@ def _prepares(
     )
     readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
     # The teacher first: it takes longest, the others fill the remaining processes.
-    return (teacher, textures, *readers)
+    return [teacher, textures, *readers]
 
 
 def _cached(prepares: Sequence[Callable[[], Any]]) -> list[Any]:
     with only_cached():
         return [_attempt(prepare) for prepare in prepares]
+
+
+def _raise_faults(results: Sequence[Any]) -> None:
+    faults = [str(result) for result in results if isinstance(result, InputError)]
+    if faults:
+        raise InputError("\n".join(faults))
 
 
 def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:

@@ -1,0 +1,72 @@
+"""``python -m bench accept``: old records for new code that gives the same results."""
+
+import argparse
+from collections import Counter
+
+from tabulate import tabulate
+
+from bench.commands.exit_codes import DONE, FAILURES
+from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.inspection.acceptance import accept, acceptable, stated_reason
+from bench.inspection.census import take_census
+from bench.store import check_writable
+
+EXAMPLES = """\
+examples:
+  python -m bench accept --reason "the data loader was only renamed"
+      which records would be taken over
+  python -m bench accept --reason "the data loader was only renamed" --yes
+      takes them over; old records stay until `python -m bench clean`
+
+Only records whose code version, or whose ancestors' code version, is the one thing that differs are
+taken over. The reason stays in each of them.
+
+exit codes: 0 done, 2 bad input or usage, 3 artifacts of some are damaged
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "accept",
+        help="take over records that only a version of code makes stale",
+        description="Take over records of an earlier version of the code, of whose change you\n"
+        "know that it changes no result.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(command)
+    command.add_argument("--reason", required=True, metavar="TEXT", help="why the results hold")
+    command.add_argument("--yes", action="store_true", help="do it; without it only show")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show or take over; return the exit code."""
+    reason = stated_reason(options.reason)
+    store = chosen_store(options)
+    census = take_census(look_up_chosen(options).plan, store)
+    chosen = acceptable(census)
+    if not chosen:
+        print("nothing to take over: no stage is missing only because of a version of code.")
+        return DONE
+    counts = Counter(
+        (
+            item.task.stage.kind,
+            "the ancestors' alone"
+            if item.code == item.task.stage.code
+            else f"{item.code} -> {item.task.stage.code}",
+        )
+        for item in chosen
+    )
+    rows = [[*what, count] for what, count in counts.items()]
+    print(tabulate(rows, ["stage", "code", "records"]))
+    if not options.yes:
+        print(f"\n{len(chosen)} records would be taken over; add --yes to do it.")
+        return DONE
+    check_writable(store.root)
+    count, faults = accept(chosen, store, reason)
+    print(f"\n{count} records taken over.")
+    for fault in faults:
+        print(f"not taken over: {fault}")
+    return FAILURES if faults else DONE

@@ -1,0 +1,51 @@
+"""``python -m bench explain``: why a cell would run again."""
+
+import argparse
+from pathlib import Path
+
+from bench.commands.exit_codes import DONE
+from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.inspection.census import take_census
+from bench.inspection.explaining import described, explain, find_cell
+
+EXAMPLES = """\
+examples:
+  python -m bench explain "bottle den+ed+seg seed 0"
+  python -m bench explain bottle den+ed+seg 0
+      why that cell of the ablation would run again, stage by stage
+  python -m bench explain experiments/loss.toml tile den+ed+seg+no-l1 0
+      of another experiment; options come after the cell
+
+exit codes: 0 done, 2 bad input or usage
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "explain",
+        help="why a cell would run again",
+        description="Tell of each stage of a cell whether it is done, or which record is nearest\n"
+        "and what differs. Nothing is written.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(command)
+    command.add_argument("cell", nargs="*", metavar="CELL", help="category, variant and seed")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the explanation; return the exit code."""
+    words = [str(options.experiment), *options.cell] if options.experiment else []
+    # The first word is the experiment's by its place, even where none is given.
+    files = [word for word in words if word.endswith(".toml")]
+    options.experiment = Path(files[0]) if files else None
+    laid = look_up_chosen(options)
+    cell = find_cell([word for word in words if word not in files], laid.grid.cells())
+    store = chosen_store(options)
+    print(f"{cell}")
+    for found in explain(cell, take_census(laid.plan, store)):
+        head, *lines = described(found, store)
+        print("\n".join([f"  {head}", *(f"      {line}" for line in lines)]))
+    return DONE

@@ -1,0 +1,88 @@
+"""``python -m bench plan``: what would run, and how long it would take."""
+
+import argparse
+
+import torch
+from tabulate import tabulate
+
+from bench.commands.exit_codes import DONE
+from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.worker_options import processes
+from bench.inspection.census import take_census
+from bench.inspection.estimates import Basis, Estimator, duration
+from bench.inspection.forecasting import Workload, forecast, workloads
+from bench.provenance import device_name
+from destseg.devices import choose_device
+from destseg.option_types import positive
+
+EXAMPLES = """\
+examples:
+  python -m bench plan
+      what `reproduce` would run of the ablation on the miniature
+  python -m bench plan experiments/loss.toml --workers 8
+      of another experiment, with 8 workers
+  python -m bench plan --dataset mvtec --workers 32
+      the paper's setting; without --data MVTec AD's 15 categories are assumed
+
+Nothing is written. Times are medians of finished stages in --results.
+
+exit codes: 0 done, 2 bad input or usage
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "plan",
+        help="what would run, and how long it would take",
+        description="Tell what `reproduce` would run with the same options, and how long that\n"
+        "would take.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(command)
+    command.add_argument(
+        "--workers", type=positive, metavar="N", help="default: this machine's cores, or GPUs"
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan; return the exit code."""
+    device = choose_device(options.device)
+    workers = options.workers or (torch.cuda.device_count() if device == "cuda" else processes())
+    laid = look_up_chosen(options, assume=True)
+    census = take_census(laid.plan, chosen_store(options))
+    estimator = Estimator(census.catalogue.records.values(), device_name(device))
+    found = workloads(census, estimator)
+    rows = [_row(workload) for workload in found]
+    head = ["stage", "planned", "there", "to run", "time of one worker", "estimated from"]
+    print(tabulate(rows, head, colalign=("left", *["right"] * 4, "left")))
+    if not any(workload.pending for workload in found):
+        print("\nnothing to run.")
+        return DONE
+    expected = forecast(census, estimator, workers)
+    if expected is None:
+        print("\nno estimate of the whole: a kind of stage has never run here.")
+        return DONE
+    count = "1 worker" if workers == 1 else f"{workers} workers"
+    print(
+        f"\n{expected.stages} stages, {duration(expected.work)} of work; with {count} "
+        f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy."
+    )
+    return DONE
+
+
+def _row(workload: Workload) -> list[str | int]:
+    if not workload.pending:
+        time, basis = "", ""
+    elif workload.seconds is None:
+        time, basis = "no estimate", "none has run"
+    else:
+        time = duration(workload.seconds)
+        words: dict[Basis, str] = {
+            "alike": "stages alike",
+            "scaled": "other settings, scaled: rough",
+        }
+        basis = " and ".join(words[name] for name in words if workload.bases.get(name))
+    return [workload.kind, workload.planned, workload.there, workload.pending, time, basis]

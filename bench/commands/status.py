@@ -1,0 +1,96 @@
+"""``python -m bench status``: what is done, failed, missing or stale."""
+
+import argparse
+from collections.abc import Callable
+from typing import get_args
+
+from tabulate import tabulate
+
+from bench.commands.exit_codes import DONE, FAILURES
+from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.inspection.census import Census, State, mixed_environments, take_census
+from bench.inspection.explaining import failed
+from bench.stages import Kind, Task
+from bench.store import RunStore
+
+EXAMPLES = """\
+examples:
+  python -m bench status
+      of the ablation on the miniature
+  python -m bench status experiments/loss.toml --seed 0
+      of a part of another experiment
+
+done: there is a record. failed: the last attempt failed. damaged: the record is not whole.
+stale: there is a record for the same cell, but settings, code or data have changed since; see
+`python -m bench explain`. missing: never computed.
+
+exit codes: 0 all is done, 2 bad input or usage, 3 something is not
+"""
+
+SHOWN = 12
+"""Values listed of one part of the environment; the rest is counted."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "status",
+        help="what is done, failed, missing or stale",
+        description="Tell what an experiment has of its stages, and in which environments they\n"
+        "were computed. Nothing is written.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the state; return the exit code."""
+    store = chosen_store(options)
+    census = take_census(look_up_chosen(options).plan, store)
+    print(_counts(census, "stage", lambda task: task.stage.kind))
+    print(f"\n{_counts(census, 'category', lambda task: task.category)}")
+    _print_faults(census, store)
+    _print_environments(census)
+    return DONE if census.complete else FAILURES
+
+
+def _counts(census: Census, name: str, group: Callable[[Task], str]) -> str:
+    groups = census.counts(group)
+    # This one is rare, and would puzzle everybody else.
+    states: list[State] = [
+        state
+        for state in get_args(State)
+        if state != "not needed" or any(counts[state] for counts in groups.values())
+    ]
+    labels = [kind for kind in get_args(Kind) if kind in groups] or list(groups)
+    rows = [[label, *(groups[label][state] for state in states)] for label in labels]
+    return tabulate(rows, [name, *states])
+
+
+def _print_faults(census: Census, store: RunStore) -> None:
+    if census.failures:
+        print("\nfailed:")
+        for key, failure in census.failures.items():
+            print(f"  {census.plan.tasks[key]}: {failed(failure, store)}")
+    damaged = census.catalogue.damaged
+    if damaged:
+        print("\ndamaged records:")
+        for key, message in damaged.items():
+            task = census.plan.tasks.get(key)
+            print(f"  {message} ({task or 'of no stage of this experiment'})")
+
+
+def _print_environments(census: Census) -> None:
+    mixed = mixed_environments(census.done)
+    if not mixed:
+        return
+    rows = []
+    for name, values in mixed.items():
+        for value, count in values.most_common(SHOWN):
+            rows.append([name, value or "none", count])
+        if len(values) > SHOWN:
+            rows.append([name, f"and {len(values) - SHOWN} more", ""])
+    print("\nThe records come from different environments, and so do the cells of one table:\n")
+    print(tabulate(rows, ["part", "value", "records"], disable_numparse=True))

@@ -1,0 +1,147 @@
+"""Old records taken over under new keys, where only versions of code tell them apart.
+
+A version is raised when a change of code *may* change results. Whoever knows that it does not
+change them here says so, with a reason that stays in the record.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bench.inspection.catalogue import Catalogue, code_of, place_of
+from bench.inspection.census import Census
+from bench.inspection.reasons import same_but_code
+from bench.provenance import provenance
+from bench.records import Record
+from bench.stages import Task
+from bench.store import DamagedArtifact, RunStore
+from destseg.errors import InputError
+
+
+@dataclass(frozen=True)
+class Acceptable:
+    """A stage without a record, and the old record that can be its own.
+
+    Parameters
+    ----------
+    task : Task
+        The stage.
+    record : Record
+        Under another key.
+    code : int or None
+        Version of the code that made it.
+    """
+
+    task: Task
+    record: Record
+    code: int | None
+
+
+def acceptable(census: Census) -> tuple[Acceptable, ...]:
+    """List the stages that lack a record only because versions of code differ, parents first."""
+    found = []
+    for task in census.in_state("stale", "failed", "damaged", "not needed"):
+        record = _predecessor(task, census.catalogue)
+        if record is not None:
+            found.append(Acceptable(task, record, code_of(record)))
+    return tuple(found)
+
+
+def accept(
+    chosen: Iterable[Acceptable], store: RunStore, reason: str
+) -> tuple[int, tuple[str, ...]]:
+    """Take old records over under the new keys, their artifacts with them.
+
+    Parameters
+    ----------
+    chosen : iterable of Acceptable
+        Which; parents first, as `acceptable` lists them.
+    store : RunStore
+        Where they are, and where the new records go.
+    reason : str
+        Why the results are the same; it is written into every record.
+
+    Returns
+    -------
+    count : int
+        How many were taken over.
+    faults : tuple of str
+        Why others were not: their artifacts are damaged.
+
+    Raises
+    ------
+    InputError
+        When there is no reason.
+    """
+    reason = stated_reason(reason)
+    count, faults = 0, []
+    for item in chosen:
+        old, task = item.record, item.task
+        new = dataclasses.replace(
+            old,
+            key=task.stage.key,
+            parents=tuple(parent.key for parent in task.stage.parents),
+            code=task.stage.code,
+            category=task.category,
+            seed=task.seed,
+            accepted={
+                "from": old.key,
+                "reason": reason,
+                "when": datetime.now(UTC).isoformat(timespec="seconds"),
+                "commit": provenance()["commit"],
+            },
+        )
+        try:
+            _copy(store, old, new)
+        except DamagedArtifact as error:
+            faults.append(str(error))
+        else:
+            count += 1
+    return count, tuple(faults)
+
+
+def stated_reason(text: str) -> str:
+    """Return a reason without the space around it, or refuse an empty one."""
+    if not text.strip():
+        raise InputError("--reason: is empty; say why the old results hold for the new code.")
+    return text.strip()
+
+
+def _predecessor(task: Task, catalogue: Catalogue) -> Record | None:
+    """Find the record of the latest code that differs by code alone."""
+    candidates = [
+        record
+        for record in catalogue.at(place_of(task))
+        if same_but_code(record, task.stage, catalogue)
+    ]
+    return max(
+        candidates,
+        key=lambda record: (code_of(record) or 0, str(record.provenance.get("started", ""))),
+        default=None,
+    )
+
+
+def _copy(store: RunStore, old: Record, new: Record) -> None:
+    """Store a record with the artifact of another, linked where the file system can."""
+    if old.artifact is None:
+        store.put(new)
+        return
+    content = store.artifact(old)
+    folder = store.folder(new.key)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Linked under a temporary name first: whatever lies under the artifact's own is replaced.
+    temporary = folder / f".{old.artifact}.{os.getpid()}.part"
+    try:
+        os.link(store.folder(old.key) / old.artifact, temporary)
+        temporary.replace(folder / old.artifact)
+    except OSError:
+        store.put(new, content)
+    else:
+        store.put(new)
+    finally:
+        # Still there when both names are of one file already: renaming one to the other is void.
+        with suppress(FileNotFoundError):
+            temporary.unlink()

@@ -1,0 +1,129 @@
+"""What an experiment has of its stages, and what it lacks."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.blueprint import is_known
+from bench.inspection.catalogue import Catalogue, place_of, read_catalogue
+from bench.provenance import PACKAGES
+from bench.records import Record
+from bench.schedule import Schedule
+from bench.stages import Plan, Task
+from bench.store import Failure, RunStore
+
+State = Literal["done", "not needed", "failed", "damaged", "stale", "missing"]
+
+LACKING: tuple[State, ...] = ("failed", "damaged", "stale", "missing")
+"""States of stages that would run."""
+
+ENVIRONMENT = (
+    "commit",
+    "dirty",
+    "changes",
+    "python",
+    *PACKAGES,
+    "platform",
+    "cpu",
+    "cpu_capability",
+    "device",
+    "threads",
+    "determinism",
+)
+"""Parts of a record's provenance that can move a number."""
+
+
+@dataclass(frozen=True)
+class Census:
+    """The stages of a plan with the state of each.
+
+    Parameters
+    ----------
+    plan : Plan
+        What an experiment comes to.
+    catalogue : Catalogue
+        What the store has.
+    states : mapping of str to str
+        By key. ``stale`` is a stage without a record while there is one for the same place in
+        the grid under another key; ``not needed`` one without a record that nothing lacks.
+    failures : mapping of str to Failure
+        By key.
+    """
+
+    plan: Plan
+    catalogue: Catalogue
+    states: Mapping[str, State]
+    failures: Mapping[str, Failure]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing would run."""
+        return not any(state in LACKING for state in self.states.values())
+
+    @property
+    def done(self) -> tuple[Record, ...]:
+        """Records of the plan's stages."""
+        found = (self.catalogue.records.get(key) for key in self.plan.tasks)
+        return tuple(record for record in found if record is not None)
+
+    def in_state(self, *states: State) -> tuple[Task, ...]:
+        """List the stages in one of some states, in the plan's order."""
+        return tuple(task for key, task in self.plan.tasks.items() if self.states[key] in states)
+
+    def counts(self, group: Callable[[Task], Hashable]) -> dict[Hashable, Counter[State]]:
+        """Count the states of each group of stages."""
+        found: dict[Hashable, Counter[State]] = {}
+        for key, task in self.plan.tasks.items():
+            found.setdefault(group(task), Counter())[self.states[key]] += 1
+        return found
+
+
+def take_census(plan: Plan, store: RunStore) -> Census:
+    """Compare a plan with a store.
+
+    Raises
+    ------
+    InputError
+        When a newer version of the program wrote a record.
+    """
+    catalogue = read_catalogue(store)
+    schedule = Schedule(plan, catalogue.records.__contains__)
+    pending = {task.stage.key for task in schedule.pending}
+    failures = {
+        key: failure
+        for key in plan.tasks
+        if key in pending and (failure := store.failure(key)) is not None
+    }
+
+    def state(key: str, task: Task) -> State:
+        if key in catalogue.records:
+            return "done"
+        if key not in pending:
+            return "not needed"
+        if key in catalogue.damaged:
+            return "damaged"
+        if key in failures:
+            return "failed"
+        known = is_known(task.stage)
+        return "stale" if known and catalogue.at(place_of(task)) else "missing"
+
+    states = {key: state(key, task) for key, task in plan.tasks.items()}
+    return Census(plan, catalogue, states, failures)
+
+
+def mixed_environments(records: Iterable[Record]) -> dict[str, Counter[str]]:
+    """Find what differs between the environments that records were made in.
+
+    Returns
+    -------
+    dict of str to Counter
+        For each part of `ENVIRONMENT` that has several values, how many records have each;
+        one that is in no more than some records is ``not recorded`` in the others.
+    """
+    listed = list(records)
+    found = {
+        name: Counter(str(record.provenance.get(name, "not recorded")) for record in listed)
+        for name in ENVIRONMENT
+    }
+    return {name: values for name, values in found.items() if len(values) > 1}

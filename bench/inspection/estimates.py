@@ -1,0 +1,98 @@
+"""How long stages will take, judged by those that have run."""
+
+import statistics
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bench.records import Record
+from bench.stages import Task
+
+Basis = Literal["alike", "scaled"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The expected duration of a stage.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time.
+    basis : {"alike", "scaled"}
+        The median of stages with the same setting on the same device; or that of all stages of
+        the kind, each scaled by its amount of work, which is no more than an order of magnitude.
+    """
+
+    seconds: float
+    basis: Basis
+
+
+class Estimator:
+    """Durations by what past stages took.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Past stages.
+    device : str
+        Name of the device that will compute. Times of others are taken where it has none.
+    """
+
+    def __init__(self, records: Iterable[Record], device: str) -> None:
+        alike: dict[Hashable, list[float]] = {}
+        paces: dict[tuple[str, bool], list[float]] = {}
+        for record in records:
+            # Other methods' maps are read and not computed; their evaluation is another work.
+            if "maps" in record.parameters:
+                continue
+            same = record.provenance.get("device") == device
+            if same:
+                key = _signature(record.kind, record.parameters)
+                alike.setdefault(key, []).append(record.seconds)
+            pace = record.seconds / work(record.kind, record.parameters)
+            paces.setdefault((record.kind, same), []).append(pace)
+        self._alike = {key: statistics.median(values) for key, values in alike.items()}
+        self._paces = {key: statistics.median(values) for key, values in paces.items()}
+
+    def __call__(self, task: Task) -> Estimate | None:
+        """Estimate a stage; None when none of its kind has run."""
+        kind, parameters = task.stage.kind, task.stage.parameters
+        median = self._alike.get(_signature(kind, parameters))
+        if median is not None:
+            return Estimate(median, "alike")
+        pace = self._paces.get((kind, True), self._paces.get((kind, False)))
+        return None if pace is None else Estimate(pace * work(kind, parameters), "scaled")
+
+
+def work(kind: str, parameters: Mapping[str, Any]) -> float:
+    """Return what a stage's duration is about proportional to: the pixels it goes through.
+
+    Steps x batch size x area of an image for a network; the area alone for maps and metrics,
+    whose number of images is the dataset's.
+    """
+    if kind == "evaluation":
+        return float(parameters["protocol"]["size"] ** 2)
+    return float(
+        parameters.get("steps", 1) * parameters.get("batch_size", 1) * parameters["size"] ** 2
+    )
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people: ``0.4 s``, ``3 min 20 s``, ``5 h 12 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _signature(kind: str, parameters: Mapping[str, Any]) -> Hashable:
+    """Return what stages must have in common to take about the same time."""
+    if kind == "evaluation":
+        return (kind, parameters["protocol"]["size"])
+    names = ("steps", "batch_size", "size", "width", "student", "seg")
+    return (kind, *(parameters.get(name) for name in names))

@@ -1,0 +1,75 @@
+"""What a run would do, and how long it would take."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from bench.inspection.census import LACKING, Census
+from bench.inspection.estimates import Basis, Estimator
+from bench.schedule import Forecast, simulate
+from bench.stages import Kind
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a run would do of one kind of stage.
+
+    Parameters
+    ----------
+    kind : str
+        Of the stages.
+    planned, there, pending : int
+        How many there are, have a record, and would run. What is neither is not needed.
+    seconds : float or None
+        Of all that would run; None when none of the kind has run before.
+    bases : mapping of str to int
+        How many of the estimates rest on what.
+    """
+
+    kind: str
+    planned: int
+    there: int
+    pending: int
+    seconds: float | None
+    bases: Mapping[Basis, int]
+
+
+def workloads(census: Census, estimator: Estimator) -> tuple[Workload, ...]:
+    """Count the stages of each kind, in the order they depend on each other."""
+    found = []
+    groups = census.counts(lambda task: task.stage.kind)
+    for kind in get_args(Kind):
+        counts = groups.get(kind, Counter())
+        pending = [task for task in census.in_state(*LACKING) if task.stage.kind == kind]
+        estimates = [estimator(task) for task in pending]
+        known = [estimate for estimate in estimates if estimate is not None]
+        found.append(
+            Workload(
+                kind=kind,
+                planned=counts.total(),
+                there=counts["done"],
+                pending=len(pending),
+                seconds=sum(estimate.seconds for estimate in known)
+                if len(known) == len(estimates)
+                else None,
+                bases=Counter(estimate.basis for estimate in known),
+            )
+        )
+    return tuple(found)
+
+
+def forecast(census: Census, estimator: Estimator, workers: int) -> Forecast | None:
+    """Play the run through; None when a stage has no estimate."""
+    seconds: dict[str, float] = {}
+    for task in census.in_state(*LACKING):
+        estimate = estimator(task)
+        if estimate is None:
+            return None
+        seconds[task.stage.key] = estimate.seconds
+    return simulate(
+        census.plan,
+        lambda task: seconds[task.stage.key],
+        workers,
+        done=census.catalogue.records.keys(),
+    )

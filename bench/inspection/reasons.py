@@ -1,0 +1,141 @@
+"""Why a stage has no record: the nearest record there is, and what differs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.inspection.catalogue import Catalogue, code_of, place_of
+from bench.records import Record
+from bench.stages import Stage, Task, canonical
+
+ABSENT = "absent"
+
+HINTS: Mapping[str, str] = {
+    "images": "the dataset changed",
+    "teacher": "another teacher",
+    "textures": "other anomaly sources",
+}
+"""What another digest of an input means."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A component of a key that is another.
+
+    Parameters
+    ----------
+    component : str
+        Such as ``parameters.lr`` or ``code``.
+    before, after : str
+        Of the record, and of what is planned.
+    """
+
+    component: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        name = self.component.rpartition(".")[2]
+        if name in HINTS:
+            return f"{name} digest: {self.before[:12]} -> {self.after[:12]} ({HINTS[name]})"
+        return f"{self.component}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The nearest record of a stage that has none.
+
+    Parameters
+    ----------
+    record : Record
+        For the same place in the grid, under another key.
+    own : tuple of Difference
+        What differs in the stage itself.
+    parents : tuple of str
+        Kinds of its parents that are others; their differences are reasons of their own.
+    """
+
+    record: Record
+    own: tuple[Difference, ...]
+    parents: tuple[str, ...]
+
+    def __str__(self) -> str:
+        words = [str(difference) for difference in self.own]
+        words += [f"parents: the {kind} is another" for kind in self.parents]
+        return "; ".join(words)
+
+
+def own_differences(record: Record, stage: Stage) -> tuple[Difference, ...]:
+    """List what differs between a record and a planned stage of its kind, parents aside."""
+    before, after = _flat(record.parameters), _flat(stage.parameters)
+    found = [
+        Difference(f"parameters.{name}", old, new)
+        for name in sorted({*before, *after})
+        if (old := before.get(name, ABSENT)) != (new := after.get(name, ABSENT))
+    ]
+    code = code_of(record)
+    if code is None:
+        found.append(Difference("schema", "another form of keys", "the present one"))
+    elif code != stage.code:
+        found.append(Difference("code", str(code), str(stage.code)))
+    return tuple(found)
+
+
+def reason(task: Task, catalogue: Catalogue) -> Reason | None:
+    """Find the nearest record for a planned stage that has none.
+
+    Returns
+    -------
+    Reason or None
+        Of the record with the fewest differences, those of its ancestors counted, and of
+        several the newest; None when there is none for the place.
+    """
+    stage = task.stage
+    candidates = [record for record in catalogue.at(place_of(task)) if record.key != stage.key]
+    if not candidates:
+        return None
+    newest = sorted(candidates, key=lambda record: str(record.provenance.get("started", "")))
+    nearest = min(reversed(newest), key=lambda record: _distance(record, stage, catalogue))
+    parents = tuple(
+        parent.kind
+        for key, parent in zip(nearest.parents, stage.parents, strict=True)
+        if key != parent.key
+    )
+    return Reason(nearest, own_differences(nearest, stage), parents)
+
+
+def same_but_code(record: Record, stage: Stage, catalogue: Catalogue) -> bool:
+    """Whether a record differs from a planned stage by versions of code alone.
+
+    Its ancestors may do so too; one that is not in the store may differ by anything.
+    """
+    if record.kind != stage.kind or len(record.parents) != len(stage.parents):
+        return False
+    if code_of(record) is None or canonical(record.parameters) != canonical(stage.parameters):
+        return False
+    for key, planned in zip(record.parents, stage.parents, strict=True):
+        parent = catalogue.records.get(key)
+        if key != planned.key and (parent is None or not same_but_code(parent, planned, catalogue)):
+            return False
+    return True
+
+
+def _distance(record: Record, stage: Stage, catalogue: Catalogue) -> int:
+    total = len(own_differences(record, stage))
+    for key, planned in zip(record.parents, stage.parents, strict=True):
+        if key != planned.key:
+            total += _distance(catalogue.records[key], planned, catalogue)
+    return total
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+    """Lay nested tables out flat, values as the key has them."""
+    return dict(_items(values, ""))
+
+
+def _items(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _items(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value if isinstance(value, str) else canonical(value)

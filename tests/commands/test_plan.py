@@ -1,0 +1,106 @@
+import pytest
+
+from bench.cli import main
+
+KINDS = ("student", "segmentation", "maps", "evaluation")
+
+
+def counts(rows, out):
+    """Planned, there and to run of each kind."""
+    found = rows(out)
+    return {kind: tuple(map(int, found[kind][:3])) for kind in KINDS}
+
+
+def test_nothing_is_left_to_run(bench, rows):
+    code, out = bench("plan")
+    assert code == 0
+    assert counts(rows, out) == {
+        "student": (2, 2, 0),
+        "segmentation": (1, 1, 0),
+        "maps": (2, 2, 0),
+        "evaluation": (2, 2, 0),
+    }
+    assert "nothing to run" in out
+
+
+def test_a_changed_protocol_evaluates_stored_maps_and_trains_nothing(bench, rows):
+    code, out = bench("plan", "--workers", "2", edits={"top_t = 10": "top_t = 5"})
+    assert code == 0
+    found = counts(rows, out)
+    assert found["evaluation"] == (2, 0, 2)
+    assert all(found[kind][2] == 0 for kind in KINDS[:3])
+    assert "2 stages" in out
+    assert "with 2 workers" in out
+    assert "stages alike" in out
+
+
+def test_a_changed_protocol_does_run_so(bench, results):
+    """What the plan says is what happens."""
+    edits = {"top_t = 10": "top_t = 5"}
+    records = {path: path.stat().st_mtime_ns for path in results.rglob("record.json")}
+    code, out = bench("reproduce", "--in-process", edits=edits)
+    assert code == 0
+    assert "2 cells computed" in out
+    new = set(results.rglob("record.json")) - set(records)
+    assert len(new) == 2
+    assert all('"kind": "evaluation"' in path.read_text() for path in new)
+    assert {path: path.stat().st_mtime_ns for path in records} == records
+
+
+def test_another_table_runs_nothing(bench):
+    edits = {'title = "tiny"': 'title = "another"\ntables = ["main"]'}
+    code, out = bench("plan", edits=edits)
+    assert (code, "nothing to run" in out) == (0, True)
+
+
+def test_a_changed_setting_runs_what_depends_on_it(bench, rows):
+    _, out = bench("plan", edits={"head_lr = 0.1": "head_lr = 0.2"})
+    assert counts(rows, out) == {
+        "student": (2, 2, 0),
+        "segmentation": (1, 0, 1),
+        "maps": (2, 1, 1),
+        "evaluation": (2, 1, 1),
+    }
+
+
+def test_nothing_at_all_is_written(results, shared_cache, tmp_path, small, monkeypatch, listing):
+    small()
+    before = listing(tmp_path, shared_cache)
+    assert main(["plan", str(tmp_path / "small.toml"), "--results", str(results)]) == 0
+    assert main(["plan", str(tmp_path / "small.toml"), "--results", str(tmp_path / "new")]) == 0
+    assert listing(tmp_path, shared_cache) == before
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
+    assert main(["plan", str(tmp_path / "small.toml"), "--results", str(results)]) == 0
+    assert listing(tmp_path, shared_cache) == before
+
+
+def test_inputs_that_are_not_prepared_are_told(small, results, tmp_path, monkeypatch, capsys, rows):
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
+    assert main(["plan", str(small()), "--results", str(results)]) == 0
+    out, err = capsys.readouterr()
+    assert "not prepared yet: teacher, textures, bottle" in err
+    assert counts(rows, out)["student"] == (2, 0, 2)
+    assert "stages alike" in out, "how long they take is known all the same"
+
+
+def test_what_never_ran_has_no_estimate(small, tmp_path, capsys):
+    assert main(["plan", str(small()), "--results", str(tmp_path / "new")]) == 0
+    out = capsys.readouterr().out
+    assert out.count("no estimate") == 5
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_papers_grid_is_laid_out_without_its_data(tmp_path, capsys, rows):
+    assert main(["plan", "--dataset", "mvtec", "--results", str(tmp_path / "new")]) == 0
+    assert counts(rows, capsys.readouterr().out)["student"] == (300, 0, 300)
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "explain", "accept", "clean"])
+def test_help_shows_examples_and_exit_codes(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert f"examples:\n  python -m bench {command}" in out
+    assert "exit codes: 0 " in out
+    assert "--data DIR" in out

@@ -1,0 +1,48 @@
+import json
+
+from bench.cli import main
+from bench.store import Failure, RunStore
+
+
+def test_all_is_done(bench, rows):
+    code, out = bench("status")
+    assert code == 0
+    assert rows(out)["student"] == ["2", "0", "0", "0", "0"]
+    assert rows(out)["bottle"] == ["7", "0", "0", "0", "0"]
+    assert "environments" not in out
+
+
+def test_stale_stages_end_with_3(bench, rows):
+    code, out = bench("status", edits={"top_t = 10": "top_t = 5"})
+    assert code == 3
+    assert rows(out)["evaluation"] == ["0", "0", "0", "2", "0"]
+    assert rows(out)["maps"] == ["2", "0", "0", "0", "0"]
+
+
+def test_missing_stages_end_with_3(small, tmp_path, capsys, rows):
+    assert main(["status", str(small()), "--results", str(tmp_path / "new")]) == 3
+    assert rows(capsys.readouterr().out)["bottle"] == ["0", "0", "0", "0", "7"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_failures_damage_and_environments_are_named(bench, results):
+    store = RunStore(results / "runs")
+    records = {record.kind: record for record in store.records()}
+    maps, evaluation, student = (records[kind] for kind in ("maps", "evaluation", "student"))
+    store.discard(evaluation.key)
+    store.fail(Failure(evaluation.key, "evaluation", "bottle", 0, "memory", "no more", attempts=3))
+    damaged = store.folder(maps.key) / "record.json"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    other = store.folder(student.key) / "record.json"
+    values = json.loads(other.read_bytes())
+    values.pop("sha256")
+    values["provenance"]["commit"] = "f" * 40
+    other.write_text(json.dumps({**values, "schema": 1, "code": student.code}), encoding="utf-8")
+    code, out = bench("status")
+    assert code == 3
+    assert "bottle seed 0 evaluation: memory: no more (3 attempts, 20" in out
+    assert f"{damaged}: the record is not whole (bottle seed 0 maps)" in out
+    assert "different environments" in out
+    assert [line.split() for line in out.splitlines() if "ffff" in line] == [
+        ["commit", "f" * 40, "1"]
+    ]

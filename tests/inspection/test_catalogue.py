@@ -1,0 +1,70 @@
+from bench.inspection.catalogue import Catalogue, code_of, place_of, read_catalogue
+from inspection.inspected import fill, of_kind, record_of, rewrite_as_schema_1
+
+
+def test_a_record_has_the_place_of_its_stage(filled, store):
+    catalogue = read_catalogue(store)
+    assert set(catalogue.records) == set(filled.tasks)
+    for key, task in filled.tasks.items():
+        assert catalogue.place(catalogue.records[key]) == place_of(task)
+        assert catalogue.records[key] in catalogue.at(place_of(task))
+
+
+def test_places_tell_all_cells_apart_and_share_what_cells_share(filled):
+    places = {place_of(task) for task in filled.tasks.values()}
+    assert len(places) == len(filled.tasks)
+
+
+def test_settings_do_not_move_a_place(filled, lay):
+    other = lay(student_lr=0.7, protocol={"top_t": 3})
+    before = [place_of(task) for task in filled.tasks.values()]
+    assert [place_of(task) for task in other.tasks.values()] == before
+
+
+def test_records_of_schema_1_have_code_and_place_as_well(filled, store, of_code):
+    for key in filled.tasks:
+        rewrite_as_schema_1(store, key)
+    catalogue = read_catalogue(store)
+    for key, task in filled.tasks.items():
+        record = catalogue.records[key]
+        assert (record.schema, record.code) == (1, None)
+        assert code_of(record) == task.stage.code
+        assert catalogue.place(record) == place_of(task)
+    record = catalogue.records[next(iter(filled.tasks))]
+    assert of_code(lambda: code_of(record), student=1) is None, "a later version is not guessed"
+
+
+def test_a_key_of_another_form_has_no_code(filled):
+    (task, *_) = filled.tasks.values()
+    assert code_of(record_of(task, key="0" * 64)) is None
+    assert code_of(record_of(task, kind="unheard of", code=None)) is None
+
+
+def test_without_its_ancestors_a_record_has_no_place(filled, store):
+    (student, *_) = of_kind(filled, "student")
+    store.remove(student.stage.key)
+    catalogue = read_catalogue(store)
+    lost = [record for record in catalogue.records.values() if catalogue.place(record) is None]
+    assert {record.kind for record in lost} == {"maps", "evaluation"}
+
+
+def test_damaged_records_are_named(filled, store):
+    key = next(iter(filled.tasks))
+    path = store.folder(key) / "record.json"
+    path.write_bytes(path.read_bytes().replace(b'"seed": 0', b'"seed": 1'))
+    catalogue = read_catalogue(store)
+    assert set(catalogue.damaged) == {key}
+    assert str(path) in catalogue.damaged[key]
+    assert key not in catalogue.records
+
+
+def test_other_methods_maps_have_no_place(filled):
+    task = of_kind(filled, "evaluation")[0]
+    scored = record_of(task, parents=(), parameters={**task.stage.parameters, "maps": "digest"})
+    assert Catalogue({scored.key: scored}).place(scored) is None
+
+
+def test_a_store_that_is_not_there_is_empty(store):
+    assert read_catalogue(store).records == {}
+    fill(store, [])
+    assert not store.root.exists()

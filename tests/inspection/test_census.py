@@ -1,0 +1,84 @@
+from collections import Counter
+
+from bench.grid import Grid
+from bench.inspection.census import mixed_environments, take_census
+from bench.store import Failure
+from inspection.inspected import fill, of_kind, record_of
+
+
+def by_kind(census):
+    return {
+        kind: dict(states) for kind, states in census.counts(lambda task: task.stage.kind).items()
+    }
+
+
+def failure(task):
+    return Failure(task.stage.key, task.stage.kind, task.category, task.seed, "raised", "no luck")
+
+
+def test_all_is_done(filled, store):
+    census = take_census(filled, store)
+    assert census.complete
+    assert set(census.states.values()) == {"done"}
+    assert len(census.done) == len(filled.tasks)
+    assert census.in_state("missing", "stale") == ()
+
+
+def test_nothing_is_there(lay, store):
+    census = take_census(lay(), store)
+    assert not census.complete
+    assert set(census.states.values()) == {"missing"}
+    assert not store.root.exists()
+
+
+def test_what_changed_is_stale_and_what_is_new_is_missing(filled, store, lay):
+    grid = Grid(("bottle", "tile"), ("none", "den+ed", "den+ed+seg"), (0, 2))
+    census = take_census(lay(grid=grid, protocol={"top_t": 3}), store)
+    assert by_kind(census) == {
+        "student": {"done": 4, "missing": 4},
+        "maps": {"done": 6, "missing": 6},
+        "evaluation": {"stale": 6, "missing": 6},
+        "segmentation": {"done": 2, "missing": 2},
+    }
+
+
+def test_a_failure_counts_where_nothing_was_done_since(filled, store):
+    tasks = of_kind(filled, "evaluation")
+    store.discard(tasks[0].stage.key)
+    store.fail(failure(tasks[0]))
+    store.fail(failure(tasks[1]))
+    census = take_census(filled, store)
+    assert census.in_state("failed") == (tasks[0],)
+    assert list(census.failures) == [tasks[0].stage.key]
+    assert not census.complete
+
+
+def test_what_is_gone_and_nobody_lacks_is_not_needed(filled, store):
+    student = of_kind(filled, "student")[0]
+    store.remove(student.stage.key)
+    census = take_census(filled, store)
+    assert census.in_state("not needed") == (student,)
+    assert census.complete
+
+
+def test_a_damaged_record_is_told_apart(filled, store):
+    task = of_kind(filled, "evaluation")[0]
+    (store.folder(task.stage.key) / "record.json").write_text("{}")
+    census = take_census(filled, store)
+    assert census.in_state("damaged") == (task,)
+
+
+def test_environments_are_told_apart_part_by_part(filled, store, lay):
+    (one, two, three, *_) = filled.tasks.values()
+    records = [
+        record_of(one, provenance={"commit": "a", "threads": 1, "torch": "2"}),
+        record_of(two, provenance={"commit": "b", "threads": 1, "torch": "2", "changes": "x"}),
+        record_of(three, provenance={"commit": "b", "threads": 1, "torch": "2"}),
+    ]
+    assert mixed_environments(records) == {
+        "commit": Counter(b=2, a=1),
+        "changes": Counter({"not recorded": 2, "x": 1}),
+    }
+    assert mixed_environments(take_census(filled, store).done) == {}
+    fill(store, of_kind(filled, "maps")[:1], provenance={"device": "cuda"})
+    assert set(mixed_environments(take_census(filled, store).done)) == {"commit", "device"}

@@ -1,0 +1,49 @@
+import pytest
+
+from bench.inspection.estimates import Estimate, Estimator, duration
+from inspection.inspected import of_kind, record_of
+
+
+def test_the_median_of_stages_alike(filled):
+    students = of_kind(filled, "student")
+    records = [
+        record_of(task, seconds=value) for task, value in zip(students, (1, 2, 9), strict=False)
+    ]
+    assert Estimator(records, "cpu")(students[-1]) == Estimate(2, "alike")
+
+
+def test_other_settings_are_scaled_by_the_work(filled, lay):
+    records = [record_of(task) for task in filled.tasks.values()]
+    other = lay(student_steps=20, batch_size=8, protocol={"size": 64})
+    estimate = Estimator(records, "cpu")
+    assert estimate(of_kind(other, "student")[0]) == Estimate(10.0 * 10 * 2, "scaled")
+    assert estimate(of_kind(other, "segmentation")[0]) == Estimate(30.0 * 2, "scaled")
+    assert estimate(of_kind(other, "maps")[0]) == Estimate(2.0, "alike")
+    assert estimate(of_kind(other, "evaluation")[0]) == Estimate(4.0, "scaled")
+
+
+def test_another_device_is_better_than_none_and_never_alike(filled):
+    students = of_kind(filled, "student")[::2]
+    records = [record_of(students[0], seconds=1.0)]
+    assert Estimator(records, "GPU")(students[1]) == Estimate(1.0, "scaled")
+    records.append(record_of(students[1], seconds=0.1, provenance={"device": "GPU"}))
+    assert Estimator(records, "GPU")(students[2]) == Estimate(0.1, "alike")
+
+
+def test_what_never_ran_has_no_estimate(filled):
+    records = [record_of(of_kind(filled, "student")[0])]
+    assert Estimator(records, "cpu")(of_kind(filled, "maps")[0]) is None
+
+
+def test_other_methods_maps_say_nothing(filled):
+    task = of_kind(filled, "evaluation")[0]
+    scored = record_of(task, parameters={**task.stage.parameters, "maps": "digest"})
+    assert Estimator([scored], "cpu")(task) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.9, "9.9 s"), (59.4, "59 s"), (61, "1 min 01 s"), (7265, "2 h 01 min")],
+)
+def test_a_duration_is_short_to_read(seconds, text):
+    assert duration(seconds) == text
