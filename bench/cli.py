@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from bench.commands import data, model, reproduce, score
+from bench.commands import baseline, data, model, regress, reproduce, score
 from bench.commands.exit_codes import BAD_INPUT, INTERRUPTED
 from destseg.errors import InputError
 
-COMMANDS = (reproduce, score, data, model)
+COMMANDS = (reproduce, score, data, model, regress, baseline)
 
 
 def main(arguments: list[str] | None = None) -> int:
