@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         path,
     )
     print(
-        f"{path}: {len(now.cells)} cells, {len(METRICS)} metrics. Commit it; the diff says what moved."
+        f"{path}: {len(now.cells)} cells of {len(METRICS)} metrics; commit it, its diff says what moved."
     )
     return DONE
 

@@ -55,6 +55,10 @@ class Measured:
     cells: Mapping[CellId, Scores]
 
 
+NOTHING = Measured("", {}, (), {}, {})
+"""What a run measured that broke before its first cell."""
+
+
 @dataclass(frozen=True)
 class Tolerance:
     """How much one record may change by arithmetic alone.
@@ -162,10 +166,8 @@ def read_baseline(path: Path) -> Baseline:
         table = json.loads(path.read_text(encoding="utf-8"))
         schema = table["schema"]
         if schema != SCHEMA:
-            empty = Measured("", {}, (), {}, {})
-            return Baseline(
-                str(table.get("experiment")), "", "records", empty, {}, {}, schema=schema
-            )
+            name = str(table.get("experiment"))
+            return Baseline(name, "", "records", NOTHING, {}, {}, schema=schema)
         spread = {name: v for name, v in table.get("tolerance", {}).items() if name != "allowed"}
         cells = {CellId(c, v, s): scores for c, v, s, scores in table["cells"]}
         if len(cells) != len(table["cells"]):
@@ -190,9 +192,7 @@ def read_baseline(path: Path) -> Baseline:
             f"{path}: no such baseline; `python -m bench baseline --reason ...` writes one."
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: not a baseline ({error!r}); restore the committed one."
-        ) from None
+        raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
 
 
 def _rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -125,7 +125,8 @@ def _reasons(report: Report) -> list[str]:
 def _advice(report: Report) -> list[str]:
     if report.verdict in (Verdict.PASS, Verdict.INCOMPLETE):
         return []
-    return [
-        "If the change is meant, adopt it and let the diff be reviewed: "
-        'python -m bench baseline --reason "why"'
-    ]
+    words = (
+        'If the change is meant, adopt it with `python -m bench baseline --reason "why"`, '
+        "options as for this run, and let the diff be reviewed."
+    )
+    return [words]

@@ -99,9 +99,7 @@ def _missing(then: Measured, now: Measured) -> tuple[list[str], tuple[list[int],
         found = sorted({cell.seed for cell in measured.cells})
         seeds.append(found)
         grid = (CellId(*pair, seed) for pair, seed in itertools.product(sorted(pairs), found))
-        for cell in grid:
-            if cell not in measured.cells:
-                lines.append(f"{cell}: not in the {side}")
+        lines += [f"{cell}: not in the {side}" for cell in grid if cell not in measured.cells]
     shared = sorted(set(seeds[0]) & set(seeds[1]))
     if shared:
         lines.append(f"seed {shared[0]} is in both: new seeds must be new")

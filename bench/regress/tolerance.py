@@ -23,8 +23,6 @@ def spread_between(now: Measured, runs: Mapping[str, Measured]) -> dict[str, flo
             for metric in spread:
                 old, new = now.cells[cell].get(metric), scores.get(metric)
                 if old is None or new is None:
-                    raise InputError(
-                        f"--spread {name}: {metric} of {cell} is missing; run it anew."
-                    )
+                    raise InputError(f"--spread {name}: no {metric} of {cell}; run it anew.")
                 spread[metric] = max(spread[metric], abs(new - old))
     return spread
