@@ -92,9 +92,7 @@ def run(options: argparse.Namespace) -> int:
         ),
         path,
     )
-    print(
-        f"{path}: {len(now.cells)} cells of {len(METRICS)} metrics; commit it, its diff says what moved."
-    )
+    print(f"{path}: {len(now.cells)} cells of {len(METRICS)} metrics; its diff says what moved.")
     return DONE
 
 

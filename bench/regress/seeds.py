@@ -67,7 +67,7 @@ def compare_seeds(
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
     compared = 0
-    if not missing and not reasons and len(seeds[0]) > 1:
+    if not missing and not reasons and len(seeds[0]) > 1 and seeds[1]:
         changes, notes, compared = _tests(baseline.measured, now, floor)
     if len(seeds[0]) < 2:
         missing.append("cannot decide: the baseline needs two seeds at least")

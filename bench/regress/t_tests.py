@@ -7,6 +7,7 @@ method over all that are tested in a run. It sees one category fall.
 variances within categories, with Satterthwaite's degrees of freedom. It sees all fall a little.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,12 +89,18 @@ def smallest_visible(error: float, df: float, level: float, power: float = POWER
     power : float
         Probability of finding it.
     """
+    return error * _visible_shift(df, level, power)
+
+
+@functools.cache
+def _visible_shift(df: float, level: float, power: float) -> float:
+    """Return `smallest_visible` in standard errors; the tests of a run share a few of them."""
     threshold = stats.t.ppf(1 - level / 2, df)
 
     def lacking(shift: float) -> float:
         return float(stats.nct.sf(threshold, df, shift)) - power
 
-    return error * float(optimize.brentq(lacking, 0.0, 4 * threshold + 10))
+    return float(optimize.brentq(lacking, 0.0, 4 * threshold + 10))
 
 
 def _variances(old: Scores, new: Scores) -> Scores:
