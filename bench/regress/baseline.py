@@ -75,7 +75,7 @@ class Tolerance:
 
     spread: Mapping[str, float] = field(default_factory=dict)
     factor: float = 3.0
-    floor: float = 0.002
+    floor: float = 0.001
     runs: tuple[str, ...] = ()
 
     def allowed(self, metric: str) -> float:
