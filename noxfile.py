@@ -27,6 +27,20 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(default=False)
+def regress(session: nox.Session) -> None:
+    """Compare the smoke grid, or what is asked for, with its committed baseline."""
+    session.install("-e", ".")
+    session.run("python", "-m", "bench", "regress", *session.posargs)
+
+
+@nox.session(default=False)
+def baseline(session: nox.Session) -> None:
+    """Adopt a change: ``nox -s baseline -- --reason "why"``."""
+    session.install("-e", ".")
+    session.run("python", "-m", "bench", "baseline", *session.posargs)
+
+
 @nox.session(name="tests-slow", default=False)
 def tests_slow(session: nox.Session) -> None:
     """Run the tests that take minutes."""

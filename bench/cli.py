@@ -24,6 +24,8 @@ COMMANDS = (
     "score",
     "data",
     "model",
+    "regress",
+    "baseline",
 )
 """Modules of `bench.commands`. Most need torch, so only the one that is asked for is imported."""
 

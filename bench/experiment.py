@@ -62,7 +62,7 @@ class Experiment:
     title : str
         One line for the heads of tables.
     teacher : str
-        ``procedural``, ``imagenet`` or the path of a weight file.
+        ``procedural``, ``untrained``, ``imagenet`` or the path of a weight file.
     tables : tuple of str
         Names of the tables to write; the first is printed.
     """

@@ -40,7 +40,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="anomaly source images, such as DTD; default: the embedded set",
     )
     data.add_argument(
-        "--teacher", metavar="NAME|PATH", help="procedural, imagenet or a weight file"
+        "--teacher", metavar="NAME|PATH", help="procedural, untrained, imagenet or a weight file"
     )
     command.add_argument(
         "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"

@@ -1,19 +1,21 @@
-"""The teacher: torchvision's ImageNet weights, a weight file, or one pretrained on the spot."""
+"""The teacher: ImageNet weights, a weight file, one pretrained on the spot, or an untrained one."""
 
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.data.cache import publish, require_leave
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
 from destseg.errors import InputError
-from destseg.resnet import ResNet18
+from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
 from destseg.weights import IMAGENET, load_trunk
 
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 
 TRUNK = "trunk.pth"
 REPORT = "report.json"
+
+UNTRAINED_VERSION = 1
+"""Raised when the untrained teacher gets other weights."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class TeacherRef:
     width : int
         Channels of layer 1.
     name : str
-        ``procedural``, ``imagenet`` or the weight file's stem.
+        ``procedural``, ``untrained``, ``imagenet`` or the weight file's stem.
     accuracy : float or None
         Of a procedural teacher, the accuracy on held-out images of its own task.
     """
@@ -56,8 +61,9 @@ def prepare_teacher(
     Parameters
     ----------
     source : str
-        ``procedural``, ``imagenet`` (torchvision's ``ResNet18_Weights.IMAGENET1K_V1``) or
-        the path of a state dict; layer 4 and ``fc`` may be in it and are left out.
+        ``procedural``, ``untrained`` (`untrained_trunk`), ``imagenet`` (torchvision's
+        ``ResNet18_Weights.IMAGENET1K_V1``) or the path of a state dict; layer 4 and ``fc``
+        may be in it and are left out.
     cache : Path
         Cache folder.
     width : int
@@ -78,11 +84,36 @@ def prepare_teacher(
     """
     if source == "procedural":
         return _procedural(recipe or Recipe(width=width), cache)
+    if source == "untrained":
+        folder = cache / "teachers" / f"untrained-{width}-v{UNTRAINED_VERSION}"
+        state = untrained_trunk(width).state_dict()
+        publish(folder, lambda draft: torch.save(state, draft / TRUNK))
+        return TeacherRef(folder / TRUNK, tensor_digest(state), width, source)
     if source == "imagenet":
         if not IMAGENET.place.is_file():
             require_leave(IMAGENET.place)
         return _import(IMAGENET.file(), source, width, cache)
     return _import(Path(source).expanduser(), Path(source).stem, width, cache)
+
+
+def untrained_trunk(width: int) -> ResNet18:
+    """Draw a trunk of Kaiming-normal weights, the same bits on every machine.
+
+    Pretraining on the spot amplifies how a processor rounds until its teachers differ by a point
+    or two of every metric. Where only a change of code is to show, as in ``bench regress``, random
+    features do as well: a student can match them, and nothing was trained to get them. NumPy
+    draws them, since torch's normal numbers differ in their last bits between processors.
+    """
+    rng = np.random.default_rng(UNTRAINED_VERSION)
+    trunk = ResNet18(width, layers=TEACHER_LAYERS)
+    initialise(trunk)
+    with torch.no_grad():
+        for module in trunk.modules():
+            if isinstance(module, nn.Conv2d):
+                fan_out = module.out_channels * math.prod(module.kernel_size)
+                drawn = rng.standard_normal(module.weight.shape) * math.sqrt(2 / fan_out)
+                module.weight.copy_(torch.from_numpy(drawn))
+    return trunk.eval()
 
 
 def load_teacher(teacher: TeacherRef) -> ResNet18:

@@ -251,3 +251,19 @@ def test_real_imagenet_trunk(tmp_path):
     features = load_teacher(ref)(torch.zeros(1, 3, 64, 64))
     assert [level.shape[1] for level in features] == [64, 128, 256]
     assert ref.name == "resnet18_imagenet_layers1to3"
+
+
+def test_untrained_teacher_is_the_same_bits_everywhere(cache):
+    """Its digest was computed once, and on processors that round differently."""
+    ref = prepare_teacher("untrained", cache, width=8)
+    assert (ref.name, ref.width, ref.accuracy) == ("untrained", 8, None)
+    assert ref.digest == tensor_digest(load_teacher(ref).state_dict())
+    assert ref.digest.startswith("9eee63d2314e")
+    assert prepare_teacher("untrained", cache, width=4).digest != ref.digest
+
+
+def test_untrained_teachers_features_are_alive(cache):
+    trunk = load_teacher(prepare_teacher("untrained", cache, width=8))
+    images, _ = make_lessons(np.random.default_rng(9), 1, 32)
+    for level in trunk(normalise(as_tensor(images))):
+        assert (level.var((0, 2, 3)) > 1e-6).float().mean() > 0.8

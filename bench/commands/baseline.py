@@ -1,0 +1,108 @@
+"""``python -m bench baseline``: declare a run right, so that the gate compares with it."""
+
+import argparse
+from pathlib import Path
+
+from bench.commands.exit_codes import DONE
+from bench.commands.gate_options import (
+    BASELINES,
+    add_run_options,
+    experiment_file,
+    measured,
+    settings_of,
+)
+from bench.metrics import METRICS
+from bench.regress.baseline import Baseline, Measured, Tolerance, read_baseline, write_baseline
+from bench.regress.cells import read_cells
+from bench.regress.report import missing_metrics
+from bench.regress.sources import source_digests
+from bench.regress.tolerance import spread_between
+from destseg.errors import InputError
+
+EXAMPLES = """\
+examples:
+  python -m bench baseline --reason "the student starts from other weights"
+      runs the smoke grid and rewrites experiments/baselines/smoke.json; commit the diff
+  python -m bench baseline --reason "first release" --experiment mvtec --comparison seeds \\
+      --cells results/mvtec/cells.csv --to mvtec.json
+      a baseline of real data, out of a finished run, for comparison with new seeds
+  python -m bench baseline --reason "tolerance measured" --spread avx2=A/cells.csv sse=B/cells.csv
+      measure the tolerance anew, over runs of the same code that differ in their arithmetic
+
+exit codes: 0 written, 2 bad input or usage
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "baseline",
+        help="write the baseline that `regress` compares with",
+        description="Write the baseline that `regress` compares with. The same cells give the\n"
+        "same file, so that its diff is what is to be reviewed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_options(command)
+    command.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the file")
+    command.add_argument(
+        "--to", type=Path, metavar="JSON", help="default: experiments/baselines/<name>.json"
+    )
+    command.add_argument(
+        "--comparison",
+        choices=("records", "seeds"),
+        help="same seeds record by record, or new seeds; default: as the file has it, else records",
+    )
+    command.add_argument(
+        "--spread",
+        nargs="+",
+        metavar="NAME=CSV",
+        help="runs to measure the tolerance over; default: the file's is kept",
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a baseline; return the exit code."""
+    experiment = experiment_file(options)
+    path = options.to or BASELINES / f"{experiment.stem}.json"
+    if not options.reason.strip():
+        raise InputError("--reason: is empty; say why these numbers are right.")
+    before = read_baseline(path) if path.is_file() else None
+    now = measured(options)
+    lacking = [
+        line
+        for cell, scores in now.cells.items()
+        for line in missing_metrics(scores, scores, f"{cell}")
+    ]
+    if lacking or not now.cells:
+        raise InputError(
+            f"{path}: not written: {lacking[0] if lacking else 'the run has no cells'}; "
+            "a baseline must be complete."
+        )
+    write_baseline(
+        Baseline(
+            experiment=experiment.stem,
+            reason=options.reason,
+            comparison=options.comparison or (before.comparison if before else "records"),
+            measured=now,
+            settings=settings_of(options),
+            sources=source_digests(),
+            tolerance=_tolerance(options, before, now),
+        ),
+        path,
+    )
+    print(f"{path}: {len(now.cells)} cells of {len(METRICS)} metrics; its diff says what moved.")
+    return DONE
+
+
+def _tolerance(options: argparse.Namespace, before: Baseline | None, now: Measured) -> Tolerance:
+    if not options.spread:
+        return before.tolerance if before else Tolerance()
+    runs = {}
+    for named in options.spread:
+        name, equals, file = named.partition("=")
+        if not equals:
+            raise InputError(f"--spread {named}: give a name and a file, such as avx2=cells.csv.")
+        runs[name] = read_cells(Path(file))
+    return Tolerance(spread=spread_between(now, runs), runs=tuple(runs))

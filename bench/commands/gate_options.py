@@ -1,0 +1,77 @@
+"""What ``regress`` and ``baseline`` have in common: which experiment, and a run of it."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from bench.commands.experiment_options import EXPERIMENTS
+from bench.experiment import load_experiment
+from bench.regress.baseline import Measured
+from bench.regress.cells import read_cells
+from bench.regress.running import measure
+from destseg.errors import InputError
+
+BASELINES = EXPERIMENTS / "baselines"
+
+PASSED_ON = ("data", "textures", "teacher", "device", "jobs")
+
+
+def add_run_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that choose and run an experiment."""
+    command.add_argument(
+        "--experiment",
+        default="smoke",
+        metavar="NAME|TOML",
+        help="one of experiments/, or the path of a file; default: smoke",
+    )
+    command.add_argument(
+        "--cells",
+        type=Path,
+        metavar="CSV",
+        help="cells.csv of a finished run; default: run the experiment from nothing",
+    )
+    run = command.add_argument_group("run", "passed on to `python -m bench reproduce`")
+    run.add_argument("--variant", action="append", metavar="V")
+    run.add_argument("--data", metavar="DIR")
+    run.add_argument("--textures", metavar="DIR")
+    run.add_argument("--teacher", metavar="NAME|PATH")
+    run.add_argument("--device", metavar="DEVICE")
+    run.add_argument("--jobs", metavar="N")
+
+
+def experiment_file(options: argparse.Namespace) -> Path:
+    """Return the file of the experiment that was asked for."""
+    named = EXPERIMENTS / f"{options.experiment}.toml"
+    path = Path(options.experiment)
+    if path.suffix == ".toml":
+        return path
+    if not named.is_file():
+        known = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.toml")))
+        raise InputError(f"--experiment {options.experiment}: unknown; there are {known}.")
+    return named
+
+
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the experiment's settings as a baseline keeps them: all but grid and words."""
+    settings = dataclasses.asdict(load_experiment(experiment_file(options)))
+    for name in ("name", "title", "tables", "grid"):
+        del settings[name]
+    if options.teacher:
+        settings["teacher"] = Path(options.teacher).stem
+    return settings
+
+
+def measured(options: argparse.Namespace, seeds: list[int] | None = None) -> Measured:
+    """Read the cells that were named, or run the experiment."""
+    if options.cells is not None:
+        return read_cells(options.cells)
+    passed = [
+        part
+        for name in PASSED_ON
+        if (value := getattr(options, name)) is not None
+        for part in (f"--{name}", value)
+    ]
+    passed += [part for name in options.variant or [] for part in ("--variant", name)]
+    passed += [part for seed in seeds or [] for part in ("--seed", str(seed))]
+    return measure(experiment_file(options), passed)

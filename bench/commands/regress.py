@@ -1,0 +1,109 @@
+"""``python -m bench regress``: compare a run with a committed baseline."""
+
+import argparse
+import os
+from pathlib import Path
+
+from bench.commands.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
+from bench.commands.gate_options import (
+    BASELINES,
+    add_run_options,
+    experiment_file,
+    measured,
+    settings_of,
+)
+from bench.regress.baseline import Baseline, read_baseline
+from bench.regress.machine import annotations, json_text, junit_text
+from bench.regress.records import compare_records
+from bench.regress.rendering import markdown_text, terminal_text
+from bench.regress.report import Report, Verdict
+from bench.regress.seeds import FLOOR, LEAST_SEEDS, compare_seeds
+from bench.regress.sources import source_digests
+from destseg.option_types import positive
+
+CODES = {
+    Verdict.PASS: DONE,
+    Verdict.IMPROVEMENT: DONE,
+    Verdict.REGRESSION: REGRESSION,
+    Verdict.INCOMPLETE: FAILURES,
+    Verdict.NOT_COMPARABLE: NOT_COMPARABLE,
+}
+
+EXAMPLES = """\
+examples:
+  python -m bench regress
+      gate A: the smoke grid on the CPU, record by record, against experiments/baselines/smoke.json
+  python -m bench regress --experiment mvtec --against mvtec.json --data mvtec_ad --textures dtd
+      gate B: new seeds on real data against a baseline written with --comparison seeds
+  python -m bench regress --experiment mvtec --against mvtec.json --cells results/mvtec/cells.csv
+      the same of a run that is finished
+
+exit codes: 0 pass or improvement, 1 regression, 2 bad input or usage, 3 incomplete or failed,
+4 not comparable
+"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    command = commands.add_parser(
+        "regress",
+        help="compare a run with a committed baseline",
+        description="Compare a run with a committed baseline: same seeds record by record, or new\n"
+        "seeds by statistics, as the baseline says. The run starts from nothing.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_run_options(command)
+    command.add_argument(
+        "--against", type=Path, metavar="JSON", help="default: experiments/baselines/<name>.json"
+    )
+    command.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.json, junit.xml and summary.md"
+    )
+    seeds = command.add_argument_group("new seeds (gate B)")
+    seeds.add_argument(
+        "--seeds",
+        type=positive,
+        default=LEAST_SEEDS,
+        metavar="N",
+        help=f"new seeds to run; default and least: {LEAST_SEEDS}",
+    )
+    seeds.add_argument(
+        "--floor",
+        type=float,
+        default=FLOOR,
+        metavar="X",
+        help=f"least change of one category that is told; default: {FLOOR}",
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare; return the exit code."""
+    path = options.against or BASELINES / f"{experiment_file(options).stem}.json"
+    report = _compared(options, read_baseline(path))
+    print(terminal_text(report))
+    for line in annotations(report) if os.environ.get("GITHUB_ACTIONS") else ():
+        print(line)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as page:
+            page.write(markdown_text(report))
+    if options.report is not None:
+        options.report.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("report.json", json_text(report)),
+            ("junit.xml", junit_text(report)),
+            ("summary.md", markdown_text(report)),
+        ):
+            (options.report / name).write_text(text, encoding="utf-8")
+    return CODES[report.verdict]
+
+
+def _compared(options: argparse.Namespace, baseline: Baseline) -> Report:
+    settings, sources = settings_of(options), source_digests()
+    if baseline.comparison == "records":
+        now = measured(options)
+        return compare_records(baseline, now, settings, sources)
+    first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
+    now = measured(options, list(range(first, first + options.seeds)))
+    return compare_seeds(baseline, now, settings, sources, floor=options.floor)

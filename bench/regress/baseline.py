@@ -1,0 +1,199 @@
+"""The committed baseline: what was measured, of what, with which code, and how much may differ."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.metrics import METRICS
+from destseg.atomic import write_atomically
+from destseg.errors import InputError
+
+SCHEMA = 1
+DIGITS = 6
+"""Decimals kept of a metric: far finer than any tolerance."""
+
+Comparison = Literal["records", "seeds"]
+Scores = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, order=True)
+class CellId:
+    """Which cell of the grid."""
+
+    category: str
+    variant: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.variant} on {self.category}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Cells of one run, and what they are of.
+
+    Parameters
+    ----------
+    dataset : str
+        ``miniature``, ``mvtec`` or ``folder``.
+    images : mapping
+        Digest of the images of each category.
+    protocols : tuple of str
+        Labels of the protocols the cells were scored under; one, if all is well.
+    versions : mapping
+        Of the packages that do the arithmetic.
+    cells : mapping of CellId to mapping
+        Metrics by key; None where undefined.
+    """
+
+    dataset: str
+    images: Mapping[str, str]
+    protocols: tuple[str, ...]
+    versions: Mapping[str, str]
+    cells: Mapping[CellId, Scores]
+
+
+NOTHING = Measured("", {}, (), {}, {})
+"""What a run measured that broke before its first cell."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much one record may change by arithmetic alone.
+
+    Parameters
+    ----------
+    spread : mapping
+        Of each metric, the largest difference seen between instruction sets and versions.
+    factor, floor : float
+        Allowed is ``factor`` times the spread, and ``floor`` at least.
+    runs : tuple of str
+        What the spread was measured over.
+    """
+
+    spread: Mapping[str, float] = field(default_factory=dict)
+    factor: float = 3.0
+    floor: float = 0.001
+    runs: tuple[str, ...] = ()
+
+    def allowed(self, metric: str) -> float:
+        """Return the largest change that passes."""
+        return max(self.floor, self.factor * self.spread.get(metric, 0.0))
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A run that was declared right, with the reason.
+
+    Parameters
+    ----------
+    experiment, reason : str
+        Name of the experiment, and why these numbers replaced the ones before.
+    comparison : {"records", "seeds"}
+        Same seeds, record by record, or new seeds, by statistics.
+    measured : Measured
+        The numbers.
+    settings : mapping
+        The experiment, as read from its file.
+    sources : mapping
+        From `bench.regress.sources.source_digests`.
+    tolerance : Tolerance
+        For ``records``.
+    """
+
+    experiment: str
+    reason: str
+    comparison: Comparison
+    measured: Measured
+    settings: Mapping[str, Any]
+    sources: Mapping[str, str]
+    tolerance: Tolerance = Tolerance()
+    schema: int = SCHEMA
+
+
+def write_baseline(baseline: Baseline, path: Path) -> None:
+    """Write a baseline so that its diff can be reviewed: a cell a line, sorted, rounded."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, dumped(baseline).encode())
+
+
+def dumped(baseline: Baseline) -> str:
+    """Return the text of a baseline's file; the same baseline gives the same text."""
+    measured = baseline.measured
+    tolerance = asdict(baseline.tolerance)
+    tolerance["spread"] = _rounded(baseline.tolerance.spread)
+    tolerance["allowed"] = {
+        metric.key: round(baseline.tolerance.allowed(metric.key), DIGITS) for metric in METRICS
+    }
+    head = {
+        "schema": baseline.schema,
+        "experiment": baseline.experiment,
+        "reason": baseline.reason,
+        "comparison": baseline.comparison,
+        "dataset": measured.dataset,
+        "images": measured.images,
+        "protocol": list(measured.protocols),
+        "versions": measured.versions,
+        "settings": baseline.settings,
+        "sources": baseline.sources,
+        **({"tolerance": tolerance} if baseline.comparison == "records" else {}),
+    }
+    lines = [
+        json.dumps([*key_of(cell), _rounded(scores)], sort_keys=True)
+        for cell, scores in sorted(measured.cells.items())
+    ]
+    text = json.dumps(head, indent=1, sort_keys=True)
+    return text[:-2] + ',\n "cells": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
+
+
+def key_of(cell: CellId) -> tuple[str, str, int]:
+    """Return a cell's name as plain values."""
+    return cell.category, cell.variant, cell.seed
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it is not one. Another schema is no error: it is for the
+        comparison to tell.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        schema = table["schema"]
+        if schema != SCHEMA:
+            name = str(table.get("experiment"))
+            return Baseline(name, "", "records", NOTHING, {}, {}, schema=schema)
+        spread = {name: v for name, v in table.get("tolerance", {}).items() if name != "allowed"}
+        cells = {CellId(c, v, s): scores for c, v, s, scores in table["cells"]}
+        if len(cells) != len(table["cells"]):
+            raise InputError(f"{path}: lists a cell twice; write it anew with `bench baseline`.")
+        return Baseline(
+            experiment=table["experiment"],
+            reason=table["reason"],
+            comparison=table["comparison"],
+            measured=Measured(
+                table["dataset"],
+                table["images"],
+                tuple(table["protocol"]),
+                table["versions"],
+                cells,
+            ),
+            settings=table["settings"],
+            sources=table["sources"],
+            tolerance=Tolerance(**{**spread, "runs": tuple(spread.get("runs", ()))}),
+        )
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such baseline; `python -m bench baseline --reason ...` writes one."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
+
+
+def _rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {k: None if v is None else round(v, DIGITS) for k, v in sorted(scores.items())}

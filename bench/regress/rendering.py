@@ -1,0 +1,132 @@
+"""A report in words: for a terminal, and as Markdown for the page of a CI run."""
+
+from tabulate import tabulate
+
+from bench.metrics import METRICS
+from bench.regress.report import Change, Report, Verdict
+
+SHOWN = 12
+"""Changes and missing cells that are spelled out; the rest is counted."""
+
+NAMES = {metric.key: metric.display for metric in METRICS}
+
+MEANINGS = {
+    Verdict.PASS: "nothing changed beyond what arithmetic or chance explains.",
+    Verdict.REGRESSION: "numbers got worse.",
+    Verdict.IMPROVEMENT: "numbers got better and none got worse.",
+    Verdict.INCOMPLETE: "something to compare is missing, so nothing is decided.",
+    Verdict.NOT_COMPARABLE: "the two sides measure different things.",
+}
+
+
+def terminal_text(report: Report) -> str:
+    """Word a report for people."""
+    parts = [_headline(report)]
+    parts += [f"  {line}" for line in _shortened([*report.incomparable, *report.missing])]
+    if report.changes:
+        rows = [_row(change) for change in report.changes[:SHOWN]]
+        parts += ["", tabulate(rows, _headers(report), disable_numparse=True)]
+        parts += _rest(report)
+    if report.notes or _reasons(report):
+        parts.append("")
+    parts += [*report.notes, *_reasons(report)]
+    parts += _advice(report)
+    return "\n".join(parts)
+
+
+def markdown_text(report: Report) -> str:
+    """Word a report for the page of a CI run."""
+    parts = [f"## Regression gate: {report.verdict}", "", _headline(report), ""]
+    parts += [f"- {line}" for line in _shortened([*report.incomparable, *report.missing])]
+    if report.changes:
+        rows = [_row(change) for change in report.changes[:SHOWN]]
+        table = tabulate(rows, _headers(report), tablefmt="github", disable_numparse=True)
+        parts += ["", table, *_rest(report)]
+    parts += ["", *(f"- {line}" for line in [*report.notes, *_reasons(report)])]
+    parts += ["", *_advice(report)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def sentence(change: Change) -> str:
+    """Say one change in a line.
+
+    Examples
+    --------
+    >>> sentence(Change("pro", "den", "tile", 0, 0.5, 0.4, 0.01, worse=True))
+    'PRO of den on tile, seed 0: 0.5000 -> 0.4000, change -0.1000, noise 0.0100'
+    """
+    where = f" on {change.category}" if change.category else " on the mean over categories"
+    seed = "" if change.seed is None else f", seed {change.seed}"
+    p = "" if change.p is None else f", p {change.p:.2g}"
+    return (
+        f"{NAMES[change.metric]} of {change.variant}{where}{seed}: {change.old:.4f} -> "
+        f"{change.new:.4f}, change {change.change:+.4f}, noise {change.noise:.4f}{p}"
+    )
+
+
+def _headline(report: Report) -> str:
+    worse = sum(change.worse for change in report.changes)
+    counts = (
+        f"{report.compared} numbers compared, {worse} worse, {len(report.changes) - worse} better"
+    )
+    return f"{report.experiment}: {report.verdict}: {MEANINGS[report.verdict]} {counts}."
+
+
+def _headers(report: Report) -> list[str]:
+    tested = report.changes[0].p is not None
+    return ["Metric", "Variant", "Category", "Seed", "Old", "New", "Change", "Noise"] + (
+        ["p"] if tested else []
+    )
+
+
+def _row(change: Change) -> list[str]:
+    row = [
+        NAMES[change.metric],
+        change.variant,
+        change.category or "mean",
+        "all" if change.seed is None else str(change.seed),
+        f"{change.old:.4f}",
+        f"{change.new:.4f}",
+        f"{change.change:+.4f}",
+        f"{change.noise:.4f}",
+    ]
+    return row if change.p is None else [*row, f"{change.p:.2g}"]
+
+
+def _rest(report: Report) -> list[str]:
+    beyond = len(report.changes) - SHOWN
+    return ["", f"and {beyond} smaller ones."] if beyond > 0 else []
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    beyond = len(lines) - SHOWN
+    return [*lines[:SHOWN], f"and {beyond} more"] if beyond > 0 else lines
+
+
+def _reasons(report: Report) -> list[str]:
+    """Name what else changed, where something is to be explained."""
+    if report.verdict is Verdict.PASS:
+        return []
+    cause = report.cause
+    lines = []
+    if cause.settings:
+        lines.append(f"settings that changed: {'; '.join(_shortened(list(cause.settings)))}")
+    if cause.sources:
+        first, *others = _shortened(list(cause.sources))
+        then = f", then {', '.join(others)}" if others else ""
+        lines.append(f"first source component that changed: {first}{then}")
+    if cause.versions:
+        lines.append(f"versions that changed: {'; '.join(cause.versions)}")
+    if not lines:
+        lines.append("neither settings, source components nor versions differ from the baseline's")
+    return lines
+
+
+def _advice(report: Report) -> list[str]:
+    if report.verdict in (Verdict.PASS, Verdict.INCOMPLETE):
+        return []
+    words = (
+        'If the change is meant, adopt it with `python -m bench baseline --reason "why"`, '
+        "options as for this run, and let the diff be reviewed."
+    )
+    return [words]

@@ -1,0 +1,43 @@
+"""A small baseline, and runs that agree with it."""
+
+import itertools
+
+from bench.metrics import METRICS
+from bench.regress.baseline import Baseline, CellId, Measured, Tolerance
+
+CELL = CellId("tile", "den", 1)
+SETTINGS = {"dataset": {"kind": "miniature"}, "model": {"dilations": (6, 12)}}
+SOURCES = {"destseg/losses.py": "aa", "bench/metrics/curves.py": "bb"}
+
+
+def measured(seeds=(0, 1), **changes):
+    grid = itertools.product(("grid", "tile"), ("none", "den"), seeds)
+    cells = {CellId(*names): {metric.key: 0.5 for metric in METRICS} for names in grid}
+    parts = {
+        "dataset": "miniature",
+        "images": {"grid": "1" * 64, "tile": "2" * 64},
+        "protocols": ("paper v1 size=48",),
+        "versions": {"torch": "2.0", "numpy": "2.0"},
+        "cells": cells,
+    }
+    return Measured(**{**parts, **changes})
+
+
+def with_score(run, cell, metric, value):
+    cells = {name: dict(scores) for name, scores in run.cells.items()}
+    cells[cell][metric] = value
+    return measured(cells=cells)
+
+
+def small_baseline(**changes):
+    spread = {metric.key: 0.001 for metric in METRICS}
+    parts = {
+        "experiment": "smoke",
+        "reason": "first",
+        "comparison": "records",
+        "measured": measured(),
+        "settings": SETTINGS,
+        "sources": SOURCES,
+        "tolerance": Tolerance(spread=spread, runs=("avx2",)),
+    }
+    return Baseline(**{**parts, **changes})

@@ -1,0 +1,62 @@
+"""The baseline in the repository is one of the smoke experiment as it stands."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from bench.commands.gate_options import BASELINES
+from bench.data import miniature
+from bench.experiment import load_experiment
+from bench.grid import ABLATION
+from bench.metrics import METRICS
+from bench.regress.baseline import CellId, dumped, read_baseline
+from bench.regress.records import compare_records
+from bench.regress.report import Verdict
+
+FILE = BASELINES / "smoke.json"
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    return read_baseline(FILE)
+
+
+@pytest.fixture(scope="module")
+def smoke():
+    return load_experiment(BASELINES.parent / "smoke.toml")
+
+
+def test_it_is_written_as_the_program_writes_it(baseline):
+    assert dumped(baseline) == FILE.read_text(encoding="utf-8")
+
+
+def test_it_is_complete(baseline, smoke):
+    assert smoke.grid.variants == tuple(ABLATION)
+    assert len(smoke.grid.categories) >= 2
+    assert set(smoke.grid.categories) <= set(miniature.CATEGORIES)
+    assert len(smoke.grid.seeds) == 2
+    grid = itertools.product(smoke.grid.categories, smoke.grid.variants, smoke.grid.seeds)
+    assert set(baseline.measured.cells) == {CellId(*names) for names in grid}
+    for scores in baseline.measured.cells.values():
+        assert set(scores) == {metric.key for metric in METRICS}
+    report = compare_records(baseline, baseline.measured, baseline.settings, baseline.sources)
+    assert report.verdict is Verdict.PASS
+
+
+def test_its_protocol_is_the_experiments(baseline, smoke):
+    assert baseline.measured.protocols == (smoke.protocol.label,)
+    assert baseline.settings["protocol"] == dataclasses.asdict(smoke.protocol)
+
+
+def test_its_tolerance_was_measured_and_is_small(baseline):
+    assert len(baseline.tolerance.runs) >= 3
+    assert baseline.tolerance.allowed("pixel_ap") < 0.005
+    assert baseline.tolerance.allowed("image_auroc") < 0.05
+
+
+def test_the_paper_s_recipe_is_left_to_the_defaults():
+    """What the file does not say is guarded, since the code says it."""
+    text = (BASELINES.parent / "smoke.toml").read_text(encoding="utf-8")
+    for name in ("dilations", "momentum", "weight_decay", "gamma", "connectivity", "threshold"):
+        assert name not in text

@@ -1,0 +1,144 @@
+import json
+
+import pandas as pd
+import pytest
+
+from bench.cli import main
+from bench.commands import regress
+from bench.metrics import METRICS
+from bench.regress import running
+from bench.regress.baseline import read_baseline
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Write a run's cells, of some seeds, with some values replaced."""
+
+    def write(seeds=(0, 1), edits=None, **columns):
+        rows = [
+            {
+                "dataset": "miniature",
+                "category": category,
+                "variant": "none",
+                "seed": seed,
+                **{metric.key: 0.5 + 0.001 * seed for metric in METRICS},
+                "images": category,
+                "protocol": "paper v1",
+                **columns,
+            }
+            for category in ("grid", "tile")
+            for seed in seeds
+        ]
+        frame = pd.DataFrame(rows)
+        for (row, name), value in (edits or {}).items():
+            frame.loc[row, name] = value
+        path = tmp_path / f"cells{len(list(tmp_path.iterdir()))}.csv"
+        frame.to_csv(path, index=False)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def file(tmp_path, cells):
+    path = tmp_path / "base.json"
+    command = ["baseline", "--reason", "first", "--cells", str(cells()), "--to", str(path)]
+    assert main(command) == 0
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_ci(monkeypatch):
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def gate(file, path, *options):
+    return main(["regress", "--against", str(file), "--cells", str(path), *options])
+
+
+@pytest.mark.parametrize(
+    ("edits", "columns", "code"),
+    [
+        ({}, {}, 0),
+        ({(0, "pro"): 0.9}, {}, 0),
+        ({(0, "pro"): 0.1}, {}, 1),
+        ({(0, "pro"): None}, {}, 3),
+        ({}, {"protocol": "floor v1"}, 4),
+    ],
+)
+def test_exit_codes(file, cells, capsys, edits, columns, code):
+    assert gate(file, cells(edits=edits, **columns)) == code
+    assert capsys.readouterr().out
+
+
+def test_usage(file, tmp_path, capsys):
+    assert gate(file, tmp_path / "absent.csv") == 2
+    assert main(["regress", "--experiment", "smok"]) == 2
+    assert "unknown; there are ablation, " in capsys.readouterr().err
+
+
+def test_everything_is_written(file, cells, tmp_path, monkeypatch, capsys):
+    page = tmp_path / "summary"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    folder = tmp_path / "report"
+    assert gate(file, cells(edits={(0, "iap"): 0.1}), "--report", str(folder)) == 1
+    assert json.loads((folder / "report.json").read_text())["verdict"] == "regression"
+    assert "<failure" in (folder / "junit.xml").read_text()
+    assert page.read_text().startswith("before\n## Regression gate: regression")
+    assert "\n::error title=" in capsys.readouterr().out
+
+
+def test_new_seeds(tmp_path, cells):
+    path = tmp_path / "seeds.json"
+    options = ["--comparison", "seeds", "--to", str(path)]
+    assert main(["baseline", "--reason", "r", "--cells", str(cells((0, 1, 2))), *options]) == 0
+    assert gate(path, cells((3, 4, 5))) in (0, 1)
+    assert gate(path, cells((3, 4))) == 3
+
+
+def test_new_seeds_follow_the_baselines(tmp_path, cells, monkeypatch):
+    path = tmp_path / "seeds.json"
+    options = ["--comparison", "seeds", "--to", str(path)]
+    main(["baseline", "--reason", "r", "--cells", str(cells((0, 4))), *options])
+    asked = []
+
+    def measured(options, seeds=None):
+        asked.extend(seeds)
+        return running.NOTHING
+
+    monkeypatch.setattr(regress, "measured", measured)
+    assert main(["regress", "--against", str(path), "--seeds", "4"]) == 3
+    assert asked == [5, 6, 7, 8]
+
+
+def test_baseline_is_rewritten_the_same(file, cells):
+    before = file.read_text()
+    main(["baseline", "--reason", "first", "--cells", str(cells()), "--to", str(file)])
+    assert file.read_text() == before
+
+
+def test_tolerance_is_measured_once_and_kept(file, cells):
+    command = ["baseline", "--reason", "x", "--cells", str(cells()), "--to", str(file)]
+    assert main([*command, "--spread", f"sse={cells(edits={(0, 'pro'): 0.51})}"]) == 0
+    assert main([*command]) == 0
+    tolerance = read_baseline(file).tolerance
+    assert tolerance.spread["pro"] == pytest.approx(0.01)
+    assert tolerance.runs == ("sse",)
+    assert main([*command, "--spread", "nameless.csv"]) == 2
+
+
+@pytest.mark.parametrize("edits", [{(0, "pro"): None}, None])
+def test_an_incomplete_baseline_is_not_written(tmp_path, cells, edits):
+    path = tmp_path / "base.json"
+    source = cells(edits=edits) if edits else cells(seeds=())
+    source.write_text(source.read_text() or "dataset,category,variant,seed,images,protocol\n")
+    assert main(["baseline", "--reason", "x", "--cells", str(source), "--to", str(path)]) == 2
+    assert not path.exists()
+
+
+def test_a_reason_is_needed(tmp_path, cells):
+    path = tmp_path / "base.json"
+    assert main(["baseline", "--reason", " ", "--cells", str(cells()), "--to", str(path)]) == 2

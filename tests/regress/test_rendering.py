@@ -1,0 +1,65 @@
+import dataclasses
+
+import pytest
+from small_baseline import CELL, SETTINGS, SOURCES, measured, with_score
+
+from bench.metrics import METRICS
+from bench.regress.records import compare_records
+from bench.regress.rendering import SHOWN, markdown_text, terminal_text
+from bench.regress.report import Verdict
+
+
+@pytest.fixture
+def compare(baseline):
+    def comparison(now, **sources):
+        return compare_records(baseline, now, SETTINGS, {**SOURCES, **sources})
+
+    return comparison
+
+
+def test_a_pass_is_a_line(compare):
+    report = compare(measured())
+    assert report.verdict is Verdict.PASS
+    assert terminal_text(report) == (
+        "smoke: pass: nothing changed beyond what arithmetic or chance explains. "
+        "48 numbers compared, 0 worse, 0 better."
+    )
+
+
+@pytest.mark.parametrize("words", [terminal_text, markdown_text])
+def test_a_regression_tells_what_where_how_much_and_why(compare, words):
+    text = words(compare(with_score(measured(), CELL, "pro", 0.4), **{"destseg/losses.py": "new"}))
+    for word in ("PRO", "den", "tile", "0.5000", "0.4000", "-0.1000", "0.0030"):
+        assert word in text
+    assert "first source component that changed: destseg/losses.py" in text
+    assert 'python -m bench baseline --reason "why"' in text
+
+
+def test_an_improvement_says_how_to_adopt_it(compare):
+    text = terminal_text(compare(with_score(measured(), CELL, "pro", 0.6)))
+    assert text.startswith("smoke: improvement: numbers got better and none got worse.")
+    assert "bench baseline --reason" in text
+
+
+def test_nothing_changed_but_the_numbers(compare):
+    text = terminal_text(compare(with_score(measured(), CELL, "pro", 0.4)))
+    assert "neither settings, source components nor versions differ" in text
+
+
+def test_long_lists_are_counted(compare):
+    run = measured()
+    worse = {cell: dict.fromkeys(scores, 0.1) for cell, scores in run.cells.items()}
+    text = terminal_text(compare(dataclasses.replace(run, cells=worse)))
+    assert f"and {8 * len(METRICS) - SHOWN} smaller ones." in text
+
+
+def test_what_is_missing_is_listed(compare):
+    assert "pro of den on tile, seed 1: not in the run" in terminal_text(
+        compare(with_score(measured(), CELL, "pro", None))
+    )
+
+
+def test_markdown_has_a_table(compare):
+    text = markdown_text(compare(with_score(measured(), CELL, "pro", 0.4)))
+    assert text.startswith("## Regression gate: regression\n")
+    assert "| PRO" in text
