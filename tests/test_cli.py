@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from bench import execution
-from bench.cli import main
+from bench.cli import COMMANDS, main
 from bench.commands import reproduce as command
 from destseg.resnet import ResNet18
 
@@ -387,3 +387,14 @@ def test_without_options_the_experiment_stands(request_of, tiny_file):
     assert request.experiment.grid.categories == ("tile", "bottle")
     assert request.experiment.teacher == "imagenet"
     assert request.command.startswith("python -m bench")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["no-such-command"], []])
+def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == (0 if arguments == ["--help"] else 2)
+    said = "".join(capsys.readouterr())
+    if arguments:
+        for name in COMMANDS:
+            assert name in said

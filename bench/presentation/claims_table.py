@@ -122,8 +122,8 @@ def _seeds(needed: int | None) -> str:
 def _notes(heading: Heading) -> tuple[str, ...]:
     counted = (
         "Pairs: of those that the claim is about, on each metric, how many hold by their own "
-        "95 % interval; it holds where all do, and does not hold where one is reversed "
-        "(Bonferroni over its pairs and metrics)."
+        "95 % interval. It holds where all do; it does not hold where one is reversed at the level "
+        "that Bonferroni asks for all its pairs and metrics, stricter than the interval shown."
     )
     if len(heading.seeds) < 2:
         return (counted, "One seed carries no spread, so no interval exists: nothing is decided.")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.presentation.heading import Heading
 from bench.presentation.paper import is_whole
+from bench.stats.significance import MOST_EXACT
 from destseg.errors import InputError
 
 
@@ -167,9 +168,9 @@ def effect_notes(heading: Heading, contrast: str, family: int) -> tuple[str, ...
         notes += (
             "Intervals are each for itself, not corrected for their number.",
             (
-                "p: exact two-sided sign flips of the categories' own effects; p (Holm): corrected "
-                f"over one family, the {family} tests of three main effects and three interactions "
-                "on six metrics."
+                "p: two-sided sign flips of the categories' own effects, all of them tried up to "
+                f"{MOST_EXACT} categories; p (Holm): corrected over one family, the {family} tests "
+                "of three main effects and three interactions on six metrics."
             ),
         )
     return (*notes, "Improved: categories whose own effect is above zero.")

@@ -3,6 +3,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from random_cells import CATEGORIES, SEEDS, random_cells
 
 from bench.grid import ABLATION
 from bench.stats import (
@@ -14,8 +15,15 @@ from bench.stats import (
     sign_flip_p,
 )
 
-CATEGORIES = ("bottle", "cable", "wood")
-SEEDS = (0, 1, 2)
+
+@pytest.fixture
+def cells():
+    return random_cells()
+
+
+@pytest.fixture
+def shuffled(cells):
+    return cells.sample(frac=1, random_state=0)
 
 
 def contrast_of(cells, metric, *factors, categories=CATEGORIES, seeds=SEEDS):

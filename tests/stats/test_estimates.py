@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from random_cells import CATEGORIES, SEEDS, random_cells
 
 from bench.grid import ABLATION
 from bench.stats import Worst, estimate, new_seeds_interval, score_matrix, worst_category
 
-CATEGORIES = ("bottle", "cable", "wood")
-SEEDS = (0, 1, 2)
+
+@pytest.fixture
+def cells():
+    return random_cells()
 
 
 def test_estimate_is_the_mean_and_sample_std_of_the_category_means(cells):

@@ -1,11 +1,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from random_cells import CATEGORIES, SEEDS, random_cells
 
 from bench.stats import complete_seeds, score_matrix
 
-CATEGORIES = ("bottle", "cable", "wood")
-SEEDS = (0, 1, 2)
+
+@pytest.fixture
+def cells():
+    return random_cells()
+
+
+@pytest.fixture
+def shuffled(cells):
+    return cells.sample(frac=1, random_state=0)
 
 
 def test_score_matrix_follows_the_expected_grid_and_not_the_order_of_the_rows(shuffled):

@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from bench.grid import ABLATION
 from bench.metrics import PAPER
@@ -12,8 +11,7 @@ from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.paper import MVTEC_CATEGORIES
 
 
-@pytest.fixture(scope="session")
-def cells():
+def table_cells():
     rng = np.random.default_rng(11)
     return pd.DataFrame(
         {
@@ -31,35 +29,30 @@ def cells():
     )
 
 
-@pytest.fixture(scope="session")
-def rival(cells):
+def rival_of(cells):
     """The same of a method without variants."""
     own = cells[cells["variant"] == "none"]
     return own.assign(method="PatchCore", variant="", den=np.nan, ed=np.nan, seg=np.nan)
 
 
-@pytest.fixture(scope="session")
-def mvtec():
-    return Heading(
-        experiment="mvtec",
-        dataset="MVTec AD, 256 px",
-        is_mvtec=True,
-        categories=MVTEC_CATEGORIES,
-        variants=tuple(ABLATION),
-        seeds=(0, 1, 2),
-        provenance=("Command: python -m bench reproduce",),
-        paper_setting=True,
-    )
+MVTEC = Heading(
+    experiment="mvtec",
+    dataset="MVTec AD, 256 px",
+    is_mvtec=True,
+    categories=MVTEC_CATEGORIES,
+    variants=tuple(ABLATION),
+    seeds=(0, 1, 2),
+    provenance=("Command: python -m bench reproduce",),
+    paper_setting=True,
+)
 
 
-@pytest.fixture(scope="session")
-def miniature():
-    return Heading(
-        experiment="ablation",
-        dataset="the embedded miniature v1, 64 px",
-        is_mvtec=False,
-        categories=MVTEC_CATEGORIES,
-        variants=tuple(ABLATION),
-        seeds=(0, 1, 2),
-        provenance=(),
-    )
+MINIATURE = Heading(
+    experiment="ablation",
+    dataset="the embedded miniature v1, 64 px",
+    is_mvtec=False,
+    categories=MVTEC_CATEGORIES,
+    variants=tuple(ABLATION),
+    seeds=(0, 1, 2),
+    provenance=(),
+)

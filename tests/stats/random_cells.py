@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from bench.grid import ABLATION
 from bench.presentation.heading import METRIC_NAMES
@@ -13,8 +12,7 @@ CATEGORIES = ("bottle", "cable", "wood")
 SEEDS = (0, 1, 2)
 
 
-@pytest.fixture
-def cells():
+def random_cells():
     rng = np.random.default_rng(3)
     return pd.DataFrame(
         {
@@ -29,8 +27,3 @@ def cells():
         }
         for category, variant, seed in product(CATEGORIES, ABLATION, SEEDS)
     )
-
-
-@pytest.fixture
-def shuffled(cells):
-    return cells.sample(frac=1, random_state=0)
