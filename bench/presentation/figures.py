@@ -36,7 +36,7 @@ OF_MAPS = ("curves", "examples", "missed", "false-alarms")
 KINDS = (*OF_CELLS, *OF_MAPS)
 
 EXAMPLES_RULE = "each category's anomalous image of median score"
-MISSED_RULE = "largest (white) of those that the threshold of IAP@k leaves out"
+MISSED_RULE = "the largest (white) below the threshold of IAP@k"
 FALSE_ALARMS_RULE = "each category's good image of highest score"
 
 
