@@ -16,7 +16,6 @@ from bench.data.mvtec import load_category
 from bench.evidence import Evidence
 from bench.gathering import Findings
 from bench.pictures import take_pictures
-from bench.presentation.figure_style import png, svg
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
 from bench.presentation.figures_categories import extremes
 from bench.presentation.report.content import Picture, Report
@@ -44,7 +43,7 @@ def draw(findings: Findings, kinds: Collection[str] = KINDS) -> tuple[Drawing, .
 
 
 def write_all(findings: Findings, folder: Path, rerun: str) -> None:
-    """Write the figures, and the report with the same."""
+    """Write the figures and the report, each figure drawn once."""
     chosen = draw(findings)
     write_figures(chosen, folder / "figures")
     write_report(findings, folder, rerun, chosen)
@@ -181,13 +180,12 @@ def _summary(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _picture(drawing: Drawing) -> Picture:
-    figure = drawing.draw()
-    width = round(float(figure.get_figwidth()), 2)
+    width = round(float(drawing.figure.get_figwidth()), 2)
     if not drawing.photographic:
-        mime, content = "image/svg+xml", svg(figure)
+        mime, content = "image/svg+xml", drawing.svg
     else:
         buffer = io.BytesIO()
-        with Image.open(io.BytesIO(png(figure))) as image:
+        with Image.open(io.BytesIO(drawing.png)) as image:
             image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
         mime, content = "image/webp", buffer.getvalue()
     return Picture(drawing.name, drawing.caption, drawing.alt, mime, content, width)

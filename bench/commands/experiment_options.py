@@ -60,7 +60,7 @@ def add_protocol(command: argparse.ArgumentParser) -> None:
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     """Return the experiment with the options applied, and the name of its folder of results."""
-    path = _file(options.experiment or Path(DEFAULTS[options.dataset or "miniature"]))
+    path = _file(options.experiment or EXPERIMENTS / DEFAULTS[options.dataset or "miniature"])
     stated = load_experiment(path)
     experiment = _with_options(load_experiment(path, options.dataset), options)
     kind = experiment.dataset.kind
@@ -69,13 +69,13 @@ def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
 
 
 def _file(given: Path) -> Path:
-    """Return an experiment's file by its path, or by the name of one at hand."""
-    if given.is_file() or len(given.parts) > 1:
+    """Return an experiment's file by its path, or by its bare name where it is at hand."""
+    if given.suffix or len(given.parts) > 1 or given.is_file():
         return given
     known = sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
-    if given.suffix in ("", ".toml") and given.stem in known:
-        return EXPERIMENTS / f"{given.stem}.toml"
-    raise InputError(f"{given}: no such experiment file; there are {', '.join(known)}.")
+    if given.name not in known:
+        raise InputError(f"{given}: no such experiment; there are {', '.join(known)}.")
+    return EXPERIMENTS / f"{given.name}.toml"
 
 
 def chosen_sources(options: argparse.Namespace) -> Sources:

@@ -8,7 +8,7 @@ same file.
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +36,7 @@ OF_MAPS = ("curves", "examples", "missed", "false-alarms")
 KINDS = (*OF_CELLS, *OF_MAPS)
 
 EXAMPLES_RULE = "each category's anomalous image of median score"
-MISSED_RULE = "largest (white) of those that the threshold of IAP@k leaves out"
+MISSED_RULE = "the largest (white) below the threshold of IAP@k"
 FALSE_ALARMS_RULE = "each category's good image of highest score"
 
 
@@ -86,6 +86,21 @@ class Drawing:
     alt: str
     draw: Callable[[], Figure]
 
+    @cached_property
+    def figure(self) -> Figure:
+        """The figure, drawn once."""
+        return self.draw()
+
+    @cached_property
+    def png(self) -> bytes:
+        """It as PNG."""
+        return png(self.figure)
+
+    @cached_property
+    def svg(self) -> bytes:
+        """It as SVG."""
+        return svg(self.figure)
+
     @property
     def photographic(self) -> bool:
         """Whether it is made of images, so that lines are no saving."""
@@ -134,10 +149,9 @@ def write_figures(chosen: Iterable[Drawing], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for drawing in chosen:
-        figure = drawing.draw()
-        for form, render in (("png", png), ("svg", svg)):
+        for form, content in (("png", drawing.png), ("svg", drawing.svg)):
             path = folder / f"{drawing.name}.{form}"
-            write_atomically(path, render(figure))
+            write_atomically(path, content)
             written.append(path)
     return written
 

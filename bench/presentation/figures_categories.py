@@ -103,10 +103,11 @@ def heatmap_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure
     behind = best - means
     names = [*(name.replace("_", " ") for name in heading.categories), "all"]
     with style():
-        size = (1.3 + 0.56 * len(variants) + 0.9, 1.65 + 0.27 * len(names))
-        figure = Figure(figsize=(max(size[0], 5.2), size[1]))
-        width, height = figure.get_size_inches()
-        box = (1.0 / width, 0.85 / height, (width - 1.15) / width, (height - 1.55) / height)
+        foot = 0.7 + 0.018 * max(map(len, variants))  # room for the variants' slanting names
+        width = max(2.2 + 0.56 * len(variants), 5.2)
+        height = 0.7 + 0.27 * len(names) + foot
+        figure = Figure(figsize=(width, height))
+        box = (1.0 / width, foot / height, (width - 1.15) / width, 0.27 * len(names) / height)
         axes = figure.add_axes(box)
         scale = figure.add_axes((1.0 / width, 0.3 / height, 1.6 / width, 0.09 / height))
         sns.heatmap(
@@ -128,14 +129,16 @@ def heatmap_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure
         )
         axes.axhline(len(heading.categories), color="0.2", linewidth=1)
         axes.tick_params(left=False, bottom=False, labelsize=7.5)
+        axes.tick_params(axis="y", rotation=0)
         axes.set_xticklabels(variants, rotation=25, ha="right", rotation_mode="anchor")
-        axes.set_facecolor("0.94")
+        axes.patch.set(facecolor="white", edgecolor="0.75", hatch="////")  # seen where one lacks
         axes.grid(visible=False)
         scale.tick_params(labelsize=7, length=2, pad=1.5)
         figure.text(
             2.72 / width,
             0.345 / height,
-            "points behind the best variant (•) of the row",
+            "points behind the best variant (•) of the row"
+            + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
             fontsize=7,
             color=MUTED,
             va="center",

@@ -55,6 +55,7 @@ def test_what_is_missing_has_no_colour_and_no_number(cells):
     gone = (cells["variant"] == "ed") & (cells["category"] == "tile") & (cells["seed"] == 1)
     figure = heatmap_figure(cells[~gone], MINIATURE, "iap")
     assert len([text for text in figure.axes[0].texts if text.get_text()]) == 16 * 8 - 2
+    assert "hatched: a seed is missing" in words(figure)
     behind = figure.axes[0].collections[0].get_array()
     assert np.ma.getmaskarray(behind).sum() == 2
     seeds = seeds_figure(cells[cells["variant"] != "none"], MINIATURE, "iap")
