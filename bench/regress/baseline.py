@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from bench.metrics import METRICS
 from destseg.atomic import write_atomically
@@ -16,6 +16,8 @@ DIGITS = 6
 
 Comparison = Literal["records", "seeds"]
 Scores = Mapping[str, float | None]
+
+T = TypeVar("T", float, float | None)
 
 
 @dataclass(frozen=True, order=True)
@@ -122,10 +124,11 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
 def dumped(baseline: Baseline) -> str:
     """Return the text of a baseline's file; the same baseline gives the same text."""
     measured = baseline.measured
-    tolerance = asdict(baseline.tolerance)
-    tolerance["spread"] = _rounded(baseline.tolerance.spread)
+    # Rounded first, so that what is allowed follows from the spread that stands beside it.
+    rule = replace(baseline.tolerance, spread=_rounded(baseline.tolerance.spread))
+    tolerance = asdict(rule)
     tolerance["allowed"] = {
-        metric.key: round(baseline.tolerance.allowed(metric.key), DIGITS) for metric in METRICS
+        metric.key: round(rule.allowed(metric.key), DIGITS) for metric in METRICS
     }
     head = {
         "schema": baseline.schema,
@@ -195,5 +198,8 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
 
 
-def _rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {k: None if v is None else round(v, DIGITS) for k, v in sorted(scores.items())}
+def _rounded(scores: Mapping[str, T]) -> dict[str, T]:
+    return {
+        name: value if value is None else round(value, DIGITS)
+        for name, value in sorted(scores.items())
+    }
