@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from bench.metrics import METRICS
 from destseg.atomic import write_atomically
@@ -16,8 +16,6 @@ DIGITS = 6
 
 Comparison = Literal["records", "seeds"]
 Scores = Mapping[str, float | None]
-
-T = TypeVar("T", float, float | None)
 
 
 @dataclass(frozen=True, order=True)
@@ -125,7 +123,8 @@ def dumped(baseline: Baseline) -> str:
     """Return the text of a baseline's file; the same baseline gives the same text."""
     measured = baseline.measured
     # Rounded first, so that what is allowed follows from the spread that stands beside it.
-    rule = replace(baseline.tolerance, spread=_rounded(baseline.tolerance.spread))
+    spread = {name: round(v, DIGITS) for name, v in sorted(baseline.tolerance.spread.items())}
+    rule = replace(baseline.tolerance, spread=spread)
     tolerance = asdict(rule)
     tolerance["allowed"] = {
         metric.key: round(rule.allowed(metric.key), DIGITS) for metric in METRICS
@@ -198,8 +197,5 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
 
 
-def _rounded(scores: Mapping[str, T]) -> dict[str, T]:
-    return {
-        name: value if value is None else round(value, DIGITS)
-        for name, value in sorted(scores.items())
-    }
+def _rounded(scores: Scores) -> dict[str, float | None]:
+    return {k: None if v is None else round(v, DIGITS) for k, v in sorted(scores.items())}
