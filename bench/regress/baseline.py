@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,10 +122,12 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
 def dumped(baseline: Baseline) -> str:
     """Return the text of a baseline's file; the same baseline gives the same text."""
     measured = baseline.measured
-    tolerance = asdict(baseline.tolerance)
-    tolerance["spread"] = _rounded(baseline.tolerance.spread)
+    # Rounded first, so that what is allowed follows from the spread that stands beside it.
+    spread = {name: round(v, DIGITS) for name, v in sorted(baseline.tolerance.spread.items())}
+    rule = replace(baseline.tolerance, spread=spread)
+    tolerance = asdict(rule)
     tolerance["allowed"] = {
-        metric.key: round(baseline.tolerance.allowed(metric.key), DIGITS) for metric in METRICS
+        metric.key: round(rule.allowed(metric.key), DIGITS) for metric in METRICS
     }
     head = {
         "schema": baseline.schema,
@@ -195,5 +197,5 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
 
 
-def _rounded(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+def _rounded(scores: Scores) -> dict[str, float | None]:
     return {k: None if v is None else round(v, DIGITS) for k, v in sorted(scores.items())}

@@ -10,6 +10,11 @@ from destseg.errors import InputError
 
 
 @pytest.fixture
+def baseline():
+    return small_baseline()
+
+
+@pytest.fixture
 def file(tmp_path, baseline):
     path = tmp_path / "new" / "smoke.json"
     write_baseline(baseline, path)

@@ -2,11 +2,16 @@ import json
 import xml.etree.ElementTree as ET
 
 import pytest
-from small_baseline import CELL, SETTINGS, SOURCES, measured, with_score
+from small_baseline import CELL, SETTINGS, SOURCES, measured, small_baseline, with_score
 
 from bench.regress.machine import annotations, json_text, junit_text
 from bench.regress.records import compare_records
 from bench.regress.report import Change, Report, Verdict
+
+
+@pytest.fixture
+def baseline():
+    return small_baseline()
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 import dataclasses
 
 import pytest
-from small_baseline import CELL, SETTINGS, SOURCES, measured, with_score
+from small_baseline import CELL, SETTINGS, SOURCES, measured, small_baseline, with_score
 
 from bench.metrics import METRICS
 from bench.regress.records import compare_records
 from bench.regress.rendering import sentence
 from bench.regress.report import Verdict
+
+
+@pytest.fixture
+def baseline():
+    return small_baseline()
 
 
 def compare(baseline, now, settings=SETTINGS, sources=SOURCES):
