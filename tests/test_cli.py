@@ -274,12 +274,12 @@ def test_failures_have_an_exit_code_and_are_listed(reproduce, results, capsys, m
     assert (results / "tiny" / "cells.csv").read_text().count("\n") == 3
 
 
-@pytest.mark.parametrize("where", ["prepare_inputs", "run"])
+@pytest.mark.parametrize("where", ["blueprint.prepare_inputs", "reproduce.run"])
 def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"bench.reproduce.{where}", interrupt)
+    monkeypatch.setattr(f"bench.{where}", interrupt)
     assert reproduce(*PART) == 130
     assert capsys.readouterr().err.endswith("interrupted; the same command continues.\n")
 

@@ -5,7 +5,7 @@ import pytest
 
 from bench.data.inputs import Sources
 from bench.gathering import gather, stage_failures
-from bench.results import read_results
+from bench.results import read_results, write_heading
 from bench.store import Failure, RunStore
 from destseg.errors import InputError
 
@@ -15,6 +15,7 @@ def results(tmp_path, filled, findings):
     shutil.copytree(filled.root, tmp_path / "runs")
     (tmp_path / "tiny").mkdir()
     findings.evidence.cells.to_csv(tmp_path / "tiny" / "cells.csv", index=False)
+    write_heading(tmp_path / "tiny", findings.evidence.heading)
     return tmp_path
 
 

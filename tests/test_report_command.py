@@ -3,6 +3,7 @@ import pytest
 from bench.cli import main
 from bench.commands.report import reproducing
 from bench.presentation.figures import OF_CELLS
+from bench.results import write_heading
 
 
 @pytest.fixture
@@ -11,6 +12,7 @@ def results(tmp_path, findings):
     folder = tmp_path / "results" / "tiny"
     folder.mkdir(parents=True)
     findings.evidence.cells.to_csv(folder / "cells.csv", index=False)
+    write_heading(folder, findings.evidence.heading)
     return tmp_path / "results"
 
 

