@@ -27,6 +27,24 @@ def disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def check_stopped(process, disk, reference, said):
+    """One sentence tells why, and whatever was finished is there and right."""
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 3, out
+    assert "Traceback" not in out
+    assert f"stopped early: {disk / 'runs'}: {said}." in out
+    kept = results(RunStore(disk / "runs"))
+    assert 0 < len(kept) < len(reference)
+    assert kept.items() <= reference.items()
+
+
+def check_resumed(start, disk, reference):
+    again = start(disk, *PART, "--in-process")
+    out, _ = again.communicate(timeout=DEADLINE)
+    assert again.returncode == 0, out
+    assert results(RunStore(disk / "runs")) == reference
+
+
 def test_a_disk_that_fills_up_loses_no_finished_stage(start, undisturbed, disk, tmp_path):
     reference = undisturbed(*PART)
     first = start(tmp_path / "sized", *PART, "--in-process")
@@ -35,18 +53,9 @@ def test_a_disk_that_fills_up_loses_no_finished_stage(start, undisturbed, disk, 
     room = sum(map(sizes.size, sizes.keys())) // 2
     assert mount("-o", f"remount,size={room}", str(disk))
     full = start(disk, *PART, "--jobs", "1")
-    out, _ = full.communicate(timeout=DEADLINE)
-    assert full.returncode == 3
-    assert "Traceback" not in out
-    assert f"stopped early: {disk / 'runs'}: No space left on device." in out
-    kept = results(RunStore(disk / "runs"))
-    assert 0 < len(kept) < len(reference)
-    assert kept.items() <= reference.items()
+    check_stopped(full, disk, reference, "No space left on device")
     assert mount("-o", "remount,size=64m", str(disk))
-    again = start(disk, *PART, "--in-process")
-    out, _ = again.communicate(timeout=DEADLINE)
-    assert again.returncode == 0, out
-    assert results(RunStore(disk / "runs")) == reference
+    check_resumed(start, disk, reference)
 
 
 def test_a_folder_that_turns_read_only_loses_no_finished_stage(start, undisturbed, disk):
@@ -60,15 +69,6 @@ def test_a_folder_that_turns_read_only_loses_no_finished_stage(start, undisturbe
     # Busy while a file is open for writing.
     while not mount("-o", "remount,ro", str(disk)):
         assert time.monotonic() < deadline
-    out, _ = process.communicate(timeout=DEADLINE)
-    assert process.returncode == 3, out
-    assert "Traceback" not in out
-    assert f"stopped early: {disk / 'runs'}: Read-only file system." in out
-    kept = results(RunStore(disk / "runs"))
-    assert 0 < len(kept) < len(reference)
-    assert kept.items() <= reference.items()
+    check_stopped(process, disk, reference, "Read-only file system")
     assert mount("-o", "remount,rw", str(disk))
-    again = start(disk, *PART, "--in-process")
-    out, _ = again.communicate(timeout=DEADLINE)
-    assert again.returncode == 0, out
-    assert results(RunStore(disk / "runs")) == reference
+    check_resumed(start, disk, reference)
