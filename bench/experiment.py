@@ -106,7 +106,7 @@ class Experiment:
         )
         paper = (ModelConfig(), AnomalyConfig(), TrainingConfig(), 256, "paper")
         own = (self.model, anomalies, training, self.dataset.size, self.dataset.rotation)
-        return self.teacher != "procedural" and own == paper
+        return self.teacher not in ("procedural", "untrained") and own == paper
 
 
 def load_experiment(path: Path, kind: DatasetKind | None = None) -> Experiment:

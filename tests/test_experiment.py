@@ -58,6 +58,7 @@ def test_the_programs_readings_are_the_papers_setting_too():
     "change",
     [
         {"teacher": "procedural"},
+        {"teacher": "untrained"},
         {"training": {"student_steps": 999}},
         {"training": {"head_lr": 0.02}},
         {"model": {"width": 32}},
