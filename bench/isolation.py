@@ -1,5 +1,6 @@
 """A child process for stages: what happens to it is an outcome, not the end of the run."""
 
+import gc
 import os
 import re
 import signal
@@ -48,7 +49,7 @@ class Child:
         start = time.perf_counter()
         for _ in range(ATTEMPTS):
             try:
-                outcome: Outcome = self._started().submit(run_stage, job).result(self._timeout)
+                outcome: Outcome = self._started().submit(_compute, job).result(self._timeout)
             except TimeoutError:
                 self._kill()
                 message = f"stopped after {self._timeout:g} s, the limit of a stage"
@@ -90,6 +91,15 @@ class Child:
             executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=True, kill_workers=True)
+
+
+def _compute(job: Job) -> Outcome:
+    outcome = run_stage(job)
+    if not gc.get_freeze_count():
+        # Loky collects garbage between calls: among all that torch consists of, each time anew.
+        gc.collect()
+        gc.freeze()
+    return outcome
 
 
 def _prepare(parent: int) -> None:
