@@ -7,6 +7,14 @@ import pytest
 from bench.interruption import Interruption
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """A test run started in the background by a shell ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_signals_are_noted_and_not_raised():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with Interruption() as interruption:
