@@ -14,9 +14,8 @@ from bench.data.inputs import (
 )
 from bench.data.mvtec import COUNTS
 from bench.experiment import Experiment
-from bench.grid import Grid, in_paper_order
+from bench.grid import Grid, choose_categories, in_paper_order
 from bench.stages import Plan, Stage, plan
-from destseg.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -123,9 +122,5 @@ def _drawn(experiment: Experiment, categories: tuple[str, ...], inputs: Inputs) 
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
     """Return the experiment's categories, or all there are, in the dataset's order."""
     available = available_categories(experiment, sources)
-    wanted = experiment.grid.categories
-    unknown = [name for name in wanted if name not in available]
-    if unknown:
-        where = sources.data or "the miniature"
-        raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(available)}.")
-    return tuple(name for name in available if not wanted or name in wanted)
+    where = sources.data or "the miniature"
+    return choose_categories(experiment.grid.categories, available, where)

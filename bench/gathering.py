@@ -10,7 +10,7 @@ from bench.data.inputs import Sources, cached_images
 from bench.data.mvtec import is_mvtec_ad
 from bench.evidence import Evidence, dataset_label, heading_of
 from bench.experiment import Experiment
-from bench.grid import Grid, in_paper_order
+from bench.grid import Grid, choose_categories, in_paper_order
 from bench.presentation.report.content import StageFailure
 from bench.results import CELLS, read_results
 from bench.stages import Plan
@@ -113,7 +113,8 @@ def _from_table(
     experiment: Experiment, sources: Sources, store: RunStore, folder: Path
 ) -> Findings:
     cells, heading = read_results(folder)
-    categories = _chosen(experiment, tuple(dict.fromkeys(cells["category"])))
+    there = tuple(dict.fromkeys(cells["category"]))
+    categories = choose_categories(experiment.grid.categories, there, folder / CELLS)
     grid = Grid(categories, in_paper_order(experiment.grid.variants), experiment.grid.seeds)
     here = (
         cells["category"].isin(grid.categories)
@@ -133,11 +134,3 @@ def _from_table(
         heading, categories=grid.categories, variants=grid.variants, seeds=grid.seeds
     )
     return Findings(experiment, Evidence(cells, heading, store, same), None)
-
-
-def _chosen(experiment: Experiment, there: tuple[str, ...]) -> tuple[str, ...]:
-    wanted = experiment.grid.categories
-    unknown = [name for name in wanted if name not in there]
-    if unknown:
-        raise InputError(f"--category {unknown[0]}: unknown; there are {', '.join(there)}.")
-    return tuple(name for name in there if not wanted or name in wanted)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from destseg.errors import InputError
+
 if TYPE_CHECKING:  # their modules need torch, and a table of finished results does not
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from destseg.features import FusionInput
     from destseg.student import StudentKind
@@ -143,6 +145,22 @@ class Grid:
             for category in self.categories
             for variant in in_paper_order(self.variants)
         )
+
+
+def choose_categories(
+    wanted: Sequence[str], known: Sequence[str], where: object
+) -> tuple[str, ...]:
+    """Return the wanted categories, or all that are known, in the order of the known ones.
+
+    Raises
+    ------
+    InputError
+        When one of the wanted is not known; ``where`` says in what.
+    """
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(known)}.")
+    return tuple(name for name in known if not wanted or name in wanted)
 
 
 def in_paper_order(variants: Iterable[str]) -> tuple[str, ...]:

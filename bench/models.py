@@ -12,7 +12,7 @@ from bench.data.mvtec import is_mvtec_ad, load_category
 from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
 from bench.experiment import DatasetConfig, Experiment
-from bench.grid import Cell
+from bench.grid import Cell, choose_categories
 from bench.metrics import Protocol, evaluate
 from bench.seeding import derive_seed
 from bench.stages import Stage, plan
@@ -113,8 +113,7 @@ def model_of_cell(
     if not cell.variant.seg:
         raise InputError(f"{cell}: without seg there is no whole model; choose one with seg.")
     there = available_categories(experiment, sources)
-    if cell.category not in there:
-        raise InputError(f"no category {cell.category!r}; there are {', '.join(there)}.")
+    choose_categories([cell.category], there, sources.data or "the miniature")
     inputs = prepare_inputs(experiment, [cell.category], sources, jobs=1)
     (maps,) = plan(experiment, [cell], inputs).evaluations[cell].parents
     student, segmentation = maps.parents

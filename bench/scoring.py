@@ -15,7 +15,8 @@ from bench.data.cache import content_digest
 from bench.data.layout import CategoryFiles, list_categories, scan_category
 from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
 from bench.data.mvtec import has_published_counts
-from bench.metrics import Protocol, evaluate
+from bench.grid import choose_categories
+from bench.metrics import PAPER, Protocol, evaluate
 from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
@@ -80,9 +81,16 @@ class Request:
             )
 
     @property
+    def name(self) -> str:
+        """Of the results; the paper's protocol goes without saying, so that none hides another."""
+        if self.protocol.identity() == PAPER.identity():
+            return f"score-{self.method}"
+        return f"score-{self.method}-{self.protocol.label.replace(' ', '-')}"
+
+    @property
     def folder(self) -> Path:
         """Where cells and tables go."""
-        return self.results / f"score-{self.method}"
+        return self.results / self.name
 
 
 @dataclass(frozen=True)
@@ -167,12 +175,7 @@ def score(request: Request) -> Scored:
 def _found(request: Request) -> tuple[list[_Part], list[str]]:
     """Find the files of every category and seed, and categories that are on one side alone."""
     known = list_categories(request.data)
-    unknown = [name for name in request.categories if name not in known]
-    if unknown:
-        raise InputError(
-            f"{request.data}: no category {unknown[0]!r}; there are {', '.join(known)}."
-        )
-    chosen = [name for name in known if not request.categories or name in request.categories]
+    chosen = choose_categories(request.categories, known, request.data)
     listings = {name: scan_category(request.data / name) for name in chosen}
     digests = {
         name: content_digest(request.data / name, listing.paths, request.cache)
@@ -256,7 +259,7 @@ def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
         )
     cells = tidy(rows)
     heading = Heading(
-        experiment=f"score-{request.method}",
+        experiment=request.name,
         dataset="MVTec AD" if genuine else "a folder of own images",
         is_mvtec=genuine,
         categories=tuple(dict.fromkeys(part.category for part in parts)),

@@ -104,16 +104,31 @@ def test_maps_score_what_evaluate_gives(asked, data, maps):
 @pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "crop224"])
 def test_protocols_by_name(asked, data, maps, name):
     protocol = dataclasses.replace(PROTOCOLS[name], size=SIZE)
-    score(dataclasses.replace(asked, protocol=protocol))
+    request = dataclasses.replace(asked, protocol=protocol)
+    score(request)
     known = expected(data, maps, "bottle", protocol)
-    assert {metric: float(rows(asked)[0][metric]) for metric in known} == known
+    assert {metric: float(rows(request)[0][metric]) for metric in known} == known
 
 
 def test_the_crop_cuts_maps_and_masks(asked, data, maps):
     protocol = dataclasses.replace(RULES, crop=24)
-    score(dataclasses.replace(asked, protocol=protocol))
+    request = dataclasses.replace(asked, protocol=protocol)
+    score(request)
     known = expected(data, maps, "cable", protocol)
-    assert {metric: float(rows(asked)[1][metric]) for metric in known} == known
+    assert {metric: float(rows(request)[1][metric]) for metric in known} == known
+
+
+def test_another_protocol_leaves_the_first_ones_results(asked):
+    score(asked)
+    before = rows(asked)
+    score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, crop=24)))
+    assert rows(asked) == before
+
+
+@pytest.mark.parametrize(("name", "end"), [("paper", ""), ("crop224", "-crop224-v1")])
+def test_results_are_named_for_method_and_protocol(asked, name, end):
+    request = dataclasses.replace(asked, protocol=PROTOCOLS[name])
+    assert request.folder.name == f"score-{asked.method}{end}"
 
 
 def test_the_table_has_each_category_and_their_average(asked):
@@ -197,10 +212,9 @@ def test_an_undefined_metric_is_recorded_as_missing_and_shown_as_a_dash(asked, d
         thin = np.zeros((40, 36), np.uint8)
         thin[12, 5:9] = 255
         Image.fromarray(thin).save(mask)
-    scored = score(
-        dataclasses.replace(asked, protocol=dataclasses.replace(RULES, mask_rule="floor"))
-    )
-    row = rows(asked)[1]
+    floor = dataclasses.replace(asked, protocol=dataclasses.replace(RULES, mask_rule="floor"))
+    scored = score(floor)
+    row = rows(floor)[1]
     record = RunStore(asked.results / "runs").get(row["key"])
     assert record.metrics == dict.fromkeys(record.metrics)
     assert {row[metric.key] for metric in METRICS} == {""}
@@ -373,11 +387,13 @@ def test_command(data, maps, tiny_file, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.startswith("maps by category: a folder of own images")
     assert "cells: 2 computed, 0 were there" in out
-    assert (tmp_path / "score-maps" / "cells.csv").is_file()
+    assert (tmp_path / "score-maps-paper-v1-size=32-top_t=10" / "cells.csv").is_file()
     assert main([*arguments, "--method", "Ours 2", "--seed", "5"]) == 0
     assert "cells: 0 computed, 2 were there" in capsys.readouterr().out
     (row, _) = csv.DictReader(
-        io.StringIO((tmp_path / "score-Ours 2" / "cells.csv").read_text("utf-8"))
+        io.StringIO(
+            (tmp_path / "score-Ours 2-paper-v1-size=32-top_t=10" / "cells.csv").read_text("utf-8")
+        )
     )
     assert (row["method"], row["seed"]) == ("Ours 2", "5")
     (maps / "bottle/test/good/000.tiff").unlink()

@@ -2,31 +2,9 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from tabulated import MINIATURE, MVTEC, rival_of, table_cells
 
 from bench.presentation.category_tables import PAIR_TABLES
 from bench.presentation.paper import MVTEC_CATEGORIES
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return table_cells()
-
-
-@pytest.fixture(scope="module")
-def rival(cells):
-    return rival_of(cells)
-
-
-@pytest.fixture
-def mvtec():
-    return MVTEC
-
-
-@pytest.fixture
-def miniature():
-    return MINIATURE
-
 
 PAIRS = {"pixel": ("pixel_auroc", "pixel_ap"), "instance": ("iap", "iap90")}
 PRINTED = {

@@ -3,33 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tabulated import MINIATURE, MVTEC, rival_of, table_cells
 
 from bench.claims import claims
 from bench.presentation.claims_table import claims_table
 from bench.presentation.paper import MVTEC_CATEGORIES, published_over, published_variant
 from bench.protocol import PROTOCOLS
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return table_cells()
-
-
-@pytest.fixture(scope="module")
-def rival(cells):
-    return rival_of(cells)
-
-
-@pytest.fixture
-def mvtec():
-    return MVTEC
-
-
-@pytest.fixture
-def miniature():
-    return MINIATURE
-
 
 WORDS = ("reproduced", "contradicted")
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_cases import MINIATURE, MVTEC, example, words
 
 from bench.presentation.examples import examples_figure
 from bench.presentation.paper import MVTEC_CATEGORIES
+from presentation.figure_cases import MINIATURE, MVTEC, example, words
 
 
 def test_examples_show_input_mask_and_map_in_bands():

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_cases import MINIATURE, MVTEC, example, measured
 from PIL import Image
 
 from bench.metrics import Protocol
@@ -17,6 +16,7 @@ from bench.presentation.figures import (
 )
 from bench.presentation.figures_curves import Curve
 from destseg.errors import InputError
+from presentation.figure_cases import MINIATURE, MVTEC, example, measured
 
 
 @pytest.fixture(scope="module")

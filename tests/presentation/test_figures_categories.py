@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from figure_cases import MINIATURE, MVTEC, measured, points, words
 
 from bench.grid import ABLATION
 from bench.presentation.figures_categories import extremes, heatmap_figure, seeds_figure
 from bench.presentation.paper import MVTEC_CATEGORIES
+from presentation.figure_cases import MINIATURE, MVTEC, measured, points, words
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from figure_cases import MINIATURE, words
 
 from bench.presentation.figures_curves import Curve, curves_figure
+from presentation.figure_cases import MINIATURE, words
 
 
 def curve(category="bottle", variant="den+ed+seg"):

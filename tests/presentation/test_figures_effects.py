@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from figure_cases import MINIATURE, MVTEC, measured, words
 
 from bench.grid import FACTORS
 from bench.presentation.figures_effects import effects_figure, has_effects
 from bench.presentation.heading import METRIC_NAMES
 from bench.stats import contrast_effect, factorial_contrast
+from presentation.figure_cases import MINIATURE, MVTEC, measured, words
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from figure_cases import MINIATURE, MVTEC, measured, points, words
 
 from bench.grid import ABLATION
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.heading import ABLATION_METRICS
+from presentation.figure_cases import MINIATURE, MVTEC, measured, points, words
 
 
 @pytest.fixture(scope="module")

@@ -2,31 +2,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from tabulated import MINIATURE, MVTEC, rival_of, table_cells
 
 from bench.presentation.heading import METRIC_NAMES
 from bench.presentation.method_tables import image_table, main_table
 from bench.stats import estimate
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return table_cells()
-
-
-@pytest.fixture(scope="module")
-def rival(cells):
-    return rival_of(cells)
-
-
-@pytest.fixture
-def mvtec():
-    return MVTEC
-
-
-@pytest.fixture
-def miniature():
-    return MINIATURE
 
 
 @pytest.fixture

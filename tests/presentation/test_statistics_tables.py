@@ -3,27 +3,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tabulated import MINIATURE, MVTEC, table_cells
 
 from bench.grid import ABLATION, FACTORS
 from bench.presentation.heading import METRIC_NAMES
 from bench.presentation.statistics_tables import EFFECT_TABLES, FAMILY, intervals_table
 from bench.stats import holm, like_these_interval, new_seeds_interval
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return table_cells()
-
-
-@pytest.fixture
-def mvtec():
-    return MVTEC
-
-
-@pytest.fixture
-def miniature():
-    return MINIATURE
 
 
 def effects(name, cells, heading):

@@ -9,7 +9,6 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from tabulated import table_cells
 
 from bench.grid import ABLATION
 from bench.metrics import PROTOCOLS, Protocol
@@ -34,11 +33,6 @@ MINIATURE = Heading(
 )
 MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", is_mvtec=True)
 BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return table_cells()
 
 
 @pytest.fixture
