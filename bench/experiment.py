@@ -80,6 +80,7 @@ class Experiment:
         "intervals",
         "effects",
         "interactions",
+        "verdicts",
         "claims",
     )
     dataset: DatasetConfig = DatasetConfig()

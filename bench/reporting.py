@@ -31,7 +31,7 @@ PAGE = 13_000_000
 
 _PHOTO_QUALITY = 88
 
-VERDICTS = ("claims",)
+VERDICTS = ("verdicts", "claims")
 """Tables that say what is true of the paper's claims."""
 
 

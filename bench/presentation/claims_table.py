@@ -1,5 +1,6 @@
 """The paper's claims beside what was measured of them."""
 
+from collections import Counter
 from functools import cache
 
 import pandas as pd
@@ -20,6 +21,29 @@ from bench.presentation.table import Table, make_table
 from bench.stats import MOST_SEEDS, Scores
 
 
+def verdicts_table(cells: pd.DataFrame, heading: Heading) -> Table:
+    """Build a row for each claim of the paper: its verdict first, and why.
+
+    The rows of `claims_table` that are of all metrics of a claim.
+    """
+    rows, numbers = [], []
+    for found in _assessments(cells, heading):
+        row, number = _row(found, heading)
+        rows.append({name: text for name, text in row.items() if name not in ("Metric", "Pairs")})
+        numbers.append(number)
+    counts = Counter(row["Verdict"] for row in rows)
+    told = "; ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return make_table(
+        "verdicts",
+        f"Verdicts on the paper's claims: {heading.dataset}",
+        heading,
+        (f"{len(rows)} claims: {told}.", *_all_notes(cells, heading)),
+        rows,
+        numbers,
+        labels="lll",
+    )
+
+
 def claims_table(cells: pd.DataFrame, heading: Heading) -> Table:
     """Build a row for each claim of the paper, and one for each metric of those with several.
 
@@ -28,15 +52,10 @@ def claims_table(cells: pd.DataFrame, heading: Heading) -> Table:
     and setting together can reproduce or contradict it; anything else is said to hold or not hold
     where it was measured.
     """
-
-    @cache
-    def lookup(metric: str, method: str, variant: str | None) -> Scores:
-        return heading.scores(cells, metric, variant=variant, method=method)
-
     rows, numbers = [], []
-    for claim in claims():
-        whole = assess(claim, lookup)
-        each = [whole.on(metric) for metric in claim.metrics] if len(claim.metrics) > 1 else []
+    for whole in _assessments(cells, heading):
+        metrics = whole.claim.metrics
+        each = [whole.on(metric) for metric in metrics] if len(metrics) > 1 else []
         for found in (whole, *each):
             row, number = _row(found, heading)
             rows.append(row)
@@ -45,16 +64,19 @@ def claims_table(cells: pd.DataFrame, heading: Heading) -> Table:
         "claims",
         f"Claims of the paper: {heading.dataset}",
         heading,
-        (
-            *grid_notes(cells, heading, METRIC_NAMES, heading.ordered_variants),
-            *_notes(heading),
-            *paper_notes(heading, "Tables 1 to 6"),
-            *setting_notes(heading),
-        ),
+        _all_notes(cells, heading),
         rows,
         numbers,
-        labels="llclrrrl" if heading.comparable else "llclrrl",
+        labels="lllcl",
     )
+
+
+def _assessments(cells: pd.DataFrame, heading: Heading) -> list[Assessment]:
+    @cache
+    def lookup(metric: str, method: str, variant: str | None) -> Scores:
+        return heading.scores(cells, metric, variant=variant, method=method)
+
+    return [assess(claim, lookup) for claim in claims()]
 
 
 def _row(found: Assessment, heading: Heading) -> tuple[dict[str, str], Numbers]:
@@ -66,6 +88,7 @@ def _row(found: Assessment, heading: Heading) -> tuple[dict[str, str], Numbers]:
     row = {
         "Claim": claim.statement,
         "Metric": "all" if all_metrics else METRIC_NAMES[found.metrics[0]],
+        "Verdict": _verdict(found, heading),
         "Pairs": f"{sum(part.holds for part in found.parts)}/{found.total}",
         "Weakest pair": pair,
         "Effect": MISSING if weakest is None else format_effect(weakest.estimate),
@@ -95,9 +118,8 @@ def _row(found: Assessment, heading: Heading) -> tuple[dict[str, str], Numbers]:
             )
         row["Paper"] = "" if figure is None else format_points(figure)
         number["effect_paper"] = figure
-    row["Verdict"] = _verdict(found, heading)
     row["Seeds to decide"] = _seeds(found.seeds)
-    return row, number | {"verdict": _verdict(found, heading), "to_decide_seeds": found.seeds}
+    return row, number | {"verdict": row["Verdict"], "to_decide_seeds": found.seeds}
 
 
 def _verdict(found: Assessment, heading: Heading) -> str:
@@ -117,6 +139,15 @@ def _seeds(needed: int | None) -> str:
     if needed is None:
         return MISSING
     return f"more than {MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
+
+
+def _all_notes(cells: pd.DataFrame, heading: Heading) -> tuple[str, ...]:
+    return (
+        *grid_notes(cells, heading, METRIC_NAMES, heading.ordered_variants),
+        *_notes(heading),
+        *paper_notes(heading, "Tables 1 to 6"),
+        *setting_notes(heading),
+    )
 
 
 def _notes(heading: Heading) -> tuple[str, ...]:

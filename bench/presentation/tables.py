@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from bench.presentation.category_tables import PAIR_TABLES, category_table
-from bench.presentation.claims_table import claims_table
+from bench.presentation.claims_table import claims_table, verdicts_table
 from bench.presentation.comparisons import COMPARISONS
 from bench.presentation.heading import Heading
 from bench.presentation.method_tables import image_table, main_table
@@ -29,6 +29,7 @@ TABLES: Mapping[str, Callable[[pd.DataFrame, Heading], Table]] = MappingProxyTyp
         "categories": category_table,
         "intervals": intervals_table,
         **{name: effects.build for name, effects in EFFECT_TABLES.items()},
+        "verdicts": verdicts_table,
         "claims": claims_table,
     }
 )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.claims import claims
-from bench.presentation.claims_table import claims_table
+from bench.presentation.claims_table import claims_table, verdicts_table
 from bench.presentation.paper import MVTEC_CATEGORIES, published_over, published_variant
 from bench.protocol import PROTOCOLS
 
@@ -44,6 +44,20 @@ def test_every_claim_has_a_row_and_one_for_each_of_several_metrics(cells, miniat
     found = verdicts(claims_table(cells, miniature))
     assert len(found) == sum(len(c.metrics) + (len(c.metrics) > 1) for c in claims())
     assert {claim for claim, _ in found} == {claim.statement for claim in claims()}
+
+
+def test_verdicts_are_the_claims_table_without_its_metrics(cells, as_published, miniature, mvtec):
+    for data, heading in ((cells, miniature), (as_published, mvtec)):
+        short = verdicts_table(data, heading)
+        long = claims_table(data, heading)
+        whole = long.numbers.drop_duplicates("claim")
+        pd.testing.assert_frame_equal(short.numbers, whole.reset_index(drop=True))
+        assert short.formatted["Verdict"].tolist() == short.numbers["verdict"].tolist()
+        assert short.formatted.columns[1] == "Verdict"
+    count = sum(claim.table == "4" for claim in claims())
+    assert f"{len(claims())} claims: {count} reproduced; {len(claims()) - count} not measured." in (
+        short.markdown()
+    )
 
 
 def test_on_the_papers_own_ground_claims_are_reproduced(as_published, mvtec):
