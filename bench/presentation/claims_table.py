@@ -37,7 +37,7 @@ def verdicts_table(cells: pd.DataFrame, heading: Heading) -> Table:
         "verdicts",
         f"Verdicts on the paper's claims: {heading.dataset}",
         heading,
-        (f"{len(rows)} claims: {told}.", *_all_notes(cells, heading)),
+        _all_notes(cells, heading, f"{len(rows)} claims: {told}."),
         rows,
         numbers,
         labels="lll",
@@ -141,9 +141,10 @@ def _seeds(needed: int | None) -> str:
     return f"more than {MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
 
 
-def _all_notes(cells: pd.DataFrame, heading: Heading) -> tuple[str, ...]:
+def _all_notes(cells: pd.DataFrame, heading: Heading, *own: str) -> tuple[str, ...]:
     return (
         *grid_notes(cells, heading, METRIC_NAMES, heading.ordered_variants),
+        *own,
         *_notes(heading),
         *paper_notes(heading, "Tables 1 to 6"),
         *setting_notes(heading),
@@ -152,8 +153,8 @@ def _all_notes(cells: pd.DataFrame, heading: Heading) -> tuple[str, ...]:
 
 def _notes(heading: Heading) -> tuple[str, ...]:
     counted = (
-        "Pairs: of those that the claim is about, on each metric, how many hold by their own "
-        "95 % interval. It holds where all do; it does not hold where one is reversed at the level "
+        "A claim holds where all its pairs do, on each metric, by their own 95 % interval (how many "
+        "do is counted in the table of claims); it does not hold where one is reversed at the level "
         "that Bonferroni asks for all its pairs and metrics, stricter than the interval shown."
     )
     if len(heading.seeds) < 2:
