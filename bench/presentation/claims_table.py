@@ -153,9 +153,10 @@ def _all_notes(cells: pd.DataFrame, heading: Heading, *own: str) -> tuple[str, .
 
 def _notes(heading: Heading) -> tuple[str, ...]:
     counted = (
-        "A claim holds where all its pairs do, on each metric, by their own 95 % interval (how many "
-        "do is counted in the table of claims); it does not hold where one is reversed at the level "
-        "that Bonferroni asks for all its pairs and metrics, stricter than the interval shown."
+        "A claim holds where all its pairs do, on each metric, by their own 95 % interval (how "
+        "many do is counted in the table of claims); it does not hold where one is reversed at the "
+        "level that Bonferroni asks for all its pairs and metrics, stricter than the interval "
+        "shown."
     )
     if len(heading.seeds) < 2:
         return (counted, "One seed carries no spread, so no interval exists: nothing is decided.")
