@@ -105,9 +105,16 @@ def _shortened(lines: list[str]) -> list[str]:
 
 def _reasons(report: Report) -> list[str]:
     """Name what else changed, where something is to be explained."""
-    if report.verdict is Verdict.PASS:
-        return []
     cause = report.cause
+    if report.verdict is Verdict.PASS:
+        if not cause.sources:
+            return []
+        count = len(cause.sources)
+        told = "1 source component differs" if count == 1 else f"{count} source components differ"
+        return [
+            f"{told} from the baseline's, and no number moved; `python -m bench baseline --reason "
+            '"why"` takes that down, so that a later cause is named without them'
+        ]
     lines = []
     if cause.settings:
         lines.append(f"settings that changed: {'; '.join(_shortened(list(cause.settings)))}")

@@ -31,6 +31,12 @@ def test_a_pass_is_a_line(compare):
     )
 
 
+def test_a_pass_tells_of_changed_sources(compare):
+    text = terminal_text(compare(measured(), **{"destseg/losses.py": "new"}))
+    assert "1 source component differs from the baseline's, and no number moved" in text
+    assert "`python -m bench baseline --reason" in text
+
+
 @pytest.mark.parametrize("words", [terminal_text, markdown_text])
 def test_a_regression_tells_what_where_how_much_and_why(compare, words):
     text = words(compare(with_score(measured(), CELL, "pro", 0.4), **{"destseg/losses.py": "new"}))
