@@ -111,10 +111,8 @@ def _reasons(report: Report) -> list[str]:
             return []
         count = len(cause.sources)
         told = "1 source component differs" if count == 1 else f"{count} source components differ"
-        return [
-            f"{told} from the baseline's, and no number moved; `python -m bench baseline --reason "
-            '"why"` takes that down, so that a later cause is named without them'
-        ]
+        adopt = 'adopt them with `python -m bench baseline --reason "why"`'
+        return [f"{told} from the baseline's, and no number moved; {adopt}, to name causes alone"]
     lines = []
     if cause.settings:
         lines.append(f"settings that changed: {'; '.join(_shortened(list(cause.settings)))}")
