@@ -62,7 +62,7 @@ class Outputs:
     def write(self, *, seeds: Sequence[int] | None = None) -> Table:
         """Write cells and tables, and, when all seeds are meant, the figures and the report.
 
-        Figures and report are made again when the cells differ from those of the last time.
+        Figures and report are made again when cells or tables differ from those of the last time.
 
         Parameters
         ----------
@@ -78,14 +78,13 @@ class Outputs:
         cells, heading = evidence.cells, evidence.heading
         self.folder.mkdir(parents=True, exist_ok=True)
         text = cells.to_csv(index=False, lineterminator="\n").encode()
-        table = self.folder / CELLS
-        known = table.is_file() and table.read_bytes() == text
-        write_atomically(table, text)
+        before = self._numbers()
+        write_atomically(self.folder / CELLS, text)
         write_heading(self.folder, heading)
         names = self.experiment.tables
         write_tables(names, cells, heading, self.folder / "tables")
         there = (self.folder / "figures").is_dir() and (self.folder / "report.html").is_file()
-        if seeds is None and not (known and there):
+        if seeds is None and not (there and self._numbers() == before):
             # Here and not above: a run with nothing to do need not wait for matplotlib.
             from bench.gathering import Findings
             from bench.reporting import mend, write_all
@@ -93,6 +92,11 @@ class Outputs:
             mend(evidence)
             write_all(Findings(self.experiment, evidence, self.plan), self.folder, self.command)
         return TABLES[names[0]](cells, heading)
+
+    def _numbers(self) -> dict[str, bytes]:
+        """Read cells and tables without what changes with every commit, the foot of the tables."""
+        files = (self.folder / CELLS, *(self.folder / "tables").glob("*.csv"))
+        return {file.name: file.read_bytes() for file in files if file.is_file()}
 
     def evidence(self, seeds: tuple[int, ...]) -> Evidence:
         """Collect the cells of some seeds, with the way to their maps and images."""
