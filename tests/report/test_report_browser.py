@@ -5,8 +5,10 @@ import shutil
 import subprocess
 
 import pytest
+from presentation.tabulated import MINIATURE, table_cells
 from report_cases import report
 
+from bench.presentation.claims_table import verdicts_table
 from bench.presentation.report.page import render
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -141,6 +143,20 @@ def test_a_narrow_page_is_not_scrolled_sideways(page, address, width):
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     page.get(address)
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_verdicts_are_in_sight(page, tmp_path, width):
+    verdicts = verdicts_table(table_cells(), MINIATURE)
+    path = tmp_path / "report.html"
+    path.write_text(render(report(verdicts=(verdicts,))), encoding="utf-8")
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 400}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    page.get(path.as_uri())
+    cells = page.find_elements("css selector", "#table-verdicts tbody tr > :nth-child(2)")
+    assert [cell.text for cell in cells] == verdicts.formatted["Verdict"].tolist()
+    for cell in cells:
+        assert cell.rect["x"] + cell.rect["width"] <= width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
