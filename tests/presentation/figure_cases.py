@@ -1,6 +1,5 @@
-"""Cells, headings and examples to draw, and ways to look at a figure."""
+"""Cells and examples to draw, and ways to look at a figure."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,19 +8,8 @@ import pandas as pd
 from bench.grid import ABLATION
 from bench.metrics import PAPER
 from bench.presentation.examples import Example
-from bench.presentation.heading import METRIC_NAMES, Heading
+from bench.presentation.heading import METRIC_NAMES
 from bench.presentation.paper import MVTEC_CATEGORIES
-
-MINIATURE = Heading(
-    experiment="ablation",
-    dataset="miniature v1, 64 px",
-    is_mvtec=False,
-    categories=MVTEC_CATEGORIES,
-    variants=tuple(ABLATION),
-    seeds=(0, 1, 2),
-    provenance=(),
-)
-MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", is_mvtec=True)
 
 
 def measured():

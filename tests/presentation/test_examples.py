@@ -5,7 +5,8 @@ import pytest
 
 from bench.presentation.examples import examples_figure
 from bench.presentation.paper import MVTEC_CATEGORIES
-from presentation.figure_cases import MINIATURE, MVTEC, example, words
+from presentation.figure_cases import example, words
+from presentation.tabulated import MINIATURE, MVTEC
 
 
 def test_examples_show_input_mask_and_map_in_bands():

@@ -16,7 +16,8 @@ from bench.presentation.figures import (
 )
 from bench.presentation.figures_curves import Curve
 from destseg.errors import InputError
-from presentation.figure_cases import MINIATURE, MVTEC, example, measured
+from presentation.figure_cases import example, measured
+from presentation.tabulated import MINIATURE, MVTEC
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 from bench.grid import ABLATION
 from bench.presentation.figures_categories import extremes, heatmap_figure, seeds_figure
 from bench.presentation.paper import MVTEC_CATEGORIES
-from presentation.figure_cases import MINIATURE, MVTEC, measured, points, words
+from presentation.figure_cases import measured, points, words
+from presentation.tabulated import MINIATURE, MVTEC
 
 
 @pytest.fixture(scope="module")

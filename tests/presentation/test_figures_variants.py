@@ -6,7 +6,8 @@ from bench.grid import ABLATION
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.heading import ABLATION_METRICS
-from presentation.figure_cases import MINIATURE, MVTEC, measured, points, words
+from presentation.figure_cases import measured, points, words
+from presentation.tabulated import MINIATURE, MVTEC
 
 
 @pytest.fixture(scope="module")
