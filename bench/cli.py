@@ -5,7 +5,7 @@ import errno
 import sys
 from importlib import import_module
 
-from bench.commands.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
+from bench.common.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)

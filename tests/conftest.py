@@ -5,17 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.cells import collect_cells
 from bench.data.cache import CACHE_VARIABLE
-from bench.data.inputs import Sources, prepare_inputs
-from bench.evidence import Evidence, heading_of
-from bench.experiment import load_experiment
-from bench.gathering import Findings
-from bench.grid import Grid
-from bench.runner import run
-from bench.stages import plan
-from bench.store import RunStore
-from bench.workers import InProcess
+from bench.experiment.experiment import load_experiment
+from bench.experiment.grid import Grid
+from bench.planning.inputs import Sources, prepare_inputs
+from bench.planning.stages import plan
+from bench.results.cells import collect_cells
+from bench.results.evidence import Evidence, heading_of
+from bench.results.gathering import Findings
+from bench.running.runner import run
+from bench.running.workers import InProcess
+from bench.store.runs import RunStore
 from destseg.resnet import ResNet18
 
 TINY = """\

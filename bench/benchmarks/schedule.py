@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.blueprint import sketch
 from bench.commands.experiment_options import EXPERIMENTS
-from bench.experiment import load_experiment
+from bench.experiment.experiment import load_experiment
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.estimates import Estimator, duration
-from bench.schedule import simulate
-from bench.store import RunStore
+from bench.planning.experiment_plan import sketch
+from bench.planning.schedule import simulate
+from bench.store.runs import RunStore
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench.stages import Plan, Task
+    from bench.planning.stages import Plan, Task
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 

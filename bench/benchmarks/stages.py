@@ -13,10 +13,10 @@ import torch
 
 from bench.commands.experiment_options import EXPERIMENTS
 from bench.data.cache import cache_root
-from bench.data.inputs import Sources, prepare_images
 from bench.data.mvtec import load_category
-from bench.experiment import load_experiment
+from bench.experiment.experiment import load_experiment
 from bench.metrics import evaluate
+from bench.planning.inputs import Sources, prepare_images
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher

@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.common.provenance import record_provenance
 from bench.data.miniature import CATEGORIES
 from bench.metrics import METRICS, PAPER
-from bench.provenance import record_provenance
-from bench.records import Record, encode
-from bench.store import RECORD, RunStore
+from bench.store.records import Record, encode
+from bench.store.runs import RECORD, RunStore
 from destseg.option_types import positive
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from collections import Counter
 
 from tabulate import tabulate
 
-from bench.commands.exit_codes import DONE, FAILURES
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.common.exit_codes import DONE, FAILURES
 from bench.inspection.acceptance import accept, acceptable, stated_reason
 from bench.inspection.census import take_census
-from bench.store import check_writable
+from bench.store.runs import check_writable
 
 EXAMPLES = """\
 examples:

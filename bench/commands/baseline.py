@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from bench.commands.exit_codes import DONE
 from bench.commands.gate_options import (
     BASELINES,
     add_run_options,
@@ -11,6 +10,7 @@ from bench.commands.gate_options import (
     measured,
     settings_of,
 )
+from bench.common.exit_codes import DONE
 from bench.metrics import METRICS
 from bench.regress.baseline import Baseline, Measured, Tolerance, read_baseline, write_baseline
 from bench.regress.cells import read_cells

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import (
     EXPERIMENTS,
     add_options,
     chosen_sources,
     chosen_store,
 )
+from bench.common.exit_codes import DONE
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.cleaning import known_experiments, leftovers, megabytes, sort_records
 from destseg.errors import InputError

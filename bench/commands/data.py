@@ -5,7 +5,7 @@ import os
 import shlex
 from pathlib import Path
 
-from bench.commands.exit_codes import BAD_INPUT, DONE
+from bench.common.exit_codes import BAD_INPUT, DONE
 from bench.data.fetching import fetch, is_there
 from bench.data.published import ARCHIVES
 from bench.data.verification import Report, recognise, verify

@@ -5,12 +5,12 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from bench.blueprint import Blueprint, look_up
 from bench.data.cache import cache_root
-from bench.data.inputs import Sources
-from bench.experiment import Experiment, known_variant, load_experiment
+from bench.experiment.experiment import Experiment, known_variant, load_experiment
 from bench.metrics import PROTOCOLS
-from bench.store import RunStore
+from bench.planning.experiment_plan import Blueprint, look_up
+from bench.planning.inputs import Sources
+from bench.store.runs import RunStore
 from destseg.errors import InputError
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -49,7 +49,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_protocol(command: argparse.ArgumentParser) -> None:
-    """Add the option that `bench.experiment.load_protocol` reads."""
+    """Add the option that `bench.experiment.experiment.load_protocol` reads."""
     command.add_argument(
         "--protocol",
         default="paper",

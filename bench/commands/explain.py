@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.common.exit_codes import DONE
 from bench.inspection.census import take_census
 from bench.inspection.explaining import described, explain, find_cell
 

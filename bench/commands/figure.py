@@ -2,8 +2,8 @@
 
 import argparse
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.common.exit_codes import DONE
 from destseg.errors import InputError
 
 EXAMPLES = """\
@@ -44,9 +44,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     # Here and not above: no other command should wait for matplotlib.
-    from bench.gathering import gather
     from bench.presentation.figures import KINDS, write_figures
-    from bench.reporting import draw
+    from bench.results.gathering import gather
+    from bench.workflows.reporting import draw
 
     kinds = tuple(options.only or KINDS)
     unknown = [kind for kind in kinds if kind not in KINDS]

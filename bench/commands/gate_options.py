@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.commands.experiment_options import EXPERIMENTS
-from bench.experiment import load_experiment
+from bench.experiment.experiment import load_experiment
 from bench.regress.baseline import Measured
 from bench.regress.cells import read_cells
 from bench.regress.running import measure

@@ -5,21 +5,21 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import (
     add_options,
     add_protocol,
     chosen_experiment,
     chosen_sources,
 )
+from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
-from bench.data.inputs import Sources
-from bench.experiment import load_protocol
-from bench.grid import FULL_VARIANT, VARIANTS, Cell
+from bench.experiment.experiment import load_protocol
+from bench.experiment.grid import FULL_VARIANT, VARIANTS, Cell
 from bench.metrics import METRICS, PAPER, Protocol
-from bench.models import Evaluation, evaluate_model, model_of_cell
+from bench.paper.published import published_over
+from bench.planning.inputs import Sources
 from bench.presentation.formatting import format_published
-from bench.presentation.paper import published_over
+from bench.workflows.models import Evaluation, evaluate_model, model_of_cell
 from destseg.checkpoint import load, save, save_authors
 from destseg.devices import choose_device
 from destseg.errors import InputError

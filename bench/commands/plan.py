@@ -5,13 +5,13 @@ import argparse
 import torch
 from tabulate import tabulate
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.worker_options import processes
+from bench.common.exit_codes import DONE
+from bench.common.provenance import device_name
 from bench.inspection.census import take_census
 from bench.inspection.estimates import Basis, Estimator, duration
 from bench.inspection.forecasting import Workload, forecast, workloads
-from bench.provenance import device_name
 from destseg.devices import choose_device
 from destseg.option_types import positive
 

@@ -4,7 +4,6 @@ import argparse
 import os
 from pathlib import Path
 
-from bench.commands.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
 from bench.commands.gate_options import (
     BASELINES,
     add_run_options,
@@ -12,6 +11,7 @@ from bench.commands.gate_options import (
     measured,
     settings_of,
 )
+from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
 from bench.regress.baseline import Baseline, read_baseline
 from bench.regress.machine import annotations, json_text, junit_text
 from bench.regress.records import compare_records

@@ -4,8 +4,8 @@ import argparse
 import shlex
 import sys
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.common.exit_codes import DONE
 
 EXAMPLES = """\
 examples:
@@ -41,8 +41,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     # Here and not above: no other command should wait for matplotlib.
-    from bench.gathering import gather
-    from bench.reporting import write_report
+    from bench.results.gathering import gather
+    from bench.workflows.reporting import write_report
 
     experiment, name = chosen_experiment(options)
     folder = options.results / name

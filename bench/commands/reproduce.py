@@ -5,7 +5,6 @@ import shlex
 import signal
 import sys
 
-from bench.commands.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
 from bench.commands.worker_options import (
     add_worker_options,
@@ -13,8 +12,9 @@ from bench.commands.worker_options import (
     open_workers,
     processes,
 )
-from bench.reproduce import Request, reproduce
-from bench.runner import Summary
+from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
+from bench.running.runner import Summary
+from bench.workflows.reproduction import Request, reproduce
 from destseg.devices import choose_device
 
 EXAMPLES = """\

@@ -5,11 +5,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from bench.commands.exit_codes import DONE
 from bench.commands.experiment_options import add_protocol
+from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
-from bench.experiment import load_protocol
-from bench.scoring import Request, score
+from bench.experiment.experiment import load_protocol
+from bench.workflows.scoring import Request, score
 
 EXAMPLES = """\
 examples:

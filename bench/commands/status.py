@@ -6,12 +6,12 @@ from typing import get_args
 
 from tabulate import tabulate
 
-from bench.commands.exit_codes import DONE, FAILURES
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.common.exit_codes import DONE, FAILURES
 from bench.inspection.census import Census, State, mixed_environments, take_census
 from bench.inspection.explaining import failed
-from bench.stages import Kind, Task
-from bench.store import RunStore
+from bench.planning.stages import Kind, Task
+from bench.store.runs import RunStore
 
 EXAMPLES = """\
 examples:

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from bench.commands.exit_codes import DONE
+from bench.common.exit_codes import DONE
 from bench.presentation.table import FORMATS
 from bench.presentation.tables import TABLES
-from bench.results import CELLS, read_results
+from bench.results.files import CELLS, read_results
 from destseg.errors import InputError
 
 EXAMPLES = f"""\

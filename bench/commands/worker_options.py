@@ -6,8 +6,8 @@ import re
 
 import torch
 
-from bench.cluster import Cluster
-from bench.workers import Children, InProcess, Workers
+from bench.running.cluster import Cluster
+from bench.running.workers import Children, InProcess, Workers
 from destseg.errors import InputError
 from destseg.option_types import positive
 

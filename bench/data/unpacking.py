@@ -6,7 +6,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from bench.progress import Progress
+from bench.common.progress import Progress
 from destseg.errors import InputError
 
 

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bench.common.provenance import provenance
 from bench.inspection.catalogue import Catalogue, code_of, place_of
 from bench.inspection.census import Census
 from bench.inspection.reasons import same_but_code
-from bench.provenance import provenance
-from bench.records import Record
-from bench.stages import Task
-from bench.store import DamagedArtifact, RunStore
+from bench.planning.stages import Task
+from bench.store.records import Record
+from bench.store.runs import DamagedArtifact, RunStore
 from destseg.errors import InputError
 
 

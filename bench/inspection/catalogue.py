@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bench import stages
-from bench.records import DamagedRecord, Record
-from bench.stages import Task, stage_key
-from bench.store import RunStore
+from bench.planning import stages
+from bench.planning.stages import Task, stage_key
+from bench.store.records import DamagedRecord, Record
+from bench.store.runs import RunStore
 
 TRAITS = ("den", "student", "seg", "l1", "fusion_input")
 """Parameters that tell variants apart; every other one is a setting of the experiment."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.blueprint import is_known
+from bench.common.provenance import PACKAGES
 from bench.inspection.catalogue import Catalogue, place_of, read_catalogue
-from bench.provenance import PACKAGES
-from bench.records import Record
-from bench.schedule import Schedule
-from bench.stages import Plan, Task
-from bench.store import Failure, RunStore
+from bench.planning.experiment_plan import is_known
+from bench.planning.schedule import Schedule
+from bench.planning.stages import Plan, Task
+from bench.store.records import Record
+from bench.store.runs import Failure, RunStore
 
 State = Literal["done", "not needed", "failed", "damaged", "stale", "missing"]
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from bench.blueprint import Blueprint, is_known, look_up, sketch
-from bench.data.inputs import UNPREPARED, Sources
-from bench.experiment import DatasetKind, Experiment, load_experiment
+from bench.experiment.experiment import DatasetKind, Experiment, load_experiment
 from bench.inspection.catalogue import Catalogue
-from bench.records import Record
-from bench.stages import Stage, canonical
-from bench.store import RunStore
+from bench.planning.experiment_plan import Blueprint, is_known, look_up, sketch
+from bench.planning.inputs import UNPREPARED, Sources
+from bench.planning.stages import Stage, canonical
+from bench.store.records import Record
+from bench.store.runs import RunStore
 from destseg.errors import InputError
 
 INPUTS = ("images", "teacher", "textures")

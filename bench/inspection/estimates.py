@@ -5,8 +5,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.records import Record
-from bench.stages import Task
+from bench.planning.stages import Task
+from bench.store.records import Record
 
 Basis = Literal["alike", "scaled"]
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bench.grid import Cell
+from bench.experiment.grid import Cell
 from bench.inspection.census import Census, State
 from bench.inspection.reasons import Reason, reason
-from bench.records import Record
-from bench.stages import Task
-from bench.store import FAILURE, RECORD, Failure, RunStore
+from bench.planning.stages import Task
+from bench.store.records import Record
+from bench.store.runs import FAILURE, RECORD, Failure, RunStore
 from destseg.errors import InputError
 
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 from bench.inspection.census import LACKING, Census
 from bench.inspection.estimates import Basis, Estimator
-from bench.schedule import Forecast, simulate
-from bench.stages import Kind
+from bench.planning.schedule import Forecast, simulate
+from bench.planning.stages import Kind
 
 
 @dataclass(frozen=True)

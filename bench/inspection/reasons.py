@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.inspection.catalogue import Catalogue, code_of, place_of
-from bench.records import Record
-from bench.stages import Stage, Task, canonical
+from bench.planning.stages import Stage, Task, canonical
+from bench.store.records import Record
 
 ABSENT = "absent"
 

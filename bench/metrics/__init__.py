@@ -6,7 +6,7 @@
 from bench.metrics.evaluate import evaluate, iap, iap_at, pro
 from bench.metrics.images import image_scores
 from bench.metrics.masks import resize_mask
-from bench.protocol import (
+from bench.metrics.protocol import (
     METRICS,
     PAPER,
     PROTOCOLS,

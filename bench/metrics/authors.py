@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.metrics.curves import instance_levels
+from bench.metrics.protocol import UndefinedMetric
 from bench.metrics.regions import label_regions
-from bench.protocol import UndefinedMetric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.protocol import UndefinedMetric, require_fraction
+from bench.metrics.protocol import UndefinedMetric, require_fraction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ from bench.metrics.curves import (
 )
 from bench.metrics.images import ImageTally
 from bench.metrics.inputs import Block, open_source
+from bench.metrics.protocol import METRICS, PAPER, Protocol, UndefinedMetric, require_fraction
 from bench.metrics.ranking import rank
-from bench.protocol import METRICS, PAPER, Protocol, UndefinedMetric, require_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.metrics.inputs import Array, Block
-    from bench.protocol import Protocol
+    from bench.metrics.protocol import Protocol
 
 
 def image_scores(maps: Array, protocol: Protocol) -> NDArray[np.float64]:

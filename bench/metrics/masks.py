@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.protocol import Protocol
+    from bench.metrics.protocol import Protocol
 
 # Two rules come from programs that resize the 8-bit image itself, so they see the value rounded
 # to 8 bits. It also keeps the float rounding of the filter weights out of "all" and "any".

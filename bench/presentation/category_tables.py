@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from bench.paper.published import prints_categories, published_methods, published_over
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
@@ -18,7 +19,6 @@ from bench.presentation.formatting import (
 )
 from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import difference_notes, paper_notes, score_notes
-from bench.presentation.paper import prints_categories, published_methods, published_over
 from bench.presentation.table import Table, make_table
 from bench.stats import estimate
 

@@ -5,7 +5,8 @@ from functools import cache
 
 import pandas as pd
 
-from bench.claims import Assessment, assess, claims
+from bench.paper.claims import Assessment, assess, claims
+from bench.paper.published import published_difference
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
@@ -16,7 +17,6 @@ from bench.presentation.formatting import (
 )
 from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import grid_notes, paper_notes, setting_notes
-from bench.presentation.paper import published_difference
 from bench.presentation.table import Table, make_table
 from bench.stats import MOST_SEEDS, Scores
 

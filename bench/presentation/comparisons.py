@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from bench.grid import FACTORS, VARIANTS, Variant
+from bench.experiment.grid import FACTORS, VARIANTS, Variant
+from bench.paper.published import published_variant
 from bench.presentation.formatting import (
     Numbers,
     difference_numbers,
@@ -23,7 +24,6 @@ from bench.presentation.formatting import (
 )
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.notes import difference_notes, paper_notes, score_notes
-from bench.presentation.paper import published_variant
 from bench.presentation.table import Table, make_table
 from bench.stats import estimate
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.grid import VARIANTS
+from bench.experiment.grid import VARIANTS
 from bench.presentation.heading import Heading
 
 DPI = 150

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.grid import FULL_VARIANT
+from bench.experiment.grid import FULL_VARIANT
+from bench.paper.published import prints_categories, published_over
 from bench.presentation.figure_style import MUTED, PAPER_MARK, add_title, style, variant_mark
 from bench.presentation.heading import METRIC_NAMES, Heading
-from bench.presentation.paper import prints_categories, published_over
 
 _BAND = 0.27
 """Distance of a variant's marks from the middle of its category's row."""

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.grid import ABLATION, FACTORS
+from bench.experiment.grid import ABLATION, FACTORS
+from bench.paper.published import is_whole, published_effect
 from bench.presentation.figure_style import BLUE, MUTED, PAPER_MARK, add_title, style
 from bench.presentation.heading import METRIC_NAMES, Heading
-from bench.presentation.paper import is_whole, published_effect
 from bench.stats import Effect, contrast_effect, factorial_contrast
 
 

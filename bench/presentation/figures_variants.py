@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.grid import FACTORS, VARIANTS, Variant
+from bench.experiment.grid import FACTORS, VARIANTS, Variant
+from bench.paper.published import published_variant
 from bench.presentation.figure_style import FAINT, MUTED, PAPER_MARK, add_title, style, variant_mark
 from bench.presentation.heading import METRIC_NAMES, Heading
-from bench.presentation.paper import published_variant
 from bench.stats import Scores, complete_seeds, estimate
 
 # The single seeds stand left of the mean and the paper's value right of it, so none hides another.

@@ -1,6 +1,6 @@
 """Estimates and published figures as they are printed: scores in percent, effects in points."""
 
-from bench.presentation.paper import Published
+from bench.paper.published import Published
 from bench.stats import Estimate, Interval
 
 MISSING = "—"

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from bench.grid import ABLATION, FULL_VARIANT, METHOD, VARIANTS
-from bench.presentation.paper import is_whole
-from bench.protocol import METRICS, PAPER, Protocol
+from bench.experiment.grid import ABLATION, FULL_VARIANT, METHOD, VARIANTS
+from bench.metrics.protocol import METRICS, PAPER, Protocol
+from bench.paper.published import is_whole
 from bench.stats import Scores, score_matrix
 
 METRIC_NAMES: Mapping[str, str] = MappingProxyType(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from bench.paper.published import published_methods, published_over, state_of_the_art
 from bench.presentation.formatting import (
     Numbers,
     difference_numbers,
@@ -15,7 +16,6 @@ from bench.presentation.formatting import (
 )
 from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import difference_notes, paper_notes, score_notes
-from bench.presentation.paper import published_methods, published_over, state_of_the_art
 from bench.presentation.table import Table, make_table
 from bench.stats import Estimate, estimate
 

@@ -5,8 +5,8 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from bench.paper.published import is_whole
 from bench.presentation.heading import Heading
-from bench.presentation.paper import is_whole
 from bench.stats.significance import MOST_EXACT
 from destseg.errors import InputError
 

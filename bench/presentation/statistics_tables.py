@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from bench.grid import ABLATION, FACTORS
+from bench.experiment.grid import ABLATION, FACTORS
+from bench.paper.published import is_whole, published_effect
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
@@ -30,7 +31,6 @@ from bench.presentation.notes import (
     paper_notes,
     score_notes,
 )
-from bench.presentation.paper import is_whole, published_effect
 from bench.presentation.table import Table, make_table
 from bench.stats import (
     INTERACTIONS,

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.commands.exit_codes import BAD_INPUT
+from bench.common.exit_codes import BAD_INPUT
 from bench.data.cache import CACHE_VARIABLE
 from bench.regress.baseline import NOTHING, Measured
 from bench.regress.cells import read_cells

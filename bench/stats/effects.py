@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.grid import ABLATION, FACTORS
+from bench.experiment.grid import ABLATION, FACTORS
 from bench.stats.estimates import Estimate, estimate
 from bench.stats.intervals import Interval, like_these_interval
 from bench.stats.scores import Scores, complete_seeds

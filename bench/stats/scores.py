@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.grid import METHOD
+from bench.experiment.grid import METHOD
 
 Scores = NDArray[np.float64]
 """Shape (categories, seeds); NaN where a cell is missing or undefined."""

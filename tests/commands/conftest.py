@@ -4,13 +4,13 @@ import shutil
 
 import pytest
 
-from bench.blueprint import lay_out
 from bench.cli import main
-from bench.data.inputs import Sources
-from bench.experiment import load_experiment
-from bench.runner import run
-from bench.store import RunStore
-from bench.workers import InProcess
+from bench.experiment.experiment import load_experiment
+from bench.planning.experiment_plan import lay_out
+from bench.planning.inputs import Sources
+from bench.running.runner import run
+from bench.running.workers import InProcess
+from bench.store.runs import RunStore
 
 EDITS = {
     'categories = ["tile", "bottle"]': 'variants = ["none", "den+ed+seg"]\ncategories = ["bottle"]',

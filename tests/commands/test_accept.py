@@ -1,8 +1,8 @@
 import pytest
 
-from bench import stages
-from bench.stages import CODE_VERSIONS
-from bench.store import RunStore
+from bench.planning import stages
+from bench.planning.stages import CODE_VERSIONS
+from bench.store.runs import RunStore
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from bench.commands import clean
-from bench.store import RunStore
+from bench.store.runs import RunStore
 
 CHANGED = {"head_lr = 0.1": "head_lr = 0.2"}
 

@@ -1,7 +1,7 @@
 import json
 
 from bench.cli import main
-from bench.store import Failure, RunStore
+from bench.store.runs import Failure, RunStore
 
 
 def test_all_is_done(bench, rows):

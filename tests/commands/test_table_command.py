@@ -8,7 +8,7 @@ import pytest
 
 from bench.cli import main
 from bench.presentation.tables import TABLES
-from bench.results import read_results
+from bench.results.files import read_results
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.data.cache import CACHE_VARIABLE
-from bench.records import Record
-from bench.store import RunStore
+from bench.store.records import Record
+from bench.store.runs import RunStore
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 600

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bench.store import RunStore
+from bench.store.runs import RunStore
 from tests.faults.conftest import DEADLINE, results
 
 pytestmark = pytest.mark.faults

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.store import RunStore
+from bench.store.runs import RunStore
 from tests.faults.conftest import DEADLINE, PART, results
 
 pytestmark = pytest.mark.faults

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from bench import stages
-from bench.grid import Grid
-from bench.stages import CODE_VERSIONS, plan
-from bench.store import RunStore
+from bench.experiment.grid import Grid
+from bench.planning import stages
+from bench.planning.stages import CODE_VERSIONS, plan
+from bench.store.runs import RunStore
 from inspection.inspected import INPUTS, fill
 
 GRID = Grid(("bottle", "tile"), ("none", "den+ed", "den+ed+seg"), (0, 1))

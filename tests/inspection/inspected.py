@@ -5,13 +5,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from bench.data.inputs import Inputs
 from bench.data.mvtec import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.metrics import METRICS
-from bench.records import Record, encode
-from bench.store import RECORD
+from bench.planning.inputs import Inputs
+from bench.store.records import Record, encode
+from bench.store.runs import RECORD
 
 INPUTS = Inputs(
     {

@@ -5,7 +5,7 @@ import pytest
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.catalogue import code_of
 from bench.inspection.census import take_census
-from bench.store import DamagedArtifact
+from bench.store.runs import DamagedArtifact
 from destseg.errors import InputError
 from inspection.inspected import fill, of_kind, rewrite_as_schema_1
 

@@ -1,8 +1,8 @@
 from collections import Counter
 
-from bench.grid import Grid
+from bench.experiment.grid import Grid
 from bench.inspection.census import mixed_environments, take_census
-from bench.store import Failure
+from bench.store.runs import Failure
 from inspection.inspected import fill, of_kind, record_of
 
 

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from bench.blueprint import sketch
-from bench.data.inputs import Sources
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.cleaning import known_experiments, leftovers, megabytes, sort_records
+from bench.planning.experiment_plan import sketch
+from bench.planning.inputs import Sources
 from destseg.errors import InputError
 from inspection.inspected import INPUTS, fill, of_kind, record_of
 

@@ -5,7 +5,7 @@ import pytest
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.census import take_census
 from bench.inspection.explaining import described, explain, find_cell
-from bench.store import Failure
+from bench.store.runs import Failure
 from destseg.errors import InputError
 from inspection.inspected import fill, of_kind
 

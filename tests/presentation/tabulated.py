@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bench.grid import ABLATION
+from bench.experiment.grid import ABLATION
 from bench.metrics import PAPER
+from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.heading import METRIC_NAMES, Heading
-from bench.presentation.paper import MVTEC_CATEGORIES
 
 
 def table_cells():

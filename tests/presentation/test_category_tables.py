@@ -3,8 +3,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.category_tables import PAIR_TABLES
-from bench.presentation.paper import MVTEC_CATEGORIES
 
 PAIRS = {"pixel": ("pixel_auroc", "pixel_ap"), "instance": ("iap", "iap90")}
 PRINTED = {

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.claims import claims
+from bench.metrics.protocol import PROTOCOLS
+from bench.paper.claims import claims
+from bench.paper.published import MVTEC_CATEGORIES, published_over, published_variant
 from bench.presentation.claims_table import claims_table, verdicts_table
-from bench.presentation.paper import MVTEC_CATEGORIES, published_over, published_variant
-from bench.protocol import PROTOCOLS
 
 WORDS = ("reproduced", "contradicted")
 

@@ -4,11 +4,11 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from bench.grid import VARIANTS
+from bench.experiment.grid import VARIANTS
 from bench.metrics import PAPER
+from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.comparisons import COMPARISONS
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
-from bench.presentation.paper import MVTEC_CATEGORIES
 
 FULL = "den+ed+seg"
 MVTEC = Heading(

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.examples import examples_figure
-from bench.presentation.paper import MVTEC_CATEGORIES
 from presentation.figure_cases import example, words
 from presentation.tabulated import MINIATURE, MVTEC
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.grid import ABLATION
+from bench.experiment.grid import ABLATION
+from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.figures_categories import extremes, heatmap_figure, seeds_figure
-from bench.presentation.paper import MVTEC_CATEGORIES
 from presentation.figure_cases import measured, points, words
 from presentation.tabulated import MINIATURE, MVTEC
 

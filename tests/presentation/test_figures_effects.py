@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.grid import FACTORS
+from bench.experiment.grid import FACTORS
 from bench.presentation.figures_effects import effects_figure, has_effects
 from bench.presentation.heading import METRIC_NAMES
 from bench.stats import contrast_effect, factorial_contrast

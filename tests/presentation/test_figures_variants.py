@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.grid import ABLATION
+from bench.experiment.grid import ABLATION
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.heading import ABLATION_METRICS

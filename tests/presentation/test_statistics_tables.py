@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.grid import ABLATION, FACTORS
+from bench.experiment.grid import ABLATION, FACTORS
 from bench.presentation.heading import METRIC_NAMES
 from bench.presentation.statistics_tables import EFFECT_TABLES, FAMILY, intervals_table
 from bench.stats import holm, like_these_interval, new_seeds_interval

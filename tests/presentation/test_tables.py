@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.grid import ABLATION
+from bench.experiment.grid import ABLATION
 from bench.metrics import PROTOCOLS, Protocol
+from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation import latex
 from bench.presentation.category_tables import category_table
 from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.method_tables import main_table
-from bench.presentation.paper import MVTEC_CATEGORIES
 from bench.presentation.tables import TABLES, write_tables
 from destseg.errors import InputError
 
@@ -184,7 +184,7 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
     def forbidden(*_args, **_kwargs):
         raise AssertionError("published numbers were looked up")
 
-    monkeypatch.setattr("bench.presentation.paper._figures", forbidden)
+    monkeypatch.setattr("bench.paper.published._figures", forbidden)
     for build in TABLES.values():
         table = build(cells, MINIATURE)
         assert not any("paper" in name.lower() for name in table.formatted.columns)

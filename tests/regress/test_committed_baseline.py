@@ -7,8 +7,8 @@ import pytest
 
 from bench.commands.gate_options import BASELINES
 from bench.data import miniature
-from bench.experiment import load_experiment
-from bench.grid import ABLATION
+from bench.experiment.experiment import load_experiment
+from bench.experiment.grid import ABLATION
 from bench.metrics import METRICS
 from bench.regress.baseline import CellId, dumped, read_baseline
 from bench.regress.records import compare_records

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bench.grid import ABLATION
+from bench.experiment.grid import ABLATION
 from bench.presentation.heading import METRIC_NAMES
 
 CATEGORIES = ("bottle", "cable", "wood")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from random_cells import CATEGORIES, SEEDS, random_cells
 
-from bench.grid import ABLATION
+from bench.experiment.grid import ABLATION
 from bench.stats import (
     INTERACTIONS,
     contrast_effect,

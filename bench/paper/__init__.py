@@ -1,0 +1,1 @@
+"""What was published: the figures, and the claims that are made of them."""

@@ -1,0 +1,218 @@
+"""The paper's claims as data, and what measured cells say to each.
+
+A claim is a conjunction: it holds where the better of each of its pairs is better on each of its
+metrics. Each such *part* is a paired contrast with `bench.stats.new_seeds_interval`.
+
+**Verdicts.** A claim of k parts *holds* when each part's 95 % interval lies above zero; asking
+for all of them needs no correction, for the chance that a false claim passes is that of its false
+part. It *fails* when some part's interval lies below zero at the level that k looks for such a
+part demand, 1 - 0.05 / k (Bonferroni). Otherwise it is *unmeasured* when a part is, else
+*undecided*. On one of its metrics it is judged in the same way, by the same levels, so that a
+claim that fails on one fails. The number of claims is not corrected for.
+"""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from bench.experiment.grid import FULL_VARIANT, METHOD, VARIANTS
+from bench.stats import (
+    LEVEL,
+    Estimate,
+    Scores,
+    estimate,
+    new_seeds_interval,
+    seeds_to_decide,
+)
+
+Verdict = Literal["holds", "fails", "undecided", "unmeasured"]
+
+Lookup = Callable[[str, str, str | None], Scores]
+"""(metric, method, variant) -> the scores, shape (categories, seeds); NaN where not measured."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of the paper.
+
+    Attributes
+    ----------
+    name
+        Short, for programs.
+    statement
+        For people.
+    table
+        Number of the paper's table that supports it.
+    metrics
+        Metric columns of the cells.
+    pairs
+        The better and the worse: variants' names, or methods'.
+    """
+
+    name: str
+    statement: str
+    table: str
+    metrics: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One pair of a claim on one metric, measured.
+
+    Attributes
+    ----------
+    metric, better, worse
+        What is compared.
+    estimate
+        Of the paired contrast, better minus worse.
+    opposed
+        Whether it lies below zero at the level of its claim's search for such a part.
+    seeds
+        How many seeds would decide it; `bench.stats.seeds_to_decide`.
+    """
+
+    metric: str
+    better: str
+    worse: str
+    estimate: Estimate
+    opposed: bool
+    seeds: int | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether its 95 % interval lies above zero."""
+        interval = self.estimate.interval
+        return interval is not None and interval.low > 0
+
+    @property
+    def favour(self) -> float:
+        """How far it speaks for the claim, in half widths of its interval where there is one."""
+        interval = self.estimate.interval
+        if interval is None or interval.half_width == 0:
+            return self.estimate.mean
+        return self.estimate.mean / interval.half_width
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the cells say to a claim, or to its part on one metric.
+
+    Attributes
+    ----------
+    claim
+        The claim.
+    metrics
+        Those of its metrics that are meant.
+    parts
+        Measured parts; at least one seed of both sides is complete.
+    """
+
+    claim: Claim
+    metrics: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def on(self, metric: str) -> "Assessment":
+        """Return what the cells say to the claim on one of its metrics."""
+        parts = tuple(part for part in self.parts if part.metric == metric)
+        return Assessment(self.claim, (metric,), parts)
+
+    @property
+    def total(self) -> int:
+        """Parts in all, measured or not."""
+        return len(self.metrics) * len(self.claim.pairs)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, by the rule at the head of this module."""
+        if any(part.opposed for part in self.parts):
+            return "fails"
+        if len(self.parts) < self.total:
+            return "unmeasured"
+        return "holds" if all(part.holds for part in self.parts) else "undecided"
+
+    @property
+    def weakest(self) -> Part | None:
+        """The part that speaks least for the claim; None where none is measured."""
+        return min(self.parts, key=lambda part: part.favour, default=None)
+
+    @property
+    def n(self) -> int:
+        """Complete seeds of the part that has fewest."""
+        return min((part.estimate.n for part in self.parts), default=0)
+
+    @property
+    def seeds(self) -> int | None:
+        """How many seeds would decide an undecided claim, if means and variances stay.
+
+        As many as its slowest part needs, or, where some parts point against the claim, as the
+        quickest of these. None where it is decided, unmeasured, or has one seed only.
+        """
+        if self.verdict != "undecided":
+            return None
+        against = [part.seeds for part in self.parts if part.estimate.mean <= 0]
+        needed = against or [part.seeds for part in self.parts]
+        known = [seeds for seeds in needed if seeds is not None]
+        if len(known) < len(needed):
+            return None
+        return min(known) if against else max(known)
+
+
+@cache
+def claims() -> tuple[Claim, ...]:
+    """Read ``claims.toml``."""
+    with resources.files(__package__).joinpath("claims.toml").open("rb") as file:
+        table = tomllib.load(file)
+    return tuple(
+        Claim(
+            name=entry["name"],
+            statement=entry["statement"],
+            table=entry["table"],
+            metrics=tuple(entry["metrics"]),
+            pairs=tuple((better, worse) for better, worse in entry["pairs"]),
+        )
+        for entry in table["claims"]
+    )
+
+
+def assess(claim: Claim, lookup: Lookup) -> Assessment:
+    """Judge a claim by what is measured.
+
+    Parameters
+    ----------
+    claim
+        The claim.
+    lookup
+        Finds the scores of a method's variant.
+    """
+    # Parts that point against the claim are decided at this level.
+    strict = 1 - (1 - LEVEL) / (len(claim.metrics) * len(claim.pairs))
+    parts = []
+    for metric in claim.metrics:
+        for better, worse in claim.pairs:
+            contrast = lookup(metric, *_side(better)) - lookup(metric, *_side(worse))
+            ours = estimate(contrast)
+            if ours.n == 0:
+                continue
+            stricter = new_seeds_interval(contrast, strict)
+            parts.append(
+                Part(
+                    metric=metric,
+                    better=better,
+                    worse=worse,
+                    estimate=ours,
+                    opposed=stricter is not None and stricter.high < 0,
+                    seeds=seeds_to_decide(contrast, strict if ours.mean <= 0 else LEVEL),
+                )
+            )
+    return Assessment(claim, claim.metrics, tuple(parts))
+
+
+def _side(name: str) -> tuple[str, str | None]:
+    """Return method and variant of one side of a pair."""
+    if name in VARIANTS:
+        return METHOD, name
+    return name, FULL_VARIANT if name == METHOD else None

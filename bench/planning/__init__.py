@@ -1,0 +1,1 @@
+"""What an experiment comes to on this machine: its inputs, its stages and their order."""

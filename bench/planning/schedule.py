@@ -1,0 +1,185 @@
+"""The order of work: which stage a free worker gets next, and how long a grid will take.
+
+Pure: the same schedule drives a real run and its simulation.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.planning.stages import Plan, Task
+
+
+class Schedule:
+    """The stages of a plan that are still to be computed, handed out parents first.
+
+    The first ready stage in the plan's order comes first: seed by seed, so that a whole table
+    exists early, and a student's descendants before the next student, so that workers never wait
+    at a border between stages.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is wanted: its evaluations.
+    done : callable
+        Takes a key and tells whether its result is there already.
+    """
+
+    def __init__(self, plan: Plan, done: Callable[[str], bool]) -> None:
+        self._tasks: Mapping[str, Task] = plan.tasks
+        self._rank = {key: rank for rank, key in enumerate(plan.tasks)}
+        self._done = done
+        self._there: set[str] = set()
+        self._lost: set[str] = set()
+        self._needed: set[str] = set()
+        self._running: set[str] = set()
+        self._failed: set[str] = set()
+        self._waiting: Counter[str] = Counter()
+        self._children: dict[str, set[str]] = {}
+        self._ready: list[int] = []
+        self._order = list(plan.tasks)
+        for evaluation in plan.evaluations.values():
+            self._need(evaluation.key)
+
+    @property
+    def pending(self) -> tuple[Task, ...]:
+        """Stages that are neither done nor failed, running ones among them."""
+        return tuple(self._tasks[key] for key in sorted(self._needed, key=self._rank.__getitem__))
+
+    def next(self) -> Task | None:
+        """Hand out a stage; None while nothing is ready."""
+        while self._ready:
+            key = self._order[heapq.heappop(self._ready)]
+            if key in self._needed and key not in self._running and not self._waiting[key]:
+                self._running.add(key)
+                return self._tasks[key]
+        return None
+
+    def finish(self, key: str) -> None:
+        """Note that a stage is done: its children may follow."""
+        self._running.discard(key)
+        self._needed.discard(key)
+        self._there.add(key)
+        for child in self._children.pop(key, ()):
+            self._waiting[child] -= 1
+            self._offer(child)
+
+    def fail(self, key: str) -> tuple[Task, ...]:
+        """Note that a stage failed; return it and its descendants, which are given up."""
+        self._running.discard(key)
+        given_up = []
+        doomed = [key]
+        while doomed:
+            current = doomed.pop()
+            if current in self._needed:
+                self._needed.discard(current)
+                self._failed.add(current)
+                given_up.append(self._tasks[current])
+                doomed += self._children.pop(current, ())
+        return tuple(given_up)
+
+    def lose(self, key: str, finder: str) -> bool:
+        """Note that the stage ``finder`` found a result gone: compute it again, then the finder.
+
+        Returns
+        -------
+        bool
+            Whether this is news: several stages may find the same one gone.
+        """
+        news = key in self._there
+        self._running.discard(finder)
+        self._there.discard(key)
+        self._lost.add(key)
+        if self._need(key):
+            self._wait(finder, key)
+        else:
+            self.fail(finder)
+        return news
+
+    def _need(self, key: str) -> bool:
+        """Take a stage up with the parents it lacks; tell whether it can come to be at all."""
+        if key in self._there or key in self._failed:
+            return key in self._there
+        if key in self._needed:
+            return True
+        if key not in self._lost and self._done(key):
+            self._there.add(key)
+            return True
+        self._needed.add(key)
+        for parent in self._tasks[key].stage.parents:
+            if not self._need(parent.key):
+                self.fail(key)
+                return False
+            self._wait(key, parent.key)
+        self._offer(key)
+        return True
+
+    def _wait(self, child: str, parent: str) -> None:
+        if parent in self._needed and child not in self._children.setdefault(parent, set()):
+            self._children[parent].add(child)
+            self._waiting[child] += 1
+
+    def _offer(self, key: str) -> None:
+        if key in self._needed and not self._waiting[key]:
+            heapq.heappush(self._ready, self._rank[key])
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would come to.
+
+    Parameters
+    ----------
+    stages : int
+        To be computed.
+    work : float
+        Seconds of all of them together.
+    makespan : float
+        Seconds from the first to the last.
+    workers : int
+        That share the work.
+    """
+
+    stages: int
+    work: float
+    makespan: float
+    workers: int
+
+    @property
+    def efficiency(self) -> float:
+        """Share of the workers' time that is work, in [0, 1]; 1 where there is none."""
+        return self.work / (self.makespan * self.workers) if self.makespan else 1.0
+
+
+def simulate(
+    plan: Plan, seconds: Callable[[Task], float], workers: int, done: Iterable[str] = ()
+) -> Forecast:
+    """Play a run of the plan through with given durations.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is wanted.
+    seconds : callable
+        Takes a task and tells how long it takes.
+    workers : int
+        Equal ones.
+    done : iterable of str
+        Keys of results that are there already.
+    """
+    there = frozenset(done)
+    schedule = Schedule(plan, there.__contains__)
+    now = work = 0.0
+    count = 0
+    running: list[tuple[float, int, str]] = []
+    while True:
+        while len(running) < workers and (task := schedule.next()) is not None:
+            duration = seconds(task)
+            work += duration
+            count += 1
+            heapq.heappush(running, (now + duration, count, task.stage.key))
+        if not running:
+            return Forecast(count, work, now, workers)
+        now, _, key = heapq.heappop(running)
+        schedule.finish(key)

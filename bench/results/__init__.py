@@ -1,0 +1,1 @@
+"""Measured cells, what they are of, and the way to their maps."""

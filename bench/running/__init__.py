@@ -1,0 +1,1 @@
+"""Stages handed to workers of this machine or of a cluster."""

@@ -1,0 +1,122 @@
+"""A child process for stages: what happens to it is an outcome, not the end of the run."""
+
+import gc
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
+
+from bench.running.execution import Job, Outcome, run_stage
+
+ATTEMPTS = 2
+"""How often a stage is tried whose process is killed: another may have taken the memory."""
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+class Child:
+    """One process that computes stages one after the other, started when it is first needed.
+
+    Loky's executors lose every call when a worker dies; with one worker, and one call at a time,
+    that is the call that was at fault.
+
+    Parameters
+    ----------
+    device : str
+        Torch device of its stages.
+    timeout : float, optional
+        Seconds that a stage may take.
+    """
+
+    def __init__(self, device: str, timeout: float | None = None) -> None:
+        self._device = device
+        self._timeout = timeout
+        self._executor: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(self, job: Job) -> Outcome:
+        """Compute a stage; a process that dies or takes too long is a failure of this stage."""
+        job = replace(job, device=self._device)
+        key = job.task.stage.key
+        end = "the process ended"
+        start = time.perf_counter()
+        for _ in range(ATTEMPTS):
+            try:
+                outcome: Outcome = self._started().submit(_compute, job).result(self._timeout)
+            except TimeoutError:
+                self._kill()
+                message = f"stopped after {self._timeout:g} s, the limit of a stage"
+                outcome = job.failed("timeout", message)
+            except (BrokenProcessPool, ShutdownExecutorError) as error:
+                self._kill()
+                if self._closed:
+                    return Outcome(key, "stopped")
+                end = _ending(str(error))
+                continue
+            except RuntimeError:
+                # The executor was shut down between two stages.
+                if self._closed:
+                    return Outcome(key, "stopped")
+                raise
+            return replace(outcome, seconds=outcome.seconds or time.perf_counter() - start)
+        message = f"{end}, {ATTEMPTS} times"
+        return replace(
+            job.failed("killed", message, attempts=ATTEMPTS), seconds=time.perf_counter() - start
+        )
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._closed = True
+        self._kill()
+
+    def _started(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._closed:
+                raise ShutdownExecutorError
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(
+                    max_workers=1, initializer=_prepare, initargs=(os.getpid(),), env=ONE_THREAD
+                )
+            return self._executor
+
+    def _kill(self) -> None:
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)
+
+
+def _compute(job: Job) -> Outcome:
+    outcome = run_stage(job)
+    if not gc.get_freeze_count():
+        # Loky collects garbage between calls: among all that torch consists of, each time anew.
+        gc.collect()
+        gc.freeze()
+    return outcome
+
+
+def _prepare(parent: int) -> None:
+    """Leave interrupts to the parent, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int, *, wait: Callable[[float], None] = time.sleep) -> None:
+    while os.getppid() == parent:
+        wait(0.5)
+    os._exit(1)
+
+
+def _ending(message: str) -> str:
+    """Say how a process ended, from what loky says of it."""
+    codes = re.search(r"exit codes of the workers are \{(.*?)\}", message)
+    how = codes[1] if codes else "unknown"
+    killed = ", perhaps for want of memory" if "SIGKILL" in how else ""
+    return f"the process was ended by {how}{killed}"

@@ -1,0 +1,217 @@
+"""Execution of a plan: stages handed to workers, progress, failures as data."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+
+from bench.common.progress import Progress
+from bench.experiment.experiment import Experiment
+from bench.experiment.grid import Cell
+from bench.planning.inputs import Inputs
+from bench.planning.schedule import Schedule
+from bench.planning.stages import Plan, Task
+from bench.running.execution import Job, Outcome
+from bench.running.interruption import Interruption
+from bench.running.workers import Workers
+from bench.store.records import DamagedRecord
+from bench.store.runs import RunStore
+
+REPAIRS = 2
+"""How often one result may be found damaged; more, and the disk is at fault."""
+
+
+@dataclass(frozen=True)
+class FailedCell:
+    """A cell that could not be computed."""
+
+    cell: Cell
+    message: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run went.
+
+    Parameters
+    ----------
+    cached, done : int
+        Cells that were there already, and those computed now.
+    failures : tuple of FailedCell
+        The others.
+    wall, busy : float
+        Seconds from first to last, and seconds of all stages together.
+    workers : int
+        Jobs at the same time.
+    stopped : str or None
+        Why the run ended early.
+    signal : int or None
+        That ended it.
+    """
+
+    cached: int
+    done: int
+    failures: tuple[FailedCell, ...]
+    wall: float
+    busy: float
+    workers: int
+    stopped: str | None = None
+    signal: int | None = None
+
+
+def run(
+    plan: Plan,
+    experiment: Experiment,
+    inputs: Inputs,
+    store: RunStore,
+    workers: Workers,
+    *,
+    command: str = "",
+    on_seed: Callable[[int], None] = lambda _: None,
+) -> Summary:
+    """Compute every cell of the plan that the store does not have.
+
+    Parameters
+    ----------
+    plan, experiment, inputs, store
+        What to compute, and where from and to.
+    workers : Workers
+        Who computes.
+    command : str
+        The command line, for the records.
+    on_seed : callable
+        Called with a seed when the last of its cells is finished, one way or the other.
+
+    Returns
+    -------
+    Summary
+        Counts, failures and times. Whatever happens to a stage ends its descendants only. An
+        interrupt lets running stages finish, a second one does not; a store that cannot be
+        written ends the run.
+    """
+    return _Run(plan, experiment, inputs, store, workers, command, on_seed).summary()
+
+
+class _Run:
+    """One run on its way."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        experiment: Experiment,
+        inputs: Inputs,
+        store: RunStore,
+        workers: Workers,
+        command: str,
+        on_seed: Callable[[int], None],
+    ) -> None:
+        self._plan, self._store, self._workers = plan, store, workers
+        self._experiment, self._inputs, self._command = experiment, inputs, command
+        self._on_seed = on_seed
+        self._cells = {stage.key: cell for cell, stage in plan.evaluations.items()}
+        damaged: list[str] = []
+
+        def done(key: str) -> bool:
+            try:
+                return store.read(key) is not None
+            except DamagedRecord as error:
+                damaged.append(f"{error}; it is computed again")
+                return False
+
+        self._schedule = Schedule(plan, done)
+        lacking = [task for task in self._schedule.pending if task.stage.key in self._cells]
+        self._remaining = Counter(task.seed for task in lacking)
+        self._cached = len(self._cells) - len(lacking)
+        self._shown = Progress(experiment.name, len(self._cells), done=self._cached)
+        for text in damaged:
+            self._shown.say(text)
+        self._failures: list[FailedCell] = []
+        self._repairs: Counter[str] = Counter()
+        self._done = 0
+        self._busy = 0.0
+        self._stopped: str | None = None
+
+    def summary(self) -> Summary:
+        """Work until nothing is left or the run is stopped."""
+        start = time.perf_counter()
+        with Interruption() as interruption:
+            try:
+                self._work(interruption)
+            finally:
+                self._shown.close()
+        if interruption.signal is not None:
+            self._stopped = "interrupted"
+        return Summary(
+            cached=self._cached,
+            done=self._done,
+            failures=tuple(self._failures),
+            wall=time.perf_counter() - start,
+            busy=self._busy,
+            workers=self._workers.size,
+            stopped=self._stopped,
+            signal=interruption.signal,
+        )
+
+    def _work(self, interruption: Interruption) -> None:
+        running: set[Future[Outcome]] = set()
+        told = False
+        while True:
+            free = self._workers.size - len(running)
+            while free > 0 and self._stopped is None and interruption.signal is None:
+                task = self._schedule.next()
+                if task is None:
+                    break
+                running.add(self._workers.submit(self._job(task)))
+                free -= 1
+            if not running:
+                return
+            if interruption.signal is not None and not told:
+                told = True
+                count = "1 running stage" if len(running) == 1 else f"{len(running)} running stages"
+                self._shown.say(f"stopping after {count}; interrupt again to stop now")
+            if interruption.again:
+                self._workers.close()
+            # Now and then without a result, so that a signal is acted upon.
+            finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                self._take(future.result())
+
+    def _job(self, task: Task) -> Job:
+        return Job(task, self._experiment, self._inputs, self._store, command=self._command)
+
+    def _take(self, outcome: Outcome) -> None:
+        self._busy += outcome.seconds
+        key = outcome.key
+        if outcome.status in ("done", "cached"):
+            self._schedule.finish(key)
+            if key in self._cells:
+                self._done += 1
+                self._finish_cell(self._cells[key])
+        elif outcome.status == "unwritable":
+            self._stopped = outcome.message
+        elif outcome.damaged is not None and self._repairs[outcome.damaged] < REPAIRS:
+            self._shown.say(f"{outcome.message}; it is computed again")
+            self._repairs[outcome.damaged] += self._schedule.lose(outcome.damaged, key)
+        elif outcome.status != "stopped":
+            self._fail(outcome)
+
+    def _fail(self, outcome: Outcome) -> None:
+        try:
+            if outcome.failure is not None:
+                self._store.fail(outcome.failure)
+        except OSError as error:
+            self._stopped = f"{self._store.root}: {error.strerror or error}"
+        for task in self._schedule.fail(outcome.key):
+            cell = self._cells.get(task.stage.key)
+            if cell is not None:
+                self._failures.append(FailedCell(cell, outcome.message))
+                self._shown.say(f"failed: {cell}: {outcome.message}")
+                self._finish_cell(cell)
+
+    def _finish_cell(self, cell: Cell) -> None:
+        failed = len(self._failures)
+        self._shown.advance(note=f"{failed} failed" if failed else "")
+        self._remaining[cell.seed] -= 1
+        if self._remaining[cell.seed] == 0:
+            self._on_seed(cell.seed)

@@ -1,0 +1,112 @@
+"""Where stages are computed: child processes of this machine, or this process itself.
+
+The runner knows workers only by this: how many jobs they take at once, `submit`, which returns a
+future that comes to an `Outcome` whatever happens, and `close`.
+"""
+
+import queue
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from types import TracebackType
+from typing import Protocol, Self
+
+from bench.running.execution import Job, Outcome, run_stage
+from bench.running.isolation import Child
+
+
+class Workers(Protocol):
+    """What the runner needs of a pool, a cluster or anything else."""
+
+    @property
+    def size(self) -> int:
+        """Jobs computed at the same time."""
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Hand over a job."""
+
+    def close(self) -> None:
+        """Stop at once; what runs comes to the outcome ``stopped``."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class _Closing:
+    """Workers are closed when the block that uses them ends."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Children(_Closing):
+    """Child processes, one for each device named.
+
+    Parameters
+    ----------
+    devices : sequence of str
+        Torch device of each; several children may share one.
+    timeout : float, optional
+        Seconds that a stage may take.
+    """
+
+    def __init__(self, devices: Sequence[str], timeout: float | None = None) -> None:
+        self._children = [Child(device, timeout) for device in devices]
+        self._threads = ThreadPoolExecutor(len(devices), thread_name_prefix="child")
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        for child in self._children:
+            self._idle.put(child)
+
+    @property
+    def size(self) -> int:
+        """Number of children."""
+        return len(self._children)
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Hand a job to a child that is idle."""
+        return self._threads.submit(self._run, job)
+
+    def close(self) -> None:
+        """End all children."""
+        for child in self._children:
+            child.close()
+        self._threads.shutdown()
+
+    def _run(self, job: Job) -> Outcome:
+        child = self._idle.get()
+        try:
+            return child.run(job)
+        finally:
+            self._idle.put(child)
+
+
+class InProcess(_Closing):
+    """No other process, and no isolation: for a debugger, and for tests.
+
+    Parameters
+    ----------
+    device : str
+        Torch device.
+    """
+
+    size = 1
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Compute a stage here and now."""
+        future: Future[Outcome] = Future()
+        future.set_result(run_stage(replace(job, device=self._device)))
+        return future

@@ -1,0 +1,1 @@
+"""One immutable, sealed record for each finished stage."""

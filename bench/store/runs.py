@@ -1,0 +1,263 @@
+"""The run store: one immutable record for each finished stage, its artifact beside it.
+
+    <root>/<first two digits>/<key>/record.json    written last: it is there, the stage is done
+                                    <artifact>      the file the record names, with its digest
+                                    failure.json    of a stage whose last attempt failed
+
+Files appear under their names complete or not at all, so a run may be killed at any moment
+and several may share one folder, without locks.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from bench.store.records import DamagedRecord, Record, decode, encode
+from destseg.atomic import write_atomically
+from destseg.errors import InputError
+
+RECORD = "record.json"
+FAILURE = "failure.json"
+
+Cause = Literal["raised", "diverged", "memory", "killed", "timeout"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a stage is not done: the content of ``failure.json``.
+
+    Parameters
+    ----------
+    key, kind : str
+        Of the stage.
+    category : str
+        Whose images it read.
+    seed : int
+        Of its run.
+    cause : {"raised", "diverged", "memory", "killed", "timeout"}
+        An exception; a loss or map that is not finite; memory that could not be had; a signal;
+        the time limit.
+    message : str
+        One line.
+    trace : tuple of str
+        Last lines of the traceback, when there is one.
+    attempts : int
+        How often it was tried, earlier runs included.
+    """
+
+    key: str
+    kind: str
+    category: str
+    seed: int
+    cause: Cause
+    message: str
+    trace: tuple[str, ...] = ()
+    attempts: int = 1
+
+
+class DamagedArtifact(Exception):
+    """An artifact that is missing or is not what its record says.
+
+    Parameters
+    ----------
+    message : str
+        Path and reason.
+    key : str
+        Of the stage it belongs to.
+    """
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message, key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot take results, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        Naming the folder and the reason.
+    """
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: results cannot be written there ({error.strerror}); "
+            "give another folder with --results DIR."
+        ) from None
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """Records and artifacts below a folder."""
+
+    root: Path
+
+    def folder(self, key: str) -> Path:
+        """Return the folder of a stage."""
+        return self.root / key[:2] / key
+
+    def read(self, key: str) -> Record | None:
+        """Read a record; None when the stage is not done.
+
+        Raises
+        ------
+        DamagedRecord
+            When there is one that is not whole.
+        InputError
+            When a newer version of the program wrote it.
+        """
+        path = self.folder(key) / RECORD
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return decode(content, key, path)
+
+    def get(self, key: str) -> Record | None:
+        """Read a record; None when the stage is not done or its record is not whole."""
+        try:
+            return self.read(key)
+        except DamagedRecord:
+            return None
+
+    def put(self, record: Record, artifact: bytes | None = None) -> Record:
+        """Store a finished stage; its artifact first, its record last.
+
+        Parameters
+        ----------
+        record : Record
+            Its ``artifact`` names the file, when there is one.
+        artifact : bytes, optional
+            Content of that file.
+        """
+        folder = self.folder(record.key)
+        folder.mkdir(parents=True, exist_ok=True)
+        if artifact is not None:
+            record = dataclasses.replace(record, digest=hashlib.sha256(artifact).hexdigest())
+            write_atomically(folder / str(record.artifact), artifact)
+        write_atomically(folder / RECORD, encode(record))
+        (folder / FAILURE).unlink(missing_ok=True)
+        return record
+
+    def artifact(self, record: Record) -> bytes:
+        """Read the artifact of a record and check that it is the one recorded.
+
+        Raises
+        ------
+        DamagedArtifact
+            When it is missing or its digest differs.
+        """
+        path = self.folder(record.key) / str(record.artifact)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedArtifact(f"{path}: {error.strerror}", record.key) from None
+        if hashlib.sha256(content).hexdigest() != record.digest:
+            raise DamagedArtifact(f"{path}: its content is not what its record says", record.key)
+        return content
+
+    def discard(self, key: str) -> None:
+        """Forget a stage, so that it runs again."""
+        (self.folder(key) / RECORD).unlink(missing_ok=True)
+
+    def remove(self, key: str) -> None:
+        """Delete a stage with all its files, its record first."""
+        self.discard(key)
+        shutil.rmtree(self.folder(key), ignore_errors=True)
+        with suppress(OSError):
+            self.folder(key).parent.rmdir()
+
+    def fail(self, failure: Failure) -> Failure:
+        """Note why a stage failed; it still counts as not done.
+
+        Returns
+        -------
+        Failure
+            With the attempts of earlier runs added.
+        """
+        folder = self.folder(failure.key)
+        folder.mkdir(parents=True, exist_ok=True)
+        before = self.failure(failure.key)
+        if before is not None:
+            failure = dataclasses.replace(failure, attempts=failure.attempts + before.attempts)
+        text = json.dumps(dataclasses.asdict(failure), indent=1, sort_keys=True)
+        write_atomically(folder / FAILURE, f"{text}\n".encode())
+        return failure
+
+    def failure(self, key: str) -> Failure | None:
+        """Read why a stage failed; None when it did not, or the note is not whole."""
+        try:
+            values = json.loads((self.folder(key) / FAILURE).read_bytes())
+            return Failure(**{**values, "trace": tuple(values["trace"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def keys(self) -> Iterator[str]:
+        """List the stages that have a folder, done or failed."""
+        for group in _scan(self.root):
+            if len(group.name) == 2 and group.is_dir():
+                yield from sorted(entry.name for entry in _scan(Path(group.path)))
+
+    def size(self, key: str) -> int:
+        """Return the bytes that a stage's files take."""
+        return sum(entry.stat().st_size for entry in _scan(self.folder(key)))
+
+    def records(self) -> Iterator[Record]:
+        """Read every whole record there is."""
+        for key in self.keys():
+            record = self.get(key)
+            if record is not None:
+                yield record
+
+    def frame(self) -> pd.DataFrame:
+        """Read all records into one table.
+
+        Returns
+        -------
+        DataFrame
+            One row for each record: key, kind, category, seed, metrics, seconds, peak_memory,
+            then the provenance.
+        """
+        return pd.DataFrame([record.row() for record in self.records()])
+
+    def pack(self, key: str) -> dict[str, bytes]:
+        """Read a stage's files, by name, to be sent to another machine."""
+        return {entry.name: Path(entry.path).read_bytes() for entry in _scan(self.folder(key))}
+
+    def unpack(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Write a stage's files as `pack` read them, the record last."""
+        folder = self.folder(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in sorted(files, key=RECORD.__eq__):
+            write_atomically(folder / name, files[name])
+        if RECORD in files:
+            (folder / FAILURE).unlink(missing_ok=True)
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    """List a folder that may be missing, or vanish while others clean up."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                (entry for entry in entries if not entry.name.startswith(".")),
+                key=lambda entry: entry.name,
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,211 @@
+"""From what is known of an experiment to its figures and its report."""
+
+import dataclasses
+import io
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.mvtec import load_category
+from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
+from bench.presentation.figures_categories import extremes
+from bench.presentation.report.content import Picture, Report
+from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
+from bench.presentation.report.page import render
+from bench.presentation.tables import TABLES
+from bench.results.evidence import Evidence
+from bench.results.gathering import Findings
+from bench.workflows.pictures import take_pictures
+from destseg.atomic import write_atomically
+
+REPORT = "report.html"
+
+PAGE = 13_000_000
+"""Bytes of all pictures on a page, so that with its text it stays below 15 MB."""
+
+_PHOTO_QUALITY = 88
+
+VERDICTS = ("verdicts", "claims")
+"""Tables that say what is true of the paper's claims."""
+
+
+def draw(findings: Findings, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
+    """List an experiment's figures, those of maps only where maps are at hand."""
+    evidence = findings.evidence
+    pictures = take_pictures(evidence) if set(kinds) & set(OF_MAPS) else None
+    return drawings(evidence.cells, evidence.heading, pictures, kinds)
+
+
+def write_all(findings: Findings, folder: Path, rerun: str) -> None:
+    """Write the figures and the report, each figure drawn once."""
+    chosen = draw(findings)
+    write_figures(chosen, folder / "figures")
+    write_report(findings, folder, rerun, chosen)
+
+
+def write_report(
+    findings: Findings, folder: Path, rerun: str, chosen: tuple[Drawing, ...] | None = None
+) -> Path:
+    """Write ``report.html``.
+
+    Parameters
+    ----------
+    findings
+        What is known.
+    folder
+        The experiment's.
+    rerun
+        The command that makes the numbers.
+    chosen
+        The figures; by default all there can be.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    report = build_report(findings, rerun, draw(findings) if chosen is None else chosen)
+    path = folder / REPORT
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, render(report).encode())
+    return path
+
+
+def build_report(findings: Findings, rerun: str, chosen: tuple[Drawing, ...]) -> Report:
+    """Say everything the page says."""
+    experiment, evidence = findings.experiment, findings.evidence
+    heading = evidence.heading
+    names = dict.fromkeys(experiment.tables)
+    tables = {name: TABLES[name](evidence.cells, heading) for name in names}
+    pictures = tuple(map(_picture, chosen))
+    gallery = _gallery(evidence, gallery_budget(pictures))
+    return Report(
+        title=experiment.title or experiment.name,
+        summary=_summary(evidence),
+        verdicts=tuple(tables[name] for name in VERDICTS if name in tables),
+        tables=tuple(table for name, table in tables.items() if name not in VERDICTS),
+        pictures=pictures,
+        gallery=gallery,
+        gallery_note=gallery_note(gallery, images=bool(evidence.images)),
+        failures=findings.failures,
+        provenance=(*measured_by(evidence.cells), *_made_by(heading.provenance)),
+        setting=json.dumps(dataclasses.asdict(experiment), indent=2),
+        rerun=rerun,
+    )
+
+
+def mend(evidence: Evidence) -> None:
+    """Forget the cells that examples are made of where their maps are gone or damaged.
+
+    A run only computes the maps of cells that are missing: with the cell come the maps.
+    """
+    heading, store = evidence.heading, evidence.store
+    for category in heading.categories:
+        cell = category, extremes(heading)[-1], heading.seeds[0]
+        key = evidence.key(*cell)
+        record = None if key is None else store.get(key)
+        if record is not None and evidence.maps(*cell) is None:
+            for lost in (*record.parents, record.key):
+                store.discard(lost)
+
+
+def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
+    """Say which test images are shown, or why none are."""
+    if gallery is None:
+        missing = "stored maps" if images else "decoded images"
+        return (
+            f"There is no gallery, since the {missing} are not at hand: the numbers above come "
+            "from the table of cells alone. Run the command below, then make the report again."
+        )
+    shown = sum(len(sheet.names) for sheet in gallery.sheets)
+    note = (
+        f"All {shown} test images of {len(gallery.sheets)} categories: input, ground truth and "
+        "anomaly map. The maps of a category, variant and seed share one colour scale from their "
+        "least to their largest score; lighter is more anomalous."
+    )
+    if gallery.left_out:
+        note += (
+            f" {gallery.left_out} of {len(gallery.variants) * len(gallery.seeds)} variants and "
+            "seeds are left out, or the page would be too large: shown are as many as fit, seed "
+            "by seed, the variant with the most parts first."
+        )
+    return note
+
+
+def measured_by(cells: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Say where the cells come from, each different answer once."""
+
+    def each(column: str) -> str:
+        if column not in cells:
+            return ""
+        return ", ".join(dict.fromkeys(str(value) for value in cells[column].dropna()))
+
+    dirty = " (with uncommitted changes)" if "yes" in each("dirty") else ""
+    days = (
+        sorted(str(value)[:10] for value in cells["started"].dropna()) if "started" in cells else []
+    )
+    lines = {
+        "Cells": str(len(cells)),
+        "Protocol": each("protocol"),
+        "Commit": f"{each('commit')}{dirty}" if each("commit") else "",
+        "torch, numpy": f"{each('torch')}; {each('numpy')}" if each("torch") else "",
+        "Device": each("device"),
+        "Processor": each("cpu"),
+        "Measured": " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
+    }
+    return tuple((name, value) for name, value in lines.items() if value)
+
+
+def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Take the setting from the foot of the tables, and add the date of this page."""
+    lines = [tuple(line.split(": ", 1)) for line in foot if line.startswith("Setting: ")]
+    return *((name, value) for name, value in lines), ("Page made", f"{datetime.now(UTC):%Y-%m-%d}")
+
+
+def _summary(evidence: Evidence) -> tuple[str, ...]:
+    heading, cells = evidence.heading, evidence.cells
+    expected = len(heading.categories) * max(len(heading.variants), 1) * len(heading.seeds)
+    what = f"{heading.dataset[0].upper()}{heading.dataset[1:]}, {len(heading.variants)} variants, "
+    if len(cells) == expected:
+        what += f"complete: all {expected} cells are measured."
+    else:
+        what += f"INCOMPLETE: {expected - len(cells)} of {expected} cells are missing."
+    return tuple(filter(None, (heading.not_comparable, what)))
+
+
+def _picture(drawing: Drawing) -> Picture:
+    width = round(float(drawing.figure.get_figwidth()), 2)
+    if not drawing.photographic:
+        mime, content = "image/svg+xml", drawing.svg
+    else:
+        buffer = io.BytesIO()
+        with Image.open(io.BytesIO(drawing.png)) as image:
+            image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
+        mime, content = "image/webp", buffer.getvalue()
+    return Picture(drawing.name, drawing.caption, drawing.alt, mime, content, width)
+
+
+def gallery_budget(pictures: Sequence[Picture]) -> int:
+    """Return the bytes that the sheets of the gallery may have beside these figures."""
+    encoded = 3 * PAGE // 4  # base64 makes four bytes of three
+    return max(encoded - sum(len(picture.content) for picture in pictures), 0)
+
+
+def _gallery(evidence: Evidence, budget: int) -> Gallery | None:
+    tests = []
+    for category in evidence.heading.categories:
+        if category in evidence.images:
+            data = load_category(evidence.images[category])
+            tests.append(CategoryImages(category, data.names, data.test, data.masks))
+
+    def maps(category: str, view: View) -> NDArray[np.floating] | None:
+        return evidence.maps(category, view.variant, view.seed)
+
+    heading = evidence.heading
+    return make_gallery(tests, heading.ordered_variants, heading.seeds, maps, budget)

@@ -1,0 +1,117 @@
+"""From an experiment to its tables and figures, in one go."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.experiment.experiment import Experiment
+from bench.planning.experiment_plan import lay_out
+from bench.planning.inputs import Sources
+from bench.planning.stages import shard
+from bench.presentation.tables import TABLES
+from bench.running.runner import Summary, run
+from bench.running.workers import Workers
+from bench.store.runs import RunStore, check_writable
+from bench.workflows.outputs import Outputs
+from destseg.errors import InputError
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        With the command line's changes applied.
+    sources : Sources
+        Folders of this machine.
+    results : Path
+        Folder of all results.
+    folder : str
+        Name of the folder below it for this experiment's outputs.
+    workers : Workers
+        Who computes.
+    jobs : int
+        Processes that prepare the inputs.
+    device : str
+        Torch device, for the foot of tables.
+    command : str
+        The command line, for records and the foot of tables.
+    shard : tuple of int, optional
+        Which part of the grid to compute, (index from 1, count).
+    """
+
+    experiment: Experiment
+    sources: Sources
+    results: Path
+    folder: str
+    workers: Workers
+    jobs: int
+    device: str
+    command: str
+    shard: tuple[int, int] | None = None
+
+
+def reproduce(request: Request) -> tuple[Summary, Outputs]:
+    """Run what is missing of an experiment.
+
+    Each time the last cell of a seed is finished, the tables of the seeds so far are written
+    and the experiment's first one is printed.
+
+    Returns
+    -------
+    summary : Summary
+        How the run went.
+    outputs : Outputs
+        Of all seeds, yet to be written.
+
+    Raises
+    ------
+    InputError
+        When the input is at fault, before anything is trained.
+    """
+    experiment = request.experiment
+    _check_tables(experiment)
+    store = RunStore(request.results / "runs")
+    folder = request.results / request.folder
+    check_writable(store.root)
+    check_writable(folder)
+    laid = lay_out(experiment, request.sources, request.jobs)
+    outputs = Outputs(
+        experiment=experiment,
+        grid=laid.grid,
+        inputs=laid.inputs,
+        plan=laid.plan,
+        store=store,
+        folder=folder,
+        command=request.command,
+        device=request.device,
+    )
+
+    def show_seeds_so_far(seed: int) -> None:
+        complete = () if request.shard else outputs.complete_seeds()
+        if 0 < len(complete) < len(laid.grid.seeds):
+            table = outputs.write(seeds=complete)
+            print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
+
+    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
+    with request.workers as workers:
+        summary = run(
+            part,
+            experiment,
+            laid.inputs,
+            store,
+            workers,
+            command=request.command,
+            on_seed=show_seeds_so_far,
+        )
+    return summary, outputs
+
+
+def _check_tables(experiment: Experiment) -> None:
+    unknown = [name for name in experiment.tables if name not in TABLES]
+    if unknown:
+        raise InputError(
+            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(TABLES)}."
+        )

@@ -1,0 +1,276 @@
+"""Anybody's anomaly maps, scored under the protocol of our tables and recorded like our cells."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bench.common.provenance import foot, peak_memory, record_provenance
+from bench.data.cache import content_digest
+from bench.data.layout import CategoryFiles, list_categories, scan_category
+from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
+from bench.data.mvtec import has_published_counts
+from bench.experiment.grid import choose_categories
+from bench.metrics import PAPER, Protocol, evaluate
+from bench.planning.stages import Stage
+from bench.presentation.heading import Heading
+from bench.presentation.table import Table
+from bench.presentation.tables import TABLES, write_tables
+from bench.results.cells import cell_row, tidy
+from bench.results.files import CELLS, write_heading
+from bench.store.records import Record, recordable
+from bench.store.runs import RunStore, check_writable
+from destseg.atomic import write_atomically
+from destseg.errors import InputError
+from destseg.images import require_folder
+
+DEVICE = "cpu"
+TABLE = "categories"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for.
+
+    Parameters
+    ----------
+    maps : tuple of Path
+        Folders in the layout of MVTec's evaluation, one for each seed.
+    seeds : tuple of int
+        Of the maps.
+    data : Path
+        Folder in MVTec AD layout.
+    categories : tuple of str
+        Which of them; none means all there are.
+    protocol : Protocol
+        Under which the maps are scored.
+    method : str
+        What made them; names the folder of the results.
+    results, cache : Path
+        Folder of all results, and the cache.
+    command : str
+        For the foot of tables.
+    """
+
+    maps: tuple[Path, ...]
+    seeds: tuple[int, ...]
+    data: Path
+    categories: tuple[str, ...]
+    protocol: Protocol
+    method: str
+    results: Path
+    cache: Path
+    command: str
+
+    def __post_init__(self) -> None:
+        if len(self.maps) != len(self.seeds):
+            raise InputError(
+                f"--seed: {len(self.seeds)} given for {len(self.maps)} folders of maps; give as "
+                "many, or none to count from 0."
+            )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise InputError(f"--seed: {self.seeds} repeats one; give each once.")
+        if not re.fullmatch(r"\w[\w.+ -]*", self.method):
+            raise InputError(
+                f"--method {self.method!r}: names a folder; use letters, digits, spaces and .+-_."
+            )
+
+    @property
+    def name(self) -> str:
+        """Of the results; the paper's protocol goes without saying, so that none hides another."""
+        if self.protocol.identity() == PAPER.identity():
+            return f"score-{self.method}"
+        return f"score-{self.method}-{self.protocol.label.replace(' ', '-')}"
+
+    @property
+    def folder(self) -> Path:
+        """Where cells and tables go."""
+        return self.results / self.name
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of a request.
+
+    Parameters
+    ----------
+    table : Table
+        The six metrics by category.
+    done, cached : int
+        How many sets of maps were scored, and how many had been before.
+    """
+
+    table: Table
+    done: int
+    cached: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One category's maps of one seed, found but not read."""
+
+    category: str
+    seed: int
+    data: CategoryFiles
+    maps: MapFiles
+    images_digest: str
+    maps_digest: str
+    protocol: Protocol
+
+    @cached_property
+    def stage(self) -> Stage:
+        """What its record is of: a result of these files, whoever made them."""
+        parameters = {
+            "category": self.category,
+            "images": self.images_digest,
+            "maps": self.maps_digest,
+            "reading": READING_VERSION,
+            "protocol": self.protocol.identity(),
+        }
+        return Stage("evaluation", parameters)
+
+
+def score(request: Request) -> Scored:
+    """Score maps, category by category, and write cells and tables.
+
+    No more than a category's scores are in memory, see `bench.metrics.evaluate`. Each category is
+    recorded when it is done: what the store has is not read again.
+
+    Raises
+    ------
+    InputError
+        With every fault of all maps, masks and folders.
+    """
+    store = RunStore(request.results / "runs")
+    check_writable(store.root)
+    check_writable(request.folder)
+    parts, faults = _found(request)
+    todo = [
+        part
+        for part in parts
+        if part.data.faults or part.maps.faults or store.get(part.stage.key) is None
+    ]
+    with tqdm(
+        total=sum(len(part.data.test) for part in todo), desc="score", unit="map", delay=2
+    ) as bar:
+        for part in todo:
+            try:
+                _measure(part, store, bar)
+            except FaultyMaps as error:
+                faults += error.faults
+    # A fault of the data is one, however many seeds there are.
+    faults = list(dict.fromkeys(faults))
+    if faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        first = f"{request.method}: {count} found; mend what is listed and start again:"
+        raise InputError("\n  - ".join((first, *faults)))
+    return Scored(_write(request, parts, store), len(todo), len(parts) - len(todo))
+
+
+def _found(request: Request) -> tuple[list[_Part], list[str]]:
+    """Find the files of every category and seed, and categories that are on one side alone."""
+    known = list_categories(request.data)
+    chosen = choose_categories(request.categories, known, request.data)
+    listings = {name: scan_category(request.data / name) for name in chosen}
+    digests = {
+        name: content_digest(request.data / name, listing.paths, request.cache)
+        for name, listing in tqdm(listings.items(), "read data", unit="category", delay=2)
+    }
+    parts, faults = [], []
+    for root, seed in zip(request.maps, request.seeds, strict=True):
+        there = _categories_of_maps(root)
+        if not request.categories:
+            faults += [
+                f"{root / name}: {request.data} has no such category; remove or rename it."
+                for name in there
+                if name not in known
+            ]
+        for name in tqdm(chosen, "read maps", unit="category", delay=2):
+            if name not in there:
+                faults.append(
+                    f"{root / name / 'test'}: no such folder; the category's maps belong there, "
+                    "or choose others with --category."
+                )
+                continue
+            maps = scan_maps(root / name, listings[name].test)
+            files = [path for path in maps.maps if path is not None]
+            digest = content_digest(root / name, files, request.cache)
+            parts.append(
+                _Part(name, seed, listings[name], maps, digests[name], digest, request.protocol)
+            )
+    return parts, faults
+
+
+def _categories_of_maps(root: Path) -> tuple[str, ...]:
+    require_folder(root, "give the folder that holds <category>/test/<defect>/<name>.tiff")
+    if (root / "test").is_dir():
+        raise InputError(
+            f"{root}: is itself a category, not a folder of categories; give its parent and "
+            f"--category {root.resolve().name}."
+        )
+    return tuple(sorted(entry.name for entry in root.iterdir() if (entry / "test").is_dir()))
+
+
+def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
+    started = datetime.now(UTC)
+    start = time.perf_counter()
+    pairs = maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
+    scores = evaluate(pairs, protocol=part.protocol)
+    store.put(
+        Record(
+            key=part.stage.key,
+            kind=part.stage.kind,
+            parents=(),
+            parameters=part.stage.parameters,
+            metrics=recordable(scores),
+            seconds=round(time.perf_counter() - start, 3),
+            peak_memory=peak_memory(),
+            provenance=record_provenance(DEVICE, started),
+            code=part.stage.code,
+            category=part.category,
+            seed=part.seed,
+        )
+    )
+
+
+def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
+    genuine = all(
+        has_published_counts(part.category, len(part.data.train), len(part.data.test))
+        for part in parts
+    )
+    rows = []
+    for part in parts:
+        record = store.get(part.stage.key)
+        assert record is not None
+        rows.append(
+            cell_row(
+                record,
+                dataset="mvtec" if genuine else "folder",
+                method=request.method,
+                category=part.category,
+                variant=None,
+                seed=part.seed,
+            )
+        )
+    cells = tidy(rows)
+    heading = Heading(
+        experiment=request.name,
+        dataset="MVTec AD" if genuine else "a folder of own images",
+        is_mvtec=genuine,
+        categories=tuple(dict.fromkeys(part.category for part in parts)),
+        variants=(),
+        seeds=request.seeds,
+        provenance=foot(request.command, DEVICE),
+        protocol=request.protocol,
+        method=request.method,
+    )
+    text = cells.to_csv(index=False, lineterminator="\n")
+    write_atomically(request.folder / CELLS, text.encode())
+    write_heading(request.folder, heading)
+    write_tables((TABLE,), cells, heading, request.folder / "tables")
+    return TABLES[TABLE](cells, heading)

@@ -1,0 +1,400 @@
+import errno
+import os
+import pickle
+import runpy
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from bench.cli import COMMANDS, main
+from bench.commands import reproduce as command
+from bench.running import execution
+from destseg.resnet import ResNet18
+
+PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--in-process")
+
+
+@pytest.fixture
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def reproduce(tiny_file, results):
+    def reproduce(*options, experiment=tiny_file):
+        return main(["reproduce", str(experiment), "--results", str(results), *options])
+
+    return reproduce
+
+
+def refusal(capsys):
+    """The one line on stderr that says what is wrong."""
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    assert out == ""
+    (line,) = (line for line in err.splitlines() if line.startswith("error: "))
+    return err[err.index(line) :]
+
+
+def test_help_shows_examples_and_exit_codes(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["reproduce", "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    assert "python -m bench reproduce --dataset mvtec --data" in out
+    assert "exit codes: 0 complete, 2 bad input or usage, 3 some cells failed" in out
+    assert "Ctrl-C lets the running stages finish" in out
+    options = (
+        "EXPERIMENT.toml --results --jobs --category --variant --seed --dataset --data "
+        "--textures --teacher --device --per-gpu --timeout --shard --in-process"
+    )
+    for option in options.split():
+        assert option in out
+
+
+def test_the_package_is_a_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bench", "reproduce", "none.toml"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("bench", run_name="__main__")
+    assert caught.value.code == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: none.toml: no such experiment file; the ones at hand are in experiments/.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--jobs", "-1"], "argument --jobs"),
+        (["--jobs", "0"], "'0' is not a positive whole number"),
+        (["--jobs", "1.5"], "'1.5' is not a positive whole number"),
+        (["--seed", "first"], "argument --seed: invalid int value: 'first'"),
+        (["--dataset", "visa"], "invalid choice: 'visa'"),
+        (["--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["--results"], "argument --results: expected one argument"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_bad_option_is_named(reproduce, results, capsys, options, said):
+    with pytest.raises(SystemExit) as caught:
+        reproduce(*options)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error: " in err.splitlines()[-1]
+    assert said in err.splitlines()[-1]
+    assert not results.exists()
+
+
+def test_without_a_command_the_usage_is_shown(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+BAD = {
+    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "use den+seg.")),
+    "unknown category": (["--category", "botle"], ("'botle'", "bottle", "zipper")),
+    "unknown device": (["--device", "tpu"], ("--device tpu", "auto, cpu or cuda")),
+    "data for the miniature": (["--data", "somewhere"], ("--data somewhere", "--dataset mvtec")),
+    "mvtec without data": (["--dataset", "mvtec"], ("--data", "add --data DIR")),
+    "missing data": (
+        ["--dataset", "mvtec", "--data", "nowhere"],
+        ("nowhere: no such folder", "give the folder"),
+    ),
+    "missing textures": (["--textures", "nowhere", *PART], ("nowhere: no such folder", "give a")),
+    "missing weights": (["--teacher", "nowhere.pth", *PART], ("nowhere.pth", "give")),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_sentence(reproduce, capsys, options, said):
+    assert reproduce("--in-process", *options) == 2
+    sentence = refusal(capsys)
+    for part in said:
+        assert part in sentence
+    assert sentence.count("\n") == 1
+
+
+def test_an_unknown_key_names_the_nearest(reproduce, write_tiny, capsys):
+    path = write_tiny({"student_steps": "student_step"})
+    assert reproduce(experiment=path) == 2
+    assert refusal(capsys) == (
+        f"error: {path}: training: unknown key 'student_step'; did you mean 'student_steps'?\n"
+    )
+
+
+def bottle(root):
+    return root / "bottle"
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def other_size(path):
+    Image.new("L", (10, 12), 255).save(path)
+
+
+def empty_folder(path):
+    for file in path.iterdir():
+        file.unlink()
+    path.rmdir()
+
+
+DAMAGE = {
+    "no training images": ("train/good", empty_folder, "training images belong there"),
+    "zero bytes": ("train/good/003.png", lambda path: path.write_bytes(b""), "0 bytes"),
+    "truncated": ("test/hole/001.png", truncate, "truncated or damaged"),
+    "not an image": ("test/good/000.png", lambda path: path.write_text("hello"), "not an image"),
+    "no mask": ("ground_truth/hole/002_mask.png", Path.unlink, "no such mask"),
+    "mask of another size": ("ground_truth/hole/000_mask.png", other_size, "10x12"),
+}
+
+
+@pytest.mark.parametrize(("name", "damage", "said"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_category_is_named_before_anything_runs(
+    reproduce, results, mvtec_folder, capsys, name, damage, said
+):
+    path = mvtec_folder / "bottle" / name
+    damage(path)
+    assert reproduce("--dataset", "mvtec", "--data", str(mvtec_folder), *PART) == 2
+    sentence = refusal(capsys)
+    assert str(path) in sentence
+    assert said in sentence
+    assert not list(results.rglob("record.json"))
+
+
+def test_a_category_that_the_folder_has_not_names_those_it_has(reproduce, mvtec_folder, capsys):
+    options = ("--dataset", "mvtec", "--data", str(mvtec_folder), "--category", "screw")
+    assert reproduce(*options) == 2
+    assert refusal(capsys) == f"error: {mvtec_folder}: no category 'screw'; there are bottle.\n"
+
+
+class Bomb:
+    """Calls a function when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_weight_file_is_never_unpickled_beyond_tensors(reproduce, tmp_path, capsys):
+    fuse = tmp_path / "exploded"
+    for number, save in enumerate((torch.save, lambda o, p: p.write_bytes(pickle.dumps(o)))):
+        path = tmp_path / f"bomb{number}.pth"
+        save({"conv1.weight": Bomb(fuse)}, path)
+        assert reproduce("--teacher", str(path), *PART) == 2
+        assert str(path) in refusal(capsys)
+    assert not fuse.exists()
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda path: path.write_text("weights"), "plain tensors"),
+        (lambda path: path.write_bytes(b""), "plain tensors"),
+        (lambda path: torch.save({"a": torch.zeros(2)}, path), "'conv1.weight'"),
+        (lambda path: torch.save(ResNet18(16, 3).state_dict(), path), "width"),
+    ],
+    ids=["text", "empty", "other keys", "other width"],
+)
+def test_a_file_of_other_weights_is_refused(reproduce, tmp_path, capsys, write, said):
+    path = tmp_path / "given.pth"
+    write(path)
+    assert reproduce("--teacher", str(path), *PART) == 2
+    sentence = refusal(capsys)
+    assert str(path) in sentence
+    assert said in sentence
+
+
+@pytest.mark.parametrize("place", ["results", "results/runs", "results/tiny"])
+def test_results_that_cannot_be_written_are_refused_at_once(reproduce, tmp_path, capsys, place):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    assert reproduce(*PART) == 2
+    sentence = refusal(capsys)
+    assert str(path) in sentence
+    assert "--results DIR" in sentence
+    assert path.read_text() == "mine"
+
+
+def test_bad_input_loses_nothing(reproduce, results, write_tiny, mvtec_folder, tmp_path, capsys):
+    assert reproduce(*PART) == 0
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    assert any(path.name == "cells.csv" for path in before)
+    bad = tmp_path / "bad.pth"
+    bad.write_text("x")
+    (mvtec_folder / "bottle" / "train" / "good" / "000.png").write_bytes(b"")
+    assert reproduce("--teacher", str(bad), *PART) == 2
+    assert reproduce("--category", "none") == 2
+    assert reproduce("--dataset", "mvtec", "--data", str(mvtec_folder), *PART) == 2
+    assert reproduce(experiment=write_tiny({"top_t = 10": "top_t = 0"})) == 2
+    after = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    assert {path: after.get(path) for path in before} == before
+
+
+def test_a_folder_of_own_images_runs(reproduce, results, mvtec_folder, capsys):
+    assert reproduce("--dataset", "mvtec", "--data", str(mvtec_folder), *PART) == 0
+    out = capsys.readouterr().out
+    assert "1 cells computed" in out
+    folder = results / "tiny-mvtec"
+    assert "\nfolder,DeSTSeg," in (folder / "cells.csv").read_text()
+    assert "not on MVTec AD" in (folder / "tables" / "ablation.md").read_text()
+
+
+def test_failures_have_an_exit_code_and_are_listed(reproduce, results, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("out of luck")
+
+    options = ("--category", "bottle", "--variant", "none", "--variant", "seg", "--seed", "0")
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "train_segmentation", fail)
+        patch.setattr(sys, "argv", ["bench", "reproduce", *options, "--in-process"])
+        assert reproduce(*options, "--in-process") == 3
+    out = capsys.readouterr().out
+    assert "1 cells computed; 0 were there" in out
+    assert "1 cells failed:\n  bottle seg seed 0: RuntimeError: out of luck\n" in out
+    assert "This tries only them again:\n  python -m bench reproduce " in out
+    (again,) = (line for line in out.splitlines() if line.endswith("--seed 0"))
+    assert again.endswith("--in-process --category bottle --variant seg --seed 0")
+    assert (results / "tiny" / "cells.csv").read_text().count("\n") == 2
+    assert reproduce(*options, "--in-process") == 0
+    assert "1 cells computed; 1 were there" in capsys.readouterr().out
+    assert (results / "tiny" / "cells.csv").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize("where", ["blueprint.prepare_inputs", "reproduce.run"])
+def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"bench.{where}", interrupt)
+    assert reproduce(*PART) == 130
+    assert capsys.readouterr().err.endswith("interrupted; the same command continues.\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_among_the_cells_still_ends_in_a_table(
+    reproduce, capsys, monkeypatch, number, code
+):
+    train = execution.train_student
+
+    def interrupt(*arguments, **options):
+        os.kill(os.getpid(), number)
+        return train(*arguments, **options)
+
+    monkeypatch.setattr(execution, "train_student", interrupt)
+    monkeypatch.setattr(sys, "argv", ["bench", "reproduce", "tiny.toml", *PART])
+    assert reproduce(*PART) == code
+    out = capsys.readouterr().out
+    assert "stopped early: interrupted.\nFinished stages are kept; this goes on:\n" in out
+    assert f"  python -m bench reproduce tiny.toml {' '.join(PART)}\n" in out
+    assert "Ablation of den, ed and seg" in out
+    monkeypatch.undo()
+
+
+def test_tables_that_cannot_be_written_are_one_sentence(reproduce, results, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("bench.workflows.outputs.write_atomically", full)
+    assert reproduce(*PART) == 3
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith(f"error: {results / 'tiny'}")
+    assert "cells.csv: No space left on device; what is finished is kept" in sentence
+    assert len(list(results.rglob("record.json"))) == 3
+
+
+def test_another_fault_of_the_system_is_no_bad_input(reproduce, monkeypatch):
+    def broken(path, content):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("bench.workflows.outputs.write_atomically", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        reproduce(*PART)
+
+
+def test_shards_write_no_tables_and_the_whole_finds_them_done(reproduce, results, capsys):
+    options = ("--category", "bottle", "--seed", "0", "--in-process")
+    for index in (1, 2, 3):
+        assert reproduce(*options, "--shard", f"{index}/3") == 0
+        out = capsys.readouterr().out
+        assert f"shard {index} of 3: no tables" in out
+        assert not (results / "tiny" / "cells.csv").exists()
+    assert reproduce(*options) == 0
+    assert "0 cells computed; 8 were there" in capsys.readouterr().out
+
+
+@pytest.fixture
+def request_of(monkeypatch, tiny_file):
+    """What a command line comes to, without running it."""
+
+    class Seen(Exception):
+        pass
+
+    def request_of(*options):
+        def see(request):
+            raise Seen(request)
+
+        monkeypatch.setattr(command, "reproduce", see)
+        with pytest.raises(Seen) as caught:
+            main(["reproduce", *options])
+        return caught.value.args[0]
+
+    return request_of
+
+
+def test_the_default_is_the_ablation_on_the_miniature(request_of):
+    request = request_of("--device", "cpu")
+    assert request.experiment.name == "ablation"
+    assert request.folder == "ablation"
+    assert request.results == Path("results")
+    assert request.jobs >= 1
+    assert request.sources.data is None
+
+
+def test_mvtec_has_an_experiment_of_its_own(request_of):
+    request = request_of("--dataset", "mvtec", "--data", "somewhere")
+    assert (request.experiment.name, request.folder) == ("mvtec", "mvtec")
+    assert request.experiment.dataset.size == 256
+
+
+def test_options_change_the_grid(request_of, tiny_file):
+    options = "--category tile --category bottle --category tile --variant seg --variant none"
+    grid = request_of(
+        str(tiny_file), *options.split(), "--seed", "7", "--seed", "3"
+    ).experiment.grid
+    assert set(grid.categories) == {"bottle", "tile"}
+    assert len(grid.categories) == 2
+    assert set(grid.variants) == {"none", "seg"}
+    assert grid.seeds == (7, 3)
+
+
+def test_without_options_the_experiment_stands(request_of, tiny_file):
+    request = request_of(str(tiny_file), "--teacher", "imagenet")
+    assert request.experiment.grid.seeds == (0, 1)
+    assert request.experiment.grid.categories == ("tile", "bottle")
+    assert request.experiment.teacher == "imagenet"
+    assert request.command.startswith("python -m bench")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["no-such-command"], []])
+def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == (0 if arguments == ["--help"] else 2)
+    said = "".join(capsys.readouterr())
+    if arguments:
+        for name in COMMANDS:
+            assert name in said

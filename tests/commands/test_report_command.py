@@ -1,0 +1,82 @@
+import pytest
+
+from bench.cli import main
+from bench.commands.report import reproducing
+from bench.presentation.figures import OF_CELLS
+from bench.results.files import write_heading
+
+
+@pytest.fixture
+def results(tmp_path, findings):
+    """A folder of results where only the table of cells is left."""
+    folder = tmp_path / "results" / "tiny"
+    folder.mkdir(parents=True)
+    findings.evidence.cells.to_csv(folder / "cells.csv", index=False)
+    write_heading(folder, findings.evidence.heading)
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def call(write_tiny, results, weights, tmp_path, monkeypatch):
+    """Run a command on the tiny experiment, with nothing but its cells at hand."""
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "no cache"))
+
+    def call(command, *options):
+        part = ("--variant", "none", "--variant", "den+ed+seg", "--results", str(results))
+        return main([command, str(write_tiny()), *part, *options])
+
+    return call
+
+
+@pytest.mark.parametrize("command", ["report", "figure"])
+def test_help_shows_examples(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert f"python -m bench {command}" in out
+    assert "exit codes: 0 done, 2 bad input" in out
+
+
+def test_from_the_table_of_cells_there_is_a_report_without_gallery(call, results, capsys):
+    assert call("report") == 0
+    path = results / "tiny" / "report.html"
+    assert capsys.readouterr().out.startswith(f"{path}: ")
+    text = path.read_text(encoding="utf-8")
+    assert "There is no gallery, since the decoded images are not at hand" in text
+    assert "complete: all 8 cells" in text
+    assert "image/svg+xml" in text
+    assert not (results / "runs").exists(), "nothing is run"
+
+
+def test_figures_are_drawn_by_name(call, results, capsys):
+    assert call("figure", "--only", "heatmap", "--only", "missed") == 0
+    out = capsys.readouterr().out
+    written = {path.name for path in (results / "tiny" / "figures").iterdir()}
+    metrics = ("image_auroc", "pixel_ap", "iap")
+    assert written == {f"heatmap_{metric}.{form}" for metric in metrics for form in ("png", "svg")}
+    assert "heatmap_iap.svg" in out
+    assert out.endswith("not drawn, since what they need is not at hand: missed.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("figure", "--only", "pie"), f"--only pie: unknown; there are {', '.join(OF_CELLS)}, "),
+        (("report", "nothing"), "nothing: no such experiment; there are ablation, "),
+        (("report", "--seed", "77"), "run `python -m bench reproduce`"),
+    ],
+)
+def test_what_is_unknown_is_refused_with_what_is_known(
+    arguments, said, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(list(arguments)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+
+
+def test_the_page_names_the_command_that_makes_its_numbers():
+    arguments = ["report", "experiments/loss.toml", "--seed", "0"]
+    assert reproducing(arguments) == "python -m bench reproduce experiments/loss.toml --seed 0"

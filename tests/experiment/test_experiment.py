@@ -1,0 +1,319 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from bench.experiment.experiment import Experiment, known_variant, load_experiment, load_protocol
+from bench.experiment.grid import ABLATION, VARIANTS
+from bench.metrics import PROTOCOLS
+from bench.presentation.tables import TABLES
+from destseg.errors import InputError
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+SHIPPED = sorted(EXPERIMENTS.glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_experiment_is_valid(path):
+    experiment = load_experiment(path)
+    assert experiment.name == path.stem
+    assert experiment.title
+    assert all(name in VARIANTS for name in experiment.grid.variants)
+    assert set(experiment.tables) <= set(TABLES)
+    hash(experiment)
+
+
+@pytest.mark.parametrize("name", ["ablation", "mvtec", "mvtec-cpu", "bottle"])
+def test_ablations_have_the_papers_eight_variants(name):
+    assert load_experiment(EXPERIMENTS / f"{name}.toml").grid.variants == tuple(ABLATION)
+
+
+@pytest.mark.parametrize("name", ["loss", "fusion-input", "students"])
+@pytest.mark.parametrize(("kind", "base"), [("miniature", "ablation"), ("mvtec", "mvtec")])
+def test_other_tables_have_the_settings_of_the_ablation(name, kind, base):
+    """Or no student would be shared."""
+    experiment = load_experiment(EXPERIMENTS / f"{name}.toml", kind)
+    ablation = load_experiment(EXPERIMENTS / f"{base}.toml")
+    assert experiment.tables[0] == name
+    own = ("name", "title", "tables")
+    same = {key: getattr(ablation, key) for key in own}
+    grid = dataclasses.replace(experiment.grid, variants=ablation.grid.variants)
+    assert dataclasses.replace(experiment, grid=grid, **same) == ablation
+    assert load_experiment(EXPERIMENTS / f"{name}.toml").dataset.kind == "miniature"
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"),
+    [("mvtec", True), ("bottle", True), ("mvtec-cpu", False), ("ablation", False)],
+)
+def test_the_papers_setting_is_known_as_such(name, paper):
+    assert load_experiment(EXPERIMENTS / f"{name}.toml").has_paper_setting == paper
+
+
+def test_the_programs_readings_are_the_papers_setting_too():
+    assert load_experiment(EXPERIMENTS / "program.toml", "mvtec").has_paper_setting
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"teacher": "procedural"},
+        {"teacher": "untrained"},
+        {"training": {"student_steps": 999}},
+        {"training": {"head_lr": 0.02}},
+        {"model": {"width": 32}},
+        {"anomalies": {"threshold": 0.4}},
+        {"dataset": {"size": 128}},
+        {"dataset": {"rotation": "none"}},
+    ],
+)
+def test_anything_else_is_another_setting(change):
+    experiment = load_experiment(EXPERIMENTS / "mvtec.toml")
+    ((part, value),) = change.items()
+    if isinstance(value, dict):
+        value = dataclasses.replace(getattr(experiment, part), **value)
+    assert not dataclasses.replace(experiment, **{part: value}).has_paper_setting
+
+
+# Bases
+
+
+BASES = {
+    "small.toml": (
+        'title = "small"\n[dataset]\nsize = 32\n[training]\nbatch_size = 4\ngamma = 2.0\n'
+    ),
+    "large.toml": 'title = "large"\n[dataset]\nkind = "mvtec"\nsize = 128\n',
+}
+
+
+@pytest.fixture
+def with_bases(tmp_path):
+    def write(text):
+        for name, content in (BASES | {"own.toml": text}).items():
+            (tmp_path / name).write_text(content, encoding="utf-8")
+        return tmp_path / "own.toml"
+
+    return write
+
+
+def test_what_a_file_does_not_say_its_base_says(with_bases):
+    path = with_bases('base = ["small.toml", "large.toml"]\n[training]\nbatch_size = 8\n')
+    own = load_experiment(path)
+    assert (own.name, own.title, own.dataset.size) == ("own", "small", 32)
+    assert (own.training.batch_size, own.training.gamma) == (8, 2.0)
+    large = load_experiment(path, "mvtec")
+    assert (large.title, large.dataset.size, large.training.gamma) == ("large", 128, 4.0)
+    assert large.training.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ('base = "small.toml"', None, "base is 'small.toml'; it must be an array of file names"),
+        ('base = ["missing.toml"]', None, "missing.toml: no such experiment file"),
+        ('base = ["small.toml"]', "mvtec", "none of its bases, small.toml, is for the dataset"),
+        ('base = ["own.toml"]', None, "its base own.toml has a base itself"),
+        ('base = ["small.toml"]\n[training]\nbatch = 8', None, "did you mean 'batch_size'"),
+        ("tables = []", None, "tables is empty"),
+    ],
+)
+def test_a_bad_base_is_told(with_bases, text, kind, message):
+    with pytest.raises(InputError, match=message):
+        load_experiment(with_bases(text), kind)
+
+
+def test_the_default_is_the_whole_grid_on_the_miniature():
+    experiment = load_experiment(next(path for path in SHIPPED if path.stem == "ablation"))
+    assert (experiment.dataset.kind, experiment.teacher) == ("miniature", "procedural")
+    assert experiment.grid.categories == ()
+    assert len(experiment.grid.seeds) == 3
+
+
+def test_the_mvtec_experiment_is_the_papers_setting():
+    experiment = load_experiment(next(path for path in SHIPPED if path.stem == "mvtec"))
+    training = experiment.training
+    assert (experiment.dataset.kind, experiment.dataset.size) == ("mvtec", 256)
+    assert (training.batch_size, training.student_steps + training.segmentation_steps) == (32, 5000)
+    assert (training.student_steps, training.student_lr) == (1000, 0.4)
+    assert (training.res_lr, training.head_lr) == (0.1, 0.01)
+    assert (training.momentum, training.weight_decay, training.gamma) == (0.9, 1e-4, 4.0)
+    assert experiment.model.dilations == (6, 12, 18)
+    assert (experiment.protocol.size, experiment.protocol.top_t) == (256, 100)
+    assert len(experiment.grid.seeds) == 5
+
+
+def test_values_arrive_where_they_belong(tiny_file):
+    experiment = load_experiment(tiny_file)
+    assert experiment.grid.categories == ("tile", "bottle")
+    assert experiment.model.dilations == (1, 2)
+    assert experiment.protocol.top_t == 10
+    assert experiment.training.momentum == 0.9, "what is not stated is the default"
+
+
+def test_an_empty_file_is_all_defaults(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text("")
+    assert load_experiment(path) == Experiment("plain")
+
+
+def test_a_whole_number_is_a_number(write_tiny):
+    one = load_experiment(write_tiny({"student_lr = 0.2": "student_lr = 1"}))
+    assert one == load_experiment(write_tiny({"student_lr = 0.2": "student_lr = 1.0"}))
+    assert type(one.training.student_lr) is float
+
+
+def test_an_optional_value_may_be_given(write_tiny):
+    path = write_tiny({"top_t = 10": "top_t = 10\ncrop = 28"})
+    assert load_experiment(path).protocol.crop == 28
+
+
+BAD = {
+    "unknown key": (
+        {"batch_size = 4": "batchsize = 4"},
+        ("training: unknown key 'batchsize'", "did you mean 'batch_size'?"),
+    ),
+    "unknown key at the top": ({"title =": "tittle ="}, ("unknown key 'tittle'", "'title'")),
+    "unknown table": ({"[model]": "[modle]"}, ("unknown key 'modle'", "did you mean 'model'?")),
+    "key like no other": (
+        {"batch_size = 4": "xyzzy = 4"},
+        ("training: unknown key 'xyzzy'", "known are batch_size, student_steps"),
+    ),
+    "text for a number": (
+        {"student_steps = 2": 'student_steps = "2"'},
+        ("training.student_steps is '2'", "of type int"),
+    ),
+    "fraction for a count": (
+        {"student_steps = 2": "student_steps = 2.5"},
+        ("training.student_steps is 2.5", "of type int"),
+    ),
+    "truth for a count": (
+        {"student_steps = 2": "student_steps = true"},
+        ("training.student_steps is True", "of type int"),
+    ),
+    "truth for a fraction": (
+        {"student_lr = 0.2": "student_lr = true"},
+        ("training.student_lr is True", "of type float"),
+    ),
+    "not a number": (
+        {"student_lr = 0.2": "student_lr = nan"},
+        ("training.student_lr is nan", "finite"),
+    ),
+    "infinite": ({"res_lr = 0.3": "res_lr = inf"}, ("training.res_lr is inf", "finite")),
+    "negative rate": (
+        {"head_lr = 0.1": "head_lr = -0.1"},
+        ("training.head_lr is -0.1", "positive"),
+    ),
+    "no rate": ({"head_lr = 0.1": "head_lr = 0"}, ("training.head_lr is 0", "positive")),
+    "number for a list": (
+        {"seeds = [0, 1]": "seeds = 0"},
+        ("grid.seeds is 0", "must be an array"),
+    ),
+    "list of another type": (
+        {"seeds = [0, 1]": 'seeds = [0, "1"]'},
+        ("grid.seeds is '1'", "of type int"),
+    ),
+    "value for a table": (
+        {"[anomalies]\nlattice_exponents = 3": "", 'title = "tiny"': "anomalies = 3"},
+        ("anomalies is 3", "must be a table [anomalies]"),
+    ),
+    "unknown dataset": (
+        {"size = 32\n\n[grid]": 'kind = "visa"\n\n[grid]'},
+        ("dataset.kind is 'visa'", "'miniature', 'mvtec'"),
+    ),
+    "unknown rotation": (
+        {"size = 32\n\n[grid]": 'rotation = "all"\n\n[grid]'},
+        ("dataset.rotation is 'all'", "'paper', 'none'"),
+    ),
+    "no seed": ({"seeds = [0, 1]": "seeds = []"}, ("grid.seeds is empty", "at least one")),
+    "no variant": (
+        {"seeds = [0, 1]": "variants = []"},
+        ("grid.variants is empty", "at least one"),
+    ),
+    "repeated seed": ({"seeds = [0, 1]": "seeds = [1, 1]"}, ("grid.seeds repeats", "once")),
+    "repeated category": (
+        {'["tile", "bottle"]': '["tile", "tile"]'},
+        ("grid.categories repeats", "once"),
+    ),
+    "unknown variant": (
+        {"seeds = [0, 1]": 'variants = ["seg", "seg+den"]'},
+        ("grid.variants", "'seg+den'", "den+seg"),
+    ),
+    "batch of one": (
+        {"batch_size = 4": "batch_size = 1"},
+        ("training.batch_size is 1", "at least 2"),
+    ),
+    "no step": (
+        {"segmentation_steps = 3": "segmentation_steps = 0"},
+        ("training.segmentation_steps is 0", "at least 1"),
+    ),
+    "no width": ({"\nwidth = 8": "\nwidth = 0"}, ("model.width is 0", "at least 1")),
+    "no dilation": (
+        {"dilations = [1, 2]": "dilations = [2, 0]"},
+        ("model.dilations is 0", "at least 1"),
+    ),
+    "no lattice": (
+        {"lattice_exponents = 3": "lattice_exponents = 0"},
+        ("anomalies.lattice_exponents is 0", "at least 1"),
+    ),
+    "protocol's own check": (
+        {"top_t = 10": "top_t = 10\nconnectivity = 6"},
+        ("protocol: connectivity is 6", "4, 8"),
+    ),
+    "own name": ({'title = "tiny"': 'name = "other"'}, ("remove the key 'name'", "'tiny'")),
+    "no TOML": ({"batch_size = 4": "batch_size 4"}, ("not valid TOML", "line 20")),
+    "key twice": (
+        {"student_steps = 2": "student_steps = 2\nstudent_steps = 3"},
+        ("not valid TOML", "line 22"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "said"), BAD.values(), ids=BAD)
+def test_a_bad_value_is_named_with_its_file_and_place(write_tiny, edits, said):
+    path = write_tiny(edits)
+    with pytest.raises(InputError) as caught:
+        load_experiment(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    for part in said:
+        assert part in message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.toml: no such experiment file"):
+        load_experiment(tmp_path / "none.toml")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        load_experiment(tmp_path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "latin.toml"
+    path.write_bytes('title = "é"'.encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin\.toml: cannot be read"):
+        load_experiment(path)
+
+
+def test_protocols_by_name_or_by_experiment(tiny_file):
+    assert load_protocol("crop224") == PROTOCOLS["crop224"]
+    assert load_protocol(str(tiny_file)).label == "paper v1 size=32 top_t=10"
+    with pytest.raises(
+        InputError, match=r"--protocol crop: unknown; use one of paper, .*TOML file"
+    ):
+        load_protocol("crop")
+    with pytest.raises(InputError, match="no such experiment file"):
+        load_protocol("none.toml")
+
+
+def test_known_variant():
+    assert known_variant("den+ed", "--variant") == "den+ed"
+    with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; use den\+ed"):
+        known_variant("ed+den", "--variant")
+
+
+def test_an_experiment_cannot_change_under_way(tiny):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        tiny.teacher = "imagenet"

@@ -1,0 +1,60 @@
+import dataclasses
+
+import pytest
+
+from bench.data.mvtec import COUNTS
+from bench.planning.experiment_plan import is_known, lay_out, look_up, sketch
+from bench.planning.inputs import UNPREPARED, Sources
+from destseg.errors import InputError
+
+
+@pytest.fixture
+def sources(shared_cache, tiny_inputs):
+    return Sources(None, None, shared_cache)
+
+
+def of_mvtec(experiment, categories=()):
+    return dataclasses.replace(
+        experiment,
+        dataset=dataclasses.replace(experiment.dataset, kind="mvtec"),
+        grid=dataclasses.replace(experiment.grid, categories=categories),
+    )
+
+
+def test_what_is_prepared_is_looked_up_as_it_is_laid_out(tiny, sources):
+    laid = lay_out(tiny, sources, jobs=1)
+    assert laid.grid.categories == ("bottle", "tile")
+    assert look_up(tiny, sources) == laid
+    assert laid.unprepared == ()
+    assert all(is_known(stage) for stage in laid.plan.evaluations.values())
+
+
+def test_looking_up_makes_nothing(tiny, tmp_path):
+    cache = tmp_path / "cache"
+    laid = look_up(tiny, Sources(None, None, cache))
+    assert laid.unprepared == ("teacher", "textures", "bottle", "tile")
+    assert not cache.exists()
+    assert not any(is_known(stage) for stage in laid.plan.evaluations.values())
+    assert len(laid.plan.evaluations) == 32, "cells are still told apart"
+    assert laid == sketch(tiny)
+
+
+def test_one_category_may_lack_alone(tiny, sources, mvtec_folder):
+    laid = look_up(of_mvtec(tiny, ("bottle",)), Sources(mvtec_folder, None, sources.cache))
+    assert laid.unprepared == ("bottle",)
+    assert laid.inputs.teacher.digest != UNPREPARED
+
+
+def test_without_a_folder_mvtecs_categories_are_assumed_where_that_is_wanted(tiny, sources):
+    with pytest.raises(InputError, match="add --data DIR"):
+        look_up(of_mvtec(tiny), sources)
+    laid = look_up(of_mvtec(tiny), sources, assume=True)
+    assert laid.grid.categories == tuple(COUNTS)
+    assert laid.unprepared == tuple(COUNTS)
+
+
+def test_an_unknown_category_is_refused(tiny, sources):
+    grid = dataclasses.replace(tiny.grid, categories=("botle",))
+    for layer in (look_up, lambda *given: lay_out(*given, jobs=1)):
+        with pytest.raises(InputError, match="'botle'"):
+            layer(dataclasses.replace(tiny, grid=grid), sources)

@@ -1,0 +1,42 @@
+"""The paper's grid keeps 32 workers busy: the real schedule, with durations of realistic shares."""
+
+import pytest
+
+from bench.benchmarks.schedule import main, spread, table
+from bench.commands.experiment_options import EXPERIMENTS
+from bench.experiment.experiment import load_experiment
+from bench.planning.experiment_plan import sketch
+from bench.planning.schedule import simulate
+
+SECONDS = {"student": 3300.0, "segmentation": 9200.0, "maps": 1.2, "evaluation": 0.2}
+"""Of one CPU core, scaled from the miniature."""
+
+
+@pytest.fixture(scope="module")
+def paper():
+    laid = sketch(load_experiment(EXPERIMENTS / "mvtec.toml")).plan
+    return laid, {key: SECONDS[task.stage.kind] for key, task in laid.tasks.items()}
+
+
+@pytest.mark.parametrize("by", [0.0, 1 / 3])
+def test_32_workers_are_busy_for_nine_tenths_of_the_time(paper, by):
+    plan, seconds = paper
+    varied = spread(seconds, by)
+    found = simulate(plan, lambda task: varied[task.stage.key], 32)
+    assert found.stages == 1800
+    assert found.efficiency >= 0.9
+
+
+def test_a_table_has_a_row_for_each_number_of_workers(paper):
+    plan, seconds = paper
+    lines = table(plan, seconds, (1, 1000))
+    assert lines[2].startswith("| 1 | ")
+    assert lines[2].endswith(" | 100.0% |")
+    # More workers than there are students: the longest way is the bound, and is met.
+    _, _, makespan, bound, _, _ = (part.strip() for part in lines[3].split("|"))
+    assert makespan == bound == "3 h 28 min"
+
+
+def test_without_a_store_it_says_what_to_run(tmp_path, capsys):
+    assert main(["--runs", str(tmp_path / "runs")]) == 2
+    assert "python -m bench reproduce" in capsys.readouterr().err

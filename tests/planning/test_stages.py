@@ -1,0 +1,324 @@
+import dataclasses
+import hashlib
+import itertools
+from pathlib import Path
+
+import pytest
+
+from bench.data.mvtec import CategoryRef
+from bench.data.teacher import TeacherRef
+from bench.data.textures import TexturesRef
+from bench.experiment.experiment import Experiment
+from bench.experiment.grid import ABLATION, VARIANTS, Cell, Grid, Variant
+from bench.planning import stages
+from bench.planning.inputs import Inputs
+from bench.planning.stages import CODE_VERSIONS, Stage, plan, shard
+
+EXPERIMENT = Experiment("tiny")
+INPUTS = Inputs(
+    categories={
+        name: CategoryRef(name, Path("cache") / name, f"images of {name}", 40, 34)
+        for name in ("bottle", "tile")
+    },
+    textures=TexturesRef(Path("cache/textures"), "textures", 69),
+    teacher=TeacherRef(Path("cache/teacher"), "teacher", 64, "procedural", 0.9),
+)
+ALL = {"student", "segmentation", "maps off", "maps on", "evaluation off", "evaluation on"}
+WITH_SEGMENTATION = {"segmentation", "maps on", "evaluation on"}
+EVALUATIONS = {"evaluation off", "evaluation on"}
+
+
+def keys(experiment=EXPERIMENT, inputs=INPUTS, *, category="bottle", den=True, ed=True, seed=0):
+    """The keys of the stages of two variants that differ in seg only."""
+    found = {}
+    for seg, suffix in ((False, "off"), (True, "on")):
+        shape = "encoder-decoder" if ed else "encoder"
+        variant = Variant(den, shape, seg)
+        cell = Cell(category, variant, seed)
+        evaluation = plan(experiment, [cell], inputs).evaluations[cell]
+        (maps,) = evaluation.parents
+        found[f"evaluation {suffix}"] = evaluation.key
+        found[f"maps {suffix}"] = maps.key
+        found.setdefault("student", maps.parents[0].key)
+        assert found["student"] == maps.parents[0].key
+        if seg:
+            found["segmentation"] = maps.parents[1].key
+            assert maps.parents[1].parents == (maps.parents[0],)
+        else:
+            assert len(maps.parents) == 1
+    return found
+
+
+def changed(after, before=None):
+    before = before or keys()
+    assert after.keys() == before.keys() == ALL
+    return {name for name in ALL if after[name] != before[name]}
+
+
+def test_every_stage_has_a_key_of_its_own():
+    found = keys()
+    assert len(set(found.values())) == len(ALL)
+    assert all(len(key) == 64 for key in found.values())
+
+
+def test_a_key_is_the_digest_of_canonical_json():
+    parent = Stage("student", {"b": [1, 2], "a": 0.1})
+    text = (
+        f'{{"code":{CODE_VERSIONS["student"]},"kind":"student","parameters":{{"a":0.1,"b":[1,2]}},'
+        f'"parents":[],"schema":{stages.SCHEMA}}}'
+    )
+    assert parent.key == hashlib.sha256(text.encode()).hexdigest()
+    assert parent == Stage("student", {"a": 0.1, "b": [1, 2]})
+    assert hash(parent) == hash(Stage("student", {"a": 0.1, "b": [1, 2]}))
+    assert parent != Stage("student", {"a": 0.1, "b": [2, 1]})
+    assert parent != Stage("segmentation", parent.parameters)
+    assert Stage("maps", {}, (parent,)) != Stage("maps", {})
+
+
+def other(value):
+    """A value of the same kind that is another."""
+    if isinstance(value, tuple):
+        return (*value, 99)
+    return value + 1 if isinstance(value, int) else value / 2
+
+
+SECTIONS = {
+    "model": {
+        "width": ALL,
+        "segmentation_width": WITH_SEGMENTATION,
+        "dilations": WITH_SEGMENTATION,
+    },
+    "anomalies": dict.fromkeys(
+        (
+            "lattice_exponents",
+            "threshold",
+            "max_rotation",
+            "max_original_weight",
+            "rotation_stream",
+        ),
+        ALL,
+    ),
+    "training": {
+        "batch_size": ALL,
+        "momentum": ALL,
+        "weight_decay": ALL,
+        "student_steps": ALL,
+        "student_lr": ALL,
+        "segmentation_steps": WITH_SEGMENTATION,
+        "res_lr": WITH_SEGMENTATION,
+        "head_lr": WITH_SEGMENTATION,
+        "gamma": WITH_SEGMENTATION,
+        "den_off_statistics": set(),  # a student with den has no use for them; see below
+        "data_stream": WITH_SEGMENTATION,
+    },
+    "dataset": {"size": ALL, "rotation": ALL, "kind": set()},
+    "protocol": dict.fromkeys(
+        (
+            "size",
+            "mask_rule",
+            "crop",
+            "connectivity",
+            "image_score",
+            "top_t",
+            "fpr_limit",
+            "iap_k",
+            "compat",
+            "version",
+        ),
+        EVALUATIONS,
+    )
+    | {"name": set()},
+}
+WORDS = {
+    "rotation": "none",
+    "kind": "mvtec",
+    "mask_rule": "any",
+    "crop": 224,
+    "connectivity": 4,
+    "image_score": "max",
+    "name": "other",
+    "rotation_stream": "fixed",
+    "den_off_statistics": "both",
+    "data_stream": "whole",
+    "compat": "authors",
+}
+CASES = [(section, field) for section, fields in SECTIONS.items() for field in fields]
+
+
+@pytest.mark.parametrize(("section", "field"), CASES, ids=".".join)
+def test_a_setting_moves_the_keys_of_what_it_moves_and_no_others(section, field):
+    before = getattr(EXPERIMENT, section)
+    value = WORDS.get(field) or other(getattr(before, field))
+    assert value != getattr(before, field)
+    experiment = dataclasses.replace(
+        EXPERIMENT, **{section: dataclasses.replace(before, **{field: value})}
+    )
+    assert changed(keys(experiment)) == SECTIONS[section][field]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_no_setting_is_forgotten(section):
+    fields = {field.name for field in dataclasses.fields(getattr(EXPERIMENT, section))}
+    assert fields == set(SECTIONS[section])
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        keys(seed=1),
+        keys(den=False),
+        keys(ed=False),
+        keys(category="tile"),
+        keys(inputs=dataclasses.replace(INPUTS, teacher=TeacherRef(Path("x"), "other", 64, "x"))),
+        keys(inputs=dataclasses.replace(INPUTS, textures=TexturesRef(Path("x"), "other", 69))),
+        keys(
+            inputs=dataclasses.replace(
+                INPUTS, categories={"bottle": CategoryRef("bottle", Path("x"), "other", 40, 34)}
+            )
+        ),
+    ],
+    ids=["seed", "den", "ed", "category", "teacher", "textures", "images"],
+)
+def test_inputs_seed_and_variant_move_every_key(after):
+    assert changed(after) == ALL
+
+
+def test_paths_names_titles_and_the_grid_move_no_key():
+    inputs = Inputs(
+        categories={
+            "bottle": dataclasses.replace(INPUTS.categories["bottle"], path=Path("elsewhere"))
+        },
+        textures=dataclasses.replace(INPUTS.textures, path=Path("elsewhere"), count=1),
+        teacher=dataclasses.replace(
+            INPUTS.teacher, path=Path("elsewhere"), name="another file", accuracy=None
+        ),
+    )
+    experiment = dataclasses.replace(
+        EXPERIMENT,
+        name="other",
+        title="other",
+        teacher="other",
+        grid=dataclasses.replace(EXPERIMENT.grid, seeds=(7,), variants=("seg",)),
+    )
+    assert changed(keys(experiment, inputs)) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "moved"),
+    [
+        ("student", ALL),
+        ("segmentation", WITH_SEGMENTATION),
+        ("maps", {"maps off", "maps on", *EVALUATIONS}),
+        ("evaluation", EVALUATIONS),
+    ],
+)
+def test_a_new_code_version_moves_its_stage_and_the_descendants(monkeypatch, kind, moved):
+    before = keys()
+    monkeypatch.setattr(stages, "CODE_VERSIONS", {**CODE_VERSIONS, kind: CODE_VERSIONS[kind] + 1})
+    assert changed(keys(), before) == moved
+
+
+def test_a_new_schema_moves_everything(monkeypatch):
+    before = keys()
+    monkeypatch.setattr(stages, "SCHEMA", stages.SCHEMA + 1)
+    assert changed(keys(), before) == ALL
+
+
+def whole():
+    grid = Grid(("bottle", "tile"), tuple(ABLATION), (0, 1))
+    return plan(EXPERIMENT, grid.cells(), INPUTS), grid.cells()
+
+
+def test_four_students_serve_eight_variants():
+    laid, cells = whole()
+    assert list(laid.evaluations) == list(cells)
+    assert len({stage.key for stage in laid.evaluations.values()}) == len(cells) == 32
+    students = {cell: stage.parents[0].parents[0].key for cell, stage in laid.evaluations.items()}
+    assert len(set(students.values())) == 4 * 2 * 2
+    for one, two in itertools.combinations(cells, 2):
+        alike = [
+            (cell.category, cell.seed, cell.variant.den, cell.variant.ed) for cell in (one, two)
+        ]
+        assert (students[one] == students[two]) == (alike[0] == alike[1])
+
+
+def test_each_stage_is_one_task_after_its_parents():
+    laid, _ = whole()
+    assert len(laid.tasks) == 16 * 6
+    kinds = [task.stage.kind for task in laid.tasks.values()]
+    family = ["student", "maps", "evaluation", "segmentation", "maps", "evaluation"]
+    assert kinds == family * 16, "a student with all that descends from it before the next"
+    seen = set()
+    for key, task in laid.tasks.items():
+        assert key == task.stage.key
+        assert seen.issuperset(parent.key for parent in task.stage.parents)
+        seen.add(key)
+    assert [task.seed for task in laid.tasks.values()] == [0] * 48 + [1] * 48, "seed by seed"
+    for cell, evaluation in laid.evaluations.items():
+        for stage in evaluation.lineage():
+            task = laid.tasks[stage.key]
+            assert (task.category, task.seed) == (cell.category, cell.seed)
+            assert str(task) == f"{cell.category} seed {cell.seed} {stage.kind}"
+
+
+@pytest.mark.parametrize("count", [1, 3, 16, 40])
+def test_shards_are_the_whole_without_overlap(count):
+    laid, _ = whole()
+    parts = [shard(laid, index, count) for index in range(1, count + 1)]
+    keys = [key for part in parts for key in part.tasks]
+    assert sorted(keys) == sorted(laid.tasks)
+    cells = [cell for part in parts for cell in part.evaluations]
+    assert sorted(map(str, cells)) == sorted(map(str, laid.evaluations))
+    for part in parts:
+        wanted = {above.key for stage in part.evaluations.values() for above in stage.lineage()}
+        assert set(part.tasks) == wanted
+    sizes = {len(part.tasks) for part in parts}
+    assert max(sizes) - min(sizes) <= 6, "a student with its descendants"
+
+
+def test_a_part_of_the_grid_has_the_keys_of_the_whole():
+    laid, cells = whole()
+    some = cells[5::3]
+    part = plan(EXPERIMENT, reversed(some), INPUTS)
+    assert {cell: part.evaluations[cell].key for cell in some} == {
+        cell: laid.evaluations[cell].key for cell in some
+    }
+
+
+# Beyond the ablation
+
+
+def stage_keys(variant, experiment=EXPERIMENT):
+    cell = Cell("bottle", VARIANTS[variant], 0)
+    (maps,) = plan(experiment, [cell], INPUTS).evaluations[cell].parents
+    return [parent.key for parent in maps.parents]
+
+
+@pytest.mark.parametrize("other", ["no-l1", "features", "distances", "no-l1+features"])
+def test_loss_and_input_need_another_segmentation_net_on_the_same_student(other):
+    student, segmentation = stage_keys("den+ed+seg")
+    same, different = stage_keys(f"den+ed+seg+{other}")
+    assert same == student
+    assert different != segmentation
+
+
+def test_each_shape_of_the_student_is_another():
+    found = {stage_keys(variant)[0] for variant in ("den", "den+ed", "den+decoder")}
+    assert len(found) == 3
+
+
+def with_training(**changes):
+    training = dataclasses.replace(EXPERIMENT.training, **changes)
+    return dataclasses.replace(EXPERIMENT, training=training)
+
+
+def test_statistics_without_den_concern_students_without_den_alone():
+    both = with_training(den_off_statistics="both")
+    assert stage_keys("den+ed+seg", both) == stage_keys("den+ed+seg")
+    assert stage_keys("ed+seg", both)[0] != stage_keys("ed+seg")[0]
+
+
+def test_the_data_stream_concerns_the_segmentation_net_alone():
+    before, after = stage_keys("ed+seg"), stage_keys("ed+seg", with_training(data_stream="whole"))
+    assert before[0] == after[0]
+    assert before[1] != after[1]

@@ -1,0 +1,161 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from bench.experiment.grid import ABLATION, Cell
+from bench.planning.stages import plan
+from bench.running.execution import Job
+from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending
+from bench.running.workers import Children, InProcess
+from bench.store.runs import RunStore
+
+DEADLINE = 120
+
+
+class Deadly(RunStore):
+    """Ends the process that stores a stage with signals, one for each attempt."""
+
+    def signals(self):
+        return (signal.SIGKILL,) * 10
+
+    def put(self, record, artifact=None):
+        count = self.root / "attempts"
+        self.root.mkdir(exist_ok=True)
+        with count.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        attempt = len(count.read_text().splitlines()) - 1
+        if attempt < len(self.signals()):
+            os.kill(os.getpid(), self.signals()[attempt])
+        return super().put(record, artifact)
+
+
+class DeadlyOnce(Deadly):
+    def signals(self):
+        return (signal.SIGKILL,)
+
+
+class Crashing(Deadly):
+    def signals(self):
+        return (signal.SIGSEGV,) * 10
+
+
+class Endless(RunStore):
+    """Never finishes storing."""
+
+    def put(self, record, artifact=None):
+        del record, artifact
+        (self.root / "begun").parent.mkdir(exist_ok=True)
+        (self.root / "begun").touch()
+        while True:
+            time.sleep(60)
+
+
+@pytest.fixture
+def job_of(tiny, tiny_inputs, tmp_path):
+    laid = plan(tiny, [Cell("bottle", ABLATION["none"], 0)], tiny_inputs)
+    task = next(iter(laid.tasks.values()))
+
+    def job_of(store):
+        return Job(task, tiny, tiny_inputs, store(tmp_path / "runs"))
+
+    return job_of
+
+
+@pytest.fixture
+def child():
+    child = Child("cpu")
+    yield child
+    child.close()
+
+
+@pytest.mark.slow
+def test_a_stage_that_is_killed_once_is_tried_again(job_of, child):
+    job = job_of(DeadlyOnce)
+    outcome = child.run(job)
+    assert outcome.status == "done"
+    assert job.store.get(outcome.key) is not None
+    pids = (job.store.root / "attempts").read_text().split()
+    assert len(set(pids)) == 2, "another process"
+    assert str(os.getpid()) not in pids
+    assert child.run(job).status == "cached", "the child lives on"
+
+
+def test_a_stage_that_is_always_killed_is_a_failure_and_others_go_on(job_of, child):
+    outcome = child.run(job_of(Deadly))
+    assert outcome.status == "failed"
+    assert (outcome.failure.cause, outcome.failure.attempts) == ("killed", ATTEMPTS)
+    assert outcome.message == (
+        "the process was ended by SIGKILL(-9), perhaps for want of memory, 2 times"
+    )
+    assert outcome.seconds > 0
+    assert child.run(job_of(RunStore)).status == "done"
+
+
+@pytest.mark.slow
+def test_a_crash_names_its_signal(job_of, child, capfd):
+    assert "SIGSEGV" in child.run(job_of(Crashing)).message
+
+
+def test_a_stage_that_takes_too_long_is_a_failure(job_of):
+    child = Child("cpu", timeout=3)
+    try:
+        outcome = child.run(job_of(Endless))
+        assert outcome.status == "failed"
+        assert (outcome.failure.cause, outcome.failure.attempts) == ("timeout", 1)
+        assert outcome.message == "stopped after 3 s, the limit of a stage"
+    finally:
+        child.close()
+
+
+@pytest.mark.slow
+def test_children_that_are_closed_stop_what_they_do(job_of):
+    workers = Children(["cpu"])
+    job = job_of(Endless)
+    future = workers.submit(job)
+    deadline = time.monotonic() + DEADLINE
+    while not (job.store.root / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    workers.close()
+    outcome = future.result(DEADLINE)
+    assert (outcome.status, outcome.failure) == ("stopped", None)
+
+
+def test_a_closed_child_starts_nothing(job_of, child):
+    child.close()
+    assert child.run(job_of(RunStore)).status == "stopped"
+
+
+def test_in_process_is_this_process(job_of):
+    job = job_of(DeadlyOnce)
+    (job.store.root).mkdir()
+    (job.store.root / "attempts").write_text("spent\n")
+    with InProcess("cpu") as workers:
+        assert workers.submit(job).result().status == "done"
+    assert (job.store.root / "attempts").read_text() == f"spent\n{os.getpid()}\n"
+
+
+def test_a_child_ends_with_its_parent(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(os, "_exit", lambda code: ended.set())
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    waited = []
+    _end_with(7, wait=waited.append)
+    assert ended.is_set()
+    assert len(waited) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("... The exit codes of the workers are {SIGTERM(-15)}", "ended by SIGTERM(-15)"),
+        ("... The exit codes of the workers are {EXIT(1)}", "ended by EXIT(1)"),
+        ("something else", "ended by unknown"),
+    ],
+)
+def test_how_a_process_ended_is_told(message, said):
+    assert _ending(message) == f"the process was {said}"

@@ -1,0 +1,334 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.store.records import SCHEMA, DamagedRecord, Record
+from bench.store.runs import DamagedArtifact, Failure, RunStore, check_writable
+from destseg.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+KEY = "ab" + 62 * "0"
+
+
+def record(key=KEY, **changes):
+    values = {
+        "key": key,
+        "kind": "maps",
+        "parents": ("1" * 64, "2" * 64),
+        "parameters": {"size": 32, "lr": 0.1, "dilations": [1, 2]},
+        "seconds": 1.25,
+        "peak_memory": 2**33,
+        "provenance": {"commit": "é", "threads": 1},
+        "metrics": {"pro": 0.1 + 0.2, "iap": None},
+    }
+    return Record(**{**values, **changes})
+
+
+def failure(key=KEY, **changes):
+    values = {
+        "kind": "maps",
+        "category": "bottle",
+        "seed": 0,
+        "cause": "raised",
+        "message": "out of luck",
+        "trace": ("line", "é"),
+    }
+    return Failure(key, **{**values, **changes})
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def stored(store):
+    return store.put(record(artifact="maps.npy"), b"content of the artifact")
+
+
+def test_a_record_comes_back_as_it_went(store):
+    store.put(record())
+    assert store.get(KEY) == record()
+    assert store.get(KEY).metrics["pro"] == 0.1 + 0.2, "to the last digit"
+
+
+def test_an_artifact_comes_back_as_it_went(store, stored):
+    assert store.get(KEY) == stored
+    assert store.artifact(store.get(KEY)) == b"content of the artifact"
+
+
+def test_a_stage_that_is_not_done_has_no_record(store):
+    assert store.get(KEY) is None
+    store.fail(failure())
+    assert store.get(KEY) is None
+
+
+def test_the_record_is_written_last(store, monkeypatch):
+    """Whoever is killed between the two files has not finished the stage."""
+    written = []
+
+    def note(path, content):
+        written.append(path.name)
+        path.write_bytes(content)
+
+    monkeypatch.setattr("bench.store.runs.write_atomically", note)
+    store.put(record(artifact="maps.npy"), b"x")
+    assert written == ["maps.npy", "record.json"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: b"",
+        lambda text: b"\xff" + text,
+        lambda text: text.replace(b'"kind"', b'"kin"'),
+        lambda text: text.replace(b'"parents"', b'"parent"'),
+        lambda text: text.replace(KEY.encode(), KEY[::-1].encode()),
+        lambda text: b"[" + text + b"]",
+        lambda text: b"null",
+        lambda text: text.replace(b'"schema": 2', b'"schema": 2, "surplus": 2'),
+        lambda text: text.replace(b'"schema": 2', b'"schema": 1'),
+        lambda text: text.replace(b"1.25", b"1.26"),
+    ],
+    ids=[
+        "half",
+        "empty",
+        "no text",
+        "another field",
+        "no parents",
+        "another key",
+        "list",
+        "null",
+        "surplus field",
+        "another schema",
+        "a digit",
+    ],
+)
+def test_a_record_that_is_not_whole_counts_as_none(store, damage):
+    store.put(record())
+    path = store.folder(KEY) / "record.json"
+    before = path.read_bytes()
+    assert damage(before) != before
+    path.write_bytes(damage(before))
+    assert store.get(KEY) is None
+    with pytest.raises(DamagedRecord, match="the record is not whole") as caught:
+        store.read(KEY)
+    assert str(path) in str(caught.value)
+    store.put(record())
+    assert store.get(KEY) == record()
+
+
+def test_every_flipped_bit_of_a_record_is_seen(store):
+    store.put(record())
+    path = store.folder(KEY) / "record.json"
+    before = path.read_bytes()
+    for place in range(len(before)):
+        path.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+        found = store.get(KEY)
+        # JSON is blind to what white space there is.
+        assert found is None or before[place : place + 1].isspace()
+        assert found in (None, record())
+
+
+OLD = {
+    "artifact": "maps.npy",
+    "digest": "0" * 64,
+    "key": KEY,
+    "kind": "maps",
+    "metrics": {},
+    "parameters": {"category": "bottle", "seed": 3},
+    "parents": ["1" * 64],
+    "peak_memory": 1,
+    "provenance": {"commit": "c"},
+    "schema": 1,
+    "seconds": 0.5,
+}
+
+
+def test_a_record_of_the_first_schema_is_read(store):
+    folder = store.folder(KEY)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(OLD))
+    found = store.get(KEY)
+    assert (found.category, found.seed, found.code, found.schema) == ("bottle", 3, None, 1)
+    assert found.seconds == 0.5
+    store.put(found)
+    again = store.get(KEY)
+    assert (again.schema, again.category) == (SCHEMA, "bottle")
+
+
+def test_a_record_of_a_newer_schema_is_refused_and_kept(store):
+    folder = store.folder(KEY)
+    folder.mkdir(parents=True)
+    path = folder / "record.json"
+    path.write_text(json.dumps({**OLD, "schema": SCHEMA + 1, "new": "field"}))
+    with pytest.raises(InputError) as caught:
+        store.get(KEY)
+    assert str(path) in str(caught.value)
+    assert f"schema {SCHEMA + 1}" in str(caught.value)
+    assert path.exists()
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (flip, "not what its record says"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "not what its record says"),
+        (lambda path: path.write_bytes(b""), "not what its record says"),
+        (Path.unlink, "No such file"),
+    ],
+    ids=["flipped bit", "short", "empty", "gone"],
+)
+def test_a_damaged_artifact_is_noticed_and_named(store, stored, damage, said):
+    path = store.folder(KEY) / "maps.npy"
+    damage(path)
+    with pytest.raises(DamagedArtifact, match=said) as caught:
+        store.artifact(store.get(KEY))
+    assert str(path) in str(caught.value)
+    assert caught.value.key == KEY
+
+
+def test_a_discarded_stage_runs_again(store, stored):
+    store.discard(KEY)
+    assert store.get(KEY) is None
+    store.discard(KEY)
+
+
+def test_success_clears_an_earlier_failure(store):
+    assert store.failure(KEY) is None
+    store.fail(failure())
+    assert store.failure(KEY) == failure()
+    store.put(record())
+    assert store.failure(KEY) is None
+
+
+def test_attempts_of_a_failing_stage_add_up(store):
+    store.fail(failure(attempts=2))
+    assert store.fail(failure(message="again")) == failure(message="again", attempts=3)
+    assert store.failure(KEY).attempts == 3
+
+
+def test_a_damaged_note_of_a_failure_is_none(store):
+    store.fail(failure())
+    path = store.folder(KEY) / "failure.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert store.failure(KEY) is None
+    store.fail(failure())
+    assert store.failure(KEY) == failure()
+
+
+def test_stages_are_listed_measured_and_removed(store, stored):
+    other = "cd" + 62 * "1"
+    store.put(record(key=other))
+    store.fail(failure(key="ab" + 62 * "5"))
+    assert list(store.keys()) == [KEY, "ab" + 62 * "5", other]
+    assert [found.key for found in store.records()] == [KEY, other]
+    files = [path.stat().st_size for path in store.folder(KEY).iterdir()]
+    assert store.size(KEY) == sum(files) > len(b"content of the artifact")
+    store.remove(other)
+    assert list(store.keys()) == [KEY, "ab" + 62 * "5"]
+    assert not (store.root / "cd").exists()
+    store.remove(KEY)
+    store.remove(KEY)
+    assert list(store.keys()) == ["ab" + 62 * "5"]
+
+
+def test_an_empty_or_missing_folder_has_no_stages(store):
+    assert list(store.keys()) == []
+    assert store.frame().empty
+
+
+def test_all_records_make_one_table(store):
+    for seed in range(3):
+        store.put(record(key=f"{seed:064x}", category="tile", seed=seed))
+    (store.folder("0" * 64) / "record.json").write_text("{")
+    frame = store.frame()
+    assert list(frame["seed"]) == [1, 2]
+    assert set(frame["category"]) == {"tile"}
+    assert frame.loc[0, "pro"] == 0.1 + 0.2
+    assert frame.loc[0, "threads"] == 1
+
+
+def test_files_travel_from_store_to_store(store, stored, tmp_path):
+    there = RunStore(tmp_path / "there")
+    there.fail(failure())
+    there.unpack(KEY, store.pack(KEY))
+    assert there.get(KEY) == stored
+    assert there.artifact(stored) == b"content of the artifact"
+    assert there.failure(KEY) is None
+    assert store.pack("0" * 64) == {}
+
+
+def test_a_number_that_is_none_is_not_stored(store):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.put(record(metrics={"pro": float("nan")}))
+    assert store.get(KEY) is None
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from bench.store.records import Record
+from bench.store.runs import RunStore
+store = RunStore(Path(sys.argv[1]))
+for number in range(40):
+    key = f"{number:064x}"
+    store.put(Record(key, "maps", (), {}, 0.0, 0, {}, artifact="a"), key.encode() * 2000)
+"""
+
+
+def test_processes_may_share_a_store(tmp_path):
+    store = RunStore(tmp_path)
+    keys = [f"{number:064x}" for number in range(40)]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT) for _ in range(3)
+    ]
+    early = 0
+    try:
+        while any(writer.poll() is None for writer in writers):
+            for key in keys:
+                if (found := store.get(key)) is not None:
+                    assert store.artifact(found) == key.encode() * 2000
+                    early += 1
+    finally:
+        codes = [writer.wait() for writer in writers]
+    assert codes == [0, 0, 0]
+    assert early > 0
+    assert all(store.get(key) is not None for key in keys)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_file_is_no_folder_for_results(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for folder in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(InputError) as caught:
+            check_writable(folder)
+        assert str(folder) in str(caught.value)
+        assert "--results" in str(caught.value)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(InputError, match="Permission denied"):
+            check_writable(tmp_path / "runs")
+    finally:
+        tmp_path.chmod(0o755)

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+import destseg
+from bench.cli import main
+from bench.experiment.grid import VARIANTS, Cell
+from bench.metrics import METRICS
+from bench.planning.inputs import Sources
+from bench.planning.stages import plan
+from bench.results.cells import collect_cells
+from bench.running.runner import run
+from bench.running.workers import InProcess
+from bench.store.runs import RunStore
+from bench.workflows import models
+from bench.workflows.models import evaluate_model, model_of_cell
+from destseg.errors import InputError
+
+CELL = Cell("bottle", VARIANTS["den+ed+seg"], 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny, tiny_inputs, tmp_path_factory):
+    """A results folder with the cell and its sister without seg."""
+    results = tmp_path_factory.mktemp("results")
+    cells = [CELL, Cell("bottle", VARIANTS["den+ed"], 0)]
+    laid = plan(tiny, cells, tiny_inputs)
+    store = RunStore(results / "runs")
+    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
+    return results, collect_cells(laid, store, dataset="miniature").set_index("variant")
+
+
+@pytest.fixture
+def export(tiny, finished, shared_cache):
+    def export(cell=CELL):
+        return model_of_cell(tiny, Sources(None, None, shared_cache), finished[0], cell, "cpu")
+
+    return export
+
+
+def test_an_exported_model_has_the_metrics_of_its_cells(
+    export, finished, tmp_path, tiny, shared_cache
+):
+    """Through a model file, read as anybody's: both maps score what the run recorded."""
+    path = destseg.save(export(), tmp_path / "model.pt")
+    (root,) = shared_cache.glob(f"miniature-*-{tiny.dataset.size}")
+    found = evaluate_model(
+        destseg.load(path),
+        "bottle",
+        Sources(root, None, shared_cache),
+        protocol=tiny.protocol,
+        device="cpu",
+    )
+    assert not found.is_mvtec
+    for name, variant in (("segmentation", "den+ed+seg"), ("distance", "den+ed")):
+        for metric in METRICS:
+            recorded = finished[1].loc[variant, metric.key]
+            assert found.scores[name][metric.key] == pytest.approx(recorded, abs=1e-6)
+
+
+def test_an_exported_model_has_a_scale(export):
+    model = export()
+    assert 0 < model.scale.normal < model.scale.anomalous
+    assert 0 < model.scale.limit < 1
+    assert not model.training
+    picture = np.zeros((40, 50, 3), np.uint8)
+    assert model.predict(picture)[0].anomaly_map.shape == (40, 50)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (Cell("bottle", VARIANTS["den"], 0), "without seg there is no whole model"),
+        (Cell("bottle", VARIANTS["seg"], 0), "its student is not there"),
+        (Cell("bottle", VARIANTS["den+ed+seg+no-l1"], 0), "its segmentation is not there"),
+        (Cell("bottles", VARIANTS["den+ed+seg"], 0), "no category 'bottles'; there are bottle"),
+    ],
+)
+def test_a_cell_that_has_no_model(export, cell, said):
+    with pytest.raises(InputError, match=said):
+        export(cell)
+
+
+# Commands
+
+
+def test_export_and_evaluate(finished, tiny_file, tmp_path, mvtec_folder, capsys):
+    common = ["--results", str(finished[0]), "--category", "bottle", "--seed", "0"]
+    path = tmp_path / "model.pt"
+    arguments = ["model", "export", str(tiny_file), *common, "--device", "cpu", "--out", str(path)]
+    assert main(arguments) == 0
+    assert "bottle den+ed+seg seed 0" in capsys.readouterr().out
+    assert main([*arguments, "--authors"]) == 2
+    assert "the authors' program cannot use this model" in capsys.readouterr().err
+    data = ["--data", str(mvtec_folder), "--category", "bottle", "--device", "cpu"]
+    assert main(["model", "evaluate", str(path), *data]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("bottle, 6 test images, protocol paper v1; in percent, one model")
+    lines = [line.split() for line in out.splitlines()]
+    assert [line[0] for line in lines if line][-2:] == ["segmentation", "distance"]
+    assert "paper," not in out.split("percent")[1], "a folder of that name is not MVTec AD"
+
+
+def test_published_figures_stand_beside_mvtec_ad_alone(tmp_path, mvtec_folder, capsys, monkeypatch):
+    model = destseg.DeSTSeg(
+        destseg.resnet.ResNet18(8, 3), destseg.ModelConfig(8, 8, (1, 2)), size=32
+    )
+    path = destseg.save(model, tmp_path / "model.pt")
+    arguments = ["model", "evaluate", str(path), "--data", str(mvtec_folder), "--category"]
+    monkeypatch.setattr(models, "is_mvtec_ad", lambda refs: True)
+    assert main([*arguments, "bottle", "--device", "cpu"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("paper, mean ± std of 5 seeds")
+    for figure in ("99.2 ± 0.2", "90.3 ± 1.8", "90.5 ± 1.7", "82.5 ± 4.1"):
+        assert figure in last
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"), [("--category", "--category: give it once"), ("--seed", "--seed: give")]
+)
+def test_export_is_of_one_cell(tiny_file, tmp_path, capsys, missing, said):
+    options = {"--category": "bottle", "--seed": "0"}
+    chosen = [word for pair in options.items() if pair[0] != missing for word in pair]
+    assert main(["model", "export", str(tiny_file), *chosen, "--out", str(tmp_path / "m")]) == 2
+    assert said in capsys.readouterr().err

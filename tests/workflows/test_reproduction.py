@@ -1,0 +1,207 @@
+"""The whole road, from the command line to the tables, on a tiny grid."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.experiment.grid import ABLATION
+from bench.metrics import METRICS
+
+ROOT = Path(__file__).parents[2]
+IDENTITY = ("dataset", "method", "category", "variant", "den", "ed", "seg", "seed")
+NUMBERS = tuple(metric.key for metric in METRICS)
+CELLS = 2 * 8 * 2
+DEADLINE = 300
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory, tiny_text):
+    path = tmp_path_factory.mktemp("reproduce") / "tiny.toml"
+    path.write_text(tiny_text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, experiment, shared_cache):
+    """The results of the whole grid, run by one process."""
+    results = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DESTSEG_BENCH_CACHE", str(shared_cache))
+        assert main(["reproduce", str(experiment), "--results", str(results), "--in-process"]) == 0
+    return results
+
+
+def rows(results):
+    with (results / "tiny" / "cells.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def numbers(results):
+    """The metric columns as they stand in the file, byte for byte, by cell."""
+    return {
+        tuple(row[name] for name in ("category", "variant", "seed")): tuple(
+            row[name] for name in NUMBERS
+        )
+        for row in rows(results)
+    }
+
+
+def command(experiment, results, jobs):
+    options = ["reproduce", str(experiment), "--results", str(results), "--jobs", str(jobs)]
+    return [sys.executable, "-m", "bench", *options]
+
+
+def records(results):
+    return {path: path.stat().st_mtime_ns for path in results.rglob("record.json")}
+
+
+def test_cells_have_the_specified_columns_and_every_digit(whole):
+    found = rows(whole)
+    assert tuple(found[0])[: len(IDENTITY) + len(NUMBERS)] == (*IDENTITY, *NUMBERS)
+    assert len(tuple(found[0])) > len(IDENTITY) + len(NUMBERS), "provenance follows"
+    assert len(found) == CELLS == len(numbers(whole))
+    values = [row[name] for row in found for name in NUMBERS]
+    assert all(0 <= float(value) <= 1 for value in values)
+    assert all(repr(float(value)) == value for value in values), "as short as exact, no rounding"
+    assert sum(len(value) >= 11 for value in values) > len(values) / 2, "9 digits and more"
+    for row in found:
+        variant = ABLATION[row["variant"]]
+        for flag in ("den", "ed", "seg"):
+            assert row[flag] == str(getattr(variant, flag))
+        assert row["method"] == "DeSTSeg"
+        assert "miniature" in row["dataset"]
+
+
+def test_variants_categories_and_seeds_are_really_different(whole):
+    found = numbers(whole)
+    assert len(set(found.values())) == CELLS
+
+
+def test_rows_are_in_the_order_of_the_grid(whole):
+    order = [(row["seed"], row["category"], row["variant"]) for row in rows(whole)]
+    assert order == [
+        (seed, category, variant)
+        for seed in ("0", "1")
+        for category in ("bottle", "tile")
+        for variant in ABLATION
+    ]
+
+
+def test_tables_and_figures_are_there(whole):
+    for name in ("ablation", "main", "categories", "effects"):
+        for suffix in ("md", "csv", "tex"):
+            assert (whole / "tiny" / "tables" / f"{name}.{suffix}").stat().st_size > 0
+    for name in ("ablation_image_auroc", "ablation_pixel_ap", "ablation_iap", "examples"):
+        picture = (whole / "tiny" / "figures" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert "<svg" in (whole / "tiny" / "figures" / f"{name}.svg").read_text()
+
+
+def test_no_published_number_stands_beside_the_miniature(whole):
+    for path in (whole / "tiny" / "tables").iterdir():
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".csv":
+            header = next(csv.reader(text.splitlines()))
+            assert not [name for name in header if "paper" in name or "published" in name]
+        else:
+            assert "miniature" in text
+            # The paper's 98.6 and 75.8: image AUROC and pixel AP of the full method.
+            assert not re.search(r"\b98\.6\b.*\b75\.8\b", text)
+            assert "(paper)" not in text
+
+
+def test_the_table_says_what_the_cells_say(whole):
+    """Mean over categories, then over seeds, recomputed from the file by hand."""
+    found = numbers(whole)
+    column = NUMBERS.index("pixel_ap")
+    values = [
+        float(found[category, "den+ed", seed][column])
+        for category in ("bottle", "tile")
+        for seed in ("0", "1")
+    ]
+    text = (whole / "tiny" / "tables" / "ablation.md").read_text(encoding="utf-8")
+    (line,) = (line for line in text.splitlines() if re.match(r"\| *den\+ed +\|", line))
+    assert f"{25 * sum(values):.1f} ±" in line
+
+
+def test_running_again_computes_nothing(whole, experiment, capsys):
+    before, cells = records(whole), numbers(whole)
+    started = time.perf_counter()
+    assert main(["reproduce", str(experiment), "--results", str(whole), "--in-process"]) == 0
+    assert time.perf_counter() - started < 10
+    out = capsys.readouterr().out
+    assert f"0 cells computed; {CELLS} were there." in out
+    assert out.rstrip().splitlines()[-1].startswith("den+ed+seg"), "the table comes last"
+    assert records(whole) == before
+    assert numbers(whole) == cells
+
+
+def test_a_part_in_any_order_has_the_numbers_of_the_whole(whole, experiment, tmp_path):
+    options = "--seed 1 --category tile --variant den+seg --variant none --variant den --in-process"
+    arguments = ["reproduce", str(experiment), "--results", str(tmp_path), *options.split()]
+    assert main(arguments) == 0
+    part = numbers(tmp_path)
+    assert [key[1] for key in part] == ["none", "den", "den+seg"]
+    assert part == {key: numbers(whole)[key] for key in part}
+
+
+def test_the_whole_in_another_order_has_the_same_numbers(whole, experiment, tmp_path):
+    options = (
+        "--seed 1 --seed 0 --category tile --category bottle "
+        "--variant den+ed+seg --variant none --in-process"
+    )
+    arguments = ["reproduce", str(experiment), "--results", str(tmp_path), *options.split()]
+    assert main(arguments) == 0
+    part = numbers(tmp_path)
+    assert len(part) == 8
+    assert part == {key: numbers(whole)[key] for key in part}
+
+
+def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
+    whole, experiment, tmp_path, capsys
+):
+    """One process made the whole; two workers begin this one, and die on the way."""
+    with subprocess.Popen(
+        command(experiment, tmp_path, 2),
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + DEADLINE
+        while len(records(tmp_path)) < len(records(whole)) // 3:
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    survived = records(tmp_path)
+    assert len(survived) < len(records(whole)), "nothing was left to do"
+
+    assert main(["reproduce", str(experiment), "--results", str(tmp_path), "--in-process"]) == 0
+    assert numbers(tmp_path) == numbers(whole)
+    after = records(tmp_path)
+    assert {path: after[path] for path in survived} == survived, "what was there ran again"
+    out, err = capsys.readouterr()
+    assert out.rstrip().splitlines()[-1].startswith("den+ed+seg")
+    assert "seed 0 is complete" in err
+    assert re.search(rf"tiny: 100%.* {CELLS}/{CELLS} \[.*cell.*\]\n", err)
+    assert "\r" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_the_number_of_workers_changes_no_number(whole, experiment, tmp_path, jobs):
+    arguments = command(experiment, tmp_path, jobs)
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    assert numbers(tmp_path) == numbers(whole)
+    assert list(numbers(tmp_path)) == list(numbers(whole))

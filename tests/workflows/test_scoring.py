@@ -1,0 +1,458 @@
+import csv
+import dataclasses
+import io
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from PIL import Image
+
+import destseg
+from bench.cli import main
+from bench.data.layout import scan_category
+from bench.experiment.grid import Grid
+from bench.metrics import METRICS, PAPER, PROTOCOLS, Protocol, evaluate, resize_mask
+from bench.planning.stages import plan
+from bench.presentation.heading import Heading
+from bench.presentation.method_tables import main_table
+from bench.results.cells import cell_row, collect_cells, tidy
+from bench.running.runner import run
+from bench.running.workers import InProcess
+from bench.store.runs import RunStore
+from bench.workflows import scoring
+from bench.workflows.scoring import Request, score
+from destseg.__main__ import main as destseg_main
+from destseg.errors import InputError
+from destseg.images import read_mask
+from destseg.resnet import ResNet18
+
+SIZE = 32
+RULES = Protocol(name="tiny", size=SIZE, top_t=10)
+
+
+@pytest.fixture
+def data(mvtec_folder):
+    """Two categories."""
+    shutil.copytree(mvtec_folder / "bottle", mvtec_folder / "cable")
+    return mvtec_folder
+
+
+@pytest.fixture
+def maps(data, tmp_path):
+    return write_maps(data, tmp_path / "maps", seed=0)
+
+
+def write_maps(data, root, *, seed, shape=(SIZE, SIZE)):
+    rng = np.random.default_rng(seed)
+    for category in ("bottle", "cable"):
+        for image in scan_category(data / category).test:
+            path = root / image.relative_to(data).with_suffix(".tiff")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(path, rng.standard_normal(shape).astype(np.float32))
+    return root
+
+
+def request(data, *maps, results, cache, **changes):
+    stated = {
+        "seeds": tuple(range(len(maps))),
+        "categories": (),
+        "protocol": RULES,
+        "method": "noise",
+        "command": "python -m bench score",
+    }
+    return Request(maps=maps, data=data, results=results, cache=cache, **(stated | changes))
+
+
+@pytest.fixture
+def asked(data, maps, tmp_path, shared_cache):
+    return request(data, maps, results=tmp_path / "results", cache=shared_cache)
+
+
+def rows(asked):
+    with (asked.folder / "cells.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def expected(data, root, category, protocol=RULES):
+    """Read everything into arrays, and evaluate."""
+    listing = scan_category(data / category)
+    shape = (protocol.size, protocol.size)
+    masks = [
+        np.zeros(shape, bool) if mask is None else resize_mask(read_mask(mask), protocol)
+        for mask in listing.masks
+    ]
+    paths = [root / image.relative_to(data).with_suffix(".tiff") for image in listing.test]
+    return evaluate(np.stack([tifffile.imread(path) for path in paths]), np.stack(masks), protocol)
+
+
+def test_maps_score_what_evaluate_gives(asked, data, maps):
+    scored = score(asked)
+    assert (scored.done, scored.cached) == (2, 0)
+    found = rows(asked)
+    assert [row["category"] for row in found] == ["bottle", "cable"]
+    for row in found:
+        known = expected(data, maps, row["category"])
+        assert {name: float(row[name]) for name in known} == known
+        assert (row["dataset"], row["method"], row["seed"]) == ("folder", "noise", "0")
+        assert row["protocol"] == "paper v1 size=32 top_t=10"
+        assert all(row[name] == "" for name in ("variant", "den", "ed", "seg", "student", "l1"))
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "crop224"])
+def test_protocols_by_name(asked, data, maps, name):
+    protocol = dataclasses.replace(PROTOCOLS[name], size=SIZE)
+    request = dataclasses.replace(asked, protocol=protocol)
+    score(request)
+    known = expected(data, maps, "bottle", protocol)
+    assert {metric: float(rows(request)[0][metric]) for metric in known} == known
+
+
+def test_the_crop_cuts_maps_and_masks(asked, data, maps):
+    protocol = dataclasses.replace(RULES, crop=24)
+    request = dataclasses.replace(asked, protocol=protocol)
+    score(request)
+    known = expected(data, maps, "cable", protocol)
+    assert {metric: float(rows(request)[1][metric]) for metric in known} == known
+
+
+def test_another_protocol_leaves_the_first_ones_results(asked):
+    score(asked)
+    before = rows(asked)
+    score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, crop=24)))
+    assert rows(asked) == before
+
+
+@pytest.mark.parametrize(("name", "end"), [("paper", ""), ("crop224", "-crop224-v1")])
+def test_results_are_named_for_method_and_protocol(asked, name, end):
+    request = dataclasses.replace(asked, protocol=PROTOCOLS[name])
+    assert request.folder.name == f"score-{asked.method}{end}"
+
+
+def test_the_table_has_each_category_and_their_average(asked):
+    table = score(asked).table
+    assert table.formatted["Category"].tolist() == ["bottle", "cable", "average"]
+    found = [[float(row[metric.key]) for metric in METRICS] for row in rows(asked)]
+    assert table.formatted.iloc[2, 1:].tolist() == [
+        f"{100 * sum(pair) / 2:.1f}" for pair in zip(*found, strict=True)
+    ]
+    text = " ".join(table.text().split())
+    assert text.startswith("noise by category: a folder of own images")
+    assert "not on MVTec AD: not comparable" in text
+    assert "Protocol: paper v1 size=32 top_t=10." in text
+    files = {path.name for path in (asked.folder / "tables").iterdir()}
+    assert files == {f"categories.{form}" for form in ("md", "csv", "tex")}
+    foot = (asked.folder / "tables" / "categories.md").read_text()
+    assert "- Command: python -m bench score\n" in foot
+
+
+def test_scoring_again_reads_no_map(asked, monkeypatch):
+    score(asked)
+    cells = rows(asked)
+
+    def forbidden(*_):
+        raise AssertionError("a map was read")
+
+    monkeypatch.setattr("bench.data.maps.read_map", forbidden)
+    scored = score(asked)
+    assert (scored.done, scored.cached) == (0, 2)
+    assert rows(asked) == cells
+    # The record is of the files, not of who made them.
+    assert score(dataclasses.replace(asked, method="other")).cached == 2
+
+
+def test_what_is_changed_is_scored_again(asked, maps):
+    score(asked)
+    tifffile.imwrite(maps / "cable/test/good/000.tiff", np.zeros((SIZE, SIZE), np.float32))
+    again = score(asked)
+    assert (again.done, again.cached) == (1, 1)
+    other = score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, fpr_limit=0.05)))
+    assert (other.done, other.cached) == (2, 0)
+
+
+def test_records_are_evaluations_with_their_protocol(asked):
+    score(asked)
+    store = RunStore(asked.results / "runs")
+    for row in rows(asked):
+        record = store.get(row["key"])
+        assert record.kind == "evaluation"
+        assert record.parameters["protocol"] == RULES.identity()
+        assert record.parameters["category"] == row["category"]
+        assert record.parameters["images"] == row["images"]
+        assert record.metrics == {metric.key: float(row[metric.key]) for metric in METRICS}
+        assert record.provenance["torch"]
+
+
+def test_one_folder_of_maps_for_each_seed(asked, data, maps, tmp_path):
+    other = write_maps(data, tmp_path / "other", seed=1)
+    scored = score(dataclasses.replace(asked, maps=(maps, other), seeds=(3, 7)))
+    assert [(row["seed"], row["category"]) for row in rows(asked)] == [
+        ("3", "bottle"),
+        ("3", "cable"),
+        ("7", "bottle"),
+        ("7", "cable"),
+    ]
+    assert "2 seeds (3, 7)" in scored.table.text()
+    pros = [expected(data, root, "bottle")["pro"] * 100 for root in (maps, other)]
+    line = scored.table.formatted.iloc[0]
+    assert line["PRO"] == f"{np.mean(pros):.1f} ± {np.std(pros, ddof=1):.1f}"
+
+
+def test_chosen_categories_alone(asked, maps):
+    shutil.rmtree(maps / "bottle")
+    score(dataclasses.replace(asked, categories=("cable",)))
+    assert [row["category"] for row in rows(asked)] == ["cable"]
+
+
+def test_an_undefined_metric_is_recorded_as_missing_and_shown_as_a_dash(asked, data):
+    # The defects are so thin that no pixel is wholly white at the protocol's size.
+    for mask in (data / "cable" / "ground_truth" / "hole").iterdir():
+        thin = np.zeros((40, 36), np.uint8)
+        thin[12, 5:9] = 255
+        Image.fromarray(thin).save(mask)
+    floor = dataclasses.replace(asked, protocol=dataclasses.replace(RULES, mask_rule="floor"))
+    scored = score(floor)
+    row = rows(floor)[1]
+    record = RunStore(asked.results / "runs").get(row["key"])
+    assert record.metrics == dict.fromkeys(record.metrics)
+    assert {row[metric.key] for metric in METRICS} == {""}
+    assert scored.table.formatted.iloc[1, 1:].tolist() == ["—"] * 6
+    assert scored.table.formatted.iloc[2, 1:].tolist() == ["—"] * 6, "never averaged over"
+    assert "INCOMPLETE: 1 of 2 cells" in scored.table.text()
+
+
+# Published numbers
+
+
+@pytest.fixture
+def genuine(monkeypatch):
+    monkeypatch.setattr(scoring, "has_published_counts", lambda *_: True)
+
+
+@pytest.mark.usefixtures("genuine")
+def test_published_numbers_stand_beside_mvtec_ad_and_the_papers_protocol(asked, data, tmp_path):
+    big = write_maps(data, tmp_path / "big", seed=0, shape=(40, 36))
+    paper = dataclasses.replace(asked, maps=(big,), protocol=PAPER, method="PatchCore")
+    table = score(paper).table
+    assert table.title == "PatchCore by category: MVTec AD"
+    assert table.formatted["Pixel AP (paper)"].tolist()[:2] == ["80.1", "70.0"]
+    assert rows(paper)[0]["dataset"] == "mvtec"
+    for change in ({"method": "mine"}, {"protocol": dataclasses.replace(PAPER, crop=224)}):
+        table = score(dataclasses.replace(paper, **change)).table
+        assert not [name for name in table.formatted.columns if "paper" in name]
+
+
+def test_no_published_numbers_beside_a_folder_of_the_same_names(asked):
+    table = score(dataclasses.replace(asked, method="PatchCore")).table
+    assert not [name for name in table.formatted.columns if "paper" in name]
+
+
+# Beside the grid
+
+
+def test_cells_join_those_of_the_grid(asked, tiny, tiny_inputs, tmp_path):
+    laid = plan(tiny, Grid(("bottle", "tile"), ("den+ed+seg",), (0,)).cells(), tiny_inputs)
+    store = RunStore(tmp_path / "runs")
+    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
+    ours = collect_cells(laid, store, dataset="miniature")
+    score(asked)
+    path = asked.folder / "cells.csv"
+    theirs = pd.read_csv(path)
+    assert theirs.columns.tolist() == ours.columns.tolist()
+    theirs["category"] = ["bottle", "tile"]
+    heading = Heading(
+        experiment="joined",
+        dataset="tiny",
+        is_mvtec=False,
+        categories=("bottle", "tile"),
+        variants=("den+ed+seg",),
+        seeds=(0,),
+        provenance=(),
+        protocol=tiny.protocol,
+    )
+    table = main_table(pd.concat([ours, theirs]), heading)
+    assert table.formatted["Method"].tolist() == ["DeSTSeg", "noise"]
+    assert "—" not in table.text()
+    other = theirs.assign(protocol=PAPER.label)
+    with pytest.raises(InputError, match="2 of 4 cells, such as noise on bottle, were measured"):
+        main_table(pd.concat([ours, other]), heading)
+
+
+# Faults
+
+
+def spoil(data, maps):
+    """One fault of every kind; return what must be said of each."""
+    test = maps / "bottle" / "test"
+    (test / "good" / "000.tiff").unlink()
+    np.save(test / "good" / "001.npy", np.zeros((SIZE, SIZE)))
+    np.save(test / "hole" / "extra.npy", np.zeros((SIZE, SIZE)))
+    tifffile.imwrite(test / "hole" / "000.tiff", np.zeros((SIZE, 30), np.float32))
+    bad = np.zeros((SIZE, SIZE), np.float32)
+    bad[4, 5] = np.nan
+    tifffile.imwrite(test / "hole" / "001.tiff", bad)
+    (test / "hole" / "002.tiff").write_bytes(b"text")
+    Image.fromarray(np.zeros((30, 30), np.uint8)).save(
+        data / "cable" / "ground_truth" / "hole" / "001_mask.png"
+    )
+    (data / "cable" / "test" / "good" / "002.png").write_bytes(b"")
+    (maps / "zip" / "test").mkdir(parents=True)
+    return {
+        "good/000.tiff: missing",
+        "good/001.npy and",
+        "hole/extra.npy: there is no test image hole/extra",
+        "hole/000.tiff: 30x32 pixels, its image has 36x40",
+        "hole/001.tiff: nan at row 4, column 5",
+        "hole/002.tiff: cannot be decoded",
+        "hole/001_mask.png: 30x30 pixels, its image has 36x40",
+        "good/002.png: cannot be decoded",
+        "zip: ",
+    }
+
+
+def test_all_faults_are_listed_in_one_go(asked, data, maps):
+    said = spoil(data, maps)
+    with pytest.raises(InputError) as caught:
+        score(asked)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "noise: 9 faults found; mend what is listed and start again:"
+    assert len(lines) == len(said)
+    for part in said:
+        assert sum(part in line for line in lines) == 1, part
+    assert not (asked.folder / "cells.csv").exists()
+
+
+def test_a_fault_of_the_data_is_told_once(asked, data, maps, tmp_path):
+    other = write_maps(data, tmp_path / "other", seed=1)
+    (data / "cable" / "ground_truth" / "hole" / "001_mask.png").unlink()
+    with pytest.raises(InputError, match=r"1 fault found.*\n.*001_mask\.png: no such mask"):
+        score(dataclasses.replace(asked, maps=(maps, other), seeds=(0, 1)))
+
+
+def test_more_faults_than_ten_are_all_named(asked, maps):
+    for path in maps.glob("*/test/*/*.tiff"):
+        path.unlink()
+    with pytest.raises(InputError, match="12 faults found") as caught:
+        score(asked)
+    assert str(caught.value).count(": missing;") == 12
+
+
+def test_a_category_without_faults_is_kept(asked, maps):
+    (maps / "cable/test/good/000.tiff").rename(maps / "cable/test/good/0.tiff")
+    with pytest.raises(InputError, match="2 faults"):
+        score(asked)
+    (maps / "cable/test/good/0.tiff").rename(maps / "cable/test/good/000.tiff")
+    scored = score(asked)
+    assert (scored.done, scored.cached) == (1, 1)
+
+
+def test_a_category_without_maps_is_named(asked, maps):
+    shutil.rmtree(maps / "cable")
+    with pytest.raises(InputError, match=r"1 fault found.*\n.*cable/test: no such .* --category"):
+        score(asked)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"categories": ("bottles",)}, r"no category 'bottles'; there are bottle, cable"),
+        ({"seeds": (0, 1)}, r"--seed: 2 given for 1 folders"),
+        ({"method": "a/b"}, r"--method 'a/b': names a folder"),
+        ({"method": ""}, r"--method ''"),
+    ],
+)
+def test_requests_that_are_refused(asked, change, said):
+    with pytest.raises(InputError, match=said):
+        score(dataclasses.replace(asked, **change))
+
+
+def test_folders_that_are_refused(asked, maps, tmp_path):
+    with pytest.raises(InputError, match=r"no such folder; give the folder that holds <category>"):
+        score(dataclasses.replace(asked, maps=(tmp_path / "none",)))
+    with pytest.raises(InputError, match=r"is itself a category.* --category bottle"):
+        score(dataclasses.replace(asked, maps=(maps / "bottle",)))
+    with pytest.raises(InputError, match=r"--seed: \(1, 1\) repeats"):
+        score(dataclasses.replace(asked, maps=(maps, maps), seeds=(1, 1)))
+
+
+# Command
+
+
+def test_command(data, maps, tiny_file, tmp_path, capsys):
+    options = ["--data", str(data), "--results", str(tmp_path), "--protocol", str(tiny_file)]
+    arguments = ["score", "--maps", str(maps), *options]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("maps by category: a folder of own images")
+    assert "cells: 2 computed, 0 were there" in out
+    assert (tmp_path / "score-maps-paper-v1-size=32-top_t=10" / "cells.csv").is_file()
+    assert main([*arguments, "--method", "Ours 2", "--seed", "5"]) == 0
+    assert "cells: 0 computed, 2 were there" in capsys.readouterr().out
+    (row, _) = csv.DictReader(
+        io.StringIO(
+            (tmp_path / "score-Ours 2-paper-v1-size=32-top_t=10" / "cells.csv").read_text("utf-8")
+        )
+    )
+    assert (row["method"], row["seed"]) == ("Ours 2", "5")
+    (maps / "bottle/test/good/000.tiff").unlink()
+    assert main(arguments) == 2
+    assert "bottle/test/good/000.tiff: missing" in capsys.readouterr().err
+    assert main([*arguments, "--protocol", "x"]) == 2
+    assert "--protocol x: unknown; use one of paper, " in capsys.readouterr().err
+
+
+def test_predicted_maps_are_accepted(data, tmp_path, capsys):
+    """What `python -m destseg predict` writes, at the image's size, beside overlays."""
+    model = destseg.DeSTSeg(ResNet18(8, 3), destseg.ModelConfig(8, 8, (1, 2)), size=SIZE)
+    path = destseg.save(model, tmp_path / "model.pt")
+    out = tmp_path / "maps" / "bottle" / "test"
+    images = data / "bottle" / "test"
+    arguments = ["predict", str(path), str(images), "--out", str(out), "--device", "cpu"]
+    assert destseg_main(arguments) == 0
+    assert (out / "scores.csv").is_file()
+    assert len(list(out.rglob("*_overlay.png"))) == 6
+    results = ["--results", str(tmp_path / "results")]
+    arguments = ["score", "--maps", str(tmp_path / "maps"), "--data", str(data), *results]
+    assert main([*arguments, "--category", "bottle"]) == 0
+    assert "cells: 1 computed" in capsys.readouterr().out
+    (record,) = (tmp_path / "results" / "runs").rglob("record.json")
+    assert all(0 <= value <= 1 for value in json.loads(record.read_text())["metrics"].values())
+
+
+def test_predicted_maps_of_images_of_the_protocols_size_score_what_evaluate_gives(
+    data, tmp_path, shared_cache
+):
+    for image in (data / "bottle").rglob("*.png"):
+        with Image.open(image) as original:
+            resized = original.resize((SIZE, SIZE), Image.Resampling.NEAREST)
+        resized.save(image)
+    model = destseg.DeSTSeg(ResNet18(8, 3), destseg.ModelConfig(8, 8, (1, 2)), size=SIZE)
+    path = destseg.save(model, tmp_path / "model.pt")
+    out = tmp_path / "maps" / "bottle" / "test"
+    images = data / "bottle" / "test"
+    destseg_main(["predict", str(path), str(images), "--out", str(out), "--device", "cpu"])
+    asked = request(
+        data,
+        tmp_path / "maps",
+        results=tmp_path / "results",
+        cache=shared_cache,
+        categories=("bottle",),
+    )
+    score(asked)
+    listing = scan_category(data / "bottle")
+    found = [prediction.anomaly_map for prediction in destseg.load(path).predict(listing.test)]
+    masks = [np.zeros((SIZE, SIZE), bool)] * 3
+    masks += [resize_mask(read_mask(mask), RULES) for mask in listing.masks if mask is not None]
+    known = evaluate(found, masks, RULES)
+    assert {name: float(rows(asked)[0][name]) for name in known} == known
+
+
+def test_rows_of_no_variant_are_those_of_the_grid_with_blanks(asked):
+    score(asked)
+    record = RunStore(asked.results / "runs").get(rows(asked)[0]["key"])
+    where = {"dataset": "d", "method": "m", "category": "c", "seed": 0}
+    frame = tidy([cell_row(record, variant=None, **where)])
+    assert frame["den"].isna().all()
+    assert frame["variant"].tolist() == [""]
