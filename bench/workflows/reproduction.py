@@ -9,6 +9,7 @@ from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
 from bench.presentation.tables import TABLES
+from bench.results.files import joined_with
 from bench.results.finished import Finished
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
@@ -80,9 +81,10 @@ def reproduce(request: ReproduceRequest) -> tuple[Summary, Outputs]:
     check_writable(folder)
     laid = lay_out(experiment, request.sources, request.jobs)
     outputs = Outputs(laid, store, folder, request.command, request.device)
-    outputs.check_included()
     part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
-    discard_lost_maps(part, outputs.finished(laid.grid.seeds))
+    known = outputs.finished(laid.grid.seeds)
+    joined_with(known.results, experiment.include, request.results)  # refused before any training
+    discard_lost_maps(part, known)
 
     def show_seeds_so_far(seed: int) -> None:
         complete = () if request.shard else outputs.complete_seeds()
