@@ -11,12 +11,12 @@ A *method* is a module of `bench.methods` with a `Method` named ``METHOD``.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -286,8 +286,8 @@ class Method(Generic[C, V]):
     variants: Mapping[str, V]
     default: tuple[str, ...] = ()
     full: str = ""
-    factors: Mapping[str, Callable[[V], bool]] = MappingProxyType({})
-    parts: Mapping[str, Callable[[V], bool | str]] = MappingProxyType({})
+    factors: Mapping[str, Callable[[V], bool]] = dataclasses.field(default_factory=dict)
+    parts: Mapping[str, Callable[[V], bool | str]] = dataclasses.field(default_factory=dict)
     comparisons: tuple[Comparison[V], ...] = ()
     claims: tuple[Claim, ...] = ()
     backbones: Callable[[C], Mapping[str, Backbone]] = lambda _: {}
