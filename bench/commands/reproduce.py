@@ -115,7 +115,8 @@ def _rerun(summary: Summary) -> str:
     cells = [failure.cell for failure in summary.failures]
     chosen = {
         "--category": dict.fromkeys(cell.category for cell in cells),
-        "--variant": dict.fromkeys(cell.variant.name for cell in cells),
+        "--method": dict.fromkeys(cell.method for cell in cells),
+        "--variant": dict.fromkeys(cell.variant for cell in cells if cell.variant),
         "--seed": dict.fromkeys(str(cell.seed) for cell in cells),
     }
     kept, skip = [], False
