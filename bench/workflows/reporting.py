@@ -113,9 +113,9 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
     )
     if gallery.left_out:
         note += (
-            f" {gallery.left_out} of {len(gallery.variants) * len(gallery.seeds)} variants and "
-            "seeds are left out, or the page would be too large: shown are as many as fit, seed "
-            "by seed, the variant with the most parts first."
+            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds are "
+            "left out, or the page would be too large: shown are as many as fit, seed by seed, "
+            "the variant with the most parts first."
         )
     return note
 
@@ -195,4 +195,4 @@ def _gallery(finished: Finished, budget: int) -> Gallery | None:
         scores = finished.scores(Cell(view.method, view.variant, category, view.seed))
         return None if scores is None else scores.maps
 
-    return make_gallery(tests, results.variants, results.seeds, maps, budget)
+    return make_gallery(tests, results.labels, results.seeds, maps, budget)
