@@ -80,7 +80,7 @@ def small_inputs(tmp_path_factory):
         (path / "names.json").write_text(json.dumps(["good/0", "good/1", "hole/0", "hole/1"]))
         refs[name] = CategoryRef(name, path, f"images of {name}", TRAIN, TEST)
     (folder / "textures").mkdir()
-    np.save(folder / "textures" / "textures.npy", pixels(3))
+    np.save(folder / "textures" / "images.npy", pixels(3))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = ResNet18(8, 3).state_dict()

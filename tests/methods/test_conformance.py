@@ -8,7 +8,7 @@ from methods.conftest import EXAMPLE, METHODS, TEST, small_config
 from bench.experiment.grid import Grid
 from bench.methods import PAPER
 from bench.methods.interface import Scores, Step, UndeclaredRead
-from bench.planning.stages import plan
+from bench.planning.stages import plan, stage_key
 from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
@@ -56,18 +56,32 @@ def test_the_same_bits_twice_and_the_shape_of_scores(method, small_experiment, s
             assert scores.image_scores is None or scores.image_scores.shape == (TEST,)
 
 
+def other(value):
+    """A value of the same kind that is another."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value * 2 + 1
+    if isinstance(value, tuple):
+        return (*value, 99)
+    if dataclasses.is_dataclass(value):
+        first = dataclasses.fields(value)[0].name
+        return dataclasses.replace(value, **{first: other(getattr(value, first))})
+    return f"another {value}"
+
+
 @each_method
 def test_every_field_of_a_step_moves_its_key(method):
     config = small_config(method)
     for name in method.design:
         for step in lineage(method.last(config, method.variants[name])):
+            before = stage_key(step.kind, step.version, step.settings, ())
             for field in dataclasses.fields(step):
                 value = getattr(step, field.name)
-                if isinstance(value, Step) or value is None:
-                    continue
-                changed = step.settings | {field.name: "another"}
-                assert field.name in step.settings
-                assert changed != step.settings
+                if not isinstance(value, Step):
+                    value = "given" if value is None else other(value)
+                    changed = dataclasses.replace(step, **{field.name: value})
+                    assert stage_key(step.kind, step.version, changed.settings, ()) != before
 
 
 @each_method
