@@ -32,7 +32,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
     grid.add_argument("--category", action="append", metavar="C", help="only this category")
     grid.add_argument("--method", action="append", metavar="M", help="only this method")
     grid.add_argument(
-        "--variant", action="append", metavar="V", help="only this variant, of methods that have some"
+        "--variant",
+        action="append",
+        metavar="V",
+        help="only this variant, of methods that have some",
     )
     grid.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
     data = command.add_argument_group("data")
@@ -65,7 +68,10 @@ def add_protocol(command: argparse.ArgumentParser) -> None:
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     """Return the experiment with the options applied, and the name of its folder of results."""
-    path = _file(options.experiment or EXPERIMENTS / f"{find_kind(options.dataset or DEFAULT).default_experiment}.toml")
+    path = _file(
+        options.experiment
+        or EXPERIMENTS / f"{find_kind(options.dataset or DEFAULT).default_experiment}.toml"
+    )
     stated = load_experiment(path)
     experiment = _with_options(load_experiment(path, options.dataset), options)
     kind = experiment.dataset.kind

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     store = chosen_store(options)
     census = take_census(look_up_chosen(options).plan, store)
     print(_counts(census, "stage", lambda stage: stage.kind))
-    print(f"\n{_counts(census, 'category', lambda stage: stage.category or "all")}")
+    print(f"\n{_counts(census, 'category', lambda stage: stage.category or 'all')}")
     _print_faults(census, store)
     _print_environments(census)
     return DONE if census.complete else FAILURES

@@ -131,7 +131,9 @@ class Experiment:
             When a method is not the experiment's, or a variant is none of its methods'.
         """
         chosen = {
-            name: there for name, there in self.grid.variants.items() if not methods or name in methods
+            name: there
+            for name, there in self.grid.variants.items()
+            if not methods or name in methods
         }
         unknown = [name for name in methods if name not in chosen]
         if unknown:

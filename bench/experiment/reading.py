@@ -16,11 +16,14 @@ from bench.experiment.experiment import (
     GridConfig,
     nearest_variants,
 )
-from bench.methods import PAPER, method, methods
+from bench.methods import PAPER, method
 from bench.metrics import PROTOCOLS, Protocol
 from destseg.errors import InputError
 
 T = TypeVar("T")
+
+_PREFIXED = ("methods", *(field.name for field in dataclasses.fields(method(PAPER).config)))
+"""Tables that a file may have besides those of `_File`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,14 +120,13 @@ def _with_prefixes(table: dict[str, Any], path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise InputError(f"{path}: methods is {settings!r}; it must be tables [methods.<name>].")
     own = settings.setdefault(PAPER, {})
-    for field in dataclasses.fields(method(PAPER).config):
-        if field.name in table:
-            if field.name in own:
+    for name in _PREFIXED[1:]:
+        if name in table:
+            if name in own:
                 raise InputError(
-                    f"{path}: [{field.name}] and [methods.{PAPER}.{field.name}] are the same; "
-                    "keep one."
+                    f"{path}: [{name}] and [methods.{PAPER}.{name}] are the same; keep one."
                 )
-            own[field.name] = table.pop(field.name)
+            own[name] = table.pop(name)
     return table
 
 
@@ -234,7 +236,7 @@ def _build(cls: type[T], table: Any, where: str) -> T:
     values = {}
     for key, value in table.items():
         if key not in hints:
-            known = [*hints, *(("methods",) if cls is _File else ())]
+            known = [*hints, *(_PREFIXED if cls is _File else ())]
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise InputError(f"{where}: unknown key {key!r}; {hint}")
@@ -243,7 +245,7 @@ def _build(cls: type[T], table: Any, where: str) -> T:
     try:
         return cls(**values)
     except ValueError as error:
-        raise InputError(f"{where}: {error}.") from None
+        raise InputError(f"{where}.{error}.") from None
 
 
 def _convert(value: Any, wanted: Any, where: str) -> Any:  # noqa: C901 - a case for each type

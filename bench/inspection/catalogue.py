@@ -10,6 +10,7 @@ from bench.planning.stages import Stage, stage_key
 from bench.store.records import DamagedRecord, Record
 from bench.store.runs import RunStore
 
+
 @dataclass(frozen=True)
 class Place:
     """What a stage is for, whatever the settings.

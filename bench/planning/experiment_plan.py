@@ -131,9 +131,7 @@ def is_known(stage: Stage) -> bool:
     return not any(UNPREPARED in above.parameters.values() for above in stage.lineage())
 
 
-def _laid_out(
-    experiment: Experiment, required: RequiredInputs, inputs: Inputs
-) -> ExperimentPlan:
+def _laid_out(experiment: Experiment, required: RequiredInputs, inputs: Inputs) -> ExperimentPlan:
     asked = experiment.grid
     grid = Grid(required.categories, asked.variants, asked.seeds)
     return ExperimentPlan(experiment, grid, inputs, plan(experiment, grid.cells(), inputs))

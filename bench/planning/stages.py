@@ -217,7 +217,10 @@ class _Graph:
     def _identity(self, name: str, cell: Cell) -> dict[str, Any]:
         """Return what is read under a name, as it stands in keys."""
         dataset = self._experiment.dataset
-        images = {"category": cell.category, "images": self._inputs.categories[cell.category].digest}
+        images = {
+            "category": cell.category,
+            "images": self._inputs.categories[cell.category].digest,
+        }
         if name == "images":
             return {**images, "size": dataset.size}
         if name == "masks":

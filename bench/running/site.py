@@ -81,9 +81,7 @@ class StageSite:
             )
         assert self._stage.seed is not None
         category = {"category": self.category} if self.category else {}
-        return derive_seed(
-            **category, stage=owner.kind, stream=stream, seed=self._stage.seed
-        )
+        return derive_seed(**category, stage=owner.kind, stream=stream, seed=self._stage.seed)
 
     def beat(self, steps: int) -> Callable[[int, float], None]:
         """Return what tells of a long computation."""
