@@ -10,6 +10,7 @@ from bench.metrics.evaluate import evaluate, iap, iap_at, pro
 from bench.metrics.images import image_scores
 from bench.metrics.masks import resize_mask
 from bench.metrics.protocol import PAPER, PROTOCOLS, Protocol
+from bench.metrics.ranking import Levels, Ranking
 from bench.metrics.registry import ALL_METRICS, METRICS, Metric
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "PAPER",
     "PROTOCOLS",
     "Counted",
+    "Levels",
     "Metric",
     "Protocol",
+    "Ranking",
     "UndefinedMetric",
     "evaluate",
     "iap",

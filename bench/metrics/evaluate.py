@@ -92,6 +92,8 @@ def evaluate(
     >>> masks = np.array([[[0, 0], [0, 1]], [[0, 0], [0, 0]]])
     >>> evaluate(maps, masks)["pixel_ap"]
     1.0
+    >>> evaluate(maps, masks, metrics=[ALL_METRICS["pixel_f1max"]])
+    {'pixel_f1max': 1.0}
     """
     if compat is not None:
         protocol = dataclasses.replace(protocol, compat=compat)
