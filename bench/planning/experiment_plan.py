@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass
 
-from bench.data import miniature
-from bench.data.mvtec import COUNTS
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid, choose_categories, in_paper_order
 from bench.planning.inputs import (
     UNPREPARED,
     Inputs,
+    RequiredInputs,
     Sources,
-    available_categories,
     look_up_inputs,
     prepare_inputs,
     unprepared_inputs,
 )
 from bench.planning.stages import Plan, Stage, plan
+from destseg.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Blueprint:
     @property
     def unprepared(self) -> tuple[str, ...]:
         """Names of the inputs whose digests are not known: teacher, textures, categories."""
-        shared = {"teacher": self.inputs.teacher.digest, "textures": self.inputs.textures.digest}
+        (teacher,) = self.inputs.backbones.values()
+        shared = {"teacher": teacher.digest, "textures": self.inputs.textures.digest}
         images = {name: ref.digest for name, ref in self.inputs.categories.items()}
         found = {**shared, **images}
         return tuple(name for name, digest in found.items() if digest == UNPREPARED)
@@ -66,7 +67,15 @@ def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> Blueprint:
         When a category is not there, or with the faults of the inputs.
     """
     categories = _chosen_categories(experiment, sources)
-    return _drawn(experiment, categories, prepare_inputs(experiment, categories, sources, jobs))
+    inputs = prepare_inputs(required_inputs(experiment, categories), sources, jobs)
+    smallest = min(inputs.categories.values(), key=lambda ref: ref.train)
+    batch_size = experiment.training.batch_size
+    if smallest.train < batch_size:
+        raise InputError(
+            f"{smallest.category}: {smallest.train} training images are fewer than one batch of "
+            f"{batch_size}; set a smaller training.batch_size in the experiment's file."
+        )
+    return _drawn(experiment, categories, inputs)
 
 
 def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -> Blueprint:
@@ -86,17 +95,32 @@ def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -
     InputError
         When a category is not there, or with the faults that show without reading the files.
     """
-    if assume and experiment.dataset.kind == "mvtec" and sources.data is None:
+    if assume and find_kind(experiment.dataset.kind).needs_data and sources.data is None:
         categories = _assumed_categories(experiment)
     else:
         categories = _chosen_categories(experiment, sources)
-    return _drawn(experiment, categories, look_up_inputs(experiment, categories, sources))
+    return _drawn(
+        experiment, categories, look_up_inputs(required_inputs(experiment, categories), sources)
+    )
 
 
 def sketch(experiment: Experiment) -> Blueprint:
     """Lay an experiment out with no input known, its categories assumed."""
     categories = _assumed_categories(experiment)
-    return _drawn(experiment, categories, unprepared_inputs(experiment, categories))
+    return _drawn(
+        experiment, categories, unprepared_inputs(required_inputs(experiment, categories))
+    )
+
+
+def required_inputs(experiment: Experiment, categories: tuple[str, ...]) -> RequiredInputs:
+    """Say what an experiment reads of some categories."""
+    return RequiredInputs(
+        find_kind(experiment.dataset.kind),
+        experiment.dataset.size,
+        experiment.protocol,
+        categories,
+        ((experiment.teacher, experiment.model.width),),
+    )
 
 
 def is_known(stage: Stage) -> bool:
@@ -110,7 +134,7 @@ def is_known(stage: Stage) -> bool:
 
 def _assumed_categories(experiment: Experiment) -> tuple[str, ...]:
     """Return the experiment's categories, or those of the dataset it is made for."""
-    known = miniature.CATEGORIES if experiment.dataset.kind == "miniature" else tuple(COUNTS)
+    known = find_kind(experiment.dataset.kind).categories
     return tuple(sorted(experiment.grid.categories)) or known
 
 
@@ -121,6 +145,6 @@ def _drawn(experiment: Experiment, categories: tuple[str, ...], inputs: Inputs) 
 
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
     """Return the experiment's categories, or all there are, in the dataset's order."""
-    available = available_categories(experiment, sources)
-    where = sources.data or "the miniature"
-    return choose_categories(experiment.grid.categories, available, where)
+    kind = find_kind(experiment.dataset.kind)
+    where = sources.data or kind.title
+    return choose_categories(experiment.grid.categories, kind.available(sources.data), where)

@@ -179,12 +179,13 @@ def shard(whole: Plan, index: int, count: int) -> Plan:
 def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage, Stage]:
     """Return the student and the evaluation of one cell; the stages between are its parents."""
     category = inputs.categories[cell.category]
+    (teacher,) = inputs.backbones.values()
     training, variant = experiment.training, cell.variant
     images = {
         "category": cell.category,
         "images": category.digest,
         "size": experiment.dataset.size,
-        "teacher": inputs.teacher.digest,
+        "teacher": teacher.digest,
     }
     data = {
         **images,

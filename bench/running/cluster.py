@@ -286,7 +286,8 @@ class Cluster:
 
 def _paths(inputs: Inputs) -> tuple[Path, ...]:
     categories = (category.path for category in inputs.categories.values())
-    return (inputs.teacher.path, inputs.textures.path, *categories)
+    backbones = (ref.path for ref in inputs.backbones.values())
+    return (*backbones, inputs.textures.path, *categories)
 
 
 def _unwritable(job: Job, error: OSError) -> Outcome:

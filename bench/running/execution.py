@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bench.common.progress import heartbeat
 from bench.common.provenance import peak_memory, record_provenance
 from bench.common.seeding import derive_seed
-from bench.data.mvtec import CategoryData, CategoryRef, load_category, rotation_of
+from bench.data.categories import CategoryData, CategoryRef, load_category
+from bench.data.kinds import find_kind
 from bench.data.teacher import TeacherRef, load_teacher
 from bench.data.textures import TexturesRef, load_textures
 from bench.experiment.experiment import Experiment
@@ -223,7 +224,8 @@ class _Work:
 
     @property
     def teacher(self) -> Teacher:
-        return _teacher(self._job.inputs.teacher, self._job.device)
+        (teacher,) = self._job.inputs.backbones.values()
+        return _teacher(teacher, self._job.device)
 
     def _student(self, stage: Stage) -> tuple[Student, dict[str, float | None]]:
         experiment = self._job.experiment
@@ -285,11 +287,12 @@ class _Work:
 
     def _batches(self, stage: Kind, steps: int, *, first: int = 0) -> Any:
         experiment = self._job.experiment
-        paper = experiment.dataset.rotation == "paper"
+        dataset = experiment.dataset
+        paper = dataset.rotation == "paper"
         images = TrainingImages(
             self.data.train,
             _textures(self._job.inputs.textures),
-            rotation_of(self._category) if paper else Rotation(),
+            find_kind(dataset.kind).rotation(self._category) if paper else Rotation(),
         )
         return training_batches(
             images,
