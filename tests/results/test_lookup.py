@@ -107,6 +107,6 @@ def test_numbers_are_named_by_their_images(tiny, tiny_plan, filled, monkeypatch)
     laid = tiny_plan(dataclasses.replace(tiny, dataset=dataclasses.replace(tiny.dataset, kind="mvtec")))
     found = finished_of(laid, filled).results
     assert (found.dataset, found.standing) == ("a folder of own images, 32 px", "own")
-    monkeypatch.setattr(type(KIND), "origin", lambda *_: find_kind("mvtec").original)
+    monkeypatch.setattr(type(KIND), "origin", lambda *_: ORIGINAL)
     found = finished_of(laid, filled).results
     assert (found.dataset, found.standing) == ("MVTec AD, 32 px", "original")

@@ -222,7 +222,7 @@ def test_an_undefined_metric_is_recorded_as_missing_and_shown_as_a_dash(asked, d
 
 @pytest.fixture
 def genuine(monkeypatch):
-    monkeypatch.setattr(scoring, "folder_origin", lambda _: find_kind("mvtec").original)
+    monkeypatch.setattr(scoring, "folder_origin", lambda _: find_kind("mvtec").origin({}))
 
 
 @pytest.mark.usefixtures("genuine")
