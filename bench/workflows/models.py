@@ -87,7 +87,8 @@ def evaluate_model(
         )
         for name, mapper in mappers.items()
     }
-    return ModelMetrics(category, len(data.test), folder_origin({category: ref}).in_paper, scores)
+    original = folder_origin({category: ref}).standing == "original"
+    return ModelMetrics(category, len(data.test), original, scores)
 
 
 def model_of_cell(
