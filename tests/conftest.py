@@ -1,13 +1,18 @@
 """What the tests of the harness share: a cache of their own and an experiment of seconds."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from bench.data.cache import CACHE_VARIABLE
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import load_experiment
 from bench.experiment.grid import Grid
+from bench.planning.experiment_plan import required_inputs
 from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import plan
 from bench.results.cells import collect_cells
@@ -118,7 +123,8 @@ def tiny(tmp_path_factory, tiny_text):
 @pytest.fixture(scope="session")
 def tiny_inputs(tiny, shared_cache):
     """Its inputs, prepared."""
-    return prepare_inputs(tiny, ("bottle", "tile"), Sources(None, None, shared_cache), 1)
+    required = required_inputs(tiny, ("bottle", "tile"))
+    return prepare_inputs(required, Sources(None, None, shared_cache), 1)
 
 
 @pytest.fixture(scope="session")
@@ -141,8 +147,17 @@ def findings(tiny, tiny_inputs, tiny_grid, filled):
     """All that is known of the tiny grid."""
     laid = plan(tiny, tiny_grid.cells(), tiny_inputs)
     cells = collect_cells(laid, filled, dataset="miniature")
-    heading = heading_of(tiny, tiny_grid, genuine=False)
+    heading = heading_of(tiny, tiny_grid, find_kind("miniature").origin({}))
     return Findings(tiny, Evidence(cells, heading, filled, tiny_inputs.categories), laid)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real images and weights that $DESTSEG_TEST_DATA names."""
+    folder = os.environ.get("DESTSEG_TEST_DATA")
+    if not folder:
+        pytest.skip("DESTSEG_TEST_DATA names no folder of real data, see the README.")
+    return Path(folder)
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import torch
 
 from bench.commands.experiment_options import EXPERIMENTS
 from bench.data.cache import cache_root
-from bench.data.mvtec import load_category
+from bench.data.categories import load_category
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import load_experiment
 from bench.metrics import evaluate
-from bench.planning.inputs import Sources, prepare_images
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
@@ -49,7 +49,9 @@ def evaluation_parts(repeats: int) -> list[str]:
     experiment = load_experiment(EXPERIMENTS / "ablation.toml")
     protocol, sizes = experiment.protocol, experiment.model
     shape = (protocol.size, protocol.size)
-    data = load_category(prepare_images(experiment, CATEGORY, Sources(None, None, cache_root())))
+    kind, size = find_kind(experiment.dataset.kind), experiment.dataset.size
+    ref = kind.prepare(CATEGORY, size=size, protocol=protocol, data=None, cache=cache_root())
+    data = load_category(ref)
     torch.set_num_threads(1)
     teacher = Teacher(ResNet18(sizes.width, LAYERS))
     plain = build_student(sizes, "encoder", seed=0).eval()

@@ -110,7 +110,7 @@ def sort_records(catalogue: Catalogue, blueprints: Iterable[Blueprint]) -> Sorte
             keys.add(key)
             if not is_known(task.stage):
                 likenesses.add((dataset, _likeness(task.stage.lineage())))
-        known["teacher"].add(laid.inputs.teacher.digest)
+        known["teacher"].update(ref.digest for ref in laid.inputs.backbones.values())
         known["textures"].add(laid.inputs.textures.digest)
         for ref in laid.inputs.categories.values():
             known["images"].add(ref.digest)

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data import miniature
-from bench.data.mvtec import CategoryRef, load_category
+from bench.data.categories import CategoryRef, load_category
+from bench.data.kinds import Origin
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid
 from bench.presentation.heading import Heading
@@ -131,8 +131,8 @@ class Evidence:
 def heading_of(
     experiment: Experiment,
     grid: Grid,
+    origin: Origin,
     *,
-    genuine: bool,
     seeds: tuple[int, ...] | None = None,
     provenance: tuple[str, ...] = (),
 ) -> Heading:
@@ -142,37 +142,23 @@ def heading_of(
     ----------
     experiment, grid
         What was asked for.
-    genuine
-        Whether the images are MVTec AD's.
+    origin
+        What the images are.
     seeds
         Only these; default: all of the grid.
     provenance
         Lines for the foot of tables.
     """
-    size = experiment.dataset.size
-    if experiment.dataset.kind == "miniature":
-        dataset = f"the embedded miniature v{miniature.VERSION}, {size} px"
-    else:
-        dataset = f"MVTec AD, {size} px" if genuine else f"a folder of own images, {size} px"
     return Heading(
         experiment=experiment.name,
-        dataset=dataset,
-        is_mvtec=genuine,
+        dataset=f"{origin.title}, {experiment.dataset.size} px",
+        is_mvtec=origin.in_paper,
         categories=grid.categories,
         variants=grid.variants,
         seeds=seeds or grid.seeds,
         provenance=provenance,
         protocol=experiment.protocol,
         paper_setting=experiment.has_paper_setting,
-    )
-
-
-def dataset_label(experiment: Experiment, *, genuine: bool) -> str:
-    """Return the cells' column ``dataset``: ``miniature``, ``mvtec`` or ``folder``."""
-    return (
-        "folder"
-        if experiment.dataset.kind == "mvtec" and not genuine
-        else (experiment.dataset.kind)
     )
 
 

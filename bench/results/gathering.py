@@ -4,15 +4,15 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.mvtec import is_mvtec_ad
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid, choose_categories, in_paper_order
-from bench.planning.experiment_plan import look_up
+from bench.planning.experiment_plan import look_up, required_inputs
 from bench.planning.inputs import Sources, cached_images
 from bench.planning.stages import Plan
 from bench.presentation.report.content import StageFailure
 from bench.results.cells import collect_cells
-from bench.results.evidence import Evidence, dataset_label, heading_of
+from bench.results.evidence import Evidence, heading_of
 from bench.results.files import CELLS, read_results
 from bench.store.runs import RunStore
 from destseg.errors import InputError
@@ -101,11 +101,11 @@ def _from_records(experiment: Experiment, sources: Sources, store: RunStore) -> 
     if laid.unprepared:
         return None
     images = laid.inputs.categories
-    genuine = experiment.dataset.kind == "mvtec" and is_mvtec_ad(images.values())
-    cells = collect_cells(laid.plan, store, dataset=dataset_label(experiment, genuine=genuine))
+    origin = find_kind(experiment.dataset.kind).origin(images)
+    cells = collect_cells(laid.plan, store, dataset=origin.name)
     if cells.empty:
         return None
-    heading = heading_of(experiment, laid.grid, genuine=genuine)
+    heading = heading_of(experiment, laid.grid, origin)
     return Findings(experiment, Evidence(cells, heading, store, images), laid.plan)
 
 
@@ -125,9 +125,7 @@ def _from_table(
     if cells.empty:
         raise InputError(f"{folder / CELLS}: none of its cells is of the grid asked for.")
     known = dict(zip(cells["category"], cells["images"], strict=True))
-    images = {}
-    if experiment.dataset.kind == "miniature" or sources.data is not None:
-        images = cached_images(experiment, grid.categories, sources)
+    images = cached_images(required_inputs(experiment, grid.categories), sources)
     # Maps may only be shown beside the very images they are of.
     same = {name: ref for name, ref in images.items() if ref.digest == known.get(name)}
     heading = dataclasses.replace(

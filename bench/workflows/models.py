@@ -7,13 +7,15 @@ from pathlib import Path
 import torch
 
 from bench.common.seeding import derive_seed
-from bench.data.mvtec import is_mvtec_ad, load_category
+from bench.data.categories import load_category
+from bench.data.kinds import find_kind, folder_origin
 from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
-from bench.experiment.experiment import DatasetConfig, Experiment
+from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell, choose_categories
 from bench.metrics import Protocol, evaluate
-from bench.planning.inputs import Sources, available_categories, prepare_images, prepare_inputs
+from bench.planning.experiment_plan import required_inputs
+from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import Stage, plan
 from bench.store.artifacts import read_artifact
 from bench.store.runs import DamagedArtifact, RunStore
@@ -70,8 +72,9 @@ def evaluate_model(
     InputError
         When the images are not there.
     """
-    dataset = DatasetConfig("mvtec", size=model.size)
-    ref = prepare_images(Experiment("model", dataset=dataset, protocol=protocol), category, sources)
+    ref = find_kind("mvtec").prepare(
+        category, size=model.size, protocol=protocol, data=sources.data, cache=sources.cache
+    )
     data = load_category(ref)
     size = (protocol.size, protocol.size)
     mappers = {
@@ -84,7 +87,7 @@ def evaluate_model(
         )
         for name, mapper in mappers.items()
     }
-    return Evaluation(category, len(data.test), is_mvtec_ad([ref]), scores)
+    return Evaluation(category, len(data.test), folder_origin({category: ref}).in_paper, scores)
 
 
 def model_of_cell(
@@ -112,13 +115,14 @@ def model_of_cell(
     """
     if not cell.variant.seg:
         raise InputError(f"{cell}: without seg there is no whole model; choose one with seg.")
-    there = available_categories(experiment, sources)
-    choose_categories([cell.category], there, sources.data or "the miniature")
-    inputs = prepare_inputs(experiment, [cell.category], sources, jobs=1)
+    kind = find_kind(experiment.dataset.kind)
+    choose_categories([cell.category], kind.available(sources.data), sources.data or kind.title)
+    inputs = prepare_inputs(required_inputs(experiment, (cell.category,)), sources, jobs=1)
+    (teacher,) = inputs.backbones.values()
     (maps,) = plan(experiment, [cell], inputs).evaluations[cell].parents
     student, segmentation = maps.parents
     model = DeSTSeg(
-        load_teacher(inputs.teacher),
+        load_teacher(teacher),
         experiment.model,
         student=cell.variant.student,
         fusion_input=cell.variant.fusion_input,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.common.provenance import foot
-from bench.data.mvtec import is_mvtec_ad
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid
 from bench.planning.inputs import Inputs
@@ -13,7 +13,7 @@ from bench.planning.stages import Plan
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
 from bench.results.cells import collect_cells
-from bench.results.evidence import Evidence, dataset_label, heading_of
+from bench.results.evidence import Evidence, heading_of
 from bench.results.files import CELLS, write_heading
 from bench.store.runs import RunStore
 from destseg.atomic import write_atomically
@@ -101,18 +101,18 @@ class Outputs:
     def evidence(self, seeds: tuple[int, ...]) -> Evidence:
         """Collect the cells of some seeds, with the way to their maps and images."""
         categories = self.inputs.categories
-        genuine = self.experiment.dataset.kind == "mvtec" and is_mvtec_ad(categories.values())
+        origin = find_kind(self.experiment.dataset.kind).origin(categories)
         heading = heading_of(
-            self.experiment, self.grid, genuine=genuine, seeds=seeds, provenance=self._provenance()
+            self.experiment, self.grid, origin, seeds=seeds, provenance=self._provenance()
         )
-        label = dataset_label(self.experiment, genuine=genuine)
-        cells = collect_cells(self.plan, self.store, dataset=label)
+        cells = collect_cells(self.plan, self.store, dataset=origin.name)
         return Evidence(cells[cells["seed"].isin(seeds)], heading, self.store, categories)
 
     def _provenance(self) -> tuple[str, ...]:
         """Lines for the foot of the tables."""
         training = self.experiment.training
         steps = f"{training.student_steps} + {training.segmentation_steps} steps"
-        networks = f"width {self.experiment.model.width}, teacher {self.inputs.teacher.name}"
+        (teacher,) = self.inputs.backbones.values()
+        networks = f"width {self.experiment.model.width}, teacher {teacher.name}"
         setting = f"Setting: {steps} of {training.batch_size} images, {networks}"
         return foot(self.command, self.device, setting)

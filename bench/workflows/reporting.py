@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.mvtec import load_category
+from bench.data.categories import load_category
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
 from bench.presentation.figures_categories import extremes
 from bench.presentation.report.content import Picture, Report

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
+from bench.data.kinds import folder_origin
 from bench.data.layout import CategoryFiles, list_categories, scan_category
 from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
-from bench.data.mvtec import has_published_counts
 from bench.experiment.grid import choose_categories
 from bench.metrics import PAPER, Protocol, evaluate
 from bench.planning.stages import Stage
@@ -239,10 +239,7 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
 
 
 def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
-    genuine = all(
-        has_published_counts(part.category, len(part.data.train), len(part.data.test))
-        for part in parts
-    )
+    origin = folder_origin({part.category: part.data for part in parts})
     rows = []
     for part in parts:
         record = store.get(part.stage.key)
@@ -250,7 +247,7 @@ def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
         rows.append(
             cell_row(
                 record,
-                dataset="mvtec" if genuine else "folder",
+                dataset=origin.name,
                 method=request.method,
                 category=part.category,
                 variant=None,
@@ -260,8 +257,8 @@ def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
     cells = tidy(rows)
     heading = Heading(
         experiment=request.name,
-        dataset="MVTec AD" if genuine else "a folder of own images",
-        is_mvtec=genuine,
+        dataset=origin.title,
+        is_mvtec=origin.in_paper,
         categories=tuple(dict.fromkeys(part.category for part in parts)),
         variants=(),
         seeds=request.seeds,

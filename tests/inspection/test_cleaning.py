@@ -1,9 +1,11 @@
 import dataclasses
 import os
 import time
+from pathlib import Path
 
 import pytest
 
+from bench.data.teacher import TeacherRef
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.cleaning import known_experiments, leftovers, megabytes, sort_records
 from bench.planning.experiment_plan import sketch
@@ -49,10 +51,10 @@ def test_old_code_is_not_referred_to(store, lay, of_code, blueprint):
     assert sizes(store, blueprint()) == {"unreferred": len(lay().tasks)}
 
 
-@pytest.mark.parametrize("name", ["teacher", "textures", "categories"])
+@pytest.mark.parametrize("name", ["backbones", "textures", "categories"])
 def test_what_was_made_of_other_inputs_cannot_be_judged(filled, store, blueprint, name):
     other = {
-        "teacher": dataclasses.replace(INPUTS.teacher, digest="other"),
+        "backbones": {("other", 8): TeacherRef(Path("cache"), "other", 8, "other")},
         "textures": dataclasses.replace(INPUTS.textures, digest="other"),
         "categories": {
             key: dataclasses.replace(ref, digest="other") for key, ref in INPUTS.categories.items()

@@ -143,9 +143,7 @@ def test_any_number_of_workers_gives_the_same_bits(
         with workers:
             summary = run(laid, experiment, small_inputs, store, workers)
         assert (summary.done, summary.failures) == (4, ())
-        found.append(
-            {record.key: (record.metrics, record.digest) for record in store.records()}
-        )
+        found.append({record.key: (record.metrics, record.digest) for record in store.records()})
     assert found[0] == found[1]
     assert len(found[0]) == len(laid.stages)
 

@@ -4,9 +4,11 @@ import shutil
 import numpy as np
 import pytest
 
+from bench.data.kinds import Origin
 from bench.metrics import evaluate
+from bench.planning.experiment_plan import required_inputs
 from bench.planning.inputs import Sources, prepare_inputs
-from bench.results.evidence import Evidence, centre, dataset_label, heading_of
+from bench.results.evidence import Evidence, centre, heading_of
 from bench.store.runs import RunStore
 
 
@@ -27,7 +29,8 @@ def test_maps_are_those_that_were_scored(evidence):
 def test_pictures_are_cropped_as_scores_are(tiny, findings, evidence, shared_cache):
     protocol = dataclasses.replace(tiny.protocol, size=48, crop=40)
     experiment = dataclasses.replace(tiny, protocol=protocol)
-    inputs = prepare_inputs(experiment, ("bottle", "tile"), Sources(None, None, shared_cache), 1)
+    required = required_inputs(experiment, ("bottle", "tile"))
+    inputs = prepare_inputs(required, Sources(None, None, shared_cache), 1)
     heading = dataclasses.replace(evidence.heading, protocol=protocol)
     other = Evidence(evidence.cells, heading, evidence.store, inputs.categories)
     scored = other.scored("tile", "none", 1)
@@ -61,17 +64,9 @@ def test_what_is_gone_is_not_there_and_nothing_is_written(evidence, tmp_path):
     assert dataclasses.replace(evidence, images={}).scored("tile", "none", 0) is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "genuine", "label", "name"),
-    [
-        ("miniature", False, "miniature", "the embedded miniature v1, 32 px"),
-        ("mvtec", True, "mvtec", "MVTec AD, 32 px"),
-        ("mvtec", False, "folder", "a folder of own images, 32 px"),
-    ],
-)
-def test_numbers_are_named_by_their_images(tiny, tiny_grid, kind, genuine, label, name):
-    dataset = dataclasses.replace(tiny.dataset, kind=kind)
-    experiment = dataclasses.replace(tiny, dataset=dataset)
-    heading = heading_of(experiment, tiny_grid, genuine=genuine, seeds=(1,))
-    assert (heading.dataset, heading.is_mvtec, heading.seeds) == (name, genuine, (1,))
-    assert dataset_label(experiment, genuine=genuine) == label
+@pytest.mark.parametrize("in_paper", [False, True])
+def test_numbers_are_named_by_their_images(tiny, tiny_grid, in_paper):
+    origin = Origin("some", "some images", in_paper)
+    heading = heading_of(tiny, tiny_grid, origin, seeds=(1,))
+    assert heading.dataset == "some images, 32 px"
+    assert (heading.is_mvtec, heading.seeds) == (in_paper, (1,))

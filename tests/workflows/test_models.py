@@ -3,6 +3,7 @@ import pytest
 
 import destseg
 from bench.cli import main
+from bench.data.kinds import find_kind
 from bench.experiment.grid import VARIANTS, Cell
 from bench.metrics import METRICS
 from bench.planning.inputs import Sources
@@ -106,7 +107,7 @@ def test_published_figures_stand_beside_mvtec_ad_alone(tmp_path, mvtec_folder, c
     )
     path = destseg.save(model, tmp_path / "model.pt")
     arguments = ["model", "evaluate", str(path), "--data", str(mvtec_folder), "--category"]
-    monkeypatch.setattr(models, "is_mvtec_ad", lambda refs: True)
+    monkeypatch.setattr(models, "folder_origin", lambda _: find_kind("mvtec").origin({}))
     assert main([*arguments, "bottle", "--device", "cpu"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("paper, mean ± std of 5 seeds")
