@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.metrics.protocol import METRICS, Protocol
+from bench.metrics import METRICS, Protocol
 from bench.presentation.heading import Heading
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
