@@ -24,7 +24,7 @@ from bench.experiment.experiment import Experiment
 from bench.metrics import evaluate
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Kind, Stage, Task
-from bench.store.artifacts import read_artifact, serialise, stored_maps
+from bench.store.artifacts import serialise, stored_maps
 from bench.store.records import Record, recordable
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
 from destseg.batches import Rotation, TrainingImages, training_batches
@@ -312,6 +312,6 @@ class _Work:
     def _network(self, stage: Stage) -> Any:
         """Read a trained network."""
         network = self._untrained(stage, seed=0)
-        content = io.BytesIO(read_artifact(self._job.store, stage))
+        content = io.BytesIO(self._job.store.load(stage.key))
         network.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
         return network.requires_grad_(False).to(self._job.device).eval()

@@ -7,34 +7,15 @@ import numpy as np
 import torch
 
 from bench.planning.stages import Kind, Stage
-from bench.store.runs import DamagedArtifact, RunStore
+from bench.store.runs import RunStore
 
 
 def stored_maps(store: RunStore, stage: Stage) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Read a maps stage's (N, h, w) float32 maps: exactly what the metrics see."""
     stored: np.ndarray[Any, np.dtype[np.float32]] = np.load(
-        io.BytesIO(read_artifact(store, stage)), allow_pickle=False
+        io.BytesIO(store.load(stage.key)), allow_pickle=False
     )
     return stored
-
-
-def read_artifact(store: RunStore, stage: Stage) -> bytes:
-    """Read a stage's artifact; a damaged one is forgotten, so that it is computed again.
-
-    Raises
-    ------
-    DamagedArtifact
-        When the record or the artifact is gone, or the artifact is not the one recorded.
-    """
-    record = store.get(stage.key)
-    if record is None:
-        folder = store.folder(stage.key)
-        raise DamagedArtifact(f"{folder}: the {stage.kind}'s record is gone", stage.key)
-    try:
-        return store.artifact(record)
-    except DamagedArtifact:
-        store.discard(stage.key)
-        raise
 
 
 def serialise(kind: Kind, result: Any) -> tuple[str | None, bytes | None]:

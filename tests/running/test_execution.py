@@ -282,7 +282,7 @@ def test_an_interrupt_is_no_failure(job, monkeypatch):
 
 
 def test_stored_maps_without_a_record_are_missing(job):
-    with pytest.raises(DamagedArtifact, match="maps's record is gone"):
+    with pytest.raises(DamagedArtifact, match="its record is gone"):
         stored_maps(job.store, stages(job)["maps"])
 
 
