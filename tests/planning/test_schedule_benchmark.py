@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.benchmarks.schedule import main, spread, table
+from benchmarks.schedule import main, spread, table
 from bench.commands.experiment_options import EXPERIMENTS
 from bench.experiment.experiment import load_experiment
 from bench.planning.experiment_plan import sketch

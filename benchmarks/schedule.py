@@ -1,6 +1,6 @@
 """How well the paper's grid keeps 1 to 64 workers busy: a simulation of the real schedule.
 
-Run as ``python -m bench.benchmarks.schedule``. Durations are those that the stages of a run store
+Run as ``python -m benchmarks.schedule``. Durations are those that the stages of a run store
 took, scaled to the experiment's setting; what they are in hours depends on the machine, how busy
 the workers are depends on their proportions alone.
 """
@@ -82,9 +82,7 @@ def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> l
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.benchmarks.schedule", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.schedule", description=__doc__)
     parser.add_argument("--experiment", type=Path, default=EXPERIMENTS / "mvtec.toml")
     parser.add_argument(
         "--runs",
