@@ -17,7 +17,6 @@ from bench.metrics import Protocol, evaluate
 from bench.planning.experiment_plan import required_inputs
 from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import Stage, plan
-from bench.store.artifacts import read_artifact
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg.bars import progress_bars
 from destseg.batches import TrainingImages, training_batches
@@ -148,7 +147,7 @@ def model_of_cell(
 
 def _weights(store: RunStore, stage: Stage, cell: Cell) -> dict[str, torch.Tensor]:
     try:
-        content = read_artifact(store, stage)
+        content = store.load(stage.key)
     except DamagedArtifact as error:
         raise InputError(
             f"{cell}: its {stage.kind} is not there ({error}); run `python -m bench reproduce` "

@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 from bench.experiment.grid import Grid
 from bench.methods import PAPER
@@ -13,6 +12,7 @@ from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
+from methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
