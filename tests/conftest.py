@@ -130,7 +130,7 @@ def tiny_inputs(tiny, shared_cache):
 @pytest.fixture(scope="session")
 def tiny_grid():
     """A grid of the tiny experiment that takes seconds."""
-    return Grid(("bottle", "tile"), ("none", "den+ed+seg"), (0, 1))
+    return Grid(("bottle", "tile"), {"DeSTSeg": ("none", "den+ed+seg")}, (0, 1))
 
 
 @pytest.fixture(scope="session")
