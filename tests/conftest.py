@@ -9,15 +9,12 @@ import torch
 from PIL import Image
 
 from bench.data.cache import CACHE_VARIABLE
-from bench.data.kinds import find_kind
-from bench.experiment.experiment import load_experiment
 from bench.experiment.grid import Grid
-from bench.planning.experiment_plan import required_inputs
-from bench.planning.inputs import Sources, prepare_inputs
+from bench.experiment.reading import load_experiment
+from bench.planning.experiment_plan import ExperimentPlan, required_inputs
+from bench.planning.inputs import Sources, look_up_inputs, prepare_inputs
 from bench.planning.stages import plan
-from bench.results.cells import collect_cells
-from bench.results.evidence import Evidence, heading_of
-from bench.results.gathering import Findings
+from bench.results.lookup import finished_of
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
@@ -143,12 +140,23 @@ def filled(tmp_path_factory, tiny, tiny_inputs, tiny_grid):
 
 
 @pytest.fixture(scope="session")
-def findings(tiny, tiny_inputs, tiny_grid, filled):
-    """All that is known of the tiny grid."""
-    laid = plan(tiny, tiny_grid.cells(), tiny_inputs)
-    cells = collect_cells(laid, filled, dataset="miniature")
-    heading = heading_of(tiny, tiny_grid, find_kind("miniature").origin({}))
-    return Findings(tiny, Evidence(cells, heading, filled, tiny_inputs.categories), laid)
+def tiny_plan(tiny_grid, shared_cache):
+    """Lay the tiny grid of an experiment out."""
+
+    def lay(experiment):
+        categories = tiny_grid.categories
+        required = required_inputs(experiment, categories)
+        inputs = look_up_inputs(required, Sources(None, None, shared_cache))
+        laid = plan(experiment, tiny_grid.cells(), inputs)
+        return ExperimentPlan(experiment, tiny_grid, inputs, laid)
+
+    return lay
+
+
+@pytest.fixture(scope="session")
+def tiny_finished(tiny, tiny_plan, filled):
+    """What is finished of the tiny grid: all of it."""
+    return finished_of(tiny_plan(tiny), filled)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from bench.commands.worker_options import (
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.running.runner import Summary
-from bench.workflows.reproduction import Request, reproduce
+from bench.workflows.reproduction import ReproduceRequest, reproduce
 from destseg.devices import choose_device
 
 EXAMPLES = """\
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         device = choose_device(options.device)
     summary, outputs = reproduce(
-        Request(
+        ReproduceRequest(
             experiment=experiment,
             sources=chosen_sources(options),
             results=options.results,

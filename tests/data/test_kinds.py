@@ -84,7 +84,7 @@ def test_rotations_are_the_papers():
 def test_the_original_is_told_by_names_numbers_and_sizes():
     for categories in (original(), original("bottle", "tile")):
         origin = MVTEC.origin(categories)
-        assert (origin.name, origin.title, origin.in_paper) == ("mvtec", "MVTec AD", True)
+        assert (origin.name, origin.title, origin.standing) == ("mvtec", "MVTec AD", "original")
         assert folder_origin(categories) == origin
 
 
@@ -94,7 +94,7 @@ def test_a_resized_copy_is_not_the_original(native):
     categories = {**original("tile"), "bottle": bottle}
     for origin in (MVTEC.origin(categories), folder_origin(categories)):
         assert (origin.name, origin.title) == ("folder", "a resized copy of MVTec AD")
-        assert not origin.in_paper
+        assert origin.standing == "resized"
 
 
 @pytest.mark.parametrize("change", [{"train": 208}, {"test": 84}])
@@ -107,13 +107,13 @@ def test_other_names_are_own_images(mvtec_folder):
     files = scan_category(mvtec_folder / "bottle")
     for name in ("bottle", "screws"):
         origin = folder_origin({name: files})
-        assert (origin.name, origin.in_paper) == ("folder", False)
+        assert (origin.name, origin.standing) == ("folder", "own")
 
 
 def test_the_miniature_is_always_itself(tiny_inputs):
     origin = find_kind("miniature").origin(tiny_inputs.categories)
     assert (origin.name, origin.title) == ("miniature", "the embedded miniature v1")
-    assert not origin.in_paper
+    assert origin.standing == "own"
 
 
 def test_sizes_are_those_of_the_first_images(mvtec_folder):
