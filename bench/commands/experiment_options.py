@@ -8,15 +8,13 @@ from pathlib import Path
 from bench.data.cache import cache_root
 from bench.data.kinds import all_kinds, find_kind
 from bench.experiment.experiment import Experiment
+from bench.experiment.library import experiment_names, find_experiment
 from bench.experiment.reading import load_experiment
 from bench.metrics import PROTOCOLS
 from bench.planning.experiment_plan import ExperimentPlan, look_up
 from bench.planning.inputs import Sources
 from bench.store.runs import RunStore
 from destseg.errors import InputError
-
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-DEFAULT = "miniature"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -25,18 +23,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "experiment",
         nargs="?",
         type=Path,
-        metavar="EXPERIMENT.toml",
-        help="a file, or a name in experiments/; default: ablation, or mvtec with --dataset mvtec",
+        metavar="EXPERIMENT",
+        help=f"a TOML file, or one of {', '.join(experiment_names())}; "
+        "default: ablation, or mvtec with --dataset mvtec",
     )
     grid = command.add_argument_group("grid", "each may be given several times")
     grid.add_argument("--category", action="append", metavar="C", help="only this category")
     grid.add_argument("--method", action="append", metavar="M", help="only this method")
-    grid.add_argument(
-        "--variant",
-        action="append",
-        metavar="V",
-        help="only this variant, of methods that have some",
-    )
+    grid.add_argument("--variant", action="append", metavar="V", help="only this variant")
     grid.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
     data = command.add_argument_group("data")
     data.add_argument("--dataset", choices=sorted(all_kinds()), help="default: the experiment's")
@@ -68,25 +62,13 @@ def add_protocol(command: argparse.ArgumentParser) -> None:
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     """Return the experiment with the options applied, and the name of its folder of results."""
-    path = _file(
-        options.experiment
-        or EXPERIMENTS / f"{find_kind(options.dataset or DEFAULT).default_experiment}.toml"
-    )
+    default = find_kind(options.dataset or "miniature").default_experiment
+    path = find_experiment(options.experiment or Path(default))
     stated = load_experiment(path)
     experiment = _with_options(load_experiment(path, options.dataset), options)
     kind = experiment.dataset.kind
     same = kind == stated.dataset.kind
     return experiment, stated.name if same else f"{stated.name}-{kind}"
-
-
-def _file(given: Path) -> Path:
-    """Return an experiment's file by its path, or by its bare name where it is at hand."""
-    if given.suffix or len(given.parts) > 1 or given.is_file():
-        return given
-    known = sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
-    if given.name not in known:
-        raise InputError(f"{given}: no such experiment; there are {', '.join(known)}.")
-    return EXPERIMENTS / f"{given.name}.toml"
 
 
 def chosen_sources(options: argparse.Namespace) -> Sources:

@@ -120,5 +120,7 @@ def _table(found: ModelMetrics, protocol: Protocol) -> str:
         "in percent, one model"
     )
     headers = ["Anomaly map", *(metric.display for metric in METRICS)]
-    table = tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * len(METRICS))
+    table = tabulate(
+        rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * len(METRICS)
+    )
     return f"{title}\n\n{table}"

@@ -64,7 +64,9 @@ def _counts(census: Census, name: str, group: Callable[[Stage], str]) -> str:
         for state in get_args(State)
         if state != "not needed" or any(counts[state] for counts in groups.values())
     ]
-    labels = [kind for kind in census.plan.kinds if kind in groups] or list(groups)
+    labels = [kind for kind in census.plan.kinds if kind in groups] or [
+        str(label) for label in groups
+    ]
     rows = [[label, *(groups[label][state] for state in states)] for label in labels]
     return tabulate(rows, [name, *states])
 

@@ -17,7 +17,7 @@ from bench.experiment.experiment import (
     nearest_variants,
 )
 from bench.methods import PAPER, method
-from bench.metrics import PROTOCOLS, Protocol
+from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
 from destseg.errors import InputError
 
 T = TypeVar("T")
@@ -160,6 +160,12 @@ def _experiment(table: Mapping[str, Any], path: Path) -> Experiment:
         name: _build(method(name, f"{path}: methods").config, settings, f"{path}: methods.{name}")
         for name, settings in table["methods"].items()
     }
+    extra = [key for key, metric in ALL_METRICS.items() if metric.extra]
+    for key in file.metrics:
+        if key not in extra:
+            raise InputError(
+                f"{path}: metrics names {key!r}; beyond the paper's there are {', '.join(extra)}."
+            )
     if file.tables == () and "tables" in table:
         raise InputError(f"{path}: tables is empty; list at least one.")
     return Experiment(

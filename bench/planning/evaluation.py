@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.methods.interface import Scores, Site, Step
-from bench.metrics import Protocol, evaluate
+from bench.metrics import ALL_METRICS, METRICS, Protocol, evaluate
 from bench.store.records import recordable
 
 Metrics = Mapping[str, float | None]
@@ -53,4 +53,11 @@ class Evaluate(Step[Metrics]):
         (scores,) = parents
         side = self.protocol.size
         maps = upsample(scores.maps, (side, side))
-        return recordable(evaluate(maps, site["masks"], protocol=self.protocol))
+        measured = evaluate(
+            maps,
+            site["masks"],
+            self.protocol,
+            metrics=(*METRICS, *(ALL_METRICS[key] for key in self.metrics or ())),
+            image_scores=scores.image_scores,
+        )
+        return recordable(measured)

@@ -43,9 +43,11 @@ class ExperimentPlan:
     @property
     def unprepared(self) -> tuple[str, ...]:
         """Names of the inputs whose digests are not known: backbones, textures, categories."""
-        backbones = {f"teacher {name}": ref for (name, _), ref in self.inputs.backbones.items()}
-        found = {**backbones, "textures": self.inputs.textures, **self.inputs.categories}
-        return tuple(name for name, ref in found.items() if ref.digest == UNPREPARED)
+        inputs = self.inputs
+        found = {f"teacher {name}": ref.digest for (name, _), ref in inputs.backbones.items()}
+        found["textures"] = inputs.textures.digest
+        found |= {name: ref.digest for name, ref in inputs.categories.items()}
+        return tuple(name for name, digest in found.items() if digest == UNPREPARED)
 
 
 def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPlan:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
+from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from bench.running.execution import Job, Outcome, run_stage
 

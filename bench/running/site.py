@@ -17,7 +17,7 @@ from bench.data.textures import TexturesRef, load_textures
 from bench.methods.interface import Step, UndeclaredRead
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
-from destseg.batches import Rotation
+from destseg.config import Rotation
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from bench.data.categories import CategoryRef
@@ -56,15 +55,6 @@ def fill(store, tasks, **changes):
             record = dataclasses.replace(record, digest=hashlib.sha256(content).hexdigest())
             (folder / record.artifact).write_bytes(content)
         (folder / RECORD).write_bytes(encode(record))
-
-
-def rewrite_as_schema_1(store, key):
-    """Turn a record into one of the first form: no digest, no code, no coordinates."""
-    path = store.folder(key) / RECORD
-    values = json.loads(path.read_bytes())
-    for name in ("sha256", "code", "category", "seed", "accepted"):
-        del values[name]
-    path.write_text(json.dumps({**values, "schema": 1}), encoding="utf-8")
 
 
 def of_kind(laid, kind):

@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 from bench.experiment.grid import Grid
 from bench.methods import PAPER
@@ -13,6 +12,7 @@ from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
+from methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
@@ -125,7 +125,7 @@ def test_what_a_method_says_of_itself_fits_together(method):
         assert type(step).version >= 1
     if method.factors:
         assert len(method.design) == 2 ** len(method.factors), "a factorial design"
-    assert method.name != PAPER or list(METHODS)[0] == PAPER
+    assert method.name != PAPER or next(iter(METHODS)) == PAPER
 
 
 @each_method
@@ -143,9 +143,7 @@ def test_any_number_of_workers_gives_the_same_bits(
         with workers:
             summary = run(laid, experiment, small_inputs, store, workers)
         assert (summary.done, summary.failures) == (4, ())
-        found.append(
-            {record.key: (record.metrics, record.digest) for record in store.records()}
-        )
+        found.append({record.key: (record.metrics, record.digest) for record in store.records()})
     assert found[0] == found[1]
     assert len(found[0]) == len(laid.stages)
 

@@ -2,7 +2,6 @@ import dataclasses
 import shutil
 
 import numpy as np
-import pytest
 
 from bench.experiment.grid import Cell
 from bench.metrics import evaluate
@@ -51,7 +50,9 @@ def test_what_is_gone_is_not_there_and_nothing_is_written(tiny_finished, tmp_pat
     shutil.copytree(tiny_finished.store.root, tmp_path / "runs")
     store = RunStore(tmp_path / "runs")
     copy = dataclasses.replace(tiny_finished, store=store)
-    key = copy.results.cells.set_index(["category", "variant", "seed"]).loc["tile", "none", 1]["key"]
+    key = copy.results.cells.set_index(["category", "variant", "seed"]).loc["tile", "none", 1][
+        "key"
+    ]
     record = store.get(key)
     (store.folder(record.parents[0]) / "maps.npy").write_bytes(b"damaged")
     before = sorted(tmp_path.rglob("*"))

@@ -25,7 +25,9 @@ def outputs(tiny, tiny_plan, filled, tmp_path):
 def changed(outputs, **changes):
     """The outputs of the experiment with some of its values replaced."""
     experiment = dataclasses.replace(outputs.laid.experiment, **changes)
-    return dataclasses.replace(outputs, laid=dataclasses.replace(outputs.laid, experiment=experiment))
+    return dataclasses.replace(
+        outputs, laid=dataclasses.replace(outputs.laid, experiment=experiment)
+    )
 
 
 def without(outputs, cells, tmp_path):
@@ -50,7 +52,9 @@ def test_everything_is_written(outputs):
     assert len(rows(outputs.folder)) == 8
     tables = {path.name for path in (outputs.folder / "tables").iterdir()}
     assert tables == {
-        f"{name}.{suffix}" for name in outputs.laid.experiment.tables for suffix in ("md", "csv", "tex")
+        f"{name}.{suffix}"
+        for name in outputs.laid.experiment.tables
+        for suffix in ("md", "csv", "tex")
     }
     shown = [metric.key for metric in METRICS if metric.ablation]
     figures = {path.name for path in (outputs.folder / "figures").iterdir()}
@@ -133,9 +137,7 @@ def test_without_any_cell_the_tables_say_so(outputs, tmp_path):
 def test_other_results_stand_in_tables_and_report_and_not_among_the_cells(outputs):
     ours = outputs.finished((0, 1)).results
     cells = ours.cells[ours.cells["variant"] == "none"].assign(method="Mine", variant="")
-    mine = dataclasses.replace(
-        ours, cells=cells, experiment="score-Mine", variants={"Mine": ("",)}
-    )
+    mine = dataclasses.replace(ours, cells=cells, experiment="score-Mine", variants={"Mine": ("",)})
     write_results(outputs.folder.parent / "score-Mine", mine)
     table = changed(outputs, include=("score-Mine",), tables=("main", "ablation")).write()
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "Mine"]

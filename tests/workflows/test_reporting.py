@@ -56,9 +56,7 @@ def test_of_several_methods_the_gallery_shows_all_that_have_maps(tiny_finished):
     cells = ours.cells[ours.cells["variant"] == "none"].assign(variant="")
     scored = cells.assign(method="noise", key="0" * 64)
     others = [
-        dataclasses.replace(
-            ours, cells=frame, experiment=f"score-{name}", variants={name: ("",)}
-        )
+        dataclasses.replace(ours, cells=frame, experiment=f"score-{name}", variants={name: ("",)})
         for name, frame in (("twin", cells.assign(method="twin")), ("noise", scored))
     ]
     joined = dataclasses.replace(tiny_finished, results=ours.joined(others))

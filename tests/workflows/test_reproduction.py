@@ -177,7 +177,9 @@ def test_lost_maps_of_figures_are_computed_again_and_the_run_leaves_nothing_miss
     assert f"0 cells computed; {CELLS} were there" in capsys.readouterr().out
 
 
-def test_other_results_that_cannot_be_joined_are_refused_before_the_run(write_tiny, tmp_path, capsys):
+def test_other_results_that_cannot_be_joined_are_refused_before_the_run(
+    write_tiny, tmp_path, capsys
+):
     path = write_tiny({'title = "tiny"': 'title = "tiny"\ninclude = ["score-mine"]'})
     results = tmp_path / "results"
     assert main(["reproduce", str(path), "--results", str(results), "--in-process"]) == 2

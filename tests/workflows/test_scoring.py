@@ -254,7 +254,7 @@ def test_from_maps_to_tables_and_report_beside_the_grid(
     maps = write_maps(data, tmp_path / "maps", seed=0, categories=("bottle", "tile"))
     results = tmp_path / "results"
     shutil.copytree(filled.root, results / "runs")
-    path = write_tiny({'seeds = [0, 1]': 'seeds = [0, 1]\nvariants = ["none", "den+ed+seg"]'})
+    path = write_tiny({"seeds = [0, 1]": 'seeds = [0, 1]\nvariants = ["none", "den+ed+seg"]'})
     where = ["--results", str(results)]
     assert main(["reproduce", str(path), *where, "--in-process"]) == 0
     assert "0 cells computed; 8 were there" in capsys.readouterr().out

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.metrics import Protocol  # needs torch
-    from destseg.batches import Rotation  # needs torch
+    from destseg.config import Rotation  # needs torch
 
 
 @dataclass(frozen=True)

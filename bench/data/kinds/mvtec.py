@@ -12,7 +12,7 @@ from bench.data.layout import Extent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from destseg.batches import Rotation  # needs torch
+    from destseg.config import Rotation  # needs torch
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def rotation_of(category: str) -> Rotation:
 
     See section "Data" of ``docs/method.md``.
     """
-    from destseg.batches import Rotation
+    from destseg.config import Rotation
 
     match category:
         case "bottle" | "grid" | "hazelnut" | "leather" | "tile" | "carpet" | "screw":
