@@ -90,7 +90,7 @@ class Outputs:
         lines = []
         for name, config in experiment.configs.items():
             backbones = [
-                f"{role} {self.laid.inputs.backbones[wanted.source, wanted.width].name}"
+                f"{role} {self.laid.inputs.backbones[str(wanted.source), wanted.width].name}"
                 for role, wanted in experiment.backbones(name).items()
             ]
             setting = ", ".join(filter(None, (method(name).summary(config), *backbones)))

@@ -113,8 +113,8 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
     )
     if gallery.left_out:
         note += (
-            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds are "
-            "left out, or the page would be too large: shown are as many as fit, seed by seed, "
+            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds "
+            "are left out, or the page would be too large: shown are as many as fit, seed by seed, "
             "the variant with the most parts first."
         )
     return note
