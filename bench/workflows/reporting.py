@@ -18,7 +18,7 @@ from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_
 from bench.presentation.report.content import Picture, Report
 from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
 from bench.presentation.report.page import render
-from bench.presentation.tables import TABLES
+from bench.presentation.tables import build_table
 from bench.results.finished import Finished
 from bench.results.results import Results
 from bench.workflows.highlights import choose_highlights
@@ -79,7 +79,7 @@ def write_report(
 def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) -> Report:
     """Say everything the page says."""
     experiment, results = finished.experiment, finished.results
-    tables = {name: TABLES[name](results) for name in dict.fromkeys(experiment.tables)}
+    tables = {name: build_table(name, results) for name in dict.fromkeys(experiment.tables)}
     pictures = tuple(map(_picture, chosen))
     gallery = _gallery(finished, gallery_budget(pictures))
     return Report(

@@ -8,7 +8,7 @@ from bench.experiment.experiment import Experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
-from bench.presentation.tables import TABLES
+from bench.presentation.tables import tables
 from bench.results.files import CELLS, joined_with, read_cells
 from bench.results.finished import Finished
 from bench.running.runner import Summary, run
@@ -131,8 +131,8 @@ def _check_included(known: Finished, root: Path) -> None:
 
 
 def _check_tables(experiment: Experiment) -> None:
-    unknown = [name for name in experiment.tables if name not in TABLES]
+    unknown = [name for name in experiment.tables if name not in tables()]
     if unknown:
         raise InputError(
-            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(TABLES)}."
+            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(tables())}."
         )

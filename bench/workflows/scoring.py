@@ -20,7 +20,7 @@ from bench.metrics import PAPER, Protocol, evaluate
 from bench.planning.evaluation import Evaluate
 from bench.planning.stages import Stage
 from bench.presentation.table import Table
-from bench.presentation.tables import TABLES, write_tables
+from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
 from bench.results.files import write_results
 from bench.results.results import Results
@@ -273,4 +273,4 @@ def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
     )
     write_results(request.folder, results)
     write_tables((TABLE,), results, request.folder / "tables")
-    return TABLES[TABLE](results)
+    return build_table(TABLE, results)
