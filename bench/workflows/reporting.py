@@ -152,10 +152,10 @@ def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def _summary(results: Results) -> tuple[str, ...]:
     """Say of what the numbers are, whether they compare with the paper's, and what is missing."""
-    variants = {name: f"{len(names)} variants" for name, names in results.variants.items()}
-    grid = variants[results.method]
-    if len(variants) > 1:
-        grid = f"{len(variants)} methods ({', '.join(variants)})"
+    methods, variants = tuple(results.variants), results.variants[results.method]
+    grid = f"{len(variants)} variants" if len(variants) > 1 else results.method
+    if len(methods) > 1:
+        grid = f"{len(methods)} methods ({', '.join(methods)})"
     if len(results.cells) < results.expected:
         missing = results.expected - len(results.cells)
         state = f"INCOMPLETE: {missing} of {results.expected} cells are missing."
