@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from bench.data import miniature
-from bench.experiment.experiment import load_experiment
+from bench.experiment.reading import load_experiment
 from bench.experiment.grid import ABLATION
 from bench.experiment.library import EXPERIMENTS, baseline_of
 from bench.metrics import METRICS
