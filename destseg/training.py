@@ -21,7 +21,7 @@ OnStep = Callable[[int, float], None]
 
 
 class Keeper(Protocol):
-    """Keeps an unfinished stage, so that it can go on; see `destseg.resuming`."""
+    """Keeps an unfinished stage, so that it can go on; see `destseg.application.resuming`."""
 
     @property
     def done(self) -> int:

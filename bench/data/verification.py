@@ -11,12 +11,12 @@ from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
 
-from bench.common.progress import progress
 from bench.data.cache import combined_digest, file_digest
 from bench.data.departures import category_departures, root_departures, texture_departures
 from bench.data.layout import GOOD, CategoryFiles, list_categories, other_size, scan_category
 from bench.data.mvtec import COUNTS
 from bench.data.textures import texture_files
+from destseg.application.progress import progress
 from destseg.errors import InputError
 from destseg.images import read_mask, read_rgb, require_folder
 

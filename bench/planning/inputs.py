@@ -8,7 +8,6 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from bench.common.progress import progress
 from bench.data import miniature
 from bench.data.cache import NotCached, only_cached, require_leave, unwritable
 from bench.data.layout import list_categories
@@ -17,6 +16,7 @@ from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
 from bench.experiment.experiment import Experiment
 from bench.metrics import resize_mask
+from destseg.application.progress import progress
 from destseg.errors import InputError
 
 UNPREPARED = "not prepared"

@@ -14,9 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.common.progress import heartbeat
 from bench.common.provenance import peak_memory, record_provenance
-from bench.common.seeding import derive_seed
 from bench.data.mvtec import CategoryData, CategoryRef, load_category, rotation_of
 from bench.data.teacher import TeacherRef, load_teacher
 from bench.data.textures import TexturesRef, load_textures
@@ -27,9 +25,11 @@ from bench.planning.stages import Kind, Stage, Task
 from bench.store.artifacts import read_artifact, serialise, stored_maps
 from bench.store.records import Record, recordable
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
+from destseg.application.progress import heartbeat
 from destseg.batches import TrainingImages, training_batches
 from destseg.config import Rotation
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
+from destseg.seeding import derive_seed
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student
 from destseg.teacher import Teacher

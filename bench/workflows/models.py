@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from bench.common.seeding import derive_seed
 from bench.data.mvtec import is_mvtec_ad, load_category
 from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
@@ -17,12 +16,13 @@ from bench.planning.inputs import Sources, available_categories, prepare_images,
 from bench.planning.stages import Stage, plan
 from bench.store.artifacts import read_artifact
 from bench.store.runs import DamagedArtifact, RunStore
-from destseg.bars import progress_bars
+from destseg.application.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.application.progress import stage_progress
 from destseg.batches import TrainingImages, training_batches
-from destseg.calibration import CALIBRATION_BATCHES, measure_scale
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, upsample
 from destseg.model import DeSTSeg
+from destseg.seeding import derive_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +137,7 @@ def model_of_cell(
         anomalies=experiment.anomalies,
         device=device,
     )
-    with progress_bars() as shown:
+    with stage_progress() as shown:
         model.scale = measure_scale(model, batches, normal, shown)
     return model
 
