@@ -1,4 +1,4 @@
-"""The two training stages as functions of their data and a seed (specification, section 2)."""
+"""The two training stages as functions of their data and a seed (paper, sections 3.2, 3.3)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -35,7 +35,7 @@ class Keeper(Protocol):
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss is no longer a number."""
+    """The loss is no longer a number; the message says after how many updates."""
 
 
 def build_student(config: ModelConfig, kind: StudentKind, *, seed: int) -> Student:
