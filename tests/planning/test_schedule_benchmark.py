@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.experiment.reading import load_experiment
 from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
 from benchmarks.schedule import main, spread, table
