@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish
 from bench.data.layout import CategoryFiles, list_categories, other_size, scan_category
-from destseg.batches import Rotation
+from destseg.config import Rotation
 from destseg.errors import InputError
 from destseg.images import input_faults, read_mask, read_rgb, resize_rgb
 

@@ -9,11 +9,11 @@ from PIL import Image
 from bench.data.layout import list_categories
 from bench.data.mvtec import (
     ROTATION,
-    Rotation,
     load_category,
     prepare_category,
     rotation_of,
 )
+from destseg.config import Rotation
 from destseg.errors import InputError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
