@@ -1,5 +1,5 @@
 from bench.inspection.catalogue import Catalogue, code_of, place_of, read_catalogue
-from inspection.inspected import fill, of_kind, record_of, rewrite_as_schema_1
+from tests.inspection.inspected import fill, of_kind, record_of, rewrite_as_schema_1
 
 
 def test_a_record_has_the_place_of_its_stage(filled, store):

@@ -9,7 +9,7 @@ from bench.inspection.cleaning import known_experiments, leftovers, megabytes, s
 from bench.planning.experiment_plan import sketch
 from bench.planning.inputs import Sources
 from destseg.errors import InputError
-from inspection.inspected import INPUTS, fill, of_kind, record_of
+from tests.inspection.inspected import INPUTS, fill, of_kind, record_of
 
 
 @pytest.fixture

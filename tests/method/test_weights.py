@@ -6,6 +6,7 @@ import threading
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -218,16 +219,15 @@ def server():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.log = log
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running
+        yield SimpleNamespace(port=running.server_port, log=log, shutdown=running.shutdown)
         running.shutdown()
 
 
 @pytest.fixture
 def published(server, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    url = f"http://127.0.0.1:{server.server_port}/models/some-net.pth"
+    url = f"http://127.0.0.1:{server.port}/models/some-net.pth"
     return weights.PublishedWeights("some net", url, hashlib.sha256(CONTENT).hexdigest())
 
 

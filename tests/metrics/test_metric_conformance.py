@@ -5,20 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_definitions import iap as literal_iap
-from metric_definitions import iap_at as literal_iap_at
-from metric_definitions import image_score as literal_image_score
-from metric_definitions import pro as literal_pro
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bench.metrics import Protocol, evaluate, iap, iap_at, image_scores, pro
+from tests.metrics.metric_definitions import iap as literal_iap
+from tests.metrics.metric_definitions import iap_at as literal_iap_at
+from tests.metrics.metric_definitions import image_score as literal_image_score
+from tests.metrics.metric_definitions import pro as literal_pro
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
 # Few values for ties; zeros of both signs; negatives; saturated sigmoids; any float at all.
 VALUES = {
     "ties": st.sampled_from([0.0, 0.25, 0.5, 1.0]),
     "signs": st.sampled_from([-2.0, -0.0, 0.0, 1.0]),
-    "saturated": st.sampled_from([0.0, 1e-38, 0.5, 1 - 2**-24, 1.0]),
+    "saturated": st.sampled_from([0.0, float(np.float32(1e-38)), 0.5, 1 - 2**-24, 1.0]),
     "any": st.floats(-1024, 1024, width=32),
 }
 

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from metric_definitions import regions
 from torchvision.transforms.v2 import functional
 
 from bench.metrics import PAPER, PROTOCOLS, Protocol, resize_mask
 from bench.metrics.regions import label_regions
+from tests.metrics.metric_definitions import regions
 
 
 def test_paper_is_the_default():

@@ -3,7 +3,6 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from random_cells import CATEGORIES, SEEDS, random_cells
 
 from bench.experiment.grid import ABLATION
 from bench.stats import (
@@ -14,6 +13,7 @@ from bench.stats import (
     score_matrix,
     sign_flip_p,
 )
+from tests.stats.random_cells import CATEGORIES, SEEDS, random_cells
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from random_cells import CATEGORIES, SEEDS, random_cells
 
 from bench.experiment.grid import ABLATION
 from bench.stats import Worst, estimate, new_seeds_interval, score_matrix, worst_category
+from tests.stats.random_cells import CATEGORIES, SEEDS, random_cells
 
 
 @pytest.fixture

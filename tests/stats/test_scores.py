@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from random_cells import CATEGORIES, SEEDS, random_cells
 
 from bench.stats import complete_seeds, score_matrix
+from tests.stats.random_cells import CATEGORIES, SEEDS, random_cells
 
 
 @pytest.fixture

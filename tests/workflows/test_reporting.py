@@ -44,7 +44,7 @@ def test_the_gallery_has_every_test_image(built, findings):
 
 
 def test_a_claims_table_comes_first(findings, monkeypatch):
-    from bench import reporting
+    from bench.workflows import reporting
 
     tables = {**reporting.TABLES, "claims": reporting.TABLES["main"]}
     monkeypatch.setattr(reporting, "TABLES", tables)
