@@ -10,7 +10,7 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
 
-CODE = ("bench", "destseg", "tests", "noxfile.py")
+CODE = ("bench", "destseg", "benchmarks", "tests", "noxfile.py")
 
 
 @nox.session
@@ -69,4 +69,4 @@ def benchmark(session: nox.Session) -> None:
     """Measure speed: ``nox -s benchmark -- metrics``, ``-- store`` or ``-- schedule``."""
     session.install("-e", ".")
     name, *rest = session.posargs or ("metrics",)
-    session.run("python", "-m", f"bench.benchmarks.{name}", *rest)
+    session.run("python", "-m", f"benchmarks.{name}", *rest)

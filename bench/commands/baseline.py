@@ -4,13 +4,12 @@ import argparse
 from pathlib import Path
 
 from bench.commands.gate_options import (
-    BASELINES,
     add_run_options,
-    experiment_file,
     measured,
     settings_of,
 )
 from bench.common.exit_codes import DONE
+from bench.experiment.library import baseline_of, find_experiment
 from bench.metrics import METRICS
 from bench.regress.baseline import Baseline, Measured, Tolerance, read_baseline, write_baseline
 from bench.regress.cells import read_cells
@@ -64,8 +63,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Write a baseline; return the exit code."""
-    experiment = experiment_file(options)
-    path = options.to or BASELINES / f"{experiment.stem}.json"
+    experiment = find_experiment(options.experiment)
+    path = options.to or baseline_of(experiment)
     if not options.reason.strip():
         raise InputError("--reason: is empty; say why these numbers are right.")
     before = read_baseline(path) if path.is_file() else None

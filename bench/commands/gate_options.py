@@ -5,14 +5,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from bench.commands.experiment_options import EXPERIMENTS
-from bench.experiment.experiment import load_experiment
+from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.regress.baseline import Measured
 from bench.regress.cells import read_cells
 from bench.regress.running import measure
-from destseg.errors import InputError
-
-BASELINES = EXPERIMENTS / "baselines"
 
 PASSED_ON = ("data", "textures", "teacher", "device", "jobs")
 
@@ -21,9 +18,10 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     """Add the options that choose and run an experiment."""
     command.add_argument(
         "--experiment",
-        default="smoke",
-        metavar="NAME|TOML",
-        help="one of experiments/, or the path of a file; default: smoke",
+        type=Path,
+        default=Path("smoke"),
+        metavar="EXPERIMENT",
+        help="a TOML file, or the name of one in experiments/; default: smoke",
     )
     command.add_argument(
         "--cells",
@@ -40,21 +38,9 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     run.add_argument("--jobs", metavar="N")
 
 
-def experiment_file(options: argparse.Namespace) -> Path:
-    """Return the file of the experiment that was asked for."""
-    named = EXPERIMENTS / f"{options.experiment}.toml"
-    path = Path(options.experiment)
-    if path.suffix == ".toml":
-        return path
-    if not named.is_file():
-        known = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.toml")))
-        raise InputError(f"--experiment {options.experiment}: unknown; there are {known}.")
-    return named
-
-
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the experiment's settings as a baseline keeps them: all but grid and words."""
-    settings = dataclasses.asdict(load_experiment(experiment_file(options)))
+    settings = dataclasses.asdict(load_experiment(find_experiment(options.experiment)))
     for name in ("name", "title", "tables", "grid"):
         del settings[name]
     if options.teacher:
@@ -74,4 +60,4 @@ def measured(options: argparse.Namespace, seeds: list[int] | None = None) -> Mea
     ]
     passed += [part for name in options.variant or [] for part in ("--variant", name)]
     passed += [part for seed in seeds or [] for part in ("--seed", str(seed))]
-    return measure(experiment_file(options), passed)
+    return measure(find_experiment(options.experiment), passed)

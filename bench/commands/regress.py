@@ -5,13 +5,12 @@ import os
 from pathlib import Path
 
 from bench.commands.gate_options import (
-    BASELINES,
     add_run_options,
-    experiment_file,
     measured,
     settings_of,
 )
 from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
+from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, read_baseline
 from bench.regress.machine import annotations, json_text, junit_text
 from bench.regress.records import compare_records
@@ -80,7 +79,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Compare; return the exit code."""
-    path = options.against or BASELINES / f"{experiment_file(options).stem}.json"
+    path = options.against or baseline_of(find_experiment(options.experiment))
     report = _compared(options, read_baseline(path))
     print(terminal_text(report))
     for line in annotations(report) if os.environ.get("GITHUB_ACTIONS") else ():

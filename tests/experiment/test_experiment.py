@@ -1,15 +1,14 @@
 import dataclasses
-from pathlib import Path
 
 import pytest
 
 from bench.experiment.experiment import Experiment, known_variant, load_experiment, load_protocol
 from bench.experiment.grid import ABLATION, VARIANTS
+from bench.experiment.library import EXPERIMENTS
 from bench.metrics import PROTOCOLS
 from bench.presentation.tables import TABLES
 from destseg.errors import InputError
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SHIPPED = sorted(EXPERIMENTS.glob("*.toml"))
 
 

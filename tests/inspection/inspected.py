@@ -2,10 +2,9 @@
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.metrics import METRICS
@@ -19,7 +18,7 @@ INPUTS = Inputs(
         for name in ("bottle", "tile")
     },
     TexturesRef(Path("cache"), "textures", 9),
-    TeacherRef(Path("cache"), "teacher", 8, "random"),
+    {("random", 8): TeacherRef(Path("cache"), "teacher", 8, "random")},
 )
 SECONDS = {"student": 10.0, "segmentation": 30.0, "maps": 2.0, "evaluation": 1.0}
 PROVENANCE = {"commit": "c" * 40, "device": "cpu", "started": "2026-01-01T00:00:00+00:00"}
@@ -56,15 +55,6 @@ def fill(store, tasks, **changes):
             record = dataclasses.replace(record, digest=hashlib.sha256(content).hexdigest())
             (folder / record.artifact).write_bytes(content)
         (folder / RECORD).write_bytes(encode(record))
-
-
-def rewrite_as_schema_1(store, key):
-    """Turn a record into one of the first form: no digest, no code, no coordinates."""
-    path = store.folder(key) / RECORD
-    values = json.loads(path.read_bytes())
-    for name in ("sha256", "code", "category", "seed", "accepted"):
-        del values[name]
-    path.write_text(json.dumps({**values, "schema": 1}), encoding="utf-8")
 
 
 def of_kind(laid, kind):

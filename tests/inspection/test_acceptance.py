@@ -7,7 +7,7 @@ from bench.inspection.catalogue import code_of
 from bench.inspection.census import take_census
 from bench.store.runs import DamagedArtifact
 from destseg.errors import InputError
-from tests.inspection.inspected import fill, of_kind, rewrite_as_schema_1
+from tests.inspection.inspected import fill, of_kind
 
 
 @pytest.fixture
@@ -46,15 +46,6 @@ def test_everything_that_only_code_makes_stale_is_taken_over(old, store, lay):
             assert paths[0].samefile(paths[1]), "linked, not copied"
     assert not list(store.root.rglob("*.part"))
     assert acceptable(census) == ()
-
-
-def test_records_of_schema_1_are_taken_over_too(old, store, lay, of_code):
-    for key in old.tasks:
-        rewrite_as_schema_1(store, key)
-    laid = lay()
-    accept(acceptable(take_census(laid, store)), store, "as before")
-    assert take_census(laid, store).complete
-    assert {store.get(key).seed for key in laid.tasks} == {0, 1}
 
 
 def test_a_changed_setting_is_not_taken_over(old, store, lay):

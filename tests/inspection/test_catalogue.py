@@ -1,5 +1,5 @@
 from bench.inspection.catalogue import Catalogue, code_of, place_of, read_catalogue
-from tests.inspection.inspected import fill, of_kind, record_of, rewrite_as_schema_1
+from tests.inspection.inspected import fill, of_kind, record_of
 
 
 def test_a_record_has_the_place_of_its_stage(filled, store):
@@ -19,19 +19,6 @@ def test_settings_do_not_move_a_place(filled, lay):
     other = lay(student_lr=0.7, protocol={"top_t": 3})
     before = [place_of(task) for task in filled.tasks.values()]
     assert [place_of(task) for task in other.tasks.values()] == before
-
-
-def test_records_of_schema_1_have_code_and_place_as_well(filled, store, of_code):
-    for key in filled.tasks:
-        rewrite_as_schema_1(store, key)
-    catalogue = read_catalogue(store)
-    for key, task in filled.tasks.items():
-        record = catalogue.records[key]
-        assert (record.schema, record.code) == (1, None)
-        assert code_of(record) == task.stage.code
-        assert catalogue.place(record) == place_of(task)
-    record = catalogue.records[next(iter(filled.tasks))]
-    assert of_code(lambda: code_of(record), student=1) is None, "a later version is not guessed"
 
 
 def test_a_key_of_another_form_has_no_code(filled):

@@ -5,16 +5,17 @@ import itertools
 
 import pytest
 
-from bench.commands.gate_options import BASELINES
 from bench.data import miniature
 from bench.experiment.experiment import load_experiment
 from bench.experiment.grid import ABLATION
+from bench.experiment.library import EXPERIMENTS, baseline_of
 from bench.metrics import METRICS
 from bench.regress.baseline import CellId, dumped, read_baseline
 from bench.regress.records import compare_records
 from bench.regress.report import Verdict
 
-FILE = BASELINES / "smoke.json"
+SMOKE = EXPERIMENTS / "smoke.toml"
+FILE = baseline_of(SMOKE)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def baseline():
 
 @pytest.fixture(scope="module")
 def smoke():
-    return load_experiment(BASELINES.parent / "smoke.toml")
+    return load_experiment(SMOKE)
 
 
 def test_it_is_written_as_the_program_writes_it(baseline):
@@ -57,6 +58,6 @@ def test_its_tolerance_was_measured_and_is_small(baseline):
 
 def test_the_paper_s_recipe_is_left_to_the_defaults():
     """What the file does not say is guarded, since the code says it."""
-    text = (BASELINES.parent / "smoke.toml").read_text(encoding="utf-8")
+    text = SMOKE.read_text(encoding="utf-8")
     for name in ("dilations", "momentum", "weight_decay", "gamma", "connectivity", "threshold"):
         assert name not in text

@@ -74,7 +74,10 @@ def test_exit_codes(file, cells, capsys, edits, columns, code):
 def test_usage(file, tmp_path, capsys):
     assert gate(file, tmp_path / "absent.csv") == 2
     assert main(["regress", "--experiment", "smok"]) == 2
-    assert "unknown; there are ablation, " in capsys.readouterr().err
+    assert (
+        "smok: no such experiment, the nearest is smoke; there are ablation, "
+        in capsys.readouterr().err
+    )
 
 
 def test_everything_is_written(file, cells, tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench.store.artifacts import stored_maps
 
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import ABLATION, VARIANTS, Cell
@@ -13,7 +14,6 @@ from bench.planning.inputs import Inputs
 from bench.planning.stages import plan
 from bench.running import execution
 from bench.running.execution import Job, run_stage
-from bench.store.artifacts import stored_maps
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg import training
 from destseg.inference import distance_mapper
@@ -283,7 +283,7 @@ def test_an_interrupt_is_no_failure(job, monkeypatch):
 
 
 def test_stored_maps_without_a_record_are_missing(job):
-    with pytest.raises(DamagedArtifact, match="maps's record is gone"):
+    with pytest.raises(DamagedArtifact, match="its record is gone"):
         stored_maps(job.store, stages(job)["maps"])
 
 

@@ -1,6 +1,6 @@
 """How well the paper's grid keeps 1 to 64 workers busy: a simulation of the real schedule.
 
-Run as ``python -m bench.benchmarks.schedule``. Durations are those that the stages of a run store
+Run as ``python -m benchmarks.schedule``. Durations are those that the stages of a run store
 took, scaled to the experiment's setting; what they are in hours depends on the machine, how busy
 the workers are depends on their proportions alone.
 """
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.commands.experiment_options import EXPERIMENTS
-from bench.experiment.experiment import load_experiment
+from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.estimates import Estimator, duration
 from bench.planning.experiment_plan import sketch
@@ -82,10 +82,8 @@ def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> l
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.benchmarks.schedule", description=__doc__
-    )
-    parser.add_argument("--experiment", type=Path, default=EXPERIMENTS / "mvtec.toml")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.schedule", description=__doc__)
+    parser.add_argument("--experiment", type=Path, default=Path("mvtec"))
     parser.add_argument(
         "--runs",
         type=Path,
@@ -95,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--device", default="cpu", help="whose times are taken; default: cpu")
     options = parser.parse_args(arguments)
-    laid = sketch(load_experiment(options.experiment))
+    laid = sketch(load_experiment(find_experiment(options.experiment)))
     records = read_catalogue(RunStore(options.runs)).records.values()
     try:
         seconds = stage_seconds(laid.plan, Estimator(records, options.device))

@@ -1,6 +1,6 @@
 """Time and memory of the metrics against other exact implementations.
 
-Run as ``python -m bench.benchmarks.metrics``. Each implementation gets a fresh process with one
+Run as ``python -m benchmarks.metrics``. Each implementation gets a fresh process with one
 thread and the same synthetic maps; times are medians, memory is the peak above the loaded input.
 """
 
@@ -24,7 +24,6 @@ import numpy as np
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from bench.benchmarks.stages import evaluation_parts, grid_parts
 from bench.metrics import evaluate
 
 if TYPE_CHECKING:
@@ -278,7 +277,7 @@ def scaling(pixels: Sequence[int], repeats: int) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m bench.benchmarks.metrics", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.metrics", description=__doc__)
     parser.add_argument("--images", type=int, default=100, help="maps in the comparison")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs, of which the median")
     parser.add_argument(
@@ -290,21 +289,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="pixels in the scaling table, the largest of which takes minutes; "
         f"default: {' '.join(map(str, SCALES))}",
     )
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        default=Path("results", "runs"),
-        metavar="DIR",
-        help="a run store, whose stages are summed if it is there; default: results/runs",
-    )
     options: Any = parser.parse_args(arguments)
     for variable in _THREAD_VARIABLES:  # read by the fresh processes when they start
         os.environ[variable] = "1"
     print("\n".join(compare(options.images, options.repeats)), end="\n\n", flush=True)
-    print("\n".join(scaling(options.scale, options.repeats)), end="\n\n", flush=True)
-    print("\n".join(evaluation_parts(options.repeats)))
-    if options.runs.is_dir():
-        print("\n".join(["", *grid_parts(options.runs)]))
+    print("\n".join(scaling(options.scale, options.repeats)))
     return 0
 
 
