@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import CONFIG, changed, snapshot
 
 import destseg
 from destseg.application import resuming
@@ -10,6 +9,7 @@ from destseg.application.fitting import ROTATIONS, normal_folder, read_folder, t
 from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
+from tests.method.small_networks import CONFIG, changed, snapshot
 
 RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
 ANOMALIES = AnomalyConfig(lattice_exponents=3)

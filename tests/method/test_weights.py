@@ -5,6 +5,7 @@ import pickle
 import threading
 import warnings
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -197,12 +198,11 @@ CONTENT = b"weights " * 5000
 
 @pytest.fixture
 def server():
-    """A web server with one file; its log lists what was asked for."""
-    log = []
+    """A web server with one file, which lists what it was asked for."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            log.append(self.path)
+            Server.asked.append(self.path)
             if self.path != "/models/some-net.pth":
                 self.send_error(404)
                 return
@@ -214,8 +214,10 @@ def server():
         def log_message(self, *_arguments):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.log = log
+    class Server(http.server.ThreadingHTTPServer):
+        asked: ClassVar[list[str]] = []
+
+    with Server(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
@@ -240,7 +242,7 @@ def test_published_weights_are_downloaded_once(published, server, tmp_path):
     place = tmp_path / "torch" / "hub" / "checkpoints" / "some-net.pth"
     assert published.file() == published.file() == place
     assert place.read_bytes() == CONTENT
-    assert server.log == ["/models/some-net.pth"]
+    assert server.asked == ["/models/some-net.pth"]
 
 
 def test_a_download_that_is_another_file_is_not_kept(published, tmp_path):
