@@ -85,7 +85,7 @@ class Finished:
     failures: tuple[Failure, ...] = ()
 
     @property
-    def highlighted(self) -> tuple[Cell, ...]:
+    def excerpted(self) -> tuple[Cell, ...]:
         """Cells whose maps figures show: of each category the rows that stand for all."""
         return tuple(
             Cell(method, variant, category, self.results.seeds[0])

@@ -21,7 +21,7 @@ from bench.presentation.report.page import render
 from bench.presentation.tables import build_table
 from bench.results.finished import Finished
 from bench.results.results import Results
-from bench.workflows.highlights import choose_highlights
+from bench.workflows.excerpts import take_excerpts
 from destseg.atomic import write_atomically
 
 REPORT = "report.html"
@@ -37,8 +37,8 @@ VERDICTS = ("verdicts", "claims")
 
 def draw(finished: Finished, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
     """List an experiment's figures, those of maps only where maps are at hand."""
-    highlights = choose_highlights(finished) if set(kinds) & set(OF_MAPS) else None
-    return drawings(finished.results, highlights, kinds)
+    excerpts = take_excerpts(finished) if set(kinds) & set(OF_MAPS) else None
+    return drawings(finished.results, excerpts, kinds)
 
 
 def write_all(finished: Finished, folder: Path, rerun: str) -> None:

@@ -110,7 +110,7 @@ def discard_lost_maps(plan: Plan, finished: Finished) -> None:
 
     A run only computes the maps of cells that are missing: with the cell come the maps.
     """
-    for cell in finished.highlighted:
+    for cell in finished.excerpted:
         stage = plan.evaluations.get(cell)
         if stage is not None and finished.store.get(stage.key) and finished.scores(cell) is None:
             for lost in (*stage.parents, stage):
