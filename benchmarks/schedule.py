@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.experiment.experiment import load_experiment
 from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.estimates import Estimator, duration
 from bench.planning.experiment_plan import sketch

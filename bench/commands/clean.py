@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     store = chosen_store(options)
     named = options.experiments or map(Path, experiment_names())
     laid = laid_out(map(find_experiment, named), chosen_sources(options), options.teacher)
-    planned = {key for each in laid for key in each.plan.tasks}
+    planned = {key for each in laid for key in each.plan.stages}
     kept = planned | named_by_results(options.results, store)
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for key in store.keys():  # noqa: SIM118 - a method, not a mapping's

@@ -5,8 +5,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from bench.experiment.experiment import load_experiment
 from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.regress.baseline import Measured
 from bench.regress.cells import read_cells
 from bench.regress.running import measure

@@ -11,9 +11,6 @@ _PACKAGED = Path(str(resources.files("bench"))) / "experiments"
 EXPERIMENTS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2] / "experiments"
 """The folder of a checkout, or of an installed package, whose copy is inside ``bench``."""
 
-DEFAULTS = {"miniature": "ablation", "mvtec": "mvtec"}
-"""What is meant where a dataset is asked for and no experiment."""
-
 
 def experiment_names() -> tuple[str, ...]:
     """List the experiments that come with the project."""

@@ -6,10 +6,10 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import get_args
 
-from bench.experiment.experiment import DatasetKind, load_experiment
-from bench.planning.experiment_plan import Blueprint, look_up
+from bench.data.kinds import all_kinds
+from bench.experiment.reading import load_experiment
+from bench.planning.experiment_plan import ExperimentPlan, look_up
 from bench.planning.inputs import Sources
 from bench.store.runs import RunStore
 from destseg.errors import InputError
@@ -19,13 +19,14 @@ DAY = 24 * 60 * 60.0
 
 def laid_out(
     files: Iterable[Path], sources: Sources, teacher: str | None = None
-) -> tuple[Blueprint, ...]:
+) -> tuple[ExperimentPlan, ...]:
     """Lay experiments out in all ways they can be run in here; nothing is written.
 
     Parameters
     ----------
     files : iterable of Path
-        Each is laid out for both datasets, without a folder of images for the miniature alone.
+        Each is laid out for all kinds of dataset, without a folder of images for those that need
+        none.
     sources : Sources
         Folders of this machine; anomaly sources given may have been used or not.
     teacher : str, optional
@@ -36,13 +37,13 @@ def laid_out(
     InputError
         When a file is no experiment, or its inputs are at fault.
     """
-    kinds = [kind for kind in get_args(DatasetKind) if kind == "miniature" or sources.data]
+    kinds = [name for name, kind in all_kinds().items() if sources.data or not kind.needs_data]
     found = []
     for file, kind in itertools.product(dict.fromkeys(files), kinds):
         load_experiment(file)
         try:
             stated = load_experiment(file, kind)
-        except InputError:  # made for the other dataset alone
+        except InputError:  # made for another dataset alone
             continue
         ways = itertools.product(
             dict.fromkeys((stated.teacher, teacher or stated.teacher)),

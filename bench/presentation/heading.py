@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from bench.experiment.grid import ABLATION, FULL_VARIANT, METHOD, VARIANTS
-from bench.metrics.protocol import METRICS, PAPER, Protocol
+from bench.metrics import METRICS, PAPER, Protocol
 from bench.paper.published import is_whole
 from bench.stats import Scores, score_matrix
 

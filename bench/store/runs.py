@@ -39,8 +39,8 @@ class Failure:
         Of the stage.
     category : str
         Whose images it read.
-    seed : int
-        Of its run.
+    seed : int or None
+        Of its run; None where it serves all.
     cause : {"raised", "diverged", "memory", "killed", "timeout"}
         An exception; a loss or map that is not finite; memory that could not be had; a signal;
         the time limit.
@@ -55,7 +55,7 @@ class Failure:
     key: str
     kind: str
     category: str
-    seed: int
+    seed: int | None
     cause: Cause
     message: str
     trace: tuple[str, ...] = ()

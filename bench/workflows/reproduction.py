@@ -7,8 +7,10 @@ from pathlib import Path
 from bench.experiment.experiment import Experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
-from bench.planning.stages import shard
+from bench.planning.stages import Plan, shard
 from bench.presentation.tables import TABLES
+from bench.results.files import joined_with
+from bench.results.finished import Finished
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
@@ -17,7 +19,7 @@ from destseg.errors import InputError
 
 
 @dataclass(frozen=True)
-class Request:
+class ReproduceRequest:
     """What the command line asked for.
 
     Parameters
@@ -53,7 +55,7 @@ class Request:
     shard: tuple[int, int] | None = None
 
 
-def reproduce(request: Request) -> tuple[Summary, Outputs]:
+def reproduce(request: ReproduceRequest) -> tuple[Summary, Outputs]:
     """Run what is missing of an experiment.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
@@ -78,16 +80,11 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
     check_writable(store.root)
     check_writable(folder)
     laid = lay_out(experiment, request.sources, request.jobs)
-    outputs = Outputs(
-        experiment=experiment,
-        grid=laid.grid,
-        inputs=laid.inputs,
-        plan=laid.plan,
-        store=store,
-        folder=folder,
-        command=request.command,
-        device=request.device,
-    )
+    outputs = Outputs(laid, store, folder, request.command, request.device)
+    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
+    known = outputs.finished(laid.grid.seeds)
+    joined_with(known.results, experiment.include, request.results)  # refused before any training
+    discard_lost_maps(part, known)
 
     def show_seeds_so_far(seed: int) -> None:
         complete = () if request.shard else outputs.complete_seeds()
@@ -95,7 +92,6 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
             table = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
-    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
     with request.workers as workers:
         summary = run(
             part,
@@ -107,6 +103,18 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
             on_seed=show_seeds_so_far,
         )
     return summary, outputs
+
+
+def discard_lost_maps(plan: Plan, finished: Finished) -> None:
+    """Forget the cells of a plan whose maps figures show, where those are gone or damaged.
+
+    A run only computes the maps of cells that are missing: with the cell come the maps.
+    """
+    for cell in finished.highlighted:
+        stage = plan.evaluations.get(cell)
+        if stage is not None and finished.store.get(stage.key) and finished.scores(cell) is None:
+            for lost in (*stage.parents, stage):
+                finished.store.discard(lost.key)
 
 
 def _check_tables(experiment: Experiment) -> None:

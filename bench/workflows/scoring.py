@@ -12,20 +12,20 @@ from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
+from bench.data.kinds import folder_origin
 from bench.data.layout import CategoryFiles, list_categories, scan_category
 from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
-from bench.data.mvtec import has_published_counts
-from bench.experiment.grid import choose_categories
+from bench.experiment.grid import Cell, choose_categories
 from bench.metrics import PAPER, Protocol, evaluate
+from bench.planning.evaluation import Evaluate
 from bench.planning.stages import Stage
-from bench.presentation.heading import Heading
 from bench.presentation.table import Table
 from bench.presentation.tables import TABLES, write_tables
 from bench.results.cells import cell_row, tidy
-from bench.results.files import CELLS, write_heading
+from bench.results.files import write_results
+from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
-from destseg.atomic import write_atomically
 from destseg.errors import InputError
 from destseg.images import require_folder
 
@@ -34,7 +34,7 @@ TABLE = "categories"
 
 
 @dataclass(frozen=True)
-class Request:
+class ScoreRequest:
     """What the command line asked for.
 
     Parameters
@@ -94,7 +94,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreOutcome:
     """What came of a request.
 
     Parameters
@@ -114,6 +114,7 @@ class Scored:
 class _Part:
     """One category's maps of one seed, found but not read."""
 
+    method: str
     category: str
     seed: int
     data: CategoryFiles
@@ -121,6 +122,11 @@ class _Part:
     images_digest: str
     maps_digest: str
     protocol: Protocol
+
+    @property
+    def cell(self) -> Cell:
+        """Whose maps they are."""
+        return Cell(self.method, "", self.category, self.seed)
 
     @cached_property
     def stage(self) -> Stage:
@@ -132,10 +138,10 @@ class _Part:
             "reading": READING_VERSION,
             "protocol": self.protocol.identity(),
         }
-        return Stage("evaluation", parameters)
+        return Stage(Evaluate.kind, Evaluate.version, parameters)
 
 
-def score(request: Request) -> Scored:
+def score(request: ScoreRequest) -> ScoreOutcome:
     """Score maps, category by category, and write cells and tables.
 
     No more than a category's scores are in memory, see `bench.metrics.evaluate`. Each category is
@@ -169,10 +175,10 @@ def score(request: Request) -> Scored:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         first = f"{request.method}: {count} found; mend what is listed and start again:"
         raise InputError("\n  - ".join((first, *faults)))
-    return Scored(_write(request, parts, store), len(todo), len(parts) - len(todo))
+    return ScoreOutcome(_write(request, parts, store), len(todo), len(parts) - len(todo))
 
 
-def _found(request: Request) -> tuple[list[_Part], list[str]]:
+def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
     """Find the files of every category and seed, and categories that are on one side alone."""
     known = list_categories(request.data)
     chosen = choose_categories(request.categories, known, request.data)
@@ -201,7 +207,16 @@ def _found(request: Request) -> tuple[list[_Part], list[str]]:
             files = [path for path in maps.maps if path is not None]
             digest = content_digest(root / name, files, request.cache)
             parts.append(
-                _Part(name, seed, listings[name], maps, digests[name], digest, request.protocol)
+                _Part(
+                    request.method,
+                    name,
+                    seed,
+                    listings[name],
+                    maps,
+                    digests[name],
+                    digest,
+                    request.protocol,
+                )
             )
     return parts, faults
 
@@ -238,39 +253,24 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
     )
 
 
-def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
-    genuine = all(
-        has_published_counts(part.category, len(part.data.train), len(part.data.test))
-        for part in parts
-    )
+def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
+    origin = folder_origin({part.category: part.data for part in parts})
     rows = []
     for part in parts:
         record = store.get(part.stage.key)
         assert record is not None
-        rows.append(
-            cell_row(
-                record,
-                dataset="mvtec" if genuine else "folder",
-                method=request.method,
-                category=part.category,
-                variant=None,
-                seed=part.seed,
-            )
-        )
-    cells = tidy(rows)
-    heading = Heading(
+        rows.append(cell_row(record, part.cell, dataset=origin.name))
+    results = Results(
+        cells=tidy(rows),
         experiment=request.name,
-        dataset="MVTec AD" if genuine else "a folder of own images",
-        is_mvtec=genuine,
+        dataset=origin.title,
+        standing=origin.standing,
         categories=tuple(dict.fromkeys(part.category for part in parts)),
-        variants=(),
+        variants={request.method: ("",)},
         seeds=request.seeds,
-        provenance=foot(request.command, DEVICE),
         protocol=request.protocol,
-        method=request.method,
+        provenance=foot(request.command, DEVICE),
     )
-    text = cells.to_csv(index=False, lineterminator="\n")
-    write_atomically(request.folder / CELLS, text.encode())
-    write_heading(request.folder, heading)
-    write_tables((TABLE,), cells, heading, request.folder / "tables")
-    return TABLES[TABLE](cells, heading)
+    write_results(request.folder, results)
+    write_tables((TABLE,), results, request.folder / "tables")
+    return TABLES[TABLE](results)

@@ -21,13 +21,11 @@ def table(*options):
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_is_printed_from_the_committed_cells(capsys, name):
     assert table(name) == 0
-    cells, heading = read_results(RESULTS / "ablation")
-    assert capsys.readouterr().out == TABLES[name](cells, heading).text()
+    assert capsys.readouterr().out == TABLES[name](read_results(RESULTS / "ablation")).text()
 
 
 def test_every_form_is_printed(capsys):
-    cells, heading = read_results(RESULTS / "ablation")
-    built = TABLES["ablation"](cells, heading)
+    built = TABLES["ablation"](read_results(RESULTS / "ablation"))
     forms = {
         "text": built.text(),
         "markdown": built.markdown(),

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from bench.cli import main
-from bench.data import departures, download, fetching
+from bench.data import download, fetching, layout_faults
+from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
-from bench.data.published import ARCHIVES
 from destseg.errors import InputError
 
 CLASSES = ("banded", "blotchy")
@@ -43,8 +43,8 @@ def content(tmp_path_factory):
 @pytest.fixture
 def archive(content, server, monkeypatch):
     """The archive that passes for the published one, on the local server."""
-    monkeypatch.setattr(departures, "TEXTURE_CLASSES", CLASSES)
-    monkeypatch.setattr(departures, "TEXTURES_PER_CLASS", 3)
+    monkeypatch.setattr(layout_faults, "TEXTURE_CLASSES", CLASSES)
+    monkeypatch.setattr(layout_faults, "TEXTURES_PER_CLASS", 3)
     monkeypatch.setattr(download.time, "sleep", lambda _: None)
     server.script.content = content
     made = replace(

@@ -233,7 +233,7 @@ def test_the_contact_sheet_is_a_picture_of_all_categories(tmp_path, monkeypatch)
 
     monkeypatch.setattr(sheet, "render", blank)
     path = tmp_path / "docs" / "sheet.png"
-    miniature.contact_sheet(path)
+    sheet.contact_sheet(path)
     with Image.open(path) as image:
         assert image.mode == "RGB"
         colors = {color for _, color in image.getcolors(1 << 20)}

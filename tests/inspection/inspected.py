@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.metrics import METRICS
@@ -18,7 +18,7 @@ INPUTS = Inputs(
         for name in ("bottle", "tile")
     },
     TexturesRef(Path("cache"), "textures", 9),
-    TeacherRef(Path("cache"), "teacher", 8, "random"),
+    {("random", 8): TeacherRef(Path("cache"), "teacher", 8, "random")},
 )
 SECONDS = {"student": 10.0, "segmentation": 30.0, "maps": 2.0, "evaluation": 1.0}
 PROVENANCE = {"commit": "c" * 40, "device": "cpu", "started": "2026-01-01T00:00:00+00:00"}

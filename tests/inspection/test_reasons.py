@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.reasons import own_differences, reason, same_but_code
 from inspection.inspected import INPUTS, fill, of_kind, record_of

@@ -18,7 +18,6 @@ from destseg.resnet import ResNet18
 from destseg.weights import IMAGENET, find_weights, load_trunk, read_state_dict
 
 WIDTH = 8
-REAL_TEACHER = Path(__file__).parents[3] / "shared" / "data" / "resnet18_imagenet_layers1to3.pth"
 
 
 class MakesDirectory:
@@ -180,11 +179,11 @@ def test_shapes_of_another_width(tmp_path, state):
     assert "(16, 3, 7, 7)" in message
 
 
-@pytest.mark.skipif(not REAL_TEACHER.exists(), reason="needs the ImageNet weights")
-def test_real_teacher():
-    trunk = load_trunk(REAL_TEACHER).eval()
+def test_real_teacher(real_data):
+    real_teacher = real_data / "resnet18_imagenet_layers1to3.pth"
+    trunk = load_trunk(real_teacher).eval()
     assert sum(parameter.numel() for parameter in trunk.parameters()) == 2_782_784
-    loaded, file = trunk.state_dict(), torch.load(REAL_TEACHER, weights_only=True)
+    loaded, file = trunk.state_dict(), torch.load(real_teacher, weights_only=True)
     assert all(torch.equal(loaded[key], file[key]) for key in file)
     with torch.no_grad():
         features = trunk(torch.randn(1, 3, 64, 64))

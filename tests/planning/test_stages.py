@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.experiment.experiment import Experiment
@@ -21,7 +21,7 @@ INPUTS = Inputs(
         for name in ("bottle", "tile")
     },
     textures=TexturesRef(Path("cache/textures"), "textures", 69),
-    teacher=TeacherRef(Path("cache/teacher"), "teacher", 64, "procedural", 0.9),
+    backbones={("procedural", 64): TeacherRef(Path("cache/teacher"), "teacher", 64, "", 0.9)},
 )
 ALL = {"student", "segmentation", "maps off", "maps on", "evaluation off", "evaluation on"}
 WITH_SEGMENTATION = {"segmentation", "maps on", "evaluation on"}
@@ -189,9 +189,7 @@ def test_paths_names_titles_and_the_grid_move_no_key():
             "bottle": dataclasses.replace(INPUTS.categories["bottle"], path=Path("elsewhere"))
         },
         textures=dataclasses.replace(INPUTS.textures, path=Path("elsewhere"), count=1),
-        teacher=dataclasses.replace(
-            INPUTS.teacher, path=Path("elsewhere"), name="another file", accuracy=None
-        ),
+        backbones={("other", 1): TeacherRef(Path("elsewhere"), "teacher", 64, "another file")},
     )
     experiment = dataclasses.replace(
         EXPERIMENT,

@@ -128,8 +128,9 @@ def test_a_worker_that_joins_later_need_not_share_the_folder(go, pair, expected,
 
 
 def test_what_a_worker_lacks_is_named(tiny, tiny_inputs, pair, store):
-    lost = dataclasses.replace(tiny_inputs.teacher, path=Path("/nowhere/trunk.pth"))
-    inputs = dataclasses.replace(tiny_inputs, teacher=lost)
+    ((backbone, teacher),) = tiny_inputs.backbones.items()
+    lost = dataclasses.replace(teacher, path=Path("/nowhere/trunk.pth"))
+    inputs = dataclasses.replace(tiny_inputs, backbones={backbone: lost})
     laid = plan(tiny, Grid(("bottle",), ("none",), (0,)).cells(), inputs)
     with Cluster(pair.address) as workers, pytest.raises(InputError) as caught:
         run(laid, tiny, inputs, store, workers)

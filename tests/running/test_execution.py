@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench.store.artifacts import stored_maps
 
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import ABLATION, VARIANTS, Cell
@@ -13,7 +14,6 @@ from bench.planning.inputs import Inputs
 from bench.planning.stages import plan
 from bench.running import execution
 from bench.running.execution import Job, run_stage
-from bench.store.artifacts import stored_maps
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg.inference import distance_mapper
 

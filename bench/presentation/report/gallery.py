@@ -7,7 +7,7 @@ in the same places.
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -29,8 +29,9 @@ _MAP_QUALITY = 40
 
 @dataclass(frozen=True)
 class View:
-    """Whose maps are shown: one variant and seed."""
+    """Whose maps are shown: those of a method's variant and a seed."""
 
+    method: str
     variant: str
     seed: int
 
@@ -76,8 +77,8 @@ class Gallery:
 
     Attributes
     ----------
-    variants, seeds
-        The grid of the views; some may lack maps.
+    labels, seeds
+        The grid of the views, methods and variants with their names in print; some may lack maps.
     views
         Those that are on the sheets, the first to be shown first.
     sheets
@@ -86,7 +87,7 @@ class Gallery:
         Views that would have made the page too large.
     """
 
-    variants: tuple[str, ...]
+    labels: Mapping[tuple[str, str], str]
     seeds: tuple[int, ...]
     views: tuple[View, ...]
     sheets: tuple[Sheet, ...]
@@ -105,21 +106,23 @@ class CategoryImages:
 
 def make_gallery(
     tests: Sequence[CategoryImages],
-    variants: Sequence[str],
+    labels: Mapping[tuple[str, str], str],
     seeds: Sequence[int],
     maps: Callable[[str, View], NDArray[np.floating] | None],
     budget: int,
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
-    The order is seed by seed, and in each the last variant, which has the most parts, first.
+    The order is seed by seed, and in each method by method, the last variant of each, which has
+    the most parts, first.
 
     Parameters
     ----------
     tests
         The categories at hand.
-    variants, seeds
-        The grid.
+    labels, seeds
+        The grid: methods and variants with their names in print. Methods of which there are no
+        maps at all are left out.
     maps
         Gives a category's maps, shape (N, h, w), or None.
     budget
@@ -134,7 +137,7 @@ def make_gallery(
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
     found: dict[View, dict[str, bytes]] = {}
     left_out = 0
-    for view in _in_order(variants, seeds):
+    for view in _in_order(labels, seeds):
         made = {}
         if not left_out:
             for one in tests:
@@ -154,7 +157,9 @@ def make_gallery(
         columns, rows = layout(len(one.names))
         own = {view: made[one.category] for view, made in found.items() if one.category in made}
         sheets.append(Sheet(one.category, one.names, columns, rows, inputs, truth, own))
-    return Gallery(tuple(variants), tuple(seeds), tuple(found), tuple(sheets), left_out)
+    methods = {view.method for view in found}
+    shown = {row: label for row, label in labels.items() if row[0] in methods}
+    return Gallery(shown, tuple(seeds), tuple(found), tuple(sheets), left_out)
 
 
 def layout(tiles: int) -> tuple[int, int]:
@@ -187,8 +192,16 @@ def colours(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
     return coloured
 
 
-def _in_order(variants: Sequence[str], seeds: Sequence[int]) -> list[View]:
-    return [View(variant, seed) for seed in seeds for variant in reversed(variants)]
+def _in_order(labels: Iterable[tuple[str, str]], seeds: Sequence[int]) -> list[View]:
+    rows = list(labels)
+    methods = dict.fromkeys(method for method, _ in rows)
+    return [
+        View(method, variant, seed)
+        for seed in seeds
+        for method in methods
+        for name, variant in reversed(rows)
+        if name == method
+    ]
 
 
 def _map_sheet(maps: NDArray[np.floating]) -> bytes:

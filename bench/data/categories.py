@@ -1,65 +1,38 @@
 """Categories in MVTec AD's folder layout: validated and decoded once, then memory-mapped.
 
-Images are read and masks resized as section 3 of the specification has it.
+Images are read and masks resized as section "Data" of ``docs/method.md`` tells.
 """
 
-import hashlib
+from __future__ import annotations
+
 import json
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bench.data.cache import content_digest, publish
-from bench.data.layout import CategoryFiles, list_categories, other_size, scan_category
-from destseg.batches import Rotation
+from bench.data.cache import content_digest, publish, recipe_key
+from bench.data.layout import (
+    CategoryFiles,
+    Extent,
+    list_categories,
+    other_size,
+    scan_category,
+    similar_names,
+)
 from destseg.errors import InputError
 from destseg.images import input_faults, read_mask, read_rgb, resize_rgb
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.metrics import Protocol  # needs torch
+
 DECODING_VERSION = 1
 """Raised when the decoded arrays change for the same files."""
-
-ROTATION: Mapping[str, Rotation] = MappingProxyType(
-    dict.fromkeys(("capsule", "metal_nut", "pill", "toothbrush", "transistor"), Rotation())
-    | dict.fromkeys(("wood", "zipper", "cable"), Rotation(degrees=5.0))
-    | dict.fromkeys(
-        ("bottle", "grid", "hazelnut", "leather", "tile", "carpet", "screw"),
-        Rotation(quarter_turns=True, degrees=5.0),
-    )
-)
-"""The paper's rotations of the 15 categories of MVTec AD (specification, section 3.2)."""
-
-COUNTS: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {
-        "bottle": (209, 83),
-        "cable": (224, 150),
-        "capsule": (219, 132),
-        "carpet": (280, 117),
-        "grid": (264, 78),
-        "hazelnut": (391, 110),
-        "leather": (245, 124),
-        "metal_nut": (220, 115),
-        "pill": (267, 167),
-        "screw": (320, 160),
-        "tile": (230, 117),
-        "toothbrush": (60, 42),
-        "transistor": (213, 100),
-        "wood": (247, 79),
-        "zipper": (240, 151),
-    }
-)
-"""Training and test images of MVTec AD's categories (specification, section 5)."""
-
-
-def rotation_of(category: str) -> Rotation:
-    """Return the paper's rotation of a category; no rotation for a category it has not."""
-    return ROTATION.get(category, Rotation())
 
 
 @dataclass(frozen=True)
@@ -76,6 +49,8 @@ class CategoryRef:
         Of the source files' relative paths and contents, whatever machine or folder.
     train, test : int
         Number of training and test images.
+    native : tuple of int, optional
+        Height and width of the source images, see `bench.data.layout.Extent`.
     """
 
     category: str
@@ -83,6 +58,12 @@ class CategoryRef:
     digest: str
     train: int
     test: int
+    native: tuple[int, int] | None = None
+
+    @property
+    def extent(self) -> Extent:
+        """How many images it has, and how large they were."""
+        return Extent(self.train, self.test, self.native)
 
 
 @dataclass(frozen=True)
@@ -107,27 +88,8 @@ class CategoryData:
     names: tuple[str, ...]
 
 
-def is_mvtec_ad(categories: Iterable[CategoryRef]) -> bool:
-    """Whether categories are MVTec AD's by name and by their numbers of images.
-
-    Only then may the paper's numbers stand beside measured ones.
-    """
-    return all(has_published_counts(ref.category, ref.train, ref.test) for ref in categories)
-
-
-def has_published_counts(category: str, train: int, test: int) -> bool:
-    """Whether MVTec AD has a category of this name with so many images."""
-    return COUNTS.get(category) == (train, test)
-
-
 def prepare_category(
-    root: Path,
-    category: str,
-    size: int,
-    cache: Path,
-    *,
-    resize_mask: Callable[[NDArray[np.uint8]], NDArray[Any]],
-    rule: str,
+    root: Path, category: str, size: int, cache: Path, protocol: Protocol
 ) -> CategoryRef:
     """Validate a category and decode it into the cache, unless it is there already.
 
@@ -141,11 +103,8 @@ def prepare_category(
         Side of the decoded images.
     cache : Path
         Cache folder.
-    resize_mask : callable
-        Turns an (H, W) uint8 mask of 0..255 into a square mask, of the same size for all,
-        nonzero where anomalous.
-    rule : str
-        Names what ``resize_mask`` does; masks decoded under another rule are kept apart.
+    protocol : Protocol
+        Its size and mask rule are those of the decoded masks.
 
     Returns
     -------
@@ -159,17 +118,18 @@ def prepare_category(
     """
     known = list_categories(root)
     if category not in known:
-        near = get_close_matches(category, known, n=3)
-        hint = f"did you mean {' or '.join(near)}" if near else f"it has {', '.join(known)}"
+        hint = similar_names(category, known)
         raise InputError(f"{root}: no category {category!r} in it; {hint}?")
     folder = root / category
     listing = scan_category(folder)
     digest = content_digest(folder, listing.paths, cache)
-    recipe = json.dumps([DECODING_VERSION, digest, size, rule])
-    key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    rule = f"{protocol.mask_rule}-{protocol.size}"
+    key = recipe_key([DECODING_VERSION, digest, size, rule])
     path = cache / "categories" / f"{category}-{size}-{key}"
-    publish(path, lambda draft: _decode(folder, listing, size, resize_mask, draft))
-    return CategoryRef(category, path, digest, len(listing.train), len(listing.test))
+    publish(path, lambda draft: _decode(folder, listing, size, protocol, draft))
+    # Only now, since what has been decoded has sizes; caches of older releases do not tell them.
+    extent = listing.extent
+    return CategoryRef(category, path, digest, *extent.counts, extent.native)
 
 
 def load_category(source: CategoryRef | Path) -> CategoryData:
@@ -189,18 +149,16 @@ def load_category(source: CategoryRef | Path) -> CategoryData:
 
 
 def _decode(
-    folder: Path,
-    listing: CategoryFiles,
-    size: int,
-    resize_mask: Callable[[NDArray[np.uint8]], NDArray[Any]],
-    draft: Path,
+    folder: Path, listing: CategoryFiles, size: int, protocol: Protocol, draft: Path
 ) -> None:
     """Write a category's arrays into ``draft``, or raise one error with all its faults."""
+    from bench.metrics import resize_mask
+
     faults = list(listing.faults)
     images = (*listing.train, *listing.test)
     masks: tuple[Path | None, ...] = (*(None for _ in listing.train), *listing.masks)
     rgb = np.zeros((len(images), size, size, 3), np.uint8)
-    # The rule may give masks another size than the images': metrics have a size of their own.
+    # Metrics have a size of their own, so that masks may have another one than images.
     marked: dict[int, NDArray[np.bool_]] = {}
     pairs = zip(images, masks, strict=True)
     progress = tqdm(pairs, f"decode {folder.name}", len(images), unit="image", delay=2)
@@ -217,7 +175,7 @@ def _decode(
                 truth = read_mask(mask)
                 if shape is not None and truth.shape != shape:
                     faults.append(other_size(mask, truth.shape, shape))
-                marked[index] = resize_mask(truth).astype(np.bool_)
+                marked[index] = resize_mask(truth, protocol)
         except InputError as error:
             faults.append(str(error))
     if faults:

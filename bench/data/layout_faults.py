@@ -1,4 +1,4 @@
-"""Where a folder departs from the published MVTec AD or DTD, by names alone.
+"""What is missing, miscounted or strange in a folder of MVTec AD or DTD, by names alone.
 
 Hidden files are passed over, as in reading: DTD's own archive has one, macOS adds some.
 """
@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from bench.data.kinds.mvtec import PUBLISHED
 from bench.data.layout import GOOD, CategoryFiles
-from bench.data.mvtec import COUNTS
-from bench.data.published import DEFECTS, NORMAL_TESTS, TEXTURE_CLASSES, TEXTURES_PER_CLASS
 from destseg.images import is_image
 
 PAPERS = re.compile(r"(license|readme)\.txt")
@@ -18,21 +17,33 @@ IMAGE = re.compile(r"\d{3}\.png")
 MASK = re.compile(r"\d{3}_mask\.png")
 TEXTURE = re.compile(r".+\.jpg")
 
+TEXTURE_CLASSES: tuple[str, ...] = tuple(
+    "banded blotchy braided bubbly bumpy chequered cobwebbed cracked crosshatched crystalline "  # noqa: SIM905
+    "dotted fibrous flecked freckled frilly gauzy grid grooved honeycombed interlaced knitted "
+    "lacelike lined marbled matted meshed paisley perforated pitted pleated polka-dotted porous "
+    "potholed scaly smeared spiralled sprinkled stained stratified striped studded swirly veined "
+    "waffled woven wrinkled zigzagged".split()
+)
+"""The 47 classes of DTD."""
 
-def root_departures(root: Path) -> list[str]:
+TEXTURES_PER_CLASS = 120
+"""Images of each class of DTD, so 5640 in all."""
+
+
+def root_faults(root: Path) -> list[str]:
     """List what is missing from or strange in a folder of MVTec AD's categories."""
     faults = []
-    absent = [name for name in COUNTS if not (root / name).is_dir()]
+    absent = [name for name in PUBLISHED if not (root / name).is_dir()]
     if absent:
         faults.append(
-            f"{root}: {len(absent)} of {len(COUNTS)} categories are missing: {', '.join(absent)}; "
-            "add them, or name those that are meant with --category"
+            f"{root}: {len(absent)} of {len(PUBLISHED)} categories are missing: "
+            f"{', '.join(absent)}; add them, or name those that are meant with --category"
         )
-    faults += _strangers(root, COUNTS, PAPERS, "not a part of MVTec AD")
+    faults += _strangers(root, PUBLISHED, PAPERS, "not a part of MVTec AD")
     return faults
 
 
-def category_departures(folder: Path, files: CategoryFiles) -> list[str]:
+def category_faults(folder: Path, files: CategoryFiles) -> list[str]:
     """List what is missing from, miscounted or strange in one category of MVTec AD.
 
     Parameters
@@ -42,7 +53,7 @@ def category_departures(folder: Path, files: CategoryFiles) -> list[str]:
     files : CategoryFiles
         What `bench.data.layout.scan_category` found there.
     """
-    defects = DEFECTS[folder.name]
+    defects = PUBLISHED[folder.name].defects.split()
     faults = [*files.faults, *_miscounts(folder, files)]
     parts = ("train", "test", "ground_truth")
     faults += _strangers(folder, parts, PAPERS, "not a part of MVTec AD")
@@ -54,7 +65,7 @@ def category_departures(folder: Path, files: CategoryFiles) -> list[str]:
                 named = f"MVTec AD has 000.png, 001.png and so on in {part}"
                 faults += _strangers(inner, (), IMAGE, named)
             elif inner.name != GOOD:
-                faults += _mask_departures(inner, files)
+                faults += _mask_faults(inner, files)
     for defect in defects:
         # Without any test folder the scan has said so.
         if (folder / "test").is_dir() and not (folder / "test" / defect).is_dir():
@@ -62,7 +73,7 @@ def category_departures(folder: Path, files: CategoryFiles) -> list[str]:
     return faults
 
 
-def texture_departures(folder: Path, files: Sequence[Path]) -> list[str]:
+def texture_faults(folder: Path, files: Sequence[Path]) -> list[str]:
     """List what is missing from, miscounted or strange in a folder of DTD.
 
     Parameters
@@ -102,19 +113,19 @@ def texture_departures(folder: Path, files: Sequence[Path]) -> list[str]:
 
 def _miscounts(folder: Path, files: CategoryFiles) -> Iterator[str]:
     """Compare the numbers of images; a missing folder is no miscount, the scan has named it."""
-    train, test = COUNTS[folder.name]
+    published = PUBLISHED[folder.name]
     normal = sum(image.parent.name == GOOD for image in files.test)
     for place, found, expected in (
-        (folder / "train" / GOOD, len(files.train), train),
-        (folder / "test" / GOOD, normal, NORMAL_TESTS[folder.name]),
-        (folder / "test", len(files.test) - normal, test - NORMAL_TESTS[folder.name]),
+        (folder / "train" / GOOD, len(files.train), published.train),
+        (folder / "test" / GOOD, normal, published.normal),
+        (folder / "test", len(files.test) - normal, published.anomalous),
     ):
         if found not in (0, expected):
             kind = "anomalous images" if place.name == "test" else "images"
             yield f"{place}: {found} {kind}, MVTec AD has {expected}; copy the folder again"
 
 
-def _mask_departures(folder: Path, files: CategoryFiles) -> Iterator[str]:
+def _mask_faults(folder: Path, files: CategoryFiles) -> Iterator[str]:
     """Find masks whose image is missing, and files that are no masks."""
     named = "MVTec AD has 000_mask.png and so on in ground_truth"
     yield from _strangers(folder, (), MASK, named)

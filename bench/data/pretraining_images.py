@@ -22,7 +22,7 @@ SHAPES = ("disc", "ring", "triangle", "square", "pentagon", "star", "cross", "ba
 
 
 @dataclass(frozen=True)
-class Lesson:
+class ImageClass:
     """One class: a texture (family, scale, perhaps direction) or a shape on a texture."""
 
     family: str
@@ -30,22 +30,22 @@ class Lesson:
     direction: int | None = None
 
 
-LESSONS: tuple[Lesson, ...] = (
+CLASSES: tuple[ImageClass, ...] = (
     *(
-        Lesson(family, scale, direction)
+        ImageClass(family, scale, direction)
         for family, scale, direction in product(ORIENTED, range(len(SCALES)), range(DIRECTIONS))
     ),
     *(
-        Lesson(family, scale)
+        ImageClass(family, scale)
         for family, scale in product(FAMILIES, range(len(SCALES)))
         if family not in ORIENTED
     ),
-    *(Lesson(shape) for shape in SHAPES),
+    *(ImageClass(shape) for shape in SHAPES),
 )
 """The classes; a label is an index into this tuple."""
 
 
-def make_lessons(
+def draw_classes(
     rng: Generator, per_class: int, size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Draw images of every class.
@@ -62,28 +62,28 @@ def make_lessons(
     Returns
     -------
     images : ndarray
-        (len(LESSONS) * per_class, size, size, 3) uint8, ordered by class.
+        (len(CLASSES) * per_class, size, size, 3) uint8, ordered by class.
     labels : ndarray
-        (len(LESSONS) * per_class,) int64.
+        (len(CLASSES) * per_class,) int64.
     """
-    images = np.concatenate([_draw_lesson(rng, lesson, per_class, size) for lesson in LESSONS])
-    return images, np.repeat(np.arange(len(LESSONS)), per_class)
+    images = np.concatenate([_draw_class(rng, one, per_class, size) for one in CLASSES])
+    return images, np.repeat(np.arange(len(CLASSES)), per_class)
 
 
-def _draw_lesson(rng: Generator, lesson: Lesson, count: int, size: int) -> NDArray[np.uint8]:
+def _draw_class(rng: Generator, described: ImageClass, count: int, size: int) -> NDArray[np.uint8]:
     """Draw one class under random colours, contrast, lighting and sensor noise."""
     painted: Floats
-    if lesson.family in SHAPES:
-        cover = _shape(rng, lesson.family, count, size)[..., None]
+    if described.family in SHAPES:
+        cover = _shape(rng, described.family, count, size)[..., None]
         ground, figure = (_any_texture(rng, count, size) for _ in range(2))
         painted = ground + (figure - ground) * cover
     else:
-        low, high = SCALES[lesson.scale or 0]
+        low, high = SCALES[described.scale or 0]
         turn = rng.uniform(0, 1, count)
-        if lesson.direction is not None:
+        if described.direction is not None:
             # The bins keep a distance from each other: a label must be decidable.
-            turn = (lesson.direction + rng.uniform(-0.35, 0.35, count)) / DIRECTIONS
-        pattern = draw(rng, lesson.family, size, rng.uniform(low, high, count), np.pi * turn)
+            turn = (described.direction + rng.uniform(-0.35, 0.35, count)) / DIRECTIONS
+        pattern = draw(rng, described.family, size, rng.uniform(low, high, count), np.pi * turn)
         painted = colour(rng, pattern, contrast=(0.15, 0.7))
     return _photograph(rng, painted)
 

@@ -6,27 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.layout import list_categories
-from bench.data.mvtec import (
-    ROTATION,
-    Rotation,
-    load_category,
-    prepare_category,
-    rotation_of,
-)
+from bench.data.categories import load_category, prepare_category
+from bench.data.layout import Extent, list_categories
+from bench.metrics import Protocol
 from destseg.errors import InputError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 SIZE = 16
 
 
-def nearest(mask):
-    """Stand in for the paper's rule, which lives with the metrics."""
-    return np.asarray(Image.fromarray(mask).resize((SIZE, SIZE), Image.Resampling.NEAREST)) >= 128
-
-
-def prepare(root, cache, category="bottle", *, size=SIZE, resize_mask=nearest, rule="nearest"):
-    return prepare_category(root, category, size, cache, resize_mask=resize_mask, rule=rule)
+def prepare(root, cache, category="bottle", *, size=SIZE, rule="nearest"):
+    protocol = Protocol(name="small", size=size, mask_rule=rule)
+    return prepare_category(root, category, size, cache, protocol)
 
 
 @pytest.fixture
@@ -64,7 +54,7 @@ def build(root):
 
 def test_category_is_decoded(root, cache):
     ref = prepare(root, cache)
-    assert (ref.category, ref.train, ref.test) == ("bottle", 3, 4)
+    assert (ref.category, ref.extent) == ("bottle", Extent(3, 4, (20, 24)))
     data = load_category(ref)
     assert data.names == ("bent/000", "good/000", "hole/000", "hole/001")
     assert data.train.shape == (3, SIZE, SIZE, 3)
@@ -86,7 +76,7 @@ def test_arrays_are_mapped_and_read_only(root, cache):
 
 def test_second_preparation_decodes_nothing(root, cache, monkeypatch):
     first = prepare(root, cache)
-    monkeypatch.setattr("bench.data.mvtec.read_rgb", None)
+    monkeypatch.setattr("bench.data.categories.read_rgb", None)
     assert prepare(root, cache) == first
 
 
@@ -112,10 +102,10 @@ def test_digest_changes_with_any_file(root, cache, part):
 
 def test_sizes_and_mask_rules_are_kept_apart(root, cache):
     paper = prepare(root, cache)
-    inverse = prepare(root, cache, resize_mask=lambda mask: ~nearest(mask), rule="inverse")
-    assert paper.digest == inverse.digest
-    assert (load_category(paper).masks != load_category(inverse).masks)[[0, 2, 3]].all()
-    small = prepare(root, cache, size=8, resize_mask=lambda mask: mask[:8, :8] > 0)
+    wide = prepare(root, cache, rule="any")
+    assert paper.digest == wide.digest
+    assert (load_category(paper).masks < load_category(wide).masks).any((1, 2))[[0, 2, 3]].all()
+    small = prepare(root, cache, size=8)
     assert load_category(small).test.shape == (4, 8, 8, 3)
 
 
@@ -255,20 +245,9 @@ def test_a_damaged_image_keeps_the_decoded_ones(root, cache):
     assert len(load_category(ref).train) == 3
 
 
-def test_rotations_are_the_papers():
-    assert len(ROTATION) == 15
-    assert rotation_of("pill") == Rotation()
-    assert rotation_of("zipper") == Rotation(quarter_turns=False, degrees=5.0)
-    assert rotation_of("bottle") == Rotation(quarter_turns=True, degrees=5.0)
-    assert rotation_of("something else") == Rotation()
-    assert sum(rotation.quarter_turns for rotation in ROTATION.values()) == 7
-    assert sum(rotation.degrees > 0 for rotation in ROTATION.values()) == 10
-
-
-@pytest.mark.skipif(not (SHARED / "mvtec256").is_dir(), reason="the shared data is absent")
-def test_real_bottle(cache):
-    ref = prepare(SHARED / "mvtec256", cache)
-    assert (ref.train, ref.test) == (209, 83)
+def test_real_bottle(real_data, cache):
+    ref = prepare(real_data / "mvtec256", cache)
+    assert ref.extent == Extent(209, 83, (256, 256))
     data = load_category(ref)
     assert data.names[0] == "broken_large/000"
     good = np.array([name.startswith("good/") for name in data.names])
@@ -277,7 +256,6 @@ def test_real_bottle(cache):
     assert data.masks[~good].any((1, 2)).mean() > 0.9
 
 
-@pytest.mark.skipif(not (SHARED / "mvtec_native").is_dir(), reason="the shared data is absent")
-def test_native_grey_screw_has_no_training_images():
+def test_native_grey_screw_has_no_training_images(real_data):
     with pytest.raises(InputError, match="no category in it"):
-        list_categories(SHARED / "mvtec_native")
+        list_categories(real_data / "mvtec_native")

@@ -1,4 +1,4 @@
-"""What was published: the archives of MVTec AD and DTD, and what is in them."""
+"""The published archives of MVTec AD and DTD."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,62 +73,3 @@ ARCHIVES: Mapping[str, Archive] = MappingProxyType(
     }
 )
 """By the name that the command line gives them."""
-
-NORMAL_TESTS: Mapping[str, int] = MappingProxyType(
-    {
-        "bottle": 20,
-        "cable": 58,
-        "capsule": 23,
-        "carpet": 28,
-        "grid": 21,
-        "hazelnut": 40,
-        "leather": 32,
-        "metal_nut": 22,
-        "pill": 26,
-        "screw": 41,
-        "tile": 33,
-        "toothbrush": 12,
-        "transistor": 60,
-        "wood": 19,
-        "zipper": 32,
-    }
-)
-"""Normal images among the test images of MVTec AD's categories; the others are anomalous."""
-
-DEFECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        category: tuple(names.split())
-        for category, names in {
-            "bottle": "broken_large broken_small contamination",
-            "cable": "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation "
-            "missing_cable missing_wire poke_insulation",
-            "capsule": "crack faulty_imprint poke scratch squeeze",
-            "carpet": "color cut hole metal_contamination thread",
-            "grid": "bent broken glue metal_contamination thread",
-            "hazelnut": "crack cut hole print",
-            "leather": "color cut fold glue poke",
-            "metal_nut": "bent color flip scratch",
-            "pill": "color combined contamination crack faulty_imprint pill_type scratch",
-            "screw": "manipulated_front scratch_head scratch_neck thread_side thread_top",
-            "tile": "crack glue_strip gray_stroke oil rough",
-            "toothbrush": "defective",
-            "transistor": "bent_lead cut_lead damaged_case misplaced",
-            "wood": "color combined hole liquid scratch",
-            "zipper": "broken_teeth combined fabric_border fabric_interior rough split_teeth "
-            "squeezed_teeth",
-        }.items()
-    }
-)
-"""The 73 defect folders of MVTec AD."""
-
-TEXTURE_CLASSES: tuple[str, ...] = tuple(
-    "banded blotchy braided bubbly bumpy chequered cobwebbed cracked crosshatched crystalline "  # noqa: SIM905
-    "dotted fibrous flecked freckled frilly gauzy grid grooved honeycombed interlaced knitted "
-    "lacelike lined marbled matted meshed paisley perforated pitted pleated polka-dotted porous "
-    "potholed scaly smeared spiralled sprinkled stained stratified striped studded swirly veined "
-    "waffled woven wrinkled zigzagged".split()
-)
-"""The 47 classes of DTD."""
-
-TEXTURES_PER_CLASS = 120
-"""Images of each class of DTD, so 5640 in all."""
