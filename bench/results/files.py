@@ -60,7 +60,7 @@ def read_results(folder: Path) -> Results:
         known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}")))
         there = f"there are {known}" if known else "run `python -m bench reproduce` first"
         raise InputError(f"{folder}: no results; {there}.")
-    cells = _read_cells(folder / CELLS)
+    cells = read_cells(folder / CELLS)
     path = folder / HEADING
     try:
         heading: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -99,7 +99,19 @@ def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
     return results.joined(read_results(root / name) for name in names)
 
 
-def _read_cells(path: Path) -> pd.DataFrame:
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read a ``cells.csv``, which may be anybody's with the same columns.
+
+    Returns
+    -------
+    DataFrame
+        As `bench.results.cells.tidy` makes it.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged, or lacks a column.
+    """
     paper = methods()[PAPER]
     try:
         # Every value as text: "none" is a variant, "" one of a method that has none.
