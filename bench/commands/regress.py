@@ -18,7 +18,7 @@ from bench.regress.new_seeds import FLOOR, LEAST_SEEDS, compare_new_seeds
 from bench.regress.rendering import markdown_text, terminal_text
 from bench.regress.same_seeds import compare_same_seeds
 from bench.regress.sources import source_digests
-from destseg.option_types import positive
+from destseg.application.options import positive
 
 CODES = {
     Verdict.PASS: DONE,

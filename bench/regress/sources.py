@@ -12,7 +12,6 @@ PIPELINE = (
     "bench/data",
     "destseg",
     "bench/methods",
-    "bench/common/seeding.py",
     "bench/planning/stages.py",
     "bench/running/site.py",
     "bench/running/execution.py",

@@ -68,7 +68,7 @@ def without_git(package, monkeypatch):
     def missing(*_, **__):
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(module.subprocess, "run", missing)
+    monkeypatch.setattr(subprocess, "run", missing)
 
 
 def in_no_repository(package, monkeypatch):

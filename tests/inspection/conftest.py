@@ -8,7 +8,7 @@ from bench.experiment.grid import Grid
 from bench.planning import stages
 from bench.planning.stages import CODE_VERSIONS, plan
 from bench.store.runs import RunStore
-from inspection.inspected import INPUTS, fill
+from tests.inspection.inspected import INPUTS, fill
 
 GRID = Grid(("bottle", "tile"), ("none", "den+ed", "den+ed+seg"), (0, 1))
 

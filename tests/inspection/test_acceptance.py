@@ -7,7 +7,7 @@ from bench.inspection.catalogue import code_of
 from bench.inspection.census import take_census
 from bench.store.runs import DamagedArtifact
 from destseg.errors import InputError
-from inspection.inspected import fill, of_kind
+from tests.inspection.inspected import fill, of_kind
 
 
 @pytest.fixture

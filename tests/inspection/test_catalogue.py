@@ -1,5 +1,5 @@
 from bench.inspection.catalogue import Catalogue, code_of, place_of, read_catalogue
-from inspection.inspected import fill, of_kind, record_of
+from tests.inspection.inspected import fill, of_kind, record_of
 
 
 def test_a_record_has_the_place_of_its_stage(filled, store):

@@ -3,7 +3,7 @@ from collections import Counter
 from bench.experiment.grid import Grid
 from bench.inspection.census import mixed_environments, take_census
 from bench.store.runs import Failure
-from inspection.inspected import fill, of_kind, record_of
+from tests.inspection.inspected import fill, of_kind, record_of
 
 
 def by_kind(census):

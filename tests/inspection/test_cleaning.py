@@ -7,7 +7,7 @@ import pytest
 from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 from bench.planning.inputs import Sources
 from destseg.errors import InputError
-from inspection.inspected import of_kind
+from tests.inspection.inspected import of_kind
 
 
 @pytest.fixture

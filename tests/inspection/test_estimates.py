@@ -1,7 +1,7 @@
 import pytest
 
 from bench.inspection.estimates import Estimate, Estimator, duration
-from inspection.inspected import of_kind, record_of
+from tests.inspection.inspected import of_kind, record_of
 
 
 def test_the_median_of_stages_alike(filled):

@@ -7,7 +7,7 @@ from bench.inspection.census import take_census
 from bench.inspection.explaining import described, explain, find_cell
 from bench.store.runs import Failure
 from destseg.errors import InputError
-from inspection.inspected import fill, of_kind
+from tests.inspection.inspected import fill, of_kind
 
 
 def told(laid, store, words=("tile", "den+ed+seg", "1")):

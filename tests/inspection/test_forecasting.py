@@ -1,7 +1,7 @@
 from bench.inspection.census import take_census
 from bench.inspection.estimates import Estimator
 from bench.inspection.forecasting import forecast, workloads
-from inspection.inspected import SECONDS, fill
+from tests.inspection.inspected import SECONDS, fill
 
 
 def inspected(laid, store):

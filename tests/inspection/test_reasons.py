@@ -5,7 +5,7 @@ import pytest
 from bench.data.categories import CategoryRef
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.reasons import own_differences, reason, same_but_code
-from inspection.inspected import INPUTS, fill, of_kind, record_of
+from tests.inspection.inspected import INPUTS, fill, of_kind, record_of
 
 
 def said(laid, store, kind):
