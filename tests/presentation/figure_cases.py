@@ -5,11 +5,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bench.methods import methods
 from bench.metrics import PAPER
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.examples import Example
-
 
 
 def measured():

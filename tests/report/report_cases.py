@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-
 from bench.presentation.heading import Heading
+
 from bench.presentation.report.content import Picture, Report, StageFailure
 from bench.presentation.report.gallery import CategoryImages, View, make_gallery
 from bench.presentation.table import Table
