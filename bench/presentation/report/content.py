@@ -9,7 +9,7 @@ _HALF_PAGE = 6.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure as a file.
 
     Attributes
@@ -61,7 +61,7 @@ class StageFailure:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class ReportPage:
     """All that stands on the page.
 
     Attributes
@@ -74,7 +74,7 @@ class Report:
         Tables that say what is true of the paper's claims; they come first.
     tables
         The others.
-    pictures
+    figures
         Figures.
     gallery
         None where there are no maps or images.
@@ -94,7 +94,7 @@ class Report:
     summary: tuple[str, ...]
     verdicts: tuple[Table, ...]
     tables: tuple[Table, ...]
-    pictures: tuple[Picture, ...]
+    figures: tuple[ReportFigure, ...]
     gallery: Gallery | None
     gallery_note: str
     failures: tuple[StageFailure, ...]
