@@ -65,7 +65,7 @@ def test_rotation_by_nothing_changes_nothing():
     torch.testing.assert_close(same, noise, rtol=0, atol=1e-12)
 
 
-# Masks (statistics of section 3.3)
+# Masks (statistics of "Synthetic anomalies" in docs/method.md)
 
 
 PUBLISHED_DRAWS = 4000  # the published statistics are a sample too

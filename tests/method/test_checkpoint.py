@@ -39,7 +39,7 @@ def refusal(path):
     return str(caught.value)
 
 
-# The authors' names, written from the specification (section 1.6) and not from the model
+# The authors' names, written from "Checkpoints" in docs/method.md and not from the model
 
 
 def norm(prefix):

@@ -4,10 +4,10 @@ import torch
 from PIL import Image
 
 import destseg
-from destseg import resuming
+from destseg.application import resuming
+from destseg.application.fitting import ROTATIONS, normal_folder, read_folder, train
 from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
-from destseg.fitting import ROTATIONS, normal_folder, read_folder, train
 from destseg.resnet import ResNet18
 from tests.method.small_networks import CONFIG, changed, snapshot
 

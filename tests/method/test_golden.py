@@ -26,13 +26,13 @@ ARRAYS = np.load(GOLDEN / "forward.npz")
 NUMBERS = json.loads((GOLDEN / "forward.json").read_text())
 NOISE = np.load(GOLDEN / "perlin.npz")
 FUNCTIONS = np.load(GOLDEN / "perlin_functions.npz")
-RELATIVE = 1e-5  # section 1.8
+RELATIVE = 1e-5  # "Checkpoints" in docs/method.md
 VECTOR_ROUNDING = 2e-15  # of the cosines, sines and powers of the program's NumPy
 BATCH = Batch(*(torch.from_numpy(ARRAYS[key]) for key in ("img_aug", "img_origin", "mask")))
 
 
 def fill(model):
-    """Give every tensor values that follow from its name alone (section 1.8)."""
+    """Give every tensor values that follow from its name alone."""
     for key, tensor in model.state_dict().items():
         if key.endswith("num_batches_tracked"):
             continue

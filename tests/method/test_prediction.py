@@ -40,7 +40,7 @@ def test_maps_have_the_size_of_their_pictures(model):
         assert prediction.scale == SCALE
 
 
-def test_map_and_score_are_those_of_the_specification(model):
+def test_map_and_score_are_those_of_the_paper(model):
     """At the model's own size nothing but the method's own upsampling stands between."""
     original = picture(64, 64)
     (prediction,) = model.predict(original)

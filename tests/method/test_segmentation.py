@@ -47,7 +47,7 @@ def test_pyramid_branches():
 
 
 def test_segmentation_net_cannot_train_on_one_image():
-    """Its pooled branch has one value an image, of which BatchNorm needs two (section 1.5)."""
+    """Its pooled branch has one value an image, of which BatchNorm needs two."""
     network = small_segmentation().train()
     similarity = torch.randn(2, 56, 8, 8)
     assert network(similarity).shape == (2, 1, 8, 8)

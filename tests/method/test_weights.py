@@ -5,18 +5,16 @@ import pickle
 import threading
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 from destseg import weights
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
-from destseg.weights import IMAGENET, find_weights, load_trunk, read_state_dict
+from destseg.weights import find_weights, imagenet, load_trunk, read_state_dict
 
 WIDTH = 8
 
@@ -233,10 +231,11 @@ def published(server, tmp_path, monkeypatch):
 
 
 def test_the_papers_teacher_is_torchvisions_first_version():
-    version = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-    assert IMAGENET.url == version.url
-    assert IMAGENET.sha256.startswith(Path(version.url).stem.removeprefix("resnet18-"))
-    assert len(IMAGENET.sha256) == 64
+    found = imagenet()
+    assert found.name == "torchvision's ResNet18_Weights.IMAGENET1K_V1"
+    assert found.url == "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+    assert found.sha256.startswith("f37072fd")
+    assert len(found.sha256) == 64
 
 
 def test_published_weights_are_downloaded_once(published, server, tmp_path):
@@ -275,6 +274,6 @@ def test_gone_from_the_server(published):
 
 
 def test_find_weights(published, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "IMAGENET", published)
+    monkeypatch.setattr(weights, "imagenet", lambda: published)
     assert find_weights("imagenet") == published.place
     assert find_weights(tmp_path / "own.pth") == tmp_path / "own.pth"
