@@ -7,14 +7,14 @@ from bench.inspection.census import take_census
 from bench.inspection.explaining import described, explain, find_cell
 from bench.store.runs import Failure
 from destseg.errors import InputError
-from inspection.inspected import fill, of_kind
+from tests.inspection.inspected import fill, of_kind
 
 
 def told(laid, store, words=("tile", "den+ed+seg", "1")):
     """The lines on each stage, by kind."""
     cell = find_cell(words, laid.evaluations)
     found = explain(cell, take_census(laid, store))
-    return {one.task.stage.kind: described(one, store) for one in found}
+    return {one.stage.kind: described(one, store) for one in found}
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_what_was_never_computed_says_so(lay, store):
 def test_failures_and_damage_are_told(filled, store):
     segmentation = of_kind(filled, "segmentation")[-1]
     evaluation = filled.evaluations[find_cell(("tile", "den+ed+seg", "1"), filled.evaluations)]
-    for key in (segmentation.stage.key, evaluation.parents[0].key):
+    for key in (segmentation.key, evaluation.parents[0].key):
         store.discard(key)
     (store.folder(evaluation.key) / "record.json").write_text("{}")
     store.fail(
-        Failure(segmentation.stage.key, "segmentation", "tile", 1, "diverged", "loss", attempts=2)
+        Failure(segmentation.key, "segmentation", "tile", 1, "diverged", "loss", attempts=2)
     )
     lines = told(filled, store)
     assert lines["segmentation"][0] == "segmentation: failed"
@@ -86,6 +86,6 @@ def test_failures_and_damage_are_told(filled, store):
 
 
 def test_what_was_accepted_says_why(store, lay, of_code):
-    of_code(lambda: fill(store, lay().tasks.values()), student=1)
+    of_code(lambda: fill(store, lay().stages.values()), student=1)
     accept(acceptable(take_census(lay(), store)), store, "as before")
     assert told(lay(), store)["student"][-1].endswith(": as before")
