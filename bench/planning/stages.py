@@ -126,8 +126,20 @@ class Plan:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its stages, each before those that are computed from it."""
-        kinds = dict.fromkeys(stage.kind for stage in self.stages.values())
-        return tuple(sorted(kinds, key=lambda kind: kind == Evaluate.kind))
+        parents: dict[str, dict[str, None]] = {}
+        for stage in self.stages.values():
+            above = dict.fromkeys(parent.kind for parent in stage.parents)
+            parents.setdefault(stage.kind, {}).update(above)
+        found: dict[str, None] = {}
+
+        def visit(kind: str) -> None:
+            for parent in parents.pop(kind, ()):
+                visit(parent)
+            found.setdefault(kind)
+
+        for kind in tuple(parents):
+            visit(kind)
+        return tuple(found)
 
 
 def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
