@@ -8,9 +8,7 @@ from tests.inspection.inspected import fill, of_kind, record_of
 
 
 def by_kind(census):
-    return {
-        kind: dict(states) for kind, states in census.counts(lambda stage: stage.kind).items()
-    }
+    return {kind: dict(states) for kind, states in census.counts(lambda stage: stage.kind).items()}
 
 
 def failure(stage):
