@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from bench import methods
 from bench.data.cache import CACHE_VARIABLE
 from bench.experiment.grid import Grid
 from bench.experiment.reading import load_experiment
@@ -19,6 +20,8 @@ from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
 from destseg.resnet import ResNet18
+
+EXAMPLE = Path(__file__).parent / "methods" / "example"
 
 TINY = """\
 title = "tiny"
@@ -102,6 +105,16 @@ def write_tiny(tmp_path, tiny_text):
         return path
 
     return write
+
+
+@pytest.fixture
+def with_example(monkeypatch):
+    """The example method, in this process and in those it starts."""
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(EXAMPLE)])
+    monkeypatch.setenv(methods.METHODS_VARIABLE, str(EXAMPLE))
+    methods.methods.cache_clear()
+    yield
+    methods.methods.cache_clear()
 
 
 @pytest.fixture

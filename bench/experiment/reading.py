@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from bench.data.kinds import all_kinds
 from bench.experiment.experiment import (
     DatasetConfig,
     Experiment,
@@ -160,12 +161,7 @@ def _experiment(table: Mapping[str, Any], path: Path) -> Experiment:
         name: _build(method(name, f"{path}: methods").config, settings, f"{path}: methods.{name}")
         for name, settings in table["methods"].items()
     }
-    extra = [key for key, metric in ALL_METRICS.items() if metric.extra]
-    for key in file.metrics:
-        if key not in extra:
-            raise InputError(
-                f"{path}: metrics names {key!r}; beyond the paper's there are {', '.join(extra)}."
-            )
+    _check(file, path)
     if file.tables == () and "tables" in table:
         raise InputError(f"{path}: tables is empty; list at least one.")
     return Experiment(
@@ -180,6 +176,20 @@ def _experiment(table: Mapping[str, Any], path: Path) -> Experiment:
         dataset=file.dataset,
         protocol=file.protocol,
     )
+
+
+def _check(file: _File, path: Path) -> None:
+    """Refuse names that nothing has."""
+    if file.dataset.kind not in all_kinds():
+        raise InputError(
+            f"{path}: dataset.kind is {file.dataset.kind!r}; use one of {', '.join(all_kinds())}."
+        )
+    extra = [key for key, metric in ALL_METRICS.items() if metric.extra]
+    for key in file.metrics:
+        if key not in extra:
+            raise InputError(
+                f"{path}: metrics names {key!r}; beyond the paper's there are {', '.join(extra)}."
+            )
 
 
 def _default_tables(names: tuple[str, ...]) -> tuple[str, ...]:

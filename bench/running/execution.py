@@ -173,23 +173,9 @@ def _computed(job: Job) -> tuple[Record, bytes | None]:
 
 
 def result_of(store: RunStore, stage: Stage) -> Any:
-    """Read a stage's result; a damaged one is forgotten, so that it is computed again.
-
-    Raises
-    ------
-    DamagedArtifact
-        When the record or the artifact is gone, or the artifact is not the one recorded.
-    """
+    """Read a stage's result; see `RunStore.load`."""
     assert stage.step is not None
-    record = store.get(stage.key)
-    if record is None:
-        folder = store.folder(stage.key)
-        raise DamagedArtifact(f"{folder}: the {stage.kind}'s record is gone", stage.key)
-    try:
-        return stage.step.codec.decode(store.artifact(record))
-    except DamagedArtifact:
-        store.discard(stage.key)
-        raise
+    return stage.step.codec.decode(store.load(stage.key))
 
 
 def _require_scores(scores: Scores, job: Job) -> None:

@@ -46,15 +46,6 @@ def every_method():
 METHODS = every_method()
 
 
-@pytest.fixture
-def with_example(monkeypatch):
-    """The example is a method like any other while a test runs."""
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(EXAMPLE)])
-    package.methods.cache_clear()
-    yield
-    package.methods.cache_clear()
-
-
 def small_config(method):
     return method.config(**SMALL.get(method.name, {}))
 
