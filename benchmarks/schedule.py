@@ -26,7 +26,7 @@ from destseg.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench.planning.stages import Plan, Task
+    from bench.planning.stages import Plan, Stage
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -40,10 +40,10 @@ def stage_seconds(plan: Plan, estimator: Estimator) -> dict[str, float]:
         When a kind of stage has never run.
     """
     found = {}
-    for key, task in plan.tasks.items():
-        estimate = estimator(task)
+    for key, stage in plan.stages.items():
+        estimate = estimator(stage)
         if estimate is None:
-            raise InputError(f"no {task.stage.kind} in the store; run `python -m bench reproduce`.")
+            raise InputError(f"no {stage.kind} in the store; run `python -m bench reproduce`.")
         found[key] = estimate.seconds
     return found
 
@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     grid = laid.grid
-    size = " x ".join(str(len(part)) for part in (grid.variants, grid.categories, grid.seeds))
+    variants = [name for names in grid.methods.values() for name in names]
+    size = " x ".join(str(len(part)) for part in (variants, grid.categories, grid.seeds))
     print(f"{laid.experiment.name}: {size} cells, {len(seconds)} stages\n")
     for name, kinds in _by_kind(laid.plan, seconds).items():
         print(f"{name}: {len(kinds)} of {duration(float(np.median(kinds)))}")
@@ -112,23 +113,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _of(seconds: Mapping[str, float]) -> Callable[[Task], float]:
-    return lambda task: seconds[task.stage.key]
+def _of(seconds: Mapping[str, float]) -> Callable[[Stage], float]:
+    return lambda stage: seconds[stage.key]
 
 
 def _longest_way(plan: Plan, seconds: Mapping[str, float]) -> float:
     ends: dict[str, float] = {}
-    for key, task in plan.tasks.items():  # parents come before children
-        ends[key] = seconds[key] + max(
-            (ends[parent.key] for parent in task.stage.parents), default=0.0
-        )
+    for key, stage in plan.stages.items():  # parents come before children
+        ends[key] = seconds[key] + max((ends[parent.key] for parent in stage.parents), default=0.0)
     return max(ends.values())
 
 
 def _by_kind(plan: Plan, seconds: Mapping[str, float]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
-    for key, task in plan.tasks.items():
-        found.setdefault(task.stage.kind, []).append(seconds[key])
+    for key, stage in plan.stages.items():
+        found.setdefault(stage.kind, []).append(seconds[key])
     return found
 
 

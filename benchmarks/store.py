@@ -22,7 +22,7 @@ from bench.data.miniature import CATEGORIES
 from bench.metrics import METRICS, PAPER
 from bench.store.records import Record, encode
 from bench.store.runs import RECORD, RunStore
-from destseg.option_types import positive
+from destseg.application.options import positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from bench.common.exit_codes import BAD_INPUT, DONE
 from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
 from bench.data.verification import Report, recognise, verify
-from destseg.option_types import positive
+from destseg.application.options import positive
 
 EXAMPLES = """\
 examples:

@@ -21,8 +21,8 @@ from bench.paper.published import published_over
 from bench.planning.inputs import Sources
 from bench.presentation.formatting import format_published
 from bench.workflows.models import ModelMetrics, evaluate_model, model_of_cell
+from destseg.application.devices import choose_device
 from destseg.checkpoint import load, save, save_authors
-from destseg.devices import choose_device
 from destseg.errors import InputError
 
 EXAMPLES = """\

@@ -18,7 +18,7 @@ from bench.regress.rendering import markdown_text, terminal_text
 from bench.regress.report import Report, Verdict
 from bench.regress.seeds import FLOOR, LEAST_SEEDS, compare_seeds
 from bench.regress.sources import source_digests
-from destseg.option_types import positive
+from destseg.application.options import positive
 
 CODES = {
     Verdict.PASS: DONE,

@@ -15,7 +15,7 @@ from bench.commands.worker_options import (
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.running.runner import Summary
 from bench.workflows.reproduction import ReproduceRequest, reproduce
-from destseg.devices import choose_device
+from destseg.application.devices import choose_device
 
 EXAMPLES = """\
 examples:

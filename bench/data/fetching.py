@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.common.progress import Progress
 from bench.data.archives import ARCHIVES, Archive
 from bench.data.download import CHUNK, WAITS, DownloadFailed, download, forget
 from bench.data.unpacking import unpack
 from bench.data.verification import verify
+from destseg.application.progress import Progress
 from destseg.errors import InputError
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
 
-from bench.common.progress import progress
 from bench.data.cache import combined_digest, file_digest
 from bench.data.kinds.mvtec import PUBLISHED
 from bench.data.layout import (
@@ -23,6 +22,7 @@ from bench.data.layout import (
 )
 from bench.data.layout_faults import category_faults, root_faults, texture_faults
 from bench.data.textures import texture_files
+from destseg.application.progress import progress
 from destseg.errors import InputError
 from destseg.images import read_mask, read_rgb, require_folder
 

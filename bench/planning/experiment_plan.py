@@ -44,7 +44,10 @@ class ExperimentPlan:
     def unprepared(self) -> tuple[str, ...]:
         """Names of the inputs whose digests are not known: backbones, textures, categories."""
         inputs = self.inputs
-        found = {f"teacher {name}": ref.digest for (name, _), ref in inputs.backbones.items()}
+        found = {
+            "teacher" if len(inputs.backbones) == 1 else f"teacher {source} {width}": ref.digest
+            for (source, width), ref in inputs.backbones.items()
+        }
         found["textures"] = inputs.textures.digest
         found |= {name: ref.digest for name, ref in inputs.categories.items()}
         return tuple(name for name, digest in found.items() if digest == UNPREPARED)

@@ -8,13 +8,13 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from bench.common.progress import progress
 from bench.data.cache import NotCached, only_cached
 from bench.data.categories import CategoryRef
 from bench.data.kinds import DatasetKind
 from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
 from bench.metrics import Protocol
+from destseg.application.progress import progress
 from destseg.errors import InputError
 
 UNPREPARED = "not prepared"

@@ -18,7 +18,7 @@ from bench.planning.stages import SCHEMA
 from bench.running.execution import Job, Outcome
 from bench.running.isolation import Child
 from bench.store.runs import RECORD
-from destseg.devices import choose_device
+from destseg.application.devices import choose_device
 from destseg.errors import InputError
 
 Files = Mapping[str, bytes]

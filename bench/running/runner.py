@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
-from bench.common.progress import Progress
 from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
@@ -18,6 +17,7 @@ from bench.running.interruption import Interruption
 from bench.running.workers import Workers
 from bench.store.records import DamagedRecord
 from bench.store.runs import RunStore
+from destseg.application.progress import Progress
 
 REPAIRS = 2
 """How often one result may be found damaged; more, and the disk is at fault."""

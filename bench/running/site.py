@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.common.progress import heartbeat
-from bench.common.seeding import derive_seed
 from bench.data.categories import CategoryData, CategoryRef, load_category
 from bench.data.kinds import DatasetKind
 from bench.data.teacher import TeacherRef, load_teacher
@@ -17,7 +15,9 @@ from bench.data.textures import TexturesRef, load_textures
 from bench.methods.interface import Step, UndeclaredRead
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
+from destseg.application.progress import heartbeat
 from destseg.config import Rotation
+from destseg.seeding import derive_seed
 
 
 @dataclass(frozen=True)

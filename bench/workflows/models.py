@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 
-from bench.common.seeding import derive_seed
 from bench.data.categories import load_category
 from bench.data.kinds import find_kind, folder_origin
 from bench.data.teacher import load_teacher
@@ -19,12 +18,13 @@ from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import Stage, plan
 from bench.running.execution import result_of
 from bench.store.runs import DamagedArtifact, RunStore
-from destseg.bars import progress_bars
+from destseg.application.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.application.progress import stage_progress
 from destseg.batches import TrainingImages, training_batches
-from destseg.calibration import CALIBRATION_BATCHES, measure_scale
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, upsample
 from destseg.model import DeSTSeg
+from destseg.seeding import derive_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +143,7 @@ def model_of_cell(
         anomalies=config.anomalies,
         device=device,
     )
-    with progress_bars() as shown:
+    with stage_progress() as shown:
         model.scale = measure_scale(model, batches, normal, shown)
     return model
 

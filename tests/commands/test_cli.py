@@ -13,6 +13,7 @@ from PIL import Image
 from bench.cli import COMMANDS, main
 from bench.commands import reproduce as command
 from bench.running import execution
+from destseg import training
 from destseg.resnet import ResNet18
 
 PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--in-process")
@@ -287,7 +288,7 @@ def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
 def test_an_interrupt_among_the_cells_still_ends_in_a_table(
     reproduce, capsys, monkeypatch, number, code
 ):
-    train = execution.train_student
+    train = training.train_student
 
     def interrupt(*arguments, **options):
         os.kill(os.getpid(), number)

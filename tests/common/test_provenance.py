@@ -34,7 +34,7 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
     def missing(*_, **__):
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(module.subprocess, "run", missing)
+    monkeypatch.setattr(subprocess, "run", missing)
     assert module._commit() == ("unknown", "unknown", "")
 
 

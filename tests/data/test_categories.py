@@ -60,7 +60,7 @@ def test_category_is_decoded(root, cache):
     assert data.train.shape == (3, SIZE, SIZE, 3)
     assert data.test.shape == (4, SIZE, SIZE, 3)
     assert data.masks.shape == (4, SIZE, SIZE)
-    assert (data.train.dtype, data.test.dtype, data.masks.dtype) == (np.uint8, np.uint8, np.bool_)
+    assert [a.dtype for a in (data.train, data.test, data.masks)] == [np.uint8, np.uint8, np.bool_]
     assert data.masks.sum((1, 2)).tolist() == [16, 0, 16, 20]
     with Image.open(root / "bottle" / "test" / "hole" / "001.png") as image:
         expected = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)

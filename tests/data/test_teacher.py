@@ -220,7 +220,7 @@ def at_hand(tmp_path, monkeypatch):
     torch.save(full_state(width=64), file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     weights = PublishedWeights("stand-in", "http://127.0.0.1:9/net.pth", digest)
-    monkeypatch.setattr(teacher_module, "IMAGENET", weights)
+    monkeypatch.setattr(teacher_module, "imagenet", lambda: weights)
     return file
 
 

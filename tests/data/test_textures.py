@@ -5,14 +5,13 @@ from PIL import Image
 from bench.data.textures import (
     CROPS,
     PHOTOGRAPHS,
-    VARIATIONS,
     embedded_textures,
     load_textures,
     prepare_textures,
 )
 from destseg.errors import InputError
 from destseg.procedural import FAMILIES, colour, draw
-from destseg.textures import procedural_texture
+from destseg.textures import VARIATIONS, procedural_texture
 
 
 @pytest.fixture

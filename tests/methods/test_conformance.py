@@ -12,7 +12,7 @@ from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
-from methods.conftest import EXAMPLE, METHODS, TEST, small_config
+from tests.methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 

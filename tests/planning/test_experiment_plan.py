@@ -5,6 +5,7 @@ import pytest
 from bench.data.kinds import find_kind
 from bench.planning.experiment_plan import is_known, lay_out, look_up, sketch
 from bench.planning.inputs import UNPREPARED, Sources
+from destseg.config import TrainingConfig
 from destseg.errors import InputError
 
 
@@ -60,7 +61,8 @@ def test_an_unknown_category_is_refused(tiny, sources):
 
 
 def test_fewer_images_than_a_batch_are_refused(tiny, sources, mvtec_folder):
-    training = dataclasses.replace(tiny.training, batch_size=7)
-    experiment = dataclasses.replace(of_mvtec(tiny, ("bottle",)), training=training)
-    with pytest.raises(InputError, match=r"bottle: 6 training images .* one batch of 7; set"):
+    training = TrainingConfig(batch_size=7)
+    configs = {"DeSTSeg": dataclasses.replace(tiny.configs["DeSTSeg"], training=training)}
+    experiment = dataclasses.replace(of_mvtec(tiny, ("bottle",)), configs=configs)
+    with pytest.raises(InputError, match=r"bottle: 6 .* the 7 that DeSTSeg needs for one batch"):
         lay_out(experiment, Sources(mvtec_folder, None, sources.cache), jobs=1)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.experiment.experiment import load_experiment
 from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
 from benchmarks.schedule import main, spread, table
@@ -17,14 +17,14 @@ SECONDS = {"student": 3300.0, "segmentation": 9200.0, "maps": 1.2, "evaluation":
 @pytest.fixture(scope="module")
 def paper():
     laid = sketch(load_experiment(find_experiment(Path("mvtec")))).plan
-    return laid, {key: SECONDS[task.stage.kind] for key, task in laid.tasks.items()}
+    return laid, {key: SECONDS[stage.kind] for key, stage in laid.stages.items()}
 
 
 @pytest.mark.parametrize("by", [0.0, 1 / 3])
 def test_32_workers_are_busy_for_nine_tenths_of_the_time(paper, by):
     plan, seconds = paper
     varied = spread(seconds, by)
-    found = simulate(plan, lambda task: varied[task.stage.key], 32)
+    found = simulate(plan, lambda stage: varied[stage.key], 32)
     assert found.stages == 1800
     assert found.efficiency >= 0.9
 

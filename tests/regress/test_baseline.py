@@ -2,11 +2,11 @@ import dataclasses
 import json
 
 import pytest
-from small_baseline import CELL, measured, small_baseline
 
 from bench.metrics import METRICS
 from bench.regress.baseline import CellId, Tolerance, dumped, read_baseline, write_baseline
 from destseg.errors import InputError
+from tests.regress.small_baseline import CELL, measured, small_baseline
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import itertools
 import pytest
 
 from bench.data import miniature
-from bench.experiment.experiment import load_experiment
 from bench.experiment.grid import ABLATION
 from bench.experiment.library import EXPERIMENTS, baseline_of
+from bench.experiment.reading import load_experiment
 from bench.metrics import METRICS
 from bench.regress.baseline import CellId, dumped, read_baseline
 from bench.regress.records import compare_records

@@ -2,12 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_baseline import SETTINGS, SOURCES, small_baseline
 
 from bench.metrics import METRICS
 from bench.regress.baseline import CellId, Measured
 from bench.regress.report import Verdict
 from bench.regress.seeds import compare_seeds
+from tests.regress.small_baseline import SETTINGS, SOURCES, small_baseline
 
 CATEGORIES = [f"c{index:02d}" for index in range(15)]
 

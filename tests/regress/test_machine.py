@@ -2,11 +2,18 @@ import json
 import xml.etree.ElementTree as ET
 
 import pytest
-from small_baseline import CELL, SETTINGS, SOURCES, measured, small_baseline, with_score
 
 from bench.regress.machine import annotations, json_text, junit_text
 from bench.regress.records import compare_records
 from bench.regress.report import Change, Report, Verdict
+from tests.regress.small_baseline import (
+    CELL,
+    SETTINGS,
+    SOURCES,
+    measured,
+    small_baseline,
+    with_score,
+)
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import pytest
 from bench.cli import main
 from bench.commands import regress
 from bench.metrics import METRICS
-from bench.regress import running
-from bench.regress.baseline import read_baseline
+from bench.regress.baseline import NOTHING, read_baseline
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def test_new_seeds_follow_the_baselines(tmp_path, cells, monkeypatch):
 
     def measured(options, seeds=None):
         asked.extend(seeds)
-        return running.NOTHING
+        return NOTHING
 
     monkeypatch.setattr(regress, "measured", measured)
     assert main(["regress", "--against", str(path), "--seeds", "4"]) == 3

@@ -1,12 +1,19 @@
 import dataclasses
 
 import pytest
-from small_baseline import CELL, SETTINGS, SOURCES, measured, small_baseline, with_score
 
 from bench.metrics import METRICS
 from bench.regress.records import compare_records
 from bench.regress.rendering import SHOWN, markdown_text, terminal_text
 from bench.regress.report import Verdict
+from tests.regress.small_baseline import (
+    CELL,
+    SETTINGS,
+    SOURCES,
+    measured,
+    small_baseline,
+    with_score,
+)
 
 
 @pytest.fixture

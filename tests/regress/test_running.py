@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.regress import running
-from bench.regress.running import NOTHING, measure
+from bench.regress.baseline import NOTHING
+from bench.regress.running import measure
+from bench.regress.sources import ROOT
 from destseg.errors import InputError
 
 
@@ -22,7 +23,7 @@ def runs(monkeypatch):
             (folder / "cells.csv").write_text(seen["text"])
         return subprocess.CompletedProcess(command, seen.get("code", 0))
 
-    monkeypatch.setattr(running.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return seen
 
 
@@ -35,7 +36,7 @@ def test_results_and_cache_are_fresh_and_gone(runs, monkeypatch):
     assert cache != Path(os.environ["DESTSEG_BENCH_CACHE"])
     assert not cache.parent.exists()
     assert runs["command"][-2:] == ["--jobs", "2"]
-    assert runs["env"]["PYTHONPATH"] == f"{running.ROOT}{os.pathsep}elsewhere"
+    assert runs["env"]["PYTHONPATH"] == f"{ROOT}{os.pathsep}elsewhere"
 
 
 def test_a_run_that_broke_measured_nothing(runs):

@@ -1,8 +1,8 @@
 import pytest
-from small_baseline import CELL, measured, with_score
 
 from bench.regress.tolerance import spread_between
 from destseg.errors import InputError
+from tests.regress.small_baseline import CELL, measured, with_score
 
 
 def test_spread_is_the_largest_difference_over_runs():

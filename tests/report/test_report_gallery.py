@@ -3,7 +3,6 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from report_cases import HEADING, category_images, gallery, maps
 
 from bench.presentation.report.gallery import (
     TILE,
@@ -13,6 +12,7 @@ from bench.presentation.report.gallery import (
     layout,
     make_gallery,
 )
+from tests.report.report_cases import HEADING, category_images, gallery, maps
 
 
 def pixels(content):

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from dask_processes import DaskProcesses, DeadlyStore, MurderousStore, SleepyStore, wait_for
 
 from bench.cli import main
 from bench.experiment.grid import Grid
@@ -18,6 +17,13 @@ from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
 from destseg.errors import InputError
+from tests.running.dask_processes import (
+    DaskProcesses,
+    DeadlyStore,
+    MurderousStore,
+    SleepyStore,
+    wait_for,
+)
 
 pytest.importorskip("distributed")
 

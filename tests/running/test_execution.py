@@ -15,6 +15,7 @@ from bench.planning.stages import plan
 from bench.running import execution
 from bench.running.execution import Job, run_stage
 from bench.store.runs import DamagedArtifact, RunStore
+from destseg import training
 from destseg.inference import distance_mapper
 
 CELLS = tuple(Cell("bottle", ABLATION[name], 0) for name in ("none", "seg"))
@@ -289,7 +290,7 @@ def test_stored_maps_without_a_record_are_missing(job):
 def test_networks_are_read_as_they_were_trained(job, monkeypatch):
     """A student from the store is frozen, in evaluation mode, and equal to the trained one."""
     seen = []
-    train = execution.train_student
+    train = training.train_student
 
     def keep(*arguments, **options):
         seen.append(train(*arguments, **options))

@@ -7,9 +7,9 @@ import json
 def derive_seed(**components: str | int) -> int:
     """Derive a seed from what a random stream belongs to.
 
-    The variant is never a component: variants share their data order, their synthetic
-    anomalies and their initial weights, so that what differs between them is the variant
-    alone. Nor is the experiment: experiments share finished stages.
+    A variant of the method is never a component: variants share their data order, their
+    synthetic anomalies and their initial weights, so that what differs between them is the
+    variant alone. Nor is an experiment: experiments share finished stages.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from destseg.bars import OnProgress
+from destseg.application.progress import OnProgress
 from destseg.batches import Batch
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask

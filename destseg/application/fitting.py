@@ -1,7 +1,8 @@
 """Training on anybody's folder: images in, a usable model out."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,14 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from destseg.bars import OnProgress
+from destseg.application.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.application.progress import OnProgress
+from destseg.application.resuming import PartFile, identity_of
 from destseg.batches import Batch, TrainingImages, training_batches
-from destseg.calibration import CALIBRATION_BATCHES, measure_scale
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.errors import InputError
 from destseg.images import image_files, images_below, input_faults, read_rgb, require_folder
 from destseg.model import DeSTSeg
-from destseg.resuming import PartFile, StageKeeper, identity_of
+from destseg.seeding import derive_seed
 from destseg.textures import procedural_textures
 from destseg.training import (
     build_segmentation,
@@ -33,31 +35,7 @@ ROTATIONS: Mapping[str, Rotation] = MappingProxyType(
         "full": Rotation(quarter_turns=True, degrees=5.0),
     }
 )
-"""The paper's three policies by name (section 3.2): which of them suits depends on the object."""
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """Where the batches of one training come from."""
-
-    data: TrainingImages
-    config: TrainingConfig
-    anomalies: AnomalyConfig
-    seed: int
-    device: torch.device | str
-
-    def batches(self, stage: int, steps: int, *, before: int = 0, done: int = 0) -> Iterator[Batch]:
-        """Yield what is left of a stage, whose stream had given some before it began."""
-        return training_batches(
-            self.data,
-            batch_size=self.config.batch_size,
-            steps=steps - done,
-            # Seeds of stages are far apart, so that neighbouring seeds of users share no stream.
-            seed=self.seed + (stage << 32),
-            first=before + done,
-            anomalies=self.anomalies,
-            device=self.device,
-        )
+"""The paper's three policies by name ("Data" in docs/method.md); the parts decide."""
 
 
 def train(
@@ -99,7 +77,7 @@ def train(
     anomalies : AnomalyConfig
         How synthetic anomalies are drawn.
     seed : int
-        Of everything random, at least 0.
+        Of everything random.
     device : torch.device or str
         Where to train.
     part : Path or str, optional
@@ -155,11 +133,17 @@ def train(
         )
     sources = procedural_textures(size) if textures is None else read_folder(Path(textures), size)
     trunk = load_trunk(find_weights(teacher), width=sizes.width)
-    model = DeSTSeg(trunk, sizes, student=student, size=size).to(device)
-    stream = _Stream(
-        TrainingImages(images, sources, ROTATIONS[rotation]), config, anomalies, seed, device
+    model = DeSTSeg(trunk, sizes, student=student, size=size)
+
+    def derived(stage: str, stream: str) -> int:
+        return derive_seed(stage=stage, stream=stream, seed=seed)
+
+    model.student_net = build_student(sizes, student, seed=derived("student", "weights"))
+    model.segmentation_net = build_segmentation(
+        trunk.channels, sizes, seed=derived("segmentation", "weights")
     )
-    file = None
+    model.to(device)
+    keeper = None
     if part is not None:
         options = {
             "config": asdict(config),
@@ -170,10 +154,22 @@ def train(
             "seed": seed,
         }
         given = (torch.from_numpy(images), torch.from_numpy(sources), *trunk.state_dict().values())
-        file = PartFile(Path(part), identity_of(options, *given))
-    _fit(model, stream, file, on_progress)
-    fresh = stream.batches(3, CALIBRATION_BATCHES)
-    model.scale = measure_scale(model, fresh, images, on_progress)
+        keeper = PartFile(Path(part), identity_of(options, *given), model)
+    normal = TrainingImages(images, sources, ROTATIONS[rotation])
+
+    def batches(stream: str, steps: int, first: int = 0) -> Iterator[Batch]:
+        return training_batches(
+            normal,
+            batch_size=config.batch_size,
+            steps=steps,
+            seed=derived(stream, "data"),
+            first=first,
+            anomalies=anomalies,
+            device=device,
+        )
+
+    _fit(model, batches, config, keeper, on_progress)
+    model.scale = measure_scale(model, batches("scale", CALIBRATION_BATCHES), images, on_progress)
     return model
 
 
@@ -213,52 +209,34 @@ def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
 
 
 def _fit(
-    model: DeSTSeg, stream: _Stream, part: PartFile | None, on_progress: OnProgress | None
+    model: DeSTSeg,
+    batches: Callable[[str, int, int], Iterator[Batch]],
+    config: TrainingConfig,
+    keeper: PartFile | None,
+    on_progress: OnProgress | None,
 ) -> None:
     """Train the student, then the segmentation net, in place."""
-    config, seed = stream.config, stream.seed
-    device = next(model.parameters()).device
-    kind, levels = model.student_net.kind, model.teacher_net.encoder.channels
-    model.student_net = build_student(model.config, kind, seed=seed).to(device)
-    model.segmentation_net = build_segmentation(levels, model.config, seed=seed).to(device)
 
-    def keeper(stage: str) -> StageKeeper | None:
-        return None if part is None else part.stage(stage, model)
+    def run(stage: str, steps: int, train_stage: Callable[..., object], first: int = 0) -> None:
+        if keeper is not None and keeper.is_past(stage):
+            return
+        done = keeper.begin(stage).done if keeper else 0
 
-    def beat(stage: str, done: int, steps: int) -> Callable[[int, float], None]:
-        def tell(step: int, note: str = "") -> None:
+        def tell(step: int, loss: float | None = None) -> None:
             if on_progress is not None:
-                on_progress(stage, step, steps, note)
+                on_progress(stage, step, steps, "" if loss is None else f"loss {loss:.4g}")
 
         tell(done)
-        return lambda step, loss: tell(step, f"loss {loss:.4g}")
+        stream = "student" if first else stage
+        left = batches(stream, steps - done, first + done)
+        train_stage(batches=left, config=config, on_step=tell, keeper=keeper)
 
-    steps, later = config.student_steps, config.segmentation_steps
-    if part is not None and part.is_past("student"):
-        part.restore(model)
-        model.student_net.requires_grad_(False).eval()
-    else:
-        keep = keeper("student")
-        done = keep.done if keep else 0
-        train_student(
-            model.teacher_net,
-            model.student_net,
-            stream.batches(1, steps, done=done),
-            config,
-            den=True,
-            on_step=beat("student", done, steps),
-            keeper=keep,
-        )
-    whole = config.data_stream == "whole"
-    keep = keeper("segmentation")
-    done = keep.done if keep else 0
-    train_segmentation(
-        model.teacher_net,
-        model.student_net,
-        model.segmentation_net,
-        stream.batches(1 if whole else 2, later, before=steps if whole else 0, done=done),
-        config,
-        on_step=beat("segmentation", done, later),
-        keeper=keep,
+    networks = (model.teacher_net, model.student_net)
+    run("student", config.student_steps, partial(train_student, *networks, den=True))
+    run(
+        "segmentation",
+        config.segmentation_steps,
+        partial(train_segmentation, *networks, model.segmentation_net),
+        first=config.student_steps if config.data_stream == "whole" else 0,
     )
-    model.eval()
+    model.requires_grad_(False).eval()

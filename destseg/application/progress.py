@@ -3,11 +3,15 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+OnProgress = Callable[[str, int, int, str], None]
+"""Called with what is done, how much of it, how much in all, and a note such as the loss."""
 
 HEARTBEAT = 60.0
 """Seconds between lines of one long training."""
@@ -32,45 +36,35 @@ class Progress:
     """
 
     def __init__(self, label: str, total: int | None, *, done: int = 0, unit: str = "cell") -> None:
-        live = sys.stderr.isatty()
-        self._scaled = unit == "B"
+        self._live = sys.stderr.isatty()
+        self._look: dict[str, Any] = {"unit": unit, "unit_scale": unit == "B", "initial": done}
         self._bar = tqdm(
-            total=total,
-            initial=done,
-            desc=label,
-            unit=unit,
-            unit_scale=self._scaled,
-            disable=not live,
-            dynamic_ncols=True,
+            total=total, desc=label, disable=not self._live, dynamic_ncols=True, **self._look
         )
-        self._label, self._total, self._unit = label, total, unit
-        self._count = self._initial = done
+        self._label, self._total = label, total
+        self.count = done
+        """How far it is."""
         self._start = self._last = time.monotonic()
-        self._live = live
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count on; a note, such as what failed, stays beside the count."""
-        self._count += count
+        self.count += count
         if self._live:
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(count)
             return
         now = time.monotonic()
-        if now - self._last >= LOG_INTERVAL or self._count == self._total:
+        if now - self._last >= LOG_INTERVAL or self.count == self._total:
             self._last = now
             self.say(
-                tqdm.format_meter(
-                    self._count,
-                    self._total or 0,  # tqdm takes 0 for unknown as well
+                _line(
+                    self._label,
+                    self.count,
+                    self._total,
                     now - self._start,
-                    prefix=self._label,
-                    unit=self._unit,
-                    unit_scale=self._scaled,
-                    initial=self._initial,
                     postfix=note or None,
-                    ncols=100,
-                    ascii=True,
+                    **self._look,
                 )
             )
 
@@ -84,6 +78,34 @@ class Progress:
     def close(self) -> None:
         """Leave the last state on the screen."""
         self._bar.close()
+
+
+def progress(items: Iterable[T], label: str, total: int, *, unit: str) -> Iterator[T]:
+    """Show how far an iteration is."""
+    shown = Progress(label, total, unit=unit)
+    try:
+        for item in items:
+            shown.advance()
+            yield item
+    finally:
+        shown.close()
+
+
+@contextmanager
+def stage_progress() -> Iterator[OnProgress]:
+    """Show how far each stage is that the `OnProgress` it gives is told of."""
+    shown: dict[str, Progress] = {}
+
+    def show(stage: str, step: int, steps: int, note: str) -> None:
+        if stage not in shown:
+            shown[stage] = Progress(stage, steps, done=step, unit="step")
+        shown[stage].advance(step - shown[stage].count, note)
+
+    try:
+        yield show
+    finally:
+        for stage in shown.values():
+            stage.close()
 
 
 def heartbeat(label: str, total: int) -> Callable[[int, float], None]:
@@ -109,20 +131,14 @@ def heartbeat(label: str, total: int) -> Callable[[int, float], None]:
         now = time.monotonic()
         if now - last >= HEARTBEAT:
             last = now
-            meter = tqdm.format_meter(
-                step, total, now - start, prefix=label, unit="step", ncols=100, ascii=True
-            )
-            print(f"{meter} loss {loss:.4g}", file=sys.stderr, flush=True)
+            line = _line(label, step, total, now - start, unit="step")
+            print(f"{line} loss {loss:.4g}", file=sys.stderr, flush=True)
 
     return beat
 
 
-def progress(items: Iterable[T], label: str, total: int, *, unit: str) -> Iterator[T]:
-    """Show how far an iteration is."""
-    shown = Progress(label, total, unit=unit)
-    try:
-        for item in items:
-            shown.advance()
-            yield item
-    finally:
-        shown.close()
+def _line(label: str, count: int, total: int | None, seconds: float, **look: Any) -> str:
+    # tqdm takes a total of 0 for unknown as well.
+    return tqdm.format_meter(
+        count, total or 0, seconds, prefix=label, ncols=100, ascii=True, **look
+    )

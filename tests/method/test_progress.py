@@ -1,16 +1,18 @@
 import re
+import sys
+import time
 
 import pytest
 
-from bench.common import progress as module
-from bench.common.progress import Progress, progress
+from destseg.application import progress as module
+from destseg.application.progress import Progress, progress
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that stands still unless it is told otherwise."""
     now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -70,7 +72,7 @@ def test_say_prints_a_line_to_stderr(capsys):
 
 
 def test_a_terminal_gets_a_live_bar(monkeypatch, capsys):
-    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     shown = Progress("tiny", 2)
     shown.advance()
     shown.say("a line")
@@ -104,3 +106,15 @@ def test_an_unknown_total_has_no_percentage(clock, capsys):
     shown.advance(2_000_000)
     shown.close()
     assert capsys.readouterr().err == "archive.tar: 2.00MB [00:20, 100kB/s]\n"
+
+
+def test_each_stage_that_is_told_of_is_shown(clock, capsys):
+    with module.stage_progress() as show:
+        show("student", 1, 3, "")
+        clock[0] += 20
+        show("student", 2, 3, "loss 0.5")
+        show("scale", 4, 4, "")
+    first, second = capsys.readouterr().err.splitlines()
+    # The update that was done before does not enter the rate.
+    assert re.search(r"student: +67%.* 2/3 \[00:20<00:20, 20\.00s/step, loss 0\.5\]$", first)
+    assert re.search(r"scale: +100%.* 4/4 ", second)

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from bench.common.seeding import derive_seed
+from destseg.seeding import derive_seed
 
 BASE = {"category": "bottle", "stage": "student", "stream": "data", "seed": 0}
 
