@@ -25,7 +25,7 @@ def write_cells(tmp_path):
 
 
 def test_results_name_their_cells_and_what_these_came_from(filled, store, tmp_path, write_cells):
-    evaluations = [task.stage for task in of_kind(filled, "evaluation")]
+    evaluations = of_kind(filled, "evaluation")
     write_cells("one", evaluations[0].key)
     write_cells("two", evaluations[-1].key, "f" * 64)
     wanted = {stage.key for index in (0, -1) for stage in evaluations[index].lineage()}
@@ -33,7 +33,7 @@ def test_results_name_their_cells_and_what_these_came_from(filled, store, tmp_pa
 
 
 def test_results_name_what_is_left_where_a_record_is_gone(filled, store, tmp_path, write_cells):
-    evaluation = of_kind(filled, "evaluation")[0].stage
+    evaluation = of_kind(filled, "evaluation")[0]
     (maps,) = evaluation.parents
     store.remove(maps.key)
     write_cells("one", evaluation.key)
