@@ -2,8 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from bench.common.seeding import derive_seed
+
 from bench.data.kinds import find_kind
 from bench.methods.interface import UndeclaredRead
 from bench.running.site import StageSite
