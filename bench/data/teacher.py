@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.data.cache import publish, require_leave
+from bench.data.cache import publish, recipe_key, require_leave
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
 from destseg.errors import InputError
 from destseg.resnet import ResNet18, initialise
@@ -141,7 +141,7 @@ def tensor_digest(state: Mapping[str, Tensor]) -> str:
 def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
     """Pretrain by the recipe, unless the cache has that teacher."""
     settings = {"version": RECIPE_VERSION, **asdict(recipe)}
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+    key = recipe_key(settings)
 
     def fill(draft: Path) -> None:
         log.info("pretraining the procedural teacher: %s", settings)

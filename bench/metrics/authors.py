@@ -1,7 +1,7 @@
 """The IAP and PRO of the paper's published program, oddities included.
 
-Only for telling how much of a difference is due to the metric. Written from the description in
-the specification, sections 4.1 and 4.2; both can exceed 1.
+Only for telling how much of a difference is due to the metric; both can exceed 1. docs/method.md,
+Metrics, describes what that program computes, and this module was written from such a description.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.metrics.curves import instance_levels
-from bench.metrics.protocol import UndefinedMetric
+from bench.metrics.curves import UndefinedMetric, instance_levels
 from bench.metrics.regions import label_regions
 
 if TYPE_CHECKING:

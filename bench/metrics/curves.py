@@ -1,8 +1,8 @@
-"""The metrics as formulas over a `Ranking`.
+"""The metrics as formulas over the counts of a `Levels` or a `Ranking`.
 
-In the notation below P pixels are anomalous and N normal, R regions have sizes n_r, and for a
-pixel p with score v, TP(v) and FP(v) count the anomalous and normal pixels at or above v, and
-FP'(v) the normal pixels above v.
+In the notation below P samples are anomalous and N normal, R regions have sizes n_r, and for a
+sample p with score v, TP(v) and FP(v) count the anomalous and normal samples at or above v, and
+FP'(v) the normal samples above v. Samples are pixels; for the metrics of images, images.
 """
 
 from __future__ import annotations
@@ -11,28 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.metrics.protocol import UndefinedMetric, require_fraction
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.metrics.ranking import Ranking
+    from bench.metrics.ranking import Levels, Ranking
 
 
-def auroc(
-    count: NDArray[np.int64], fp: NDArray[np.int64], fp_above: NDArray[np.int64], normal: int
-) -> float:
+class UndefinedMetric(ValueError):
+    """The metric has no value on this test set, for instance PRO without a defect."""
+
+
+def auroc(levels: Levels) -> float:
     """Area under the ROC curve: the chance that an anomalous score exceeds a normal one.
 
     Ties count half, which is the trapezoid over all distinct thresholds. The sum is taken in
-    integers and divided once. Specification, section 4.
-
-    Parameters
-    ----------
-    count, fp, fp_above : ndarray of int64, shape (K,)
-        Per distinct anomalous score, see `Ranking`.
-    normal : int
-        Normal samples.
+    integers and divided once.
 
     Returns
     -------
@@ -44,19 +37,19 @@ def auroc(
     UndefinedMetric
         If either class is empty.
     """
-    anomalous = int(count.sum())
+    anomalous, normal = levels.anomalous, levels.normal
     if anomalous == 0 or normal == 0:
         missing = "an anomalous" if anomalous == 0 else "a normal"
         raise UndefinedMetric(f"AUROC is undefined without {missing} sample")
-    wins = int((count * (2 * normal - fp - fp_above)).sum())
+    wins = int((levels.count * (2 * normal - levels.fp - levels.fp_above)).sum())
     return wins / (2 * anomalous * normal)
 
 
-def average_precision(ranking: Ranking) -> float:
-    """Pixel AP = (1/P) sum_p TP(v_p) / (TP(v_p) + FP(v_p)).
+def average_precision(levels: Levels) -> float:
+    """AP = (1/P) sum_p TP(v_p) / (TP(v_p) + FP(v_p)).
 
     The step integral of precision over recall at all distinct thresholds, as scikit-learn's
-    ``average_precision_score``. Specification, section 4.
+    ``average_precision_score``.
 
     Returns
     -------
@@ -66,12 +59,34 @@ def average_precision(ranking: Ranking) -> float:
     Raises
     ------
     UndefinedMetric
-        If no pixel is anomalous.
+        If no sample is anomalous.
     """
-    if ranking.anomalous == 0:
-        raise UndefinedMetric("pixel AP is undefined without an anomalous pixel")
-    precision = ranking.tp / (ranking.tp + ranking.fp)
-    return float((ranking.count * precision).sum() / ranking.anomalous)
+    if levels.anomalous == 0:
+        raise UndefinedMetric("AP is undefined without an anomalous sample")
+    precision = levels.tp / (levels.tp + levels.fp)
+    return float((levels.count * precision).sum() / levels.anomalous)
+
+
+def f1_max(levels: Levels) -> float:
+    """F1-max = max_v 2 TP(v) / (TP(v) + FP(v) + P), the best F1 of any threshold.
+
+    That is 2 precision recall / (precision + recall). A threshold takes all samples of equal
+    score, and the best is the score of an anomalous sample: down to the next such score only
+    normal samples are added. Like AP it is defined, and then 1, where all samples are anomalous.
+
+    Returns
+    -------
+    float
+        In (0, 1].
+
+    Raises
+    ------
+    UndefinedMetric
+        If no sample is anomalous.
+    """
+    if levels.anomalous == 0:
+        raise UndefinedMetric("F1-max is undefined without an anomalous sample")
+    return float((2 * levels.tp / (levels.tp + levels.fp + levels.anomalous)).max())
 
 
 def region_overlap(ranking: Ranking, fpr_limit: float) -> float:
@@ -79,7 +94,7 @@ def region_overlap(ranking: Ranking, fpr_limit: float) -> float:
 
     The curve has one point per distinct score, straight lines between them and at the limit,
     and its area is divided by the limit (Bergmann et al., The MVTec Anomaly Detection Dataset,
-    IJCV 2021; specification, section 4.2). A pixel of region r lifts it by 1/(R n_r) while the
+    IJCV 2021). A pixel of region r lifts it by 1/(R n_r) while the
     rate goes from a = FP'(v)/N to b = FP(v)/N, so that PRO is the mean over regions of the mean
     over their pixels of that lift's own area, with limit L:
 
@@ -97,7 +112,6 @@ def region_overlap(ranking: Ranking, fpr_limit: float) -> float:
     UndefinedMetric
         If there is no region or no normal pixel.
     """
-    require_fraction("fpr_limit", fpr_limit)
     if ranking.region_size.size == 0 or ranking.normal == 0:
         missing = "a region" if ranking.region_size.size == 0 else "a normal pixel"
         raise UndefinedMetric(f"PRO is undefined without {missing}")
@@ -114,7 +128,7 @@ def instance_levels(ranking: Ranking) -> NDArray[np.int64]:
     """Level of each instance's score, in the order of the regions.
 
     The score is the largest threshold that still covers more than half of the instance: of its
-    n pixels sorted descending, the one at index floor(n/2). Specification, section 4.1, item 2.
+    n pixels sorted descending, the one at index floor(n/2) (docs/method.md, Metrics).
 
     Returns
     -------
@@ -131,7 +145,7 @@ def instance_levels(ranking: Ranking) -> NDArray[np.int64]:
 def instance_envelope(ranking: Ranking) -> NDArray[np.float64]:
     """Precision envelope e_i of the instances by ascending score.
 
-    Entry i belongs to the recall (R - i)/R. Specification, section 4.1, items 3 and 4.
+    Entry i belongs to the recall (R - i)/R (docs/method.md, Metrics).
 
     Returns
     -------
@@ -158,7 +172,6 @@ def instance_recall_index(instances: int, k: float) -> int:
     >>> instance_recall_index(10, 0.9), instance_recall_index(9, 0.9)
     (1, 0)
     """
-    require_fraction("k", k)
     # m/R is the double nearest to the fraction, as a decimal k is to its own, so that an
     # attainable recall compares equal to k; 1 - i/R is not, for example 1 - 4/5 < 0.2.
     attainable = np.arange(1, instances + 1) / instances

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from typing import TYPE_CHECKING, Literal
 
-from bench.metrics.authors import authors_envelope, authors_pro
-from bench.metrics.curves import (
-    auroc,
-    average_precision,
-    instance_envelope,
-    instance_recall_index,
-    region_overlap,
-)
-from bench.metrics.images import ImageTally
-from bench.metrics.inputs import Block, open_source
-from bench.metrics.protocol import METRICS, PAPER, Protocol, UndefinedMetric, require_fraction
-from bench.metrics.ranking import rank
+from bench.metrics.counted import count
+from bench.metrics.protocol import PAPER, Protocol
+from bench.metrics.registry import ALL_METRICS, METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from bench.metrics.inputs import Batches, Images
-    from bench.metrics.ranking import Ranking
+    from bench.metrics.inputs import Batches, Images, Values
+    from bench.metrics.registry import Metric
 
     Compat = Literal["authors"] | None
 
@@ -35,9 +23,11 @@ def evaluate(
     masks: Images | None = None,
     protocol: Protocol = PAPER,
     *,
+    metrics: Iterable[Metric] = METRICS,
+    image_scores: Values | Sequence[float] | None = None,
     compat: Compat = None,
 ) -> dict[str, float]:
-    """Compute all six metrics of a test set, exactly.
+    """Compute the metrics of a test set, exactly.
 
     Parameters
     ----------
@@ -49,6 +39,13 @@ def evaluate(
         bool, or 0 and 1, already resized (see `resize_mask`).
     protocol : Protocol
         Its crop, connectivity, image score, `fpr_limit` and `iap_k` are used.
+    metrics : iterable of Metric
+        What to compute, such as ``[*METRICS, ALL_METRICS["pixel_f1max"]]``. All share one reading
+        and one sort, so that fewer metrics take hardly less time.
+    image_scores : array or tensor (N,), or sequence of float, optional
+        Where a method scores its images itself, what takes the place of the maps' scores in the
+        metrics of images: finite, higher is more anomalous, in the order of the images, also
+        where these come in batches.
     compat : {"authors"}, optional
         Replay PRO and IAP as the paper's published program computes them, whatever the protocol
         says. It keeps all scores in memory, and its PRO takes time in proportion to the number of
@@ -57,15 +54,16 @@ def evaluate(
     Returns
     -------
     dict of str to float
-        By the keys of `METRICS`, in that order, each in [0, 1]. NaN where a metric is undefined
-        on this test set: the value is missing, it is not 0. IAP at the protocol's `iap_k` is
-        under ``iap90``.
+        By the keys of the metrics, in their order, each in [0, 1]. NaN where a metric is
+        undefined on this test set: the value is missing, it is not 0. IAP at the protocol's
+        `iap_k` is under ``iap90``.
 
     Raises
     ------
     ValueError
         If shapes differ, a score is NaN or infinite, or a mask holds another value than 0 and 1
-        (with image, row and column); if there is no image.
+        (with image, row and column); if there is no image; if `image_scores` are not one finite
+        number for each image.
 
     See Also
     --------
@@ -73,8 +71,9 @@ def evaluate(
 
     Notes
     -----
-    Specification, section 4. The pixel metrics do not change under a strictly increasing
-    transform of the scores, to the last bit, as long as it keeps distinct scores distinct.
+    Sources and definitions are in docs/method.md, Metrics. The metrics of pixels do not change
+    under a strictly increasing transform of the scores, to the last bit, as long as it keeps
+    distinct scores distinct.
 
     Memory above the input is bounded whatever the number of images, and results are exact: 16.8
     million scores in the maps' type (67 MB of float32), about 60 bytes for each anomalous pixel,
@@ -93,37 +92,13 @@ def evaluate(
     >>> masks = np.array([[[0, 0], [0, 1]], [[0, 0], [0, 0]]])
     >>> evaluate(maps, masks)["pixel_ap"]
     1.0
+    >>> evaluate(maps, masks, metrics=[ALL_METRICS["pixel_f1max"]])
+    {'pixel_f1max': 1.0}
     """
-    _check_compat(compat)
-    if compat is None and protocol.compat is not None:
-        compat = "authors"
-    images = ImageTally(protocol)
-    kept: list[Block] = []
-
-    def observe(block: Block) -> None:
-        images.add(block)
-        if compat is not None:
-            kept.append(Block(block.maps.copy(), block.masks.copy()))  # a batch may be reused
-
-    source = open_source(maps, masks, protocol.crop)
-    ranking = rank(source, protocol.connectivity, observe)
-
-    def overlap() -> float:
-        if compat is None:
-            return region_overlap(ranking, protocol.fpr_limit)
-        return authors_pro(kept, protocol.connectivity, protocol.fpr_limit)
-
-    computed = (
-        images.auroc,
-        lambda: auroc(ranking.count, ranking.fp, ranking.fp_above, ranking.normal),
-        lambda: average_precision(ranking),
-        overlap,
-        lambda: _iap(ranking, compat),
-        lambda: _iap_at(ranking, protocol.iap_k, compat),
-    )
-    return {
-        metric.key: _or_missing(compute) for metric, compute in zip(METRICS, computed, strict=True)
-    }
+    if compat is not None:
+        protocol = dataclasses.replace(protocol, compat=compat)
+    counted = count(maps, masks, protocol, image_scores)
+    return {metric.key: metric(counted) for metric in metrics}
 
 
 def iap(maps: Images | Batches, masks: Images | None = None, *, compat: Compat = None) -> float:
@@ -131,8 +106,7 @@ def iap(maps: Images | Batches, masks: Images | None = None, *, compat: Compat =
 
     An instance counts as found at a threshold if more than half of its pixels reach it.
     IAP = (1/R) sum_i e_i, where e_i is the best pixel precision at an instance recall of at
-    least (R - i)/R, R the number of instances (Zhang et al., CVPR 2023;
-    specification, section 4.1).
+    least (R - i)/R, R the number of instances (Zhang et al., CVPR 2023; docs/method.md, Metrics).
 
     Parameters
     ----------
@@ -161,8 +135,7 @@ def iap(maps: Images | Batches, masks: Images | None = None, *, compat: Compat =
     >>> iap(maps, masks), iap_at(maps, masks)
     (0.8, 0.6)
     """
-    _check_compat(compat)
-    return _iap(rank(open_source(maps, masks)), compat)
+    return ALL_METRICS["iap"].compute(count(maps, masks, Protocol(compat=compat)))
 
 
 def iap_at(
@@ -171,7 +144,7 @@ def iap_at(
     """IAP@k: the best pixel precision at an instance recall of at least `k`.
 
     Read from the envelope at the smallest recall of at least `k` that the instances attain
-    (Zhang et al., CVPR 2023; specification, section 4.1, item 6).
+    (Zhang et al., CVPR 2023; docs/method.md, Metrics).
 
     Parameters
     ----------
@@ -192,9 +165,7 @@ def iap_at(
     ValueError
         If `k` is out of range, and see `evaluate`.
     """
-    require_fraction("k", k)
-    _check_compat(compat)
-    return _iap_at(rank(open_source(maps, masks)), k, compat)
+    return ALL_METRICS["iap90"].compute(count(maps, masks, Protocol(iap_k=k, compat=compat)))
 
 
 def pro(
@@ -229,34 +200,5 @@ def pro(
     ValueError
         If `fpr_limit` is out of range, and see `evaluate`.
     """
-    require_fraction("fpr_limit", fpr_limit)
-    _check_compat(compat)
-    source = open_source(maps, masks)
-    if compat is None:
-        return region_overlap(rank(source), fpr_limit)
-    return authors_pro(source.blocks(), PAPER.connectivity, fpr_limit)
-
-
-def _iap(ranking: Ranking, compat: Compat) -> float:
-    return float(_envelope(ranking, compat).mean())
-
-
-def _iap_at(ranking: Ranking, k: float, compat: Compat) -> float:
-    envelope = _envelope(ranking, compat)
-    return float(envelope[instance_recall_index(envelope.size, k)])
-
-
-def _envelope(ranking: Ranking, compat: Compat) -> NDArray[np.float64] | NDArray[np.float32]:
-    return instance_envelope(ranking) if compat is None else authors_envelope(ranking)
-
-
-def _or_missing(compute: Callable[[], float]) -> float:
-    try:
-        return compute()
-    except UndefinedMetric:
-        return math.nan
-
-
-def _check_compat(compat: str | None) -> None:
-    if compat not in (None, "authors"):
-        raise ValueError(f"compat is {compat!r}; allowed: None, 'authors'")
+    protocol = Protocol(fpr_limit=fpr_limit, compat=compat)
+    return ALL_METRICS["pro"].compute(count(maps, masks, protocol))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.metrics.curves import auroc
-from bench.metrics.ranking import count_reaching
+from bench.metrics.ranking import Levels, count_reaching
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +23,7 @@ def image_scores(maps: Array, protocol: Protocol) -> NDArray[np.float64]:
     maps : ndarray, shape (n, H, W)
     protocol : Protocol
         `image_score` and `top_t` are used. "top-mean" is the mean of the `top_t` largest pixels,
-        or of all where there are fewer (specification, section 4); "max" the largest pixel.
+        or of all where there are fewer (docs/method.md, Metrics); "max" the largest pixel.
 
     Returns
     -------
@@ -48,22 +47,31 @@ def image_scores(maps: Array, protocol: Protocol) -> NDArray[np.float64]:
 
 
 class ImageTally:
-    """Scores and labels of the images seen so far."""
+    """Scores and labels of the images seen so far; `given` scores take the place of the maps'."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, given: Array | None = None) -> None:
         self._protocol = protocol
+        self._given = given
         self._scores: list[NDArray[np.float64]] = []
         self._labels: list[NDArray[np.bool_]] = []
 
     def add(self, block: Block) -> None:
         """Score the images of a block; an image is anomalous if any pixel of its mask is."""
-        self._scores.append(image_scores(block.maps, self._protocol))
+        if self._given is None:
+            self._scores.append(image_scores(block.maps, self._protocol))
         self._labels.append(np.array([mask.any() for mask in block.masks], np.bool_))
 
-    def auroc(self) -> float:
-        """Image AUROC of what was added; see `auroc`."""
-        scores, labels = np.concatenate(self._scores), np.concatenate(self._labels)
-        levels, count = np.unique(scores[labels], return_counts=True)
+    def levels(self) -> Levels:
+        """Count what was added."""
+        labels = np.concatenate(self._labels)
+        scores = np.concatenate(self._scores) if self._given is None else self._given
+        if scores.size != labels.size:
+            raise ValueError(
+                f"image_scores has shape {scores.shape}; expected ({labels.size},), "
+                "one score for each image"
+            )
+        thresholds, count = np.unique(scores[labels], return_counts=True)
         normal = np.sort(scores[~labels])
-        fp, fp_above = count_reaching([normal], levels)
-        return auroc(count, fp, fp_above, normal.size)
+        fp, fp_above = count_reaching([normal], thresholds)
+        tp = np.cumsum(count[::-1])[::-1]
+        return Levels(thresholds, count, tp, fp, fp_above, normal.size)

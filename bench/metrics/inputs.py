@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import TypeIs
+
 Array: TypeAlias = NDArray[Any]
+Values: TypeAlias = "Array | torch.Tensor"
 #: (N, H, W) array or tensor, or a sequence of N images (H, W), which may differ in size.
-Images: TypeAlias = Array | torch.Tensor | Sequence[Array | torch.Tensor]
+Images: TypeAlias = "Values | Sequence[Values]"
 #: Pairs of maps (n, H, W) and masks (n, H, W), read once.
-Batches: TypeAlias = Iterable[tuple[Array | torch.Tensor, Array | torch.Tensor]]
+Batches: TypeAlias = Iterable[tuple[Values, Values]]
 
 # Pixels per block. Large enough that the cost per block vanishes, small enough that the copies
 # made of a block (selection of the largest pixels, masks) stay at a few tens of megabytes.
@@ -56,11 +61,11 @@ class ArraySource:
     def values(self) -> Iterator[Array]:
         """Yield the scores alone, which `blocks` has checked before."""
         for span in self._spans():
-            yield _centre(_scores(_cut(self._maps, span)), self._crop)
+            yield _centre(_scores(_cut(self._maps, span), "maps"), self._crop)
 
     def _spans(self) -> Iterator[slice]:
         step = 1
-        if isinstance(self._maps, np.ndarray | torch.Tensor) and len(self._maps):
+        if _is_array(self._maps) and len(self._maps):
             image_pixels = int(np.prod(self._maps.shape[1:]))
             step = max(1, _BLOCK_PIXELS // max(1, image_pixels))
         for start in range(0, len(self._maps), step):
@@ -88,10 +93,10 @@ def open_source(
 ) -> ArraySource | BatchSource:
     """Read `maps` with `masks`, or, where `masks` is None, `maps` as batches of both."""
     if masks is None:
-        if isinstance(maps, np.ndarray | torch.Tensor):
+        if _is_array(maps):
             raise TypeError("maps given without masks; expected masks, or (maps, masks) batches")
         return BatchSource(maps, crop)  # type: ignore[arg-type]
-    if not isinstance(maps, np.ndarray | torch.Tensor | Sequence):
+    if not (_is_array(maps) or isinstance(maps, Sequence)):
         raise TypeError(
             f"maps are a {type(maps).__name__} beside masks; "
             "expected an array or a sequence, or an iterable of (maps, masks) alone"
@@ -99,18 +104,30 @@ def open_source(
     return ArraySource(maps, masks, crop)
 
 
-def _cut(images: Images, span: slice) -> Array | torch.Tensor:
+def read_image_scores(given: Values | Sequence[float]) -> Array:
+    """Scores that a method gives its images itself, checked: (N,), finite."""
+    scores = _scores(given, "image_scores")
+    if scores.ndim != 1:
+        raise ValueError(f"image_scores has shape {scores.shape}; expected (N,)")
+    broken = np.flatnonzero(~np.isfinite(scores))
+    if broken.size:
+        raise ValueError(
+            f"image_scores of image {broken[0]} is {scores[broken[0]]} ({broken.size} such among "
+            f"{scores.size} images); expected a finite score"
+        )
+    return scores
+
+
+def _cut(images: Images, span: slice) -> Values:
     """Images of `span` as one array; a sequence is read one image at a time."""
-    if isinstance(images, np.ndarray | torch.Tensor):
+    if _is_array(images):
         return images[span]
     image = images[span.start]
-    return image[None] if isinstance(image, torch.Tensor) else np.asarray(image)[None]
+    return image[None] if _is_tensor(image) else np.asarray(image)[None]
 
 
-def _block(
-    maps: Array | torch.Tensor, masks: Array | torch.Tensor, *, first: int, crop: int | None
-) -> Block:
-    scores = _scores(maps)
+def _block(maps: Values, masks: Values, *, first: int, crop: int | None) -> Block:
+    scores = _scores(maps, "maps")
     labels = _numpy(masks)
     if scores.ndim != 3:
         raise ValueError(f"maps have shape {scores.shape}; expected (N, H, W)")
@@ -139,18 +156,30 @@ def _refuse(bad: NDArray[np.bool_], values: Array, what: str, first: int, allowe
         )
 
 
-def _scores(maps: Array | torch.Tensor) -> Array:
+def _scores(given: Values | Sequence[float], what: str) -> Array:
     """Scores in a type that sorts fast and holds every value of the input exactly."""
-    values = _numpy(maps)
+    values = _numpy(given)
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"maps have dtype {values.dtype}; expected floating or integer")
+        raise ValueError(f"{what} have dtype {values.dtype}; expected floating or integer")
     if values.dtype == np.float16:
         return values.astype(np.float32)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _numpy(values: Array | torch.Tensor) -> Array:
-    if isinstance(values, torch.Tensor):
+def _is_tensor(values: object) -> TypeIs[torch.Tensor]:
+    # Whoever has a tensor has imported torch.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _is_array(values: object) -> TypeIs[Values]:
+    return isinstance(values, np.ndarray) or _is_tensor(values)
+
+
+def _numpy(values: Values | Sequence[float]) -> Array:
+    if _is_tensor(values):
+        import torch
+
         values = values.detach().cpu()
         # NumPy has no bfloat16; float32 holds every one of its values.
         values = values.float() if values.dtype == torch.bfloat16 else values

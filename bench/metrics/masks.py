@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.nn.functional import interpolate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,8 +29,9 @@ def resize_mask(mask: NDArray[np.uint8 | np.bool_], protocol: Protocol) -> NDArr
     ``nearest``   nearest neighbour (pixel centres), at least 0.5
     ============= =================================================================
 
-    The filter is that of torchvision's tensor ``resize``; specification, section 3.5. The crop
-    of a protocol is not applied here: `evaluate` cuts maps and masks together.
+    The filter is torchvision's on tensors, as in the paper's published program; Pillow's, on 8-bit
+    images, moves pixels that lie at the threshold. The crop of a protocol is not applied here:
+    `evaluate` cuts maps and masks together.
 
     Parameters
     ----------
@@ -60,27 +59,22 @@ def resize_mask(mask: NDArray[np.uint8 | np.bool_], protocol: Protocol) -> NDArr
     """
     if mask.ndim != 2 or mask.size == 0:
         raise ValueError(f"mask has shape {mask.shape}; expected (H, W)")
-    if mask.dtype == np.bool_:
-        grey = torch.from_numpy(mask.astype(np.float32))
-    elif mask.dtype == np.uint8:
-        if mask.max() == 1:
-            raise ValueError("8-bit mask of zeros and ones; expected 0 to 255, or a bool array")
-        grey = torch.from_numpy(mask.astype(np.float32)) / 255
-    else:
+    if mask.dtype not in (np.bool_, np.uint8):
         raise ValueError(f"mask has dtype {mask.dtype}; expected uint8 or bool")
+    if mask.dtype == np.uint8 and mask.max() == 1:
+        raise ValueError("8-bit mask of zeros and ones; expected 0 to 255, or a bool array")
+    # Here, because the names of the metrics and of the protocols do without torch.
+    import torch
+    from torchvision.transforms.v2 import InterpolationMode, functional
 
-    shape = (protocol.size, protocol.size)
     rule = protocol.mask_rule
-    if rule == "nearest":
-        resized = interpolate(grey[None, None], size=shape, mode="nearest-exact")
-    else:
-        resized = interpolate(
-            grey[None, None],
-            size=shape,
-            mode="bilinear",
-            align_corners=False,
-            antialias=rule != "bilinear",
-        )
+    white = 255 if mask.dtype == np.uint8 else 1
+    resized = functional.resize(
+        torch.from_numpy(mask.astype(np.float32))[None, None] / white,
+        [protocol.size, protocol.size],
+        InterpolationMode.NEAREST_EXACT if rule == "nearest" else InterpolationMode.BILINEAR,
+        antialias=rule != "bilinear",
+    )
     level = {"floor": 1 - _HALF_GREY_LEVEL, "any": _HALF_GREY_LEVEL}.get(rule, 0.5)
     result: NDArray[np.bool_] = (resized[0, 0] >= level).numpy()
     return result

@@ -1,4 +1,4 @@
-"""The evaluation protocol as data, and the names of the metrics.
+"""The evaluation protocol as data.
 
 One and the same set of anomaly maps scores differently under another mask rule, size, crop,
 connectivity or image score. All of these are therefore one frozen record, which is stored and
@@ -20,39 +20,6 @@ MASK_RULES: Final = ("antialias", "bilinear", "floor", "any", "nearest")
 CONNECTIVITIES: Final = (4, 8)
 IMAGE_SCORES: Final = ("top-mean", "max")
 COMPAT: Final = (None, "authors")
-
-
-class UndefinedMetric(ValueError):
-    """The metric has no value on this test set, for instance PRO without a defect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What a metric is called and which way is up.
-
-    Attributes
-    ----------
-    key : str
-        Column of the result files and key of `evaluate`'s answer.
-    display : str
-        Name in tables and figures.
-    higher_is_better : bool
-        Direction of improvement.
-    """
-
-    key: str
-    display: str
-    higher_is_better: bool = True
-
-
-METRICS: Final = (
-    Metric("image_auroc", "Image AUROC"),
-    Metric("pixel_auroc", "Pixel AUROC"),
-    Metric("pixel_ap", "Pixel AP"),
-    Metric("pro", "PRO"),
-    Metric("iap", "IAP"),
-    Metric("iap90", "IAP@90"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +49,7 @@ class Protocol:
         under ``iap90`` whatever this is; all named protocols use 0.9.
     compat : {None, "authors"}
         None for the exact definitions of PRO and IAP, or the published program's, oddities
-        included (specification, sections 4.1 and 4.2).
+        included (docs/method.md, Metrics).
     version : int
         Version of the metric definitions; it rises when a definition changes.
 
@@ -138,8 +105,8 @@ class Protocol:
                 raise ValueError(
                     f"{field} is {value!r}; allowed: {', '.join(str(item) for item in allowed)}"
                 )
-        require_fraction("fpr_limit", self.fpr_limit)
-        require_fraction("iap_k", self.iap_k)
+        _require_fraction("fpr_limit", self.fpr_limit)
+        _require_fraction("iap_k", self.iap_k)
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Every field by name, for canonical JSON and hashing.
@@ -190,8 +157,7 @@ def _require_count(field: str, value: object) -> None:
         raise ValueError(f"{field} is {value!r}; allowed: an integer of at least 1")
 
 
-def require_fraction(field: str, value: float) -> None:
-    """Raise `ValueError` unless `value` lies in (0, 1]."""
+def _require_fraction(field: str, value: float) -> None:
     if isinstance(value, bool) or not (math.isfinite(value) and 0 < value <= 1):
         raise ValueError(f"{field} is {value!r}; allowed: a number in (0, 1]")
 

@@ -35,30 +35,23 @@ _SPOOL_BYTES = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """Exact counts of a test set.
+class Levels:
+    """Exact counts of scored samples, be they pixels or images.
 
-    Levels are the K distinct scores of anomalous pixels, ascending; P anomalous pixels lie in R
-    regions.
+    Levels are the K distinct scores of anomalous samples, ascending.
 
     Attributes
     ----------
     thresholds : ndarray, shape (K,)
-        Score of each level, in the type of the maps.
+        Score of each level, in the type of the scores.
     count : ndarray of int64, shape (K,)
-        Anomalous pixels exactly at the level.
+        Anomalous samples exactly at the level.
     tp, fp : ndarray of int64, shape (K,)
-        Anomalous and normal pixels at or above the level.
+        Anomalous and normal samples at or above the level.
     fp_above : ndarray of int64, shape (K,)
-        Normal pixels above the level.
+        Normal samples above the level.
     normal : int
-        Normal pixels in all.
-    level : ndarray of int64, shape (P,)
-        Level of each anomalous pixel, in reading order.
-    region : ndarray of int64, shape (P,)
-        Region of each anomalous pixel, from 0.
-    region_size : ndarray of int64, shape (R,)
-        Pixels of each region.
+        Normal samples in all.
     """
 
     thresholds: Array
@@ -67,14 +60,30 @@ class Ranking:
     fp: Counts
     fp_above: Counts
     normal: int
-    level: Counts
-    region: Counts
-    region_size: Counts
 
     @property
     def anomalous(self) -> int:
-        """Anomalous pixels in all."""
-        return self.level.size
+        """Anomalous samples in all."""
+        return int(self.count.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking(Levels):
+    """Exact counts of the pixels of a test set, whose P anomalous pixels lie in R regions.
+
+    Attributes
+    ----------
+    level : ndarray of int64, shape (P,)
+        Level of each anomalous pixel, in reading order.
+    region : ndarray of int64, shape (P,)
+        Region of each anomalous pixel, from 0.
+    region_size : ndarray of int64, shape (R,)
+        Pixels of each region.
+    """
+
+    level: Counts
+    region: Counts
+    region_size: Counts
 
 
 def rank(

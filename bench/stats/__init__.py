@@ -10,7 +10,7 @@ categories, which differ by far more than methods do. With no complete seed the 
 """
 
 from bench.stats.effects import (
-    INTERACTIONS,
+    Design,
     Effect,
     contrast_effect,
     contrast_p,
@@ -18,15 +18,21 @@ from bench.stats.effects import (
     factorial_contrast,
 )
 from bench.stats.estimates import Estimate, Worst, estimate, worst_category
-from bench.stats.intervals import LEVEL, Interval, like_these_interval, new_seeds_interval
+from bench.stats.intervals import (
+    LEVEL,
+    Interval,
+    like_these_interval,
+    new_seeds_interval,
+    satterthwaite_factor,
+)
 from bench.stats.planning import MOST_SEEDS, seeds_to_decide
-from bench.stats.scores import Scores, complete_seeds, score_matrix
+from bench.stats.scores import Scores, complete_seeds
 from bench.stats.significance import holm, sign_flip_p
 
 __all__ = [
-    "INTERACTIONS",
     "LEVEL",
     "MOST_SEEDS",
+    "Design",
     "Effect",
     "Estimate",
     "Interval",
@@ -41,7 +47,7 @@ __all__ = [
     "holm",
     "like_these_interval",
     "new_seeds_interval",
-    "score_matrix",
+    "satterthwaite_factor",
     "seeds_to_decide",
     "sign_flip_p",
     "worst_category",

@@ -1,4 +1,4 @@
-"""Main effects and pair interactions of den, ed and seg, as paired factorial contrasts."""
+"""Main effects and pair interactions of a method's switches, as paired factorial contrasts."""
 
 import itertools
 from collections.abc import Mapping
@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.experiment.grid import ABLATION, FACTORS
 from bench.stats.estimates import Estimate, estimate
 from bench.stats.intervals import Interval, like_these_interval
 from bench.stats.scores import Scores, complete_seeds
 from bench.stats.significance import sign_flip_p
 
-INTERACTIONS = tuple(itertools.combinations(FACTORS, 2))
-"""The pairs of factors."""
+Design = Mapping[str, Mapping[str, bool]]
+"""Variant -> which switches are on in it; a factorial design has every combination once."""
 
 
 @dataclass(frozen=True)
@@ -41,50 +40,59 @@ class Effect:
     p: float | None
 
 
-def factorial_contrast(scores: Mapping[str, Scores], *factors: str) -> Scores:
+def factorial_contrast(scores: Mapping[str, Scores], design: Design, *factors: str) -> Scores:
     """Compute the paired contrast of one factor, or of a pair, for each category and seed.
 
-    Of one: the mean of the four variants with it minus the mean of the four without. Of a pair:
-    the effect of the first with the second on, minus its effect with the second off; the same
-    whichever is first. Variants of one (category, seed) share their data order, synthetic
-    anomalies and, across seg, the student, so a contrast is far less noisy than the variants.
+    Of one: the mean of the variants with it minus the mean of those without. Of a pair: the
+    effect of the first with the second on, minus its effect with the second off; the same
+    whichever is first. Where variants of one (category, seed) share their data order and what
+    else is random, a contrast is far less noisy than the variants.
 
     Parameters
     ----------
     scores
-        Variant -> its score matrix; all eight of the ablation.
+        Variant -> its score matrix; all of the design's.
+    design
+        Factorial.
     factors
-        One, or two different ones, of den, ed, seg.
+        One, or two different ones, of the design's.
 
     Returns
     -------
     Scores
-        Shape (categories, seeds); NaN where any of the eight is missing.
+        Shape (categories, seeds); NaN where any of the variants is missing.
 
     Raises
     ------
     ValueError
-        If `factors` are not such.
+        If `factors` are not such, or the design is not factorial.
     """
-    weighted = [weight * scores[variant] for variant, weight in contrast_weights(*factors).items()]
-    return np.asarray(sum(weighted), dtype=np.float64)
+    weights = contrast_weights(design, *factors)
+    return np.asarray(
+        sum(weight * scores[variant] for variant, weight in weights.items()), dtype=np.float64
+    )
 
 
-def contrast_weights(*factors: str) -> dict[str, float]:
-    """Return what each of the eight variants counts in the contrast of `factors`.
+def contrast_weights(design: Design, *factors: str) -> dict[str, float]:
+    """Return what each variant of a design counts in the contrast of `factors`.
 
     Raises
     ------
     ValueError
         See `factorial_contrast`.
     """
-    if factors not in {*((name,) for name in FACTORS), *itertools.permutations(FACTORS, 2)}:
-        raise ValueError(f"unknown factors {factors!r}: use one or two of {', '.join(FACTORS)}")
-    weights = {}
-    for variant, switches in ABLATION.items():
-        signs = [1 if getattr(switches, factor) else -1 for factor in factors]
-        weights[variant] = float(np.prod(signs)) * 2 ** len(factors) / len(ABLATION)
-    return weights
+    known = list(next(iter(design.values())))
+    if factors not in {*((name,) for name in known), *itertools.permutations(known, 2)}:
+        raise ValueError(f"unknown factors {factors!r}: use one or two of {', '.join(known)}")
+    combinations = {tuple(switches.values()) for switches in design.values()}
+    if not len(combinations) == len(design) == 2 ** len(known):
+        raise ValueError(f"variants {list(design)} are not every combination of {known} once")
+    return {
+        variant: float(np.prod([1 if switches[factor] else -1 for factor in factors]))
+        * 2 ** len(factors)
+        / len(design)
+        for variant, switches in design.items()
+    }
 
 
 def contrast_effect(contrast: Scores) -> Effect:

@@ -60,13 +60,15 @@ def estimate(scores: Scores) -> Estimate:
 
 @dataclass(frozen=True)
 class Worst:
-    """The category with the lowest mean over seeds; a good average can hide it."""
+    """The category with the worst mean over seeds; a good average can hide it."""
 
     category: str
     mean: float
 
 
-def worst_category(scores: Scores, categories: Sequence[str]) -> Worst | None:
+def worst_category(
+    scores: Scores, categories: Sequence[str], *, higher_is_better: bool = True
+) -> Worst | None:
     """Find the worst category; of equal ones the first.
 
     Parameters
@@ -75,6 +77,8 @@ def worst_category(scores: Scores, categories: Sequence[str]) -> Worst | None:
         Shape (categories, seeds); incomplete seeds are left out.
     categories
         Names of its rows.
+    higher_is_better
+        Whether the lowest mean is the worst, or the highest.
 
     Returns
     -------
@@ -85,5 +89,5 @@ def worst_category(scores: Scores, categories: Sequence[str]) -> Worst | None:
     if not complete.size:
         return None
     means = complete.mean(axis=1)
-    row = int(np.argmin(means))
+    row = int(np.argmin(means) if higher_is_better else np.argmax(means))
     return Worst(categories[row], float(means[row]))

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import CONFIG, changed, snapshot
 
 import destseg
 from destseg.application import resuming
@@ -16,6 +15,7 @@ from destseg.teacher import Teacher
 from destseg.textures import procedural_textures
 from destseg.training import build_student, train_student
 from destseg.weights import load_trunk
+from tests.method.small_networks import CONFIG, changed, snapshot
 
 RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
 ANOMALIES = AnomalyConfig(lattice_exponents=3)

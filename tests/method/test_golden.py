@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_networks import changed, snapshot
 
 from destseg import anomalies
 from destseg.anomalies import perlin_noise
@@ -20,6 +19,7 @@ from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
 from destseg.training import train_segmentation, train_student
+from tests.method.small_networks import changed, snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "forward.npz")

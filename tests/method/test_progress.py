@@ -1,4 +1,6 @@
 import re
+import sys
+import time
 
 import pytest
 
@@ -10,7 +12,7 @@ from destseg.application.progress import Progress, progress
 def clock(monkeypatch):
     """A clock that stands still unless it is told otherwise."""
     now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -70,7 +72,7 @@ def test_say_prints_a_line_to_stderr(capsys):
 
 
 def test_a_terminal_gets_a_live_bar(monkeypatch, capsys):
-    monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     shown = Progress("tiny", 2)
     shown.advance()
     shown.say("a line")

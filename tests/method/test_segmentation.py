@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from initialisation import STANDARD_ERRORS, assert_kaiming_fan_out, convolutions, norms
-from small_networks import small_segmentation
 
 from destseg.segmentation import ASPP, SegmentationNet
+from tests.method.initialisation import STANDARD_ERRORS, assert_kaiming_fan_out, convolutions, norms
+from tests.method.small_networks import small_segmentation
 
 
 def test_initial_segmentation_net():

@@ -89,3 +89,14 @@ def pro(maps, masks, limit=0.3, connectivity=8):
 def image_score(scores, top_t):
     ranked = sorted(scores.reshape(-1).tolist(), reverse=True)[:top_t]
     return math.fsum(ranked) / len(ranked)
+
+
+def f1_max(scores, labels):
+    """Best F1 of `scores >= threshold` over the scores as thresholds."""
+    best = 0.0
+    for threshold in set(scores):
+        taken = [label for score, label in zip(scores, labels, strict=True) if score >= threshold]
+        precision, recall = sum(taken) / len(taken), sum(taken) / sum(labels)
+        if precision + recall > 0:
+            best = max(best, 2 * precision * recall / (precision + recall))
+    return best

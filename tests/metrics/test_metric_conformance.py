@@ -5,20 +5,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_definitions import iap as literal_iap
-from metric_definitions import iap_at as literal_iap_at
-from metric_definitions import image_score as literal_image_score
-from metric_definitions import pro as literal_pro
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from bench.metrics import Protocol, evaluate, iap, iap_at, image_scores, pro
+from bench.metrics import ALL_METRICS, Protocol, evaluate, iap, iap_at, image_scores, pro
+from tests.metrics.metric_definitions import f1_max as literal_f1_max
+from tests.metrics.metric_definitions import iap as literal_iap
+from tests.metrics.metric_definitions import iap_at as literal_iap_at
+from tests.metrics.metric_definitions import image_score as literal_image_score
+from tests.metrics.metric_definitions import pro as literal_pro
 
+F1_MAX = (ALL_METRICS["image_f1max"], ALL_METRICS["pixel_f1max"])
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
 # Few values for ties; zeros of both signs; negatives; saturated sigmoids; any float at all.
 VALUES = {
     "ties": st.sampled_from([0.0, 0.25, 0.5, 1.0]),
     "signs": st.sampled_from([-2.0, -0.0, 0.0, 1.0]),
-    "saturated": st.sampled_from([0.0, 1e-38, 0.5, 1 - 2**-24, 1.0]),
+    "saturated": st.sampled_from([0.0, float(np.float32(1e-38)), 0.5, 1 - 2**-24, 1.0]),
     "any": st.floats(-1024, 1024, width=32),
 }
 
@@ -53,6 +55,27 @@ def test_scikit_learn(data):
         assert ours["pixel_auroc"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     else:
         assert np.isnan(ours["pixel_auroc"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(scored_sets(np.float32), st.sampled_from(["max", "top-mean"]))
+def test_f1_max(data, image_score):
+    maps, masks = data
+    protocol = Protocol(image_score=image_score, top_t=3)
+    ours = evaluate(maps, masks, protocol, metrics=F1_MAX)
+    samples = {
+        "image_f1max": (image_scores(maps, protocol), masks.any(axis=(1, 2))),
+        "pixel_f1max": (maps.reshape(-1), masks.reshape(-1)),
+    }
+    for key, (scores, labels) in samples.items():
+        if not labels.any():
+            assert np.isnan(ours[key])
+            continue
+        assert ours[key] == pytest.approx(literal_f1_max(scores.tolist(), labels.tolist()))
+        precision, recall, _ = precision_recall_curve(labels, scores)
+        product, total = 2 * precision * recall, precision + recall
+        expected = np.divide(product, total, out=np.zeros_like(total), where=total > 0).max()
+        assert ours[key] == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=150, deadline=None)
@@ -118,8 +141,9 @@ def test_batches_and_runs_of_any_length(data, size, pixels):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.metrics.ranking._RUN_PIXELS", pixels)
         spans = [slice(start, start + size) for start in range(0, len(maps), size)]
-        batched = evaluate([(maps[span], masks[span]) for span in spans])
-    np.testing.assert_equal(batched, evaluate(maps, masks))
+        batches = [(maps[span], masks[span]) for span in spans]
+        batched = evaluate(batches, metrics=ALL_METRICS.values())
+    np.testing.assert_equal(batched, evaluate(maps, masks, metrics=ALL_METRICS.values()))
 
 
 def test_thousands_of_instances():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import bench.metrics.ranking as ranking_module
-from bench.metrics import Protocol, evaluate, iap, iap_at, pro
+from bench.metrics import ALL_METRICS, Protocol, evaluate, iap, iap_at, image_scores, pro
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_blocks_of_images_equal_one(data, monkeypatch):
 
 @pytest.mark.parametrize("metric", [iap, iap_at, pro])
 def test_single_functions_take_batches(data, metric):
-    assert metric(batches(*data, 2)) == metric(*data)
+    assert metric(batches(*data, size=2)) == metric(*data)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -156,7 +156,7 @@ def test_crop_is_the_centre(data):
     cropped = evaluate(maps, masks, Protocol(crop=12))
     assert cropped == evaluate(maps[:, 10:22, 6:18], masks[:, 10:22, 6:18])
     assert cropped != evaluate(maps, masks)
-    assert evaluate(batches(*data, 2), protocol=Protocol(crop=12)) == cropped
+    assert evaluate(batches(*data, size=2), protocol=Protocol(crop=12)) == cropped
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -211,6 +211,54 @@ def test_forms_that_are_refused(data):
     for metric in (iap, iap_at, pro):
         with pytest.raises(ValueError, match="compat is 'x'; allowed"):
             metric(maps, masks, compat="x")
+
+
+OF_IMAGES = ("image_auroc", "image_f1max")
+OWN = np.array([0.5, 0.25, 2, -1, 0.25, 3, -2, 0.5, -4])
+OWN_FORMS = {
+    "array": OWN,
+    "list": OWN.tolist(),
+    "float16": OWN.astype(np.float16),
+    "big endian": OWN.astype(">f8"),
+    "tensor": torch.from_numpy(OWN),
+    "integers": (4 * OWN).astype(np.int64),
+}
+
+
+@pytest.mark.parametrize("form", OWN_FORMS)
+def test_a_methods_own_image_scores(data, form):
+    everything = ALL_METRICS.values()
+    found = evaluate(*data, metrics=everything, image_scores=OWN_FORMS[form])
+    # Images 0 to 3 are anomalous: 12 of 20 pairs are in order; from -1 up all four and three more.
+    assert found["image_auroc"] == 12 / 20
+    assert found["image_f1max"] == 2 * 4 / (4 + 3 + 4)
+    plain = evaluate(*data, metrics=everything)
+    assert {key for key in plain if found[key] != plain[key]} == set(OF_IMAGES)
+    given = evaluate(batches(*data, 4), metrics=everything, image_scores=OWN_FORMS[form])
+    assert given == found
+
+
+def test_the_maps_own_image_scores_change_nothing(data):
+    protocol = Protocol(top_t=7)
+    given = evaluate(*data, protocol, image_scores=image_scores(data[0], protocol))
+    assert given == evaluate(*data, protocol)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (OWN[:8], r"shape \(8,\); expected \(9,\), one score for each image"),
+        (np.append(OWN, 0), r"shape \(10,\); expected \(9,\)"),
+        (OWN[:, None], r"shape \(9, 1\); expected \(N,\)"),
+        (np.where(OWN == 3, np.nan, OWN), "image_scores of image 5 is nan"),
+        (np.where(OWN < -3, np.inf, OWN), "image_scores of image 8 is inf"),
+        (OWN > 0, "image_scores have dtype bool"),
+    ],
+)
+@pytest.mark.parametrize("form", ["list of arrays", "batches"])
+def test_image_scores_are_checked(data, scores, message, form):
+    with pytest.raises(ValueError, match=message):
+        evaluate(*FORMS[form](*data), image_scores=scores)
 
 
 @pytest.mark.parametrize("given", [(np.empty((0, 4, 4)), np.empty((0, 4, 4))), ([], []), ([],)])

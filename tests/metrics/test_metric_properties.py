@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.metrics import METRICS, PROTOCOLS, Protocol, evaluate, iap, iap_at, pro
+from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS, Protocol, evaluate, iap, iap_at, pro
 
 PIXEL_METRICS = [metric.key for metric in METRICS if metric.key != "image_auroc"]
 
@@ -21,18 +21,6 @@ def defects():
         masks[image, 44, 2:5] = image % 2 == 0
     maps = rng.standard_normal(masks.shape).astype(np.float32) + 1.5 * masks
     return maps.astype(np.float32), masks
-
-
-def test_keys_and_order(defects):
-    assert list(evaluate(*defects)) == [
-        "image_auroc",
-        "pixel_auroc",
-        "pixel_ap",
-        "pro",
-        "iap",
-        "iap90",
-    ]
-    assert all(metric.higher_is_better for metric in METRICS)
 
 
 def test_single_functions_are_evaluate(defects):
@@ -168,8 +156,8 @@ def test_regions_of_neighbouring_images_stay_apart():
     assert iap(maps, masks) == pytest.approx((1 + 4 / 5) / 2)
 
 
-def test_worked_example_of_the_specification():
-    # Section 4.1: instances of 2 and 4 pixels, scored by their weaker half.
+def test_worked_example():
+    # Instances of 2 and 4 pixels, scored by their weaker half.
     maps = np.array([[[0.9, 0.3, 0.0, 0.8, 0.7, 0.6, 0.2, 0.0, 0.65, 0.5, 0.25]]])
     masks = np.array([[[1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 0]]])
     assert iap(maps, masks) == pytest.approx((5 / 7 + 0.8) / 2, abs=1e-15)
@@ -187,6 +175,19 @@ def test_recall_is_attained_exactly(instances, k, left_out):
     found = instances - left_out
     expected = found / (2 * found - 1)
     assert iap_at(maps, masks, k) == pytest.approx(expected, abs=1e-15)
+
+
+def test_f1_max_of_one_class_and_of_constants():
+    asked = [ALL_METRICS["image_f1max"], ALL_METRICS["pixel_f1max"]]
+    flat, some = np.zeros((4, 2, 2)), np.zeros((4, 2, 2), bool)
+    some[0, 0, 0] = some[1] = True
+    # All or nothing: the share P of anomalous samples is the precision at recall 1.
+    assert evaluate(flat, some, metrics=asked) == {
+        "image_f1max": pytest.approx(2 * 0.5 / 1.5),
+        "pixel_f1max": pytest.approx(2 * (5 / 16) / (1 + 5 / 16)),
+    }
+    assert set(evaluate(flat, np.ones_like(some), metrics=asked).values()) == {1.0}
+    assert all(map(math.isnan, evaluate(flat, flat, metrics=asked).values()))
 
 
 def test_missed_instance_at_zero_is_not_found_for_free():

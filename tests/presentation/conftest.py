@@ -2,7 +2,7 @@
 
 import pytest
 
-from presentation.tabulated import MINIATURE, MVTEC, rival_of, table_cells
+from tests.presentation.tabulated import MINIATURE, MVTEC, rival_of, table_cells
 
 
 @pytest.fixture(scope="package")

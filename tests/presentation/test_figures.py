@@ -16,8 +16,8 @@ from bench.presentation.figures import (
 )
 from bench.presentation.figures_curves import Curve
 from destseg.errors import InputError
-from presentation.figure_cases import example, measured
-from presentation.tabulated import MINIATURE, MVTEC
+from tests.presentation.figure_cases import example, measured
+from tests.presentation.tabulated import MINIATURE, MVTEC
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from bench.experiment.grid import ABLATION
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.figures_categories import extremes, heatmap_figure, seeds_figure
-from presentation.figure_cases import measured, points, words
-from presentation.tabulated import MINIATURE, MVTEC
+from tests.presentation.figure_cases import measured, points, words
+from tests.presentation.tabulated import MINIATURE, MVTEC
 
 
 @pytest.fixture(scope="module")

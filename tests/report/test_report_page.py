@@ -5,9 +5,9 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
-from report_cases import HOSTILE, SVG, report
 
 from bench.presentation.report.page import data_uri, render
+from tests.report.report_cases import HOSTILE, SVG, report
 
 VOID = {"meta", "link", "img", "input", "br"}
 

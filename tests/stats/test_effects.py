@@ -1,19 +1,17 @@
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 import pytest
-from random_cells import CATEGORIES, SEEDS, random_cells
 
-from bench.experiment.grid import ABLATION
 from bench.stats import (
-    INTERACTIONS,
     contrast_effect,
+    contrast_weights,
     factorial_contrast,
     like_these_interval,
-    score_matrix,
     sign_flip_p,
 )
+from tests.stats.random_cells import CATEGORIES, DESIGN, FACTORS, SEEDS, matrix, random_cells
 
 
 @pytest.fixture
@@ -27,11 +25,8 @@ def shuffled(cells):
 
 
 def contrast_of(cells, metric, *factors, categories=CATEGORIES, seeds=SEEDS):
-    scores = {
-        variant: score_matrix(cells, metric, categories=categories, seeds=seeds, variant=variant)
-        for variant in ABLATION
-    }
-    return factorial_contrast(scores, *factors)
+    scores = {variant: matrix(cells, metric, variant, categories, seeds) for variant in DESIGN}
+    return factorial_contrast(scores, DESIGN, *factors)
 
 
 def effect_of(*arguments, **grid):
@@ -102,7 +97,7 @@ def test_an_unknown_factor_is_an_error(cells):
         effect_of(cells, "iap", "teacher")
 
 
-@pytest.mark.parametrize(("first", "second"), INTERACTIONS)
+@pytest.mark.parametrize(("first", "second"), [*combinations(FACTORS, 2)])
 def test_an_interaction_is_the_difference_of_two_effects(shuffled, first, second):
     contrast = contrast_of(shuffled, "pro", first, second)
     means = shuffled.groupby(["category", "seed", first, second])["pro"].mean().unstack([2, 3])
@@ -116,7 +111,7 @@ def test_an_interaction_is_the_difference_of_two_effects(shuffled, first, second
 
 def test_a_synergy_of_two_parts_is_found_in_their_interaction_alone(cells):
     moved = cells.assign(iap=[0.2 + 0.1 * (row.den and row.ed) for row in cells.itertuples()])
-    found = {pair: effect_of(moved, "iap", *pair) for pair in INTERACTIONS}
+    found = {pair: effect_of(moved, "iap", *pair) for pair in combinations(FACTORS, 2)}
     assert found["den", "ed"].estimate.mean == pytest.approx(0.1)
     assert found["den", "ed"].improved == 3
     assert found["den", "seg"].estimate.mean == pytest.approx(0, abs=1e-12)
@@ -127,6 +122,17 @@ def test_a_synergy_of_two_parts_is_found_in_their_interaction_alone(cells):
 def test_a_contrast_is_of_one_factor_or_of_two_different_ones(cells, factors):
     with pytest.raises(ValueError, match="use one or two of den, ed, seg"):
         contrast_of(cells, "iap", *factors)
+
+
+def test_a_design_of_any_number_of_factors_has_every_combination_once():
+    two = {"a": {"x": True}, "b": {"x": False}}
+    assert contrast_weights(two, "x") == {"a": 1.0, "b": -1.0}
+    sixteen = {str(flags): dict(enumerate(flags)) for flags in product((False, True), repeat=4)}
+    assert set(contrast_weights(sixteen, 2, 0).values()) == {0.25, -0.25}
+    without = {name: switches for name, switches in DESIGN.items() if name != "ed"}
+    for design in (without, without | {"other": DESIGN["den"]}):
+        with pytest.raises(ValueError, match="every combination"):
+            contrast_weights(design, "seg")
 
 
 def test_p_and_the_wider_interval_are_of_the_categories_own_effects(cells):

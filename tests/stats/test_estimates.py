@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from random_cells import CATEGORIES, SEEDS, random_cells
 
-from bench.experiment.grid import ABLATION
-from bench.stats import Worst, estimate, new_seeds_interval, score_matrix, worst_category
+from bench.stats import Worst, estimate, new_seeds_interval, worst_category
+from tests.stats.random_cells import CATEGORIES, DESIGN, matrix, random_cells
 
 
 @pytest.fixture
@@ -12,11 +11,9 @@ def cells():
 
 
 def test_estimate_is_the_mean_and_sample_std_of_the_category_means(cells):
-    for variant in ABLATION:
-        scores = score_matrix(
-            cells, "pixel_ap", categories=CATEGORIES, seeds=SEEDS, variant=variant
-        )
-        means = cells[cells["variant"] == variant].groupby("seed")["pixel_ap"].mean()
+    for variant in DESIGN:
+        scores = matrix(cells, "iap", variant)
+        means = cells[cells["variant"] == variant].groupby("seed")["iap"].mean()
         ours = estimate(scores)
         assert ours.mean == pytest.approx(means.mean(), rel=1e-12)
         assert ours.std == pytest.approx(means.std(), rel=1e-12)
@@ -54,6 +51,11 @@ def test_the_worst_category_is_by_the_mean_over_complete_seeds():
     assert worst == Worst("wood", pytest.approx(0.55))
     # The seed left out would have made it bottle's.
     assert worst_category(np.full((3, 2), np.nan), CATEGORIES) is None
+
+
+def test_the_worst_category_of_an_error_is_the_one_with_most():
+    errors = np.array([[0.2, 0.4], [0.5, 0.7], [0.1, 0.0]])
+    assert worst_category(errors, CATEGORIES, higher_is_better=False).category == "cable"
 
 
 def test_of_equally_bad_categories_the_first_is_named():

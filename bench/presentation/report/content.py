@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.table import Table
+from bench.store.runs import Failure
 
 _HALF_PAGE = 6.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure as a file.
 
     Attributes
@@ -39,29 +40,8 @@ class Picture:
         return self.inches > _HALF_PAGE
 
 
-@dataclass(frozen=True)
-class StageFailure:
-    """Why a stage failed at its last attempt.
-
-    Attributes
-    ----------
-    kind, category, seed
-        The stage.
-    message
-        One line.
-    trace
-        End of the traceback.
-    """
-
-    kind: str
-    category: str
-    seed: str
-    message: str
-    trace: str = ""
-
-
 @dataclass(frozen=True, eq=False)
-class Report:
+class ReportPage:
     """All that stands on the page.
 
     Attributes
@@ -74,7 +54,7 @@ class Report:
         Tables that say what is true of the paper's claims; they come first.
     tables
         The others.
-    pictures
+    figures
         Figures.
     gallery
         None where there are no maps or images.
@@ -94,10 +74,10 @@ class Report:
     summary: tuple[str, ...]
     verdicts: tuple[Table, ...]
     tables: tuple[Table, ...]
-    pictures: tuple[Picture, ...]
+    figures: tuple[ReportFigure, ...]
     gallery: Gallery | None
     gallery_note: str
-    failures: tuple[StageFailure, ...]
+    failures: tuple[Failure, ...]
     provenance: tuple[tuple[str, str], ...]
     setting: str
     rerun: str

@@ -1,0 +1,404 @@
+"""Measured cells and what they are of: all that tables, figures, the report and the gate see."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bench.methods import PAPER as PAPERS_METHOD
+from bench.methods import methods
+from bench.metrics import METRICS, PAPER, Metric, Protocol
+from bench.paper.published import is_whole
+from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.methods.interface import Method
+    from bench.stats import Scores
+
+Standing = Literal["original", "resized", "own"]
+"""Of the images: MVTec AD itself, a resized copy of it, or any others, the miniature too."""
+
+Row = tuple[str, str]
+"""A method and its variant, which is empty where the method has but one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Cells, and the grid that was *asked for*: a cell that has not run is seen to be missing.
+
+    Attributes
+    ----------
+    cells
+        One row for each (method, variant, category, seed), metrics as fractions, with the label
+        of its protocol. Rows outside the grid are ignored.
+    experiment
+        Name of the experiment, such as ``"ablation"``.
+    dataset
+        The dataset for people, such as ``"the embedded miniature v1, 64 px"``.
+    standing
+        Published numbers are shown beside the original images only.
+    categories, seeds
+        Of the grid, in the order of the tables.
+    variants
+        Of the grid: method -> its variants.
+    protocol
+        Under which everything is measured.
+    metrics
+        Those that are shown.
+    provenance
+        Lines for the foot of a table: command, commit, machine, versions, date.
+    paper_setting
+        Whether the paper's method was trained as in the paper.
+    remarks
+        Further sentences for the head of a table.
+
+    Raises
+    ------
+    InputError
+        If a part of the grid is empty, repeats itself or is not known, if a cell occurs twice, or
+        if one was measured under another protocol.
+    """
+
+    cells: pd.DataFrame = field(repr=False)
+    experiment: str
+    dataset: str
+    standing: Standing
+    categories: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]]
+    seeds: tuple[int, ...]
+    protocol: Protocol = PAPER
+    metrics: tuple[Metric, ...] = METRICS
+    provenance: tuple[str, ...] = ()
+    paper_setting: bool = False
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts: dict[str, tuple[Any, ...]] = {
+            "categories": self.categories,
+            "seeds": self.seeds,
+            "methods": tuple(self.variants),
+            **{f"variants of {method}": names for method, names in self.variants.items()},
+        }
+        for name, values in parts.items():
+            if not values or len(set(values)) != len(values):
+                raise InputError(f"{self.experiment}: {name} are {values}; list each once.")
+        for method, names in self.variants.items():
+            if names != ("",) and method in methods() and method not in self.known:
+                raise InputError(f"{self.experiment}: {method} has no such variants as {names}.")
+        _require_protocol(self.cells, self.protocol)
+        self._require_once()
+
+    # The grid
+
+    @property
+    def method(self) -> str:
+        """Whose tables these are: the paper's method where it is among them, else the first."""
+        return PAPERS_METHOD if PAPERS_METHOD in self.variants else next(iter(self.variants))
+
+    @cached_property
+    def known(self) -> Mapping[str, Method[Any, Any]]:
+        """Methods of the grid that `bench.methods` has; not those of other people's maps."""
+        return MappingProxyType(
+            {
+                name: methods()[name]
+                for name, variants in self.variants.items()
+                if name in methods() and set(variants) <= set(methods()[name].variants)
+            }
+        )
+
+    @cached_property
+    def labels(self) -> Mapping[Row, str]:
+        """Every row of the grid, variants in their paper's order, and what it is called in print.
+
+        A variant by its own name where there is one method only, else behind the method's; a
+        method that has one variant by the method's.
+        """
+        labels: dict[Row, str] = {}
+        for method, variants in self.variants.items():
+            ordered = self.known[method].ordered(variants) if method in self.known else variants
+            for variant in ordered:
+                if len(self.variants) == 1:
+                    labels[method, variant] = variant or method
+                else:
+                    labels[method, variant] = (
+                        method if len(variants) == 1 else f"{method} {variant}"
+                    )
+        return MappingProxyType(labels)
+
+    def rows(self, method: str) -> tuple[str, ...]:
+        """Return a method's variants in its paper's order."""
+        return tuple(variant for name, variant in self.labels if name == method)
+
+    def full(self, method: str) -> str:
+        """Return the variant that stands for a method among others, measured or not."""
+        return self.known[method].full if method in self.known else self.variants[method][-1]
+
+    @property
+    def fulls(self) -> Mapping[str, str]:
+        """Each method, whose tables these are first, with the variant that stands for it."""
+        order = sorted(self.variants, key=lambda method: method != self.method)
+        return {method: self.full(method) for method in order}
+
+    @property
+    def extremes(self) -> tuple[Row, ...]:
+        """Rows that stand for all, the one whose maps are shown last.
+
+        Of one method the variants with the least and with the most parts, which may be the same;
+        of several the one with the most of each.
+        """
+        most = {
+            method: self.full(method) if self.full(method) in names else self.rows(method)[-1]
+            for method, names in self.variants.items()
+        }
+        if len(most) == 1:
+            return tuple(dict.fromkeys((next(iter(self.labels)), *most.items())))
+        return tuple(sorted(most.items(), key=lambda row: row[0] == self.method))
+
+    @property
+    def headline(self) -> tuple[Metric, ...]:
+        """Metrics by which variants are compared.
+
+        Those by which the paper compares its own, and what is asked for beyond its six.
+        """
+        chosen = (metric for metric in self.metrics if metric.ablation or metric.extra)
+        return tuple(chosen) or self.metrics
+
+    @property
+    def expected(self) -> int:
+        """How many cells the grid has."""
+        return len(self.labels) * len(self.categories) * len(self.seeds)
+
+    # The numbers
+
+    def scores(
+        self,
+        metric: str,
+        *,
+        method: str | None = None,
+        variant: str | None = None,
+        categories: Sequence[str] | None = None,
+    ) -> Scores:
+        """Lay out one metric of one row over the grid.
+
+        Parameters
+        ----------
+        metric
+            Column of `cells`.
+        method, variant
+            By default whose tables these are, and the variant that stands for the method.
+        categories
+            Some of the grid's; by default all.
+
+        Returns
+        -------
+        Scores
+            Shape (categories, seeds), fractions; NaN where there is no cell, or no such row.
+        """
+        method = self.method if method is None else method
+        if variant is None and method in self.variants:
+            variant = self.full(method)
+        chosen = [self.categories.index(name) for name in categories or self.categories]
+        row = self._rows.get((method, variant or ""))
+        if row is None:
+            return np.full((len(chosen), len(self.seeds)), np.nan)
+        if metric not in self._pivots:
+            self._pivots[metric] = self._pivot(metric)
+        return self._pivots[metric][row, chosen]
+
+    @cached_property
+    def _rows(self) -> Mapping[Row, int]:
+        return {row: index for index, row in enumerate(self.labels)}
+
+    @cached_property
+    def _pivots(self) -> dict[str, NDArray[np.float64]]:
+        return {}
+
+    @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """Shape (3, cells): row, category and seed of each cell; one is -1 outside the grid."""
+        pairs = zip(self.cells["method"], self.cells["variant"], strict=True)
+        return np.stack(
+            [
+                np.array([self._rows.get(pair, -1) for pair in pairs], dtype=np.intp),
+                pd.Index(self.categories).get_indexer(pd.Index(self.cells["category"])),
+                pd.Index(self.seeds).get_indexer(pd.Index(self.cells["seed"])),
+            ]
+        )
+
+    def _require_once(self) -> None:
+        inside = self._places[:, (self._places >= 0).all(axis=0)]
+        places, counts = np.unique(inside, axis=1, return_counts=True)
+        if counts.max(initial=0) > 1:
+            row, category, seed = places[:, np.argmax(counts)]
+            raise InputError(
+                f"{self.experiment}: the cell of {' '.join(list(self.labels)[row]).strip()}, "
+                f"{self.categories[category]}, seed {self.seeds[seed]} occurs {counts.max()} "
+                "times; keep one."
+            )
+
+    def _pivot(self, metric: str) -> NDArray[np.float64]:
+        """Lay a metric out: shape (rows, categories, seeds)."""
+        laid = np.full((len(self.labels), len(self.categories), len(self.seeds)), np.nan)
+        if metric in self.cells:
+            inside = (self._places >= 0).all(axis=0)
+            values = self.cells[metric].to_numpy(dtype=np.float64)[inside]
+            laid[tuple(self._places[:, inside])] = values
+        return laid
+
+    # What may be said of them
+
+    @property
+    def comparable(self) -> bool:
+        """Whether published numbers may stand beside: MVTec AD under the paper's protocol.
+
+        ``compat`` replays the program that made the paper's numbers.
+        """
+        measured = dataclasses.replace(self.protocol, compat=PAPER.compat)
+        return self.standing == "original" and measured.identity() == PAPER.identity()
+
+    @property
+    def reproduces(self) -> bool:
+        """Whether a finding here confirms or contradicts the paper's: all of it is the paper's.
+
+        Its dataset whole, its protocol and its setting; anything else is a finding of its own.
+        """
+        return self.comparable and self.paper_setting and is_whole(self.categories)
+
+    @property
+    def not_comparable(self) -> str | None:
+        """The sentence that keeps other numbers apart from the paper's; None where they compare."""
+        if self.comparable:
+            return None
+        if self.standing == "original":
+            where = f"under the protocol {self.protocol.label}, not under the paper's"
+        else:
+            where = f"on {self.dataset}, not on MVTec AD"
+        return f"Measured {where}: not comparable with the numbers of the paper."
+
+    @property
+    def place(self) -> str:
+        """Where something holds that is no reproduction, such as ``"the embedded miniature v1"``.
+
+        On MVTec AD the size and the categories tell it from the paper's own.
+        """
+        if self.standing == "original":
+            return f"{self.dataset}, {self.categories_text}"
+        return self.dataset.partition(",")[0]
+
+    @property
+    def seeds_text(self) -> str:
+        """Such as ``"3 seeds (0, 1, 2)"``."""
+        number = len(self.seeds)
+        listed = ", ".join(map(str, self.seeds))
+        return f"{number} seed{'' if number == 1 else 's'} ({listed})"
+
+    @property
+    def categories_text(self) -> str:
+        """Such as ``"15 categories"``, or the name of the only one."""
+        if len(self.categories) == 1:
+            return f"category {self.categories[0]}"
+        return f"{len(self.categories)} categories"
+
+    # Other results beside them
+
+    def joined(self, others: Iterable[Results]) -> Results:
+        """Take in the methods of other results, over this grid's categories and seeds.
+
+        A method that is there already comes under the name ``"METHOD (experiment)"``.
+
+        Parameters
+        ----------
+        others
+            Of the same images under the same protocol.
+
+        Raises
+        ------
+        InputError
+            If one has another protocol or other images, or is there already.
+        """
+        joined = self
+        for other in others:
+            joined = joined._joined(other)
+        return joined
+
+    def _joined(self, other: Results) -> Results:
+        pair = f"{self.experiment} and {other.experiment}"
+        if other.protocol.identity() != self.protocol.identity():
+            raise InputError(
+                f"{pair}: measured under the protocols {self.protocol.label!r} and "
+                f"{other.protocol.label!r}; measure both under one."
+            )
+        ours, theirs = _digests(self.cells), _digests(other.cells)
+        for category in self.categories:
+            if category in ours and category in theirs and ours[category] != theirs[category]:
+                raise InputError(
+                    f"{pair}: measured on other images of {category}; measure both on the same."
+                )
+        names = {
+            method: f"{method} ({other.experiment})" if method in self.variants else method
+            for method in other.variants
+        }
+        for name in names.values():
+            if name in self.variants:
+                raise InputError(f"{pair}: {name} is there already; include it once.")
+        there = other.cells["category"].isin(self.categories) & other.cells["seed"].isin(self.seeds)
+        taken = other.cells[there & other.cells["method"].isin(names)]
+        # What is empty for all of these, such as another method's switches, has no type to keep.
+        empty = [name for name in taken if name != "variant" and _is_empty(taken[name])]
+        cells = taken.drop(columns=empty).assign(method=taken["method"].map(names))
+        remarks = self.remarks
+        if len(taken) < len(other.cells):
+            left = len(other.cells) - len(taken)
+            remarks = (
+                *remarks,
+                f"Of {other.experiment} {left} cells outside this grid are left out.",
+            )
+        foot = "; ".join((other.experiment, *other.provenance))
+        return dataclasses.replace(
+            self,
+            cells=pd.concat([self.cells, cells], ignore_index=True),
+            variants={
+                **self.variants,
+                **{names[method]: other.rows(method) for method in other.variants},
+            },
+            provenance=(*self.provenance, f"Included: {foot}"),
+            remarks=remarks,
+        )
+
+
+def _require_protocol(cells: pd.DataFrame, protocol: Protocol) -> None:
+    """Refuse to put numbers of different protocols side by side.
+
+    One and the same set of maps scores differently under another mask rule, size or crop, by more
+    than most methods differ.
+    """
+    other = cells[cells["protocol"] != protocol.label]
+    if len(other):
+        first = other.iloc[0]
+        raise InputError(
+            f"{len(other)} of {len(cells)} cells, such as {first['method']} on "
+            f"{first['category']}, were measured under the protocol {first['protocol']!r}, not "
+            f"under {protocol.label!r}: measure them again under one, or tabulate them apart."
+        )
+
+
+def _digests(cells: pd.DataFrame) -> Mapping[str, set[str]]:
+    """Return category -> digests of its images."""
+    found: dict[str, set[str]] = {}
+    for category, digest in zip(cells["category"], cells["images"], strict=True):
+        found.setdefault(category, set()).add(digest)
+    return found
+
+
+def _is_empty(column: pd.Series[Any]) -> bool:
+    return bool((column.isna() | (column == "")).all())
