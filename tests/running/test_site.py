@@ -2,11 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from bench.common.seeding import derive_seed
 
 from bench.data.kinds import find_kind
 from bench.methods.interface import UndeclaredRead
 from bench.running.site import StageSite
+from destseg.seeding import derive_seed
 
 ABLATION = ("none", "den", "ed", "seg", "den+ed", "den+seg", "ed+seg", "den+ed+seg")
 EVERYTHING = {"images", "masks", "rotation", "textures", "teacher", "names", "Images"}
