@@ -17,6 +17,7 @@ from bench.methods import method
 from bench.methods.interface import Step
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
+from destseg.errors import InputError
 
 SCHEMA = 1
 """Version of the form of keys."""
@@ -126,8 +127,20 @@ class Plan:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of its stages, each before those that are computed from it."""
-        kinds = dict.fromkeys(stage.kind for stage in self.stages.values())
-        return tuple(sorted(kinds, key=lambda kind: kind == Evaluate.kind))
+        parents: dict[str, dict[str, None]] = {}
+        for stage in self.stages.values():
+            above = dict.fromkeys(parent.kind for parent in stage.parents)
+            parents.setdefault(stage.kind, {}).update(above)
+        found: dict[str, None] = {}
+
+        def visit(kind: str) -> None:
+            for parent in parents.pop(kind, ()):
+                visit(parent)
+            found.setdefault(kind)
+
+        for kind in tuple(parents):
+            visit(kind)
+        return tuple(found)
 
 
 def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
@@ -209,6 +222,11 @@ class _Graph:
     def _parameters(self, step: Step[Any], cell: Cell) -> dict[str, Any]:
         found = step.settings
         for name in step.reads:
+            if name == "masks" and step.kind != Evaluate.kind:
+                raise InputError(
+                    f"{cell.method}: the step {step.kind!r} reads the masks, which are for the "
+                    "evaluation alone; take them out of its reads."
+                )
             found |= self._identity(name, cell)
         if step.seeded:
             found["seed"] = cell.seed
@@ -226,7 +244,14 @@ class _Graph:
         if name == "masks":
             return images
         if name == "rotation":
-            return {"rotation": dataset.rotation}
+            return {"category": cell.category, "rotation": dataset.rotation}
         if name == "textures":
             return {"textures": self._inputs.textures.digest, "size": dataset.size}
-        return {name: self._backbones[cell.method][name]}
+        backbones = self._backbones[cell.method]
+        if name not in backbones:
+            known = ("images", "rotation", "textures", *backbones)
+            raise InputError(
+                f"{cell.method}: a step reads {name!r}; there are {', '.join(known)}, and the "
+                "method's backbones may have more."
+            )
+        return {name: backbones[name]}
