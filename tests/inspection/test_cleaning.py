@@ -6,8 +6,8 @@ import pytest
 
 from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 from bench.planning.inputs import Sources
-from bench.store.records import Record
 from destseg.errors import InputError
+from tests.inspection.inspected import of_kind
 
 
 @pytest.fixture
@@ -24,31 +24,20 @@ def write_cells(tmp_path):
     return write
 
 
-@pytest.fixture
-def chain(store):
-    """Store records that each came from the one before; return their keys."""
-
-    def chain(*names):
-        keys = [f"{name:0>64}" for name in names]
-        for key, parents in zip(keys, [(), *((key,) for key in keys)], strict=False):
-            store.put(Record(key, "maps", parents, {}, 0.0, 0, {}, 1, "bottle", 0))
-        return keys
-
-    return chain
+def test_results_name_their_cells_and_what_these_came_from(filled, store, tmp_path, write_cells):
+    evaluations = of_kind(filled, "evaluation")
+    write_cells("one", evaluations[0].key)
+    write_cells("two", evaluations[-1].key, "f" * 64)
+    wanted = {stage.key for index in (0, -1) for stage in evaluations[index].lineage()}
+    assert named_by_results(tmp_path / "results", store) == wanted | {"f" * 64}
 
 
-def test_results_name_their_cells_and_what_these_came_from(chain, store, tmp_path, write_cells):
-    one, two, _ = chain("a1", "a2", "a3"), chain("b1", "b2"), chain("c1")
-    write_cells("one", one[-1])
-    write_cells("two", two[-1], "f" * 64)
-    assert named_by_results(tmp_path / "results", store) == {*one, *two, "f" * 64}
-
-
-def test_results_name_what_is_left_where_a_record_is_gone(chain, store, tmp_path, write_cells):
-    keys = chain("a1", "a2", "a3")
-    store.remove(keys[1])
-    write_cells("one", keys[-1])
-    assert named_by_results(tmp_path / "results", store) == {*keys[1:]}
+def test_results_name_what_is_left_where_a_record_is_gone(filled, store, tmp_path, write_cells):
+    evaluation = of_kind(filled, "evaluation")[0]
+    (maps,) = evaluation.parents
+    store.remove(maps.key)
+    write_cells("one", evaluation.key)
+    assert named_by_results(tmp_path / "results", store) == {evaluation.key, maps.key}
 
 
 def test_no_results_name_nothing(store, tmp_path):
