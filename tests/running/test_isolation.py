@@ -5,8 +5,7 @@ import time
 
 import pytest
 
-from bench.experiment.grid import ABLATION, Cell
-from bench.planning.stages import plan
+from bench.data.kinds import find_kind
 from bench.running.execution import Job
 from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending
 from bench.running.workers import Children, InProcess
@@ -54,14 +53,10 @@ class Endless(RunStore):
 
 
 @pytest.fixture
-def job_of(tiny, tiny_inputs, tmp_path):
-    laid = plan(tiny, [Cell("bottle", ABLATION["none"], 0)], tiny_inputs)
-    task = next(iter(laid.tasks.values()))
-
-    def job_of(store):
-        return Job(task, tiny, tiny_inputs, store(tmp_path / "runs"))
-
-    return job_of
+def job_of(lay, tiny_inputs, tmp_path):
+    _, laid = lay(("none",))
+    stage = next(iter(laid.stages.values()))
+    return lambda store: Job(stage, tiny_inputs, find_kind("miniature"), store(tmp_path / "runs"))
 
 
 @pytest.fixture
