@@ -85,8 +85,9 @@ def save_authors(model: DeSTSeg, path: Path | str) -> Path:
     Raises
     ------
     InputError
-        When it cannot be written, or the model has parts of another shape than theirs, which their
-        program would refuse, or other dilations, which it would silently replace by its own.
+        When it cannot be written, or the model has parts of another shape than theirs, which
+        their program would refuse, or other dilations, which it would silently replace by its
+        own.
     """
     parts = {
         "student": (model.student_net.kind != "decoder", model.student_net.kind),

@@ -13,7 +13,7 @@ from bench.data.cache import CACHE_VARIABLE
 from bench.experiment.grid import Grid
 from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import ExperimentPlan, required_inputs
-from bench.planning.inputs import Sources, look_up_inputs, prepare_inputs
+from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import plan
 from bench.results.lookup import finished_of
 from bench.running.runner import run
@@ -159,7 +159,7 @@ def tiny_plan(tiny_grid, shared_cache):
     def lay(experiment):
         categories = tiny_grid.categories
         required = required_inputs(experiment, categories)
-        inputs = look_up_inputs(required, Sources(None, None, shared_cache))
+        inputs = prepare_inputs(required, Sources(None, None, shared_cache), 1)
         laid = plan(experiment, tiny_grid.cells(), inputs)
         return ExperimentPlan(experiment, tiny_grid, inputs, laid)
 

@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.results.files import joined_with
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.results.finished import Finished
 
 

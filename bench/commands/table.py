@@ -6,13 +6,13 @@ from pathlib import Path
 from bench.commands.finished_options import add_include
 from bench.common.exit_codes import DONE
 from bench.presentation.table import FORMATS
-from bench.presentation.tables import TABLES
+from bench.presentation.tables import build_table, tables
 from bench.results.files import joined_with, read_results
 from destseg.errors import InputError
 
 EXAMPLES = f"""\
 tables:
-  {", ".join(TABLES)}
+  {", ".join(tables())}
 
 examples:
   python -m bench table ablation
@@ -58,9 +58,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; return the exit code."""
-    if options.name not in TABLES:
-        raise InputError(f"table {options.name!r}: unknown; there are {', '.join(TABLES)}.")
+    if options.name not in tables():
+        raise InputError(f"table {options.name!r}: unknown; there are {', '.join(tables())}.")
     own = read_results(options.results / options.experiment)
     results = joined_with(own, options.include, options.results)
-    print(FORMATS[options.format](TABLES[options.name](results)), end="")
+    print(FORMATS[options.format](build_table(options.name, results)), end="")
     return DONE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from destseg.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Cell:
     """One number of the grid: a method's variant on a category with a seed.
 

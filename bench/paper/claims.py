@@ -1,4 +1,4 @@
-"""The paper's claims as data, and what measured cells say to each.
+"""What measured cells say to a method's claims.
 
 A claim is a conjunction: it holds where the better of each of its pairs is better on each of its
 metrics. Each such *part* is a paired contrast with `bench.stats.new_seeds_interval`.
@@ -11,14 +11,12 @@ part demand, 1 - 0.05 / k (Bonferroni). Otherwise it is *unmeasured* when a part
 claim that fails on one fails. The number of claims is not corrected for.
 """
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Literal
 
-from bench.experiment.grid import FULL_VARIANT, METHOD, VARIANTS
+from bench.methods.interface import Claim
+from bench.metrics import ALL_METRICS
 from bench.stats import (
     LEVEL,
     Estimate,
@@ -30,33 +28,8 @@ from bench.stats import (
 
 Verdict = Literal["holds", "fails", "undecided", "unmeasured"]
 
-Lookup = Callable[[str, str, str | None], Scores]
-"""(metric, method, variant) -> the scores, shape (categories, seeds); NaN where not measured."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement of the paper.
-
-    Attributes
-    ----------
-    name
-        Short, for programs.
-    statement
-        For people.
-    table
-        Number of the paper's table that supports it.
-    metrics
-        Metric columns of the cells.
-    pairs
-        The better and the worse: variants' names, or methods'.
-    """
-
-    name: str
-    statement: str
-    table: str
-    metrics: tuple[str, ...]
-    pairs: tuple[tuple[str, str], ...]
+Lookup = Callable[[str, str], Scores]
+"""(metric, side of a pair) -> its scores, (categories, seeds); NaN where not measured."""
 
 
 @dataclass(frozen=True)
@@ -161,23 +134,6 @@ class Assessment:
         return min(known) if against else max(known)
 
 
-@cache
-def claims() -> tuple[Claim, ...]:
-    """Read ``claims.toml``."""
-    with resources.files(__package__).joinpath("claims.toml").open("rb") as file:
-        table = tomllib.load(file)
-    return tuple(
-        Claim(
-            name=entry["name"],
-            statement=entry["statement"],
-            table=entry["table"],
-            metrics=tuple(entry["metrics"]),
-            pairs=tuple((better, worse) for better, worse in entry["pairs"]),
-        )
-        for entry in table["claims"]
-    )
-
-
 def assess(claim: Claim, lookup: Lookup) -> Assessment:
     """Judge a claim by what is measured.
 
@@ -186,14 +142,16 @@ def assess(claim: Claim, lookup: Lookup) -> Assessment:
     claim
         The claim.
     lookup
-        Finds the scores of a method's variant.
+        Finds the scores of a variant or a method by its name in the pairs.
     """
     # Parts that point against the claim are decided at this level.
     strict = 1 - (1 - LEVEL) / (len(claim.metrics) * len(claim.pairs))
     parts = []
     for metric in claim.metrics:
         for better, worse in claim.pairs:
-            contrast = lookup(metric, *_side(better)) - lookup(metric, *_side(worse))
+            contrast = lookup(metric, better) - lookup(metric, worse)
+            if not ALL_METRICS[metric].higher_is_better:
+                contrast = -contrast
             ours = estimate(contrast)
             if ours.n == 0:
                 continue
@@ -209,10 +167,3 @@ def assess(claim: Claim, lookup: Lookup) -> Assessment:
                 )
             )
     return Assessment(claim, claim.metrics, tuple(parts))
-
-
-def _side(name: str) -> tuple[str, str | None]:
-    """Return method and variant of one side of a pair."""
-    if name in VARIANTS:
-        return METHOD, name
-    return name, FULL_VARIANT if name == METHOD else None

@@ -6,13 +6,15 @@ the same categories: `published_over` keeps the second rule, its callers the fir
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
-from bench.experiment.grid import ABLATION, FACTORS, FULL_VARIANT, METHOD, VARIANTS
-from bench.stats import contrast_weights
+from bench.methods import PAPER
+from bench.methods.interface import Method
+from bench.metrics import ALL_METRICS
 
 MVTEC_CATEGORIES = (
     "bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
@@ -21,16 +23,6 @@ MVTEC_CATEGORIES = (
 """The categories that the paper's averages are over."""
 
 AVERAGE = "average"
-
-METRIC_TABLES = {
-    "image_auroc": "1",
-    "pixel_auroc": "2",
-    "pixel_ap": "2",
-    "iap": "3",
-    "iap90": "3",
-    "pro": "slides",
-}
-"""Metric -> the table that holds the methods' figures for it."""
 
 
 @dataclass(frozen=True)
@@ -82,33 +74,13 @@ def is_whole(categories: Sequence[str]) -> bool:
     return set(categories) == set(MVTEC_CATEGORIES)
 
 
-def prints_categories(metric: str, method: str = METHOD) -> bool:
+def prints_categories(metric: str, method: str = PAPER) -> bool:
     """Whether the paper prints this metric of a method for each category."""
     return published_over(MVTEC_CATEGORIES[:1], metric=metric, method=method) is not None
 
 
-def _row_of(table: str, variant: str) -> str | None:
-    """Return the name in the CSV file of a variant's row of one of the paper's Tables 4 to 6."""
-    if table == "4" and variant in ABLATION:
-        flags = "".join(str(int(getattr(ABLATION[variant], factor))) for factor in FACTORS)
-        return f"{METHOD} den/ed/seg={flags}"
-    return _ROWS.get((table, variant))
-
-
-_ROWS = {
-    ("5", f"{FULL_VARIANT}+no-l1"): f"{METHOD} without L1 loss",
-    ("5", FULL_VARIANT): f"{METHOD} with L1 loss",
-    ("6", f"{FULL_VARIANT}+features"): f"{METHOD} input concatenated S-T features",
-    ("6", f"{FULL_VARIANT}+distances"): f"{METHOD} input cosine distance",
-    ("6", FULL_VARIANT): f"{METHOD} input normalised product",
-}
-
-VARIANT_TABLES = ("4", "5", "6")
-"""The paper's tables whose rows are variants."""
-
-
 def published_over(
-    categories: Sequence[str], *, metric: str, method: str = METHOD
+    categories: Sequence[str], *, metric: str, method: str = PAPER
 ) -> Published | None:
     """Look up the figure of a method over exactly these categories, or None.
 
@@ -125,7 +97,9 @@ def published_over(
     method
         As in the paper's tables.
     """
-    table = METRIC_TABLES[metric]
+    table = ALL_METRICS[metric].table
+    if table is None:
+        return None
     if is_whole(categories):
         return published(method=method, table=table, metric=metric)
     found = [published(method=method, table=table, metric=metric, category=c) for c in categories]
@@ -139,48 +113,59 @@ def published_over(
 
 
 def published_variant(
-    categories: Sequence[str], *, variant: str, metric: str, table: str | None = None
+    categories: Sequence[str],
+    method: Method[Any, Any],
+    variant: str,
+    *,
+    metric: str,
+    table: str | None = None,
 ) -> Published | None:
     """Look up the figure of a variant over exactly these categories, or None.
 
-    Tables 4 to 6 print averages over all 15 categories only. Over some of them there is a figure
-    for the full method alone, whose categories Tables 2 and 3 print.
+    Tables of variants print averages over all 15 categories only. Over some of them there is a
+    figure for the full method alone, whose categories Tables 2 and 3 print.
 
     Parameters
     ----------
     categories
         The categories that our own mean is over.
-    variant
-        Name of the variant.
+    method, variant
+        The method, whose `Comparison`s name its rows, and the name of the variant.
     metric
         Metric column of the cells.
     table
-        One of `VARIANT_TABLES`; by default the first that has the variant.
+        Of one of the comparisons; by default the first that has the variant.
     """
-    if not is_whole(categories):
-        return published_over(categories, metric=metric) if variant == FULL_VARIANT else None
-    for number in VARIANT_TABLES if table is None else (table,):
-        method = _row_of(number, variant)
-        if method is not None:
-            return published(method=method, table=number, metric=metric)
-    return None
+    if is_whole(categories):
+        for comparison in method.comparisons:
+            if table in (None, comparison.table) and variant in comparison.published:
+                return published(
+                    method=comparison.published[variant], table=comparison.table, metric=metric
+                )
+    if variant != method.full:
+        return None
+    return published_over(categories, metric=metric, method=method.name)
 
 
-def published_effect(categories: Sequence[str], *factors: str, metric: str) -> float | None:
-    """Derive a main effect, or a pair's interaction, in points from Table 4's rows, or None.
+def published_effect(
+    categories: Sequence[str], method: Method[Any, Any], weights: Mapping[str, float], metric: str
+) -> float | None:
+    """Derive a main effect, or a pair's interaction, in points from the variants' rows, or None.
 
     Parameters
     ----------
     categories
-        The categories that our own effect is over; Table 4 knows only all 15.
-    factors
-        One or two of den, ed, seg; see `bench.stats.factorial_contrast`.
+        The categories that our own effect is over; tables of variants know only all 15.
+    method
+        The method.
+    weights
+        `bench.stats.contrast_weights` of its variants.
     metric
         Metric column of the cells.
     """
     effect = 0.0
-    for variant, weight in contrast_weights(*factors).items():
-        figure = published_variant(categories, variant=variant, metric=metric)
+    for variant, weight in weights.items():
+        figure = published_variant(categories, method, variant, metric=metric)
         if figure is None:
             return None
         effect += weight * figure.mean
@@ -188,7 +173,12 @@ def published_effect(categories: Sequence[str], *factors: str, metric: str) -> f
 
 
 def published_difference(
-    categories: Sequence[str], better: str, worse: str, *, metric: str, table: str
+    categories: Sequence[str],
+    method: Method[Any, Any],
+    pair: tuple[str, str],
+    *,
+    metric: str,
+    table: str,
 ) -> float | None:
     """Derive how far apart two rows of a table are, in points, or None.
 
@@ -196,27 +186,27 @@ def published_difference(
     ----------
     categories
         The categories that our own difference is over.
-    better, worse
-        Variants, of a table whose rows are variants; else methods.
+    method
+        The method whose paper has the table.
+    pair
+        The better and the worse: variants of the method, or names of methods.
     metric
         Metric column of the cells.
     table
-        Number of the table.
+        As a claim names it.
     """
-    sides = []
-    for name in (better, worse):
-        if name in VARIANTS:
-            figure = published_variant(categories, variant=name, metric=metric, table=table)
-        else:
-            figure = published_over(categories, metric=metric, method=name)
-        if figure is None:
-            return None
-        sides.append(figure.mean)
-    return sides[0] - sides[1]
+    figures = [
+        published_variant(categories, method, name, metric=metric, table=table)
+        if name in method.variants
+        else published_over(categories, metric=metric, method=name)
+        for name in pair
+    ]
+    better, worse = figures
+    return None if better is None or worse is None else better.mean - worse.mean
 
 
 def state_of_the_art(
-    categories: Sequence[str], *, metric: str, method: str = METHOD
+    categories: Sequence[str], *, metric: str, method: str = PAPER
 ) -> tuple[str, Published] | None:
     """Find the best other method that the metric's own table prints, with its figure, or None.
 
@@ -229,10 +219,12 @@ def state_of_the_art(
     method
         The one whose rivals are meant.
     """
-    rivals = [name for name in published_methods(METRIC_TABLES[metric]) if name != method]
+    known = ALL_METRICS[metric]
     figures = [
         (name, figure)
-        for name in rivals
-        if (figure := published_over(categories, metric=metric, method=name)) is not None
+        for name in published_methods(known.table or "")
+        if name != method
+        and (figure := published_over(categories, metric=metric, method=name)) is not None
     ]
-    return max(figures, key=lambda pair: pair[1].mean, default=None)
+    choose = max if known.higher_is_better else min
+    return choose(figures, key=lambda pair: pair[1].mean, default=None)

@@ -1,15 +1,14 @@
-"""Tables whose rows are categories: the paper's Tables 2 and 3, and all metrics of one method."""
+"""Tables whose rows are categories: the paper's Tables 2 and 3, and all metrics of a method."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 
-import pandas as pd
-
+from bench.metrics import Metric
 from bench.paper.published import prints_categories, published_methods, published_over
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
+    Texts,
     difference_numbers,
     estimate_numbers,
     format_difference,
@@ -17,49 +16,54 @@ from bench.presentation.formatting import (
     format_published,
     published_numbers,
 )
-from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import difference_notes, paper_notes, score_notes
 from bench.presentation.table import Table, make_table
+from bench.results.results import Results
 from bench.stats import estimate
 
 
-def category_table(cells: pd.DataFrame, heading: Heading) -> Table:
-    """Build all six metrics in each category, and their average.
+def category_table(results: Results) -> Table:
+    """Build all metrics of each method's full variant in each category, and their average.
 
-    Of the full method, or of the heading's where that is another. On MVTec AD the figures of the
-    paper's Tables 2 and 3 stand beside those metrics they print of it.
+    On MVTec AD the figures of the paper's Tables 2 and 3 stand beside those metrics they print.
     """
-    method, variant = heading.method, heading.own_variant
+    fulls = results.fulls
+    several = len(fulls) > 1
     beside = [
         metric
-        for metric in METRIC_NAMES
-        if heading.comparable and prints_categories(metric, method)
+        for metric in results.metrics
+        if results.comparable and any(prints_categories(metric.key, method) for method in fulls)
     ]
-    rows, numbers = [], []
-    for name, categories in _rows(heading):
-        row = {"Category": name}
-        number: Numbers = {"category": name}
-        for metric in METRIC_NAMES:
-            ours = estimate(heading.scores(cells, metric, variant=variant, categories=categories))
-            row[METRIC_NAMES[metric]] = format_estimate(ours)
-            number |= estimate_numbers(metric, ours)
-            if metric in beside:
-                figure = published_over(categories, metric=metric, method=method)
-                row[f"{METRIC_NAMES[metric]} (paper)"] = format_published(figure)
-                number |= published_numbers(metric, figure)
-        rows.append(row)
-        numbers.append(number)
+    lines = []
+    for name, categories in _rows(results):
+        for method, variant in fulls.items():
+            texts, numbers = {"Category": name}, Numbers(category=name)
+            if several:
+                texts["Method"] = numbers["method"] = method
+            for metric in results.metrics:
+                ours = estimate(
+                    results.scores(
+                        metric.key, method=method, variant=variant, categories=categories
+                    )
+                )
+                texts[metric.display] = format_estimate(ours, metric)
+                numbers |= estimate_numbers(metric.key, ours)
+                if metric in beside:
+                    figure = published_over(categories, metric=metric.key, method=method)
+                    texts[f"{metric.display} (paper)"] = format_published(figure)
+                    numbers |= published_numbers(metric.key, figure)
+            lines.append((texts, numbers))
+    title = "The methods" if several else "The full method" if results.full(method) else method
     return make_table(
         "categories",
-        f"{method if variant is None else 'The full method'} by category: {heading.dataset}",
-        heading,
+        f"{title} by category",
+        results,
         (
-            *score_notes(cells, heading, METRIC_NAMES, (variant,)),
-            *(paper_notes(heading, "Tables 2 and 3") if beside else ()),
+            *score_notes(results, results.metrics, fulls.items()),
+            *(paper_notes(results, "Tables 2 and 3") if beside else ()),
         ),
-        rows,
-        numbers,
-        labels="l",
+        lines,
+        labels="ll" if several else "l",
     )
 
 
@@ -69,107 +73,77 @@ class PairTable:
 
     Attributes
     ----------
-    name
-        Stem of its files.
-    title
-        Its title, before the dataset.
-    metrics
-        The two metrics of each of its columns.
+    name, title
+        Stem of its files, and its title before the metrics.
     table
-        Number of the paper's table.
+        Number of the paper's table; it has the metrics that name it theirs.
     """
 
     name: str
     title: str
-    metrics: tuple[str, str]
     table: str
 
-    def build(self, cells: pd.DataFrame, heading: Heading) -> Table:
-        """Build the table: measured methods, then on MVTec AD the paper's and the difference.
-
-        Parameters
-        ----------
-        cells
-            One row per (method, category, variant, seed), metrics as fractions.
-        heading
-            What the numbers are of.
-        """
-        built = [self._row(cells, heading, name, categories) for name, categories in _rows(heading)]
-        pair = " / ".join(METRIC_NAMES[metric] for metric in self.metrics)
+    def build(self, results: Results) -> Table:
+        """Build the table: measured methods, then on MVTec AD the paper's and the difference."""
+        metrics = tuple(metric for metric in results.metrics if metric.table == self.table)
         return make_table(
             self.name,
-            f"{self.title}, {pair}: {heading.dataset}",
-            heading,
+            f"{self.title}, {' / '.join(metric.display for metric in metrics)}",
+            results,
             (
-                *score_notes(cells, heading, self.metrics, (heading.own_variant,)),
-                *paper_notes(heading, f"Table {self.table}"),
-                *difference_notes(heading),
+                *score_notes(results, metrics, results.fulls.items()),
+                *paper_notes(results, f"Table {self.table}"),
+                *difference_notes(results),
             ),
-            [row for row, _ in built],
-            [number for _, number in built],
-            labels="l",
+            [self._line(results, metrics, *row) for row in _rows(results)],
         )
 
-    def _row(
-        self, cells: pd.DataFrame, heading: Heading, name: str, categories: tuple[str, ...]
-    ) -> tuple[dict[str, str], Numbers]:
-        row = {"Category": name}
-        number: Numbers = {"category": name}
+    def _line(
+        self, results: Results, metrics: tuple[Metric, ...], name: str, categories: tuple[str, ...]
+    ) -> tuple[Texts, Numbers]:
+        texts, numbers = {"Category": name}, Numbers(category=name)
         found = {
-            method: {
-                metric: estimate(
-                    heading.scores(
-                        cells, metric, variant=variant, method=method, categories=categories
-                    )
-                )
-                for metric in self.metrics
-            }
-            for method, variant in heading.measured_methods(cells).items()
+            method: [
+                estimate(results.scores(metric.key, method=method, categories=categories))
+                for metric in metrics
+            ]
+            for method in results.fulls
         }
-        for method, ours in found.items():
-            row[method] = _pair(map(format_estimate, ours.values()))
-            for metric in self.metrics:
-                number |= estimate_numbers(f"{method}_{metric}", ours[metric])
-        if not heading.comparable:
-            return row, number
+        for method, estimates in found.items():
+            both = list(zip(metrics, estimates, strict=True))
+            texts[method] = _joint(format_estimate(ours, metric) for metric, ours in both)
+            for metric, ours in both:
+                numbers |= estimate_numbers(f"{method}_{metric.key}", ours)
+        if not results.comparable:
+            return texts, numbers
         for method in published_methods(self.table):
-            figures = {
-                metric: published_over(categories, metric=metric, method=method)
-                for metric in self.metrics
-            }
-            row[f"{method} (paper)"] = _pair(map(format_published, figures.values()))
-            for metric, figure in figures.items():
-                number |= published_numbers(f"{method}_{metric}", figure)
-            if method == heading.method:
+            figures = [
+                published_over(categories, metric=metric.key, method=method) for metric in metrics
+            ]
+            texts[f"{method} (paper)"] = _joint(map(format_published, figures))
+            for metric, figure in zip(metrics, figures, strict=True):
+                numbers |= published_numbers(f"{method}_{metric.key}", figure)
+            if method in found:
                 differences = []
-                for metric, figure in figures.items():
+                for metric, ours, figure in zip(metrics, found[method], figures, strict=True):
                     mean = None if figure is None else figure.mean
-                    differences.append(format_difference(found[method][metric], mean))
-                    number |= difference_numbers(f"{method}_{metric}", found[method][metric], mean)
-                row[f"{method} − paper"] = _pair(differences)
-        return row, number
+                    differences.append(format_difference(ours, mean))
+                    numbers |= difference_numbers(f"{method}_{metric.key}", ours, mean)
+                texts[f"{method} − paper"] = _joint(differences)
+        return texts, numbers
 
 
-def _rows(heading: Heading) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _rows(results: Results) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each category by itself, and all of them as the average."""
-    for category in heading.categories:
+    for category in results.categories:
         yield category, (category,)
-    yield "average", heading.categories
+    yield "average", results.categories
 
 
-def _pair(shown: Iterable[str]) -> str:
-    """Put two metrics into one cell; one that a table does not print leaves a dash."""
-    first, second = shown
-    return f"{first or MISSING} / {second or MISSING}" if first or second else ""
+def _joint(shown: Iterable[str]) -> str:
+    """Put several metrics into one cell; one that a table does not print leaves a dash."""
+    texts = list(shown)
+    return " / ".join(text or MISSING for text in texts) if any(texts) else ""
 
 
-PAIR_TABLES: Mapping[str, PairTable] = MappingProxyType(
-    {
-        table.name: table
-        for table in (
-            PairTable("pixel", "Localisation", ("pixel_auroc", "pixel_ap"), table="2"),
-            PairTable("instance", "Instances", ("iap", "iap90"), table="3"),
-        )
-    }
-)
-"""Table name -> what it shows."""
+PAIR_TABLES = (PairTable("pixel", "Localisation", "2"), PairTable("instance", "Instances", "3"))

@@ -1,100 +1,101 @@
-"""The paper's claims beside what was measured of them."""
+"""The claims of methods' papers beside what was measured of them."""
 
 from collections import Counter
-from functools import cache
+from collections.abc import Iterator
+from typing import Any
 
-import pandas as pd
-
-from bench.paper.claims import Assessment, assess, claims
+from bench.methods.interface import Method
+from bench.metrics import ALL_METRICS
+from bench.paper.claims import Assessment, assess
 from bench.paper.published import published_difference
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
+    Texts,
     estimate_numbers,
     format_effect,
     format_interval,
     format_points,
 )
-from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import grid_notes, paper_notes, setting_notes
 from bench.presentation.table import Table, make_table
+from bench.results.results import Results
 from bench.stats import MOST_SEEDS, Scores
 
 
-def verdicts_table(cells: pd.DataFrame, heading: Heading) -> Table:
-    """Build a row for each claim of the paper: its verdict first, and why.
+def verdicts_table(results: Results) -> Table:
+    """Build a row for each claim: its verdict first, and why.
 
     The rows of `claims_table` that are of all metrics of a claim.
     """
-    rows, numbers = [], []
-    for found in _assessments(cells, heading):
-        row, number = _row(found, heading)
-        rows.append({name: text for name, text in row.items() if name not in ("Metric", "Pairs")})
-        numbers.append(number)
-    counts = Counter(row["Verdict"] for row in rows)
+    lines = []
+    for method, found in _assessments(results):
+        texts, numbers = _line(results, method, found)
+        short = {name: text for name, text in texts.items() if name not in ("Metric", "Pairs")}
+        lines.append((short, numbers))
+    counts = Counter(texts["Verdict"] for texts, _ in lines)
     told = "; ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return make_table(
         "verdicts",
-        f"Verdicts on the paper's claims: {heading.dataset}",
-        heading,
-        _all_notes(cells, heading, f"{len(rows)} claims: {told}."),
-        rows,
-        numbers,
+        "Verdicts on the paper's claims",
+        results,
+        _all_notes(results, f"{len(lines)} claims: {told}."),
+        lines,
         labels="lll",
     )
 
 
-def claims_table(cells: pd.DataFrame, heading: Heading) -> Table:
-    """Build a row for each claim of the paper, and one for each metric of those with several.
+def claims_table(results: Results) -> Table:
+    """Build a row for each claim, and one for each metric of those with several.
 
     A claim stands or falls with its weakest pair, which is shown with its effect and interval; on
     MVTec AD the effect of the same pair in the paper is beside. Only the paper's dataset, protocol
     and setting together can reproduce or contradict it; anything else is said to hold or not hold
     where it was measured.
     """
-    rows, numbers = [], []
-    for whole in _assessments(cells, heading):
+    lines = []
+    for method, whole in _assessments(results):
         metrics = whole.claim.metrics
         each = [whole.on(metric) for metric in metrics] if len(metrics) > 1 else []
-        for found in (whole, *each):
-            row, number = _row(found, heading)
-            rows.append(row)
-            numbers.append(number)
+        lines += [_line(results, method, found) for found in (whole, *each)]
     return make_table(
-        "claims",
-        f"Claims of the paper: {heading.dataset}",
-        heading,
-        _all_notes(cells, heading),
-        rows,
-        numbers,
-        labels="lllcl",
+        "claims", "Claims of the paper", results, _all_notes(results), lines, labels="lllcl"
     )
 
 
-def _assessments(cells: pd.DataFrame, heading: Heading) -> list[Assessment]:
-    @cache
-    def lookup(metric: str, method: str, variant: str | None) -> Scores:
-        return heading.scores(cells, metric, variant=variant, method=method)
-
-    return [assess(claim, lookup) for claim in claims()]
+def claimants(results: Results) -> tuple[Method[Any, Any], ...]:
+    """Return the methods of the grid whose papers make claims."""
+    return tuple(method for method in results.known.values() if method.claims)
 
 
-def _row(found: Assessment, heading: Heading) -> tuple[dict[str, str], Numbers]:
+def _assessments(results: Results) -> Iterator[tuple[Method[Any, Any], Assessment]]:
+    for method in claimants(results):
+
+        def lookup(metric: str, side: str, method: Method[Any, Any] = method) -> Scores:
+            if side in method.variants:
+                return results.scores(metric, method=method.name, variant=side)
+            return results.scores(metric, method=side)
+
+        for claim in method.claims:
+            yield method, assess(claim, lookup)
+
+
+def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tuple[Texts, Numbers]:
     claim, weakest = found.claim, found.weakest
     all_metrics = found.metrics == claim.metrics and len(claim.metrics) > 1
     pair = MISSING if weakest is None else f"{weakest.better} over {weakest.worse}"
     if weakest is not None and all_metrics:
-        pair = f"{pair}, {METRIC_NAMES[weakest.metric]}"
-    row = {
+        pair = f"{pair}, {ALL_METRICS[weakest.metric].display}"
+    texts = {
         "Claim": claim.statement,
-        "Metric": "all" if all_metrics else METRIC_NAMES[found.metrics[0]],
-        "Verdict": _verdict(found, heading),
+        "Metric": "all" if all_metrics else ALL_METRICS[found.metrics[0]].display,
+        "Verdict": _verdict(found, results),
         "Pairs": f"{sum(part.holds for part in found.parts)}/{found.total}",
         "Weakest pair": pair,
         "Effect": MISSING if weakest is None else format_effect(weakest.estimate),
         "95 % interval": format_interval(None if weakest is None else weakest.estimate.interval),
     }
-    number: Numbers = {
+    numbers: Numbers = {
         "claim": claim.name,
         "table": claim.table,
         "metric": "all" if all_metrics else found.metrics[0],
@@ -106,25 +107,28 @@ def _row(found: Assessment, heading: Heading) -> tuple[dict[str, str], Numbers]:
         "weakest_metric": None if weakest is None else weakest.metric,
         **({} if weakest is None else estimate_numbers("effect", weakest.estimate)),
     }
-    if heading.comparable:
+    if results.comparable:
         figure = None
         if weakest is not None:
             figure = published_difference(
-                heading.categories,
-                weakest.better,
-                weakest.worse,
+                results.categories,
+                method,
+                (weakest.better, weakest.worse),
                 metric=weakest.metric,
                 table=claim.table,
             )
-        row["Paper"] = "" if figure is None else format_points(figure)
-        number["effect_paper"] = figure
-    row["Seeds to decide"] = _seeds(found.seeds)
-    return row, number | {"verdict": row["Verdict"], "to_decide_seeds": found.seeds}
+        texts["Paper"] = "" if figure is None else format_points(figure)
+        numbers["effect_paper"] = figure
+    texts["Seeds to decide"] = _seeds(found.seeds)
+    numbers |= {"verdict": texts["Verdict"], "to_decide_seeds": found.seeds}
+    if len(claimants(results)) > 1:
+        numbers = {"method": method.name, **numbers}
+    return texts, numbers
 
 
-def _verdict(found: Assessment, heading: Heading) -> str:
+def _verdict(found: Assessment, results: Results) -> str:
     """Say what the cells say, and never 'reproduced' of anything but the paper's own setting."""
-    where = "" if heading.reproduces else f" on {heading.place}"
+    where = "" if results.reproduces else f" on {results.place}"
     if found.verdict == "holds":
         return f"holds{where}" if where else "reproduced"
     if found.verdict == "fails":
@@ -141,24 +145,25 @@ def _seeds(needed: int | None) -> str:
     return f"more than {MOST_SEEDS}" if needed > MOST_SEEDS else str(needed)
 
 
-def _all_notes(cells: pd.DataFrame, heading: Heading, *own: str) -> tuple[str, ...]:
+def _all_notes(results: Results, *own: str) -> tuple[str, ...]:
+    papers = "; ".join(method.reference for method in claimants(results))
     return (
-        *grid_notes(cells, heading, METRIC_NAMES, heading.ordered_variants),
+        *grid_notes(results, results.metrics, results.labels),
         *own,
-        *_notes(heading),
-        *paper_notes(heading, "Tables 1 to 6"),
-        *setting_notes(heading),
+        *_notes(results),
+        *paper_notes(results, "Tables 1 to 6", papers),
+        *setting_notes(results),
     )
 
 
-def _notes(heading: Heading) -> tuple[str, ...]:
+def _notes(results: Results) -> tuple[str, ...]:
     counted = (
         "A claim holds where all its pairs do, on each metric, by their own 95 % interval (how "
         "many do is counted in the table of claims); it does not hold where one is reversed at the "
         "level that Bonferroni asks for all its pairs and metrics, stricter than the interval "
         "shown."
     )
-    if len(heading.seeds) < 2:
+    if len(results.seeds) < 2:
         return (counted, "One seed carries no spread, so no interval exists: nothing is decided.")
     return (
         counted,

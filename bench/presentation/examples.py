@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.presentation.figure_style import MUTED, add_title, style
-from bench.presentation.heading import Heading
+from bench.results.results import Results
 
 HEAT = "inferno"
 """Colours of anomaly scores; lighter is higher, in grey as well."""
@@ -73,7 +73,7 @@ class Example:
 
 def examples_figure(
     examples: Sequence[Example],
-    heading: Heading,
+    results: Results,
     title: str = "Input, ground truth and anomaly map",
     detail: str = "",
 ) -> Figure:
@@ -86,7 +86,7 @@ def examples_figure(
     ----------
     examples
         One column each, in this order.
-    heading
+    results
         What they are of.
     title, detail
         What they show, and by which rule they were chosen.
@@ -123,7 +123,7 @@ def examples_figure(
                     axes.set_title(example.category.replace("_", " "), fontsize=7.5, pad=2.5)
                 if column == 0:
                     axes.set_ylabel(name, fontsize=7.5, labelpad=3)
-        add_title(figure, title, heading, detail)
+        add_title(figure, title, results, detail)
         scale = figure.add_axes((left / width, 0.26 / height, 1.3 / width, 0.09 / height))
         bar = figure.colorbar(
             ScalarMappable(Normalize(0, 1), HEAT), cax=scale, orientation="horizontal", ticks=[]

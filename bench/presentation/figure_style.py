@@ -9,8 +9,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.experiment.grid import VARIANTS
-from bench.presentation.heading import Heading
+from bench.results.results import Results, Row
 
 DPI = 150
 FAINT = "0.88"
@@ -23,11 +22,41 @@ PAPER_MARK: dict[str, Any] = {
 """How a published number is drawn, everywhere."""
 
 
-def variant_mark(variant: str) -> dict[str, Any]:
-    """Colour and marker say whether the segmentation net is on; either is enough."""
-    if VARIANTS[variant].seg:
-        return {"color": ORANGE, "marker": "o"}
-    return {"color": BLUE, "marker": "s"}
+_LOOKS = (
+    ((BLUE, "s"), (ORANGE, "o")),
+    ((PALETTE[2], "^"), (PALETTE[4], "v")),
+    ((PALETTE[5], "<"), (PALETTE[9], ">")),
+    ((PALETTE[7], "p"), (PALETTE[1], "P")),
+)
+"""Colour and marker of each method in its turn, without and with what `is_on` asks for."""
+
+
+def is_on(results: Results, row: Row) -> bool:
+    """Whether a variant has the last of its method's factors; without factors, is the full one."""
+    method, variant = row
+    known = results.known.get(method)
+    if known is None or not known.factors:
+        return variant == results.full(method)
+    *_, last = known.factors.values()
+    return last(known.variants[variant])
+
+
+def mark(results: Results, row: Row) -> dict[str, Any]:
+    """Colour and marker tell methods apart, and `is_on` in each; either is enough."""
+    looks = _LOOKS[list(results.fulls).index(row[0]) % len(_LOOKS)]
+    colour, marker = looks[is_on(results, row)]
+    return {"color": colour, "marker": marker}
+
+
+def mark_name(results: Results, row: Row) -> str:
+    """Say what a mark is of, such as ``"with seg"``."""
+    method, _ = row
+    known = results.known.get(method)
+    own = "" if len(results.variants) == 1 else f"{method} "
+    if known is not None and known.factors:
+        *_, last = known.factors
+        return f"{own}{'with' if is_on(results, row) else 'without'} {last}"
+    return method if is_on(results, row) else f"{method}, other variants"
 
 
 @contextmanager
@@ -66,12 +95,12 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def add_title(figure: Figure, title: str, heading: Heading, detail: str = "") -> None:
+def add_title(figure: Figure, title: str, results: Results, detail: str = "") -> None:
     """Write the title, and under it what the numbers are of and whether they may be compared."""
-    parts = (heading.dataset, heading.categories_text, detail)
+    parts = (results.dataset, results.categories_text, detail)
     lines = [" · ".join(filter(None, parts))]
-    if not heading.comparable:
-        what = "the paper's protocol" if heading.is_mvtec else "MVTec AD"
+    if not results.comparable:
+        what = "the paper's protocol" if results.standing == "original" else "MVTec AD"
         lines.append(f"Not {what}: not comparable with the numbers of the paper")
     width, height = figure.get_size_inches()
     figure.text(0.08 / width, 1 - 0.08 / height, title, fontsize=10.5, weight="bold", va="top")

@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.presentation.comparisons import COMPARISONS
+from bench.metrics import Metric
 from bench.presentation.examples import Example, examples_figure
 from bench.presentation.figure_style import png, svg
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.presentation.figures_curves import Curve, curves_figure
-from bench.presentation.figures_effects import effects_figure, has_effects
+from bench.presentation.figures_effects import effects_figure, with_effects
 from bench.presentation.figures_variants import variants_figure
-from bench.presentation.formatting import format_estimate
-from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
-from bench.presentation.notes import require_one_protocol
+from bench.presentation.formatting import format_estimate, in_words, listed
+from bench.results.results import Results, Row
 from bench.stats import estimate
 from destseg.atomic import write_atomically
 
@@ -41,20 +39,20 @@ FALSE_ALARMS_RULE = "each category's good image of highest score"
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """What was taken of the maps of one variant and seed.
+class Excerpts:
+    """What was taken of the maps of one method's variant and seed.
 
     Attributes
     ----------
-    variant, seed
+    row, seed
         Whose maps they are.
     examples, missed, false_alarms
         One of each category at most, chosen by the rule of the same name above.
     curves
-        Of this variant and of the one with the least parts.
+        Of `Results.extremes`, category by category.
     """
 
-    variant: str
+    row: Row
     seed: int
     examples: tuple[Example, ...] = ()
     missed: tuple[Example, ...] = ()
@@ -108,33 +106,22 @@ class Drawing:
 
 
 def drawings(
-    cells: pd.DataFrame,
-    heading: Heading,
-    pictures: Pictures | None = None,
-    kinds: Collection[str] = KINDS,
+    results: Results, excerpts: Excerpts | None = None, kinds: Collection[str] = KINDS
 ) -> tuple[Drawing, ...]:
     """List the figures there can be, without drawing any.
 
     Parameters
     ----------
-    cells
-        One row per (method, category, variant, seed), metrics as fractions.
-    heading
-        What the numbers are of.
-    pictures
+    results
+        What is drawn.
+    excerpts
         None where maps or images are not at hand.
     kinds
         Only these of `KINDS`.
-
-    Raises
-    ------
-    InputError
-        If a cell was measured under another protocol than the heading's.
     """
-    require_one_protocol(cells, heading)
-    everything = [*_of_cells(cells, heading)]
-    if pictures is not None:
-        everything += _of_maps(pictures, heading)
+    everything = [*_of_cells(results)]
+    if excerpts is not None:
+        everything += _of_maps(excerpts, results)
     return tuple(drawing for drawing in everything if drawing.kind in kinds)
 
 
@@ -156,61 +143,73 @@ def write_figures(chosen: Iterable[Drawing], folder: Path) -> list[Path]:
     return written
 
 
-def stem(heading: Heading) -> str:
-    """Return the stem of the variants' figures: the experiment's name where it is a table's."""
-    return heading.experiment if heading.experiment in COMPARISONS else "ablation"
+def stem(results: Results) -> str:
+    """Return the stem of the variants' figures: the experiment's name where it is a table's.
+
+    Else the first table of variants of the method whose tables these are.
+    """
+    known = results.known.get(results.method)
+    names = [] if known is None else [comparison.name for comparison in known.comparisons]
+    if len(results.variants) > 1 or not names:
+        return "methods"
+    return results.experiment if results.experiment in names else names[0]
 
 
-def _of_cells(cells: pd.DataFrame, heading: Heading) -> Iterator[Drawing]:
-    for metric in ABLATION_METRICS:
+def _of_cells(results: Results) -> Iterator[Drawing]:
+    several = len(results.variants) > 1
+    whose = "the methods and their variants" if several else "the variants"
+    below = "their names stand below" if several else "the dots below tell the parts"
+    each = "method and variant" if several else "variant"
+    for metric in results.headline:
         yield Drawing(
-            f"{stem(heading)}_{metric}",
+            f"{stem(results)}_{metric.key}",
             "variants",
-            f"{METRIC_NAMES[metric]} of the variants: mean and sample standard deviation over "
-            "seeds of the mean over categories; the dots below tell the parts.",
-            f"{METRIC_NAMES[metric]} in percent. {_variants_in_words(cells, heading, metric)}",
-            partial(variants_figure, cells, heading, metric),
+            f"{metric.display} of {whose}: mean and sample standard deviation over "
+            f"seeds of the mean over categories; {below}.",
+            f"{metric.display} in percent. {_in_words(results, metric)}",
+            partial(variants_figure, results, metric),
         )
-    for metric in ABLATION_METRICS:
+    for metric in results.headline:
         yield Drawing(
-            f"seeds_{metric}",
+            f"seeds_{metric.key}",
             "seeds",
-            f"{METRIC_NAMES[metric]} of each category, seed by seed: how far two variants lie "
-            "apart, and how far two seeds of one.",
-            f"{METRIC_NAMES[metric]} in percent of {', '.join(heading.categories)}; one mark for "
+            f"{metric.display} of each category, seed by seed: how far two "
+            f"{'methods' if several else 'variants'} lie apart, and how far two seeds of one.",
+            f"{metric.display} in percent of {', '.join(results.categories)}; one mark for "
             "each seed.",
-            partial(seeds_figure, cells, heading, metric),
+            partial(seeds_figure, results, metric),
         )
-    if has_effects(heading):
+    for number, method in enumerate(with_effects(results)):
+        factors = listed(method.factors)
         yield Drawing(
+            f"effects_{method.name}" if number else "effects",
             "effects",
-            "effects",
-            "Main effects of den, ed and seg with 95 % intervals for these categories and new "
-            "seeds.",
-            "A panel for each of den, ed and seg with the effect on the six metrics in points and "
+            f"Main effects of {factors} with 95 % intervals for these categories and new seeds.",
+            f"A panel for each of {factors} with the effect on the "
+            f"{in_words(len(results.metrics), 'metric')} in points and "
             "its interval; the same numbers are in the table of effects.",
-            partial(effects_figure, cells, heading),
+            partial(effects_figure, results, method),
         )
-    for metric in ABLATION_METRICS:
+    for metric in results.headline:
         yield Drawing(
-            f"heatmap_{metric}",
+            f"heatmap_{metric.key}",
             "heatmap",
-            f"{METRIC_NAMES[metric]} of each variant on each category, in percent; the darker, "
-            "the further behind the category's best variant.",
-            f"{METRIC_NAMES[metric]} in percent, {len(heading.categories)} categories by "
-            f"{len(heading.variants)} variants. {_variants_in_words(cells, heading, metric)}",
-            partial(heatmap_figure, cells, heading, metric),
+            f"{metric.display} of each {each} on each category, in percent; the darker, "
+            f"the further behind the category's best{'' if several else ' variant'}.",
+            f"{metric.display} in percent, {len(results.categories)} categories by "
+            f"{len(results.labels)} variants. {_in_words(results, metric)}",
+            partial(heatmap_figure, results, metric),
         )
 
 
-def _of_maps(pictures: Pictures, heading: Heading) -> Iterator[Drawing]:
-    whose = f"{pictures.variant}, seed {pictures.seed}"
-    k = f"k = {100 * heading.protocol.iap_k:g}"
-    if pictures.curves:
+def _of_maps(excerpts: Excerpts, results: Results) -> Iterator[Drawing]:
+    whose = f"{results.labels[excerpts.row]}, seed {excerpts.seed}"
+    k = f"k = {100 * results.protocol.iap_k:g}"
+    if excerpts.curves:
         points = (
             f"{curve.category} {100 * curve.precision[curve.point]:.0f}"
-            for curve in pictures.curves
-            if curve.variant == pictures.variant
+            for curve in excerpts.curves
+            if curve.row == excerpts.row
         )
         yield Drawing(
             "curves",
@@ -218,18 +217,18 @@ def _of_maps(pictures: Pictures, heading: Heading) -> Iterator[Drawing]:
             "The curve whose mean is IAP: the best pixel precision at each recall of instances; "
             f"the mark is IAP@k, the precision at {k} %.",
             f"One panel for each category. IAP@k at {k} in percent, {whose}: {', '.join(points)}.",
-            partial(curves_figure, pictures.curves, heading, pictures.seed),
+            partial(curves_figure, excerpts.curves, results, excerpts.seed),
         )
     for name, kind, examples, title, rule in (
-        ("examples", "examples", pictures.examples, "Examples", EXAMPLES_RULE),
-        ("missed", "missed", pictures.missed, "Missed instances", MISSED_RULE),
+        ("examples", "examples", excerpts.examples, "Examples", EXAMPLES_RULE),
+        ("missed", "missed", excerpts.missed, "Missed instances", MISSED_RULE),
         (
-            "false_alarms", "false-alarms", pictures.false_alarms, "False alarms",
+            "false_alarms", "false-alarms", excerpts.false_alarms, "False alarms",
             FALSE_ALARMS_RULE,
         ),
     ):  # fmt: skip
         if examples:
-            rule = rule.replace("@k", f"@{100 * heading.protocol.iap_k:g}")
+            rule = rule.replace("@k", f"@{100 * results.protocol.iap_k:g}")
             shown = ", ".join(f"{example.category} {example.name}" for example in examples)
             yield Drawing(
                 name,
@@ -237,14 +236,14 @@ def _of_maps(pictures: Pictures, heading: Heading) -> Iterator[Drawing]:
                 f"{title} of {whose}: {rule}; input, ground truth and anomaly map. "
                 "One colour scale for each category.",
                 f"Input, ground truth and anomaly map of {shown}.",
-                partial(examples_figure, examples, heading, f"{title} of {whose}", rule),
+                partial(examples_figure, examples, results, f"{title} of {whose}", rule),
             )
 
 
-def _variants_in_words(cells: pd.DataFrame, heading: Heading, metric: str) -> str:
+def _in_words(results: Results, metric: Metric) -> str:
     """Such as ``"none 22.4 ± 0.5; den 22.8 ± 0.8."``."""
-    values = (
-        f"{variant} {format_estimate(estimate(heading.scores(cells, metric, variant=variant)))}"
-        for variant in heading.ordered_variants
-    )
+    values = []
+    for (method, variant), label in results.labels.items():
+        ours = estimate(results.scores(metric.key, method=method, variant=variant))
+        values.append(f"{label} {format_estimate(ours, metric)}")
     return f"{'; '.join(values)}."

@@ -1,17 +1,19 @@
 """The categories one by one: single seeds, and every variant beside the others."""
 
+from typing import Any
+
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.experiment.grid import FULL_VARIANT
+from bench.metrics import Metric
 from bench.paper.published import prints_categories, published_over
-from bench.presentation.figure_style import MUTED, PAPER_MARK, add_title, style, variant_mark
-from bench.presentation.heading import METRIC_NAMES, Heading
+from bench.presentation.figure_style import MUTED, PAPER_MARK, add_title, mark, style
+from bench.presentation.formatting import format_percent
+from bench.results.results import Results
 
 _BAND = 0.27
 """Distance of a variant's marks from the middle of its category's row."""
@@ -20,55 +22,55 @@ _FAR_BEHIND = "#5b9bd0"
 """Light enough for black numbers on it."""
 
 
-def seeds_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
-    """Draw the single seeds of each category, for the first and the last variant.
+def seeds_figure(results: Results, metric: Metric) -> Figure:
+    """Draw the single seeds of each category, for `Results.extremes`.
 
-    The distance between two variants can so be seen beside what another seed does to either.
-
-    Parameters
-    ----------
-    cells
-        One row per (method, category, variant, seed), metrics as fractions.
-    heading
-        What the numbers are of.
-    metric
-        Column of `cells`.
+    The distance between two variants or methods can so be seen beside what another seed does to
+    either.
     """
-    shown = extremes(heading)
+    shown = results.extremes
+    band = min(_BAND, 2 * _BAND / max(len(shown) - 1, 1))
     with_paper = False
     with style():
-        height = 1.35 + 0.27 * len(heading.categories)
+        height = 1.35 + 0.27 * len(results.categories)
         figure = Figure(figsize=(5.6, height))
         axes = figure.add_axes((0.18, 0.42 / height, 0.8, (height - 1.3) / height))
-        for index, variant in enumerate(shown):
-            shift = _BAND * (index - (len(shown) - 1) / 2)
-            matrix = 100 * heading.scores(cells, metric, variant=variant)
+        for index, (method, variant) in enumerate(shown):
+            shift = band * (index - (len(shown) - 1) / 2)
+            matrix = 100 * results.scores(metric.key, method=method, variant=variant)
             for row, scores in enumerate(matrix):
-                _draw_seeds(axes, row + shift, scores, variant)
-        for row, category in enumerate(heading.categories):
-            printed = _printed(heading, metric, category)
+                _draw_seeds(axes, row + shift, scores, mark(results, (method, variant)))
+        for row, category in enumerate(results.categories):
+            printed = _printed(results, metric, category)
             if printed is not None:
                 with_paper = True
                 axes.plot(printed, row, **PAPER_MARK)
-        for row in range(1, len(heading.categories), 2):
+        for row in range(1, len(results.categories), 2):
             axes.axhspan(row - 0.5, row + 0.5, color="0.965", zorder=0, linewidth=0)
         axes.set_yticks(
-            range(len(heading.categories)), [name.replace("_", " ") for name in heading.categories]
+            range(len(results.categories)), [name.replace("_", " ") for name in results.categories]
         )
-        axes.set_ylim(len(heading.categories) - 0.5, -0.5)
-        axes.set_xlabel(f"{METRIC_NAMES[metric]} (%)")
+        axes.set_ylim(len(results.categories) - 0.5, -0.5)
+        axes.set_xlabel(f"{metric.display} (%)")
         axes.grid(visible=False, axis="y")
-        seeds = len(heading.seeds)
+        seeds = len(results.seeds)
         detail = f"{seeds} single seeds, their mean as a line" if seeds > 1 else "one seed"
-        add_title(figure, f"{METRIC_NAMES[metric]} of each category", heading, detail)
+        add_title(figure, f"{metric.display} of each category", results, detail)
         handles = [
             Line2D(
-                [], [], linestyle="", markersize=5, label=variant, mew=0, **variant_mark(variant)
+                [],
+                [],
+                linestyle="",
+                markersize=5,
+                label=results.labels[row],
+                mew=0,
+                **mark(results, row),
             )
-            for variant in shown
+            for row in shown
         ]
         if with_paper:
-            handles.append(Line2D([], [], label=f"paper, {FULL_VARIANT}", **PAPER_MARK))
+            name = results.labels[results.method, results.full(results.method)]
+            handles.append(Line2D([], [], label=f"paper, {name}", **PAPER_MARK))
         figure.legend(
             handles=handles,
             loc="upper right",
@@ -83,31 +85,34 @@ def seeds_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
     return figure
 
 
-def heatmap_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
-    """Draw every variant on every category; dark is far behind the category's best variant.
+def heatmap_figure(results: Results, metric: Metric) -> Figure:
+    """Draw every variant on every category; dark is far behind the category's best.
 
     Categories differ by far more than variants do, so that the colour of the scores themselves
     would show nothing but which categories are hard.
-
-    Parameters
-    ----------
-    cells, heading, metric
-        See `seeds_figure`.
     """
-    variants = heading.ordered_variants
+    names = list(results.labels.values())
     means = np.stack(
-        [_category_means(heading.scores(cells, metric, variant=name)) for name in variants], axis=1
+        [
+            _category_means(results.scores(metric.key, method=method, variant=variant))
+            for method, variant in results.labels
+        ],
+        axis=1,
     )
     means = np.vstack([means, means.mean(axis=0, keepdims=True)])
-    best = np.max(means, axis=1, keepdims=True, initial=-np.inf, where=~np.isnan(means))
-    behind = best - means
-    names = [*(name.replace("_", " ") for name in heading.categories), "all"]
+    sign = 1 if metric.higher_is_better else -1
+    best = sign * np.max(
+        sign * means, axis=1, keepdims=True, initial=-np.inf, where=~np.isnan(means)
+    )
+    behind = sign * (best - means)
+    rows = [*(name.replace("_", " ") for name in results.categories), "all"]
+    what = "variant" if len(results.variants) == 1 else "one"
     with style():
-        foot = 0.7 + 0.018 * max(map(len, variants))  # room for the variants' slanting names
-        width = max(2.2 + 0.56 * len(variants), 5.2)
-        height = 0.7 + 0.27 * len(names) + foot
+        foot = 0.7 + 0.018 * max(map(len, names))  # room for the variants' slanting names
+        width = max(2.2 + 0.56 * len(names), 5.2)
+        height = 0.7 + 0.27 * len(rows) + foot
         figure = Figure(figsize=(width, height))
-        box = (1.0 / width, foot / height, (width - 1.15) / width, 0.27 * len(names) / height)
+        box = (1.0 / width, foot / height, (width - 1.15) / width, 0.27 * len(rows) / height)
         axes = figure.add_axes(box)
         scale = figure.add_axes((1.0 / width, 0.3 / height, 1.6 / width, 0.09 / height))
         sns.heatmap(
@@ -116,7 +121,7 @@ def heatmap_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure
             cmap=sns.light_palette(_FAR_BEHIND, as_cmap=True),
             vmin=0,
             vmax=max(float(np.nanmax(behind, initial=0.0)), 1.0),
-            annot=_annotations(means, best),
+            annot=_annotations(metric, means, best),
             fmt="",
             annot_kws={"fontsize": 7, "color": "0.1"},
             linewidths=0.5,
@@ -124,54 +129,51 @@ def heatmap_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure
             mask=np.isnan(means),
             cbar_ax=scale,
             cbar_kws={"orientation": "horizontal"},
-            xticklabels=variants,
-            yticklabels=names,
+            xticklabels=names,
+            yticklabels=rows,
         )
-        axes.axhline(len(heading.categories), color="0.2", linewidth=1)
+        axes.axhline(len(results.categories), color="0.2", linewidth=1)
         axes.tick_params(left=False, bottom=False, labelsize=7.5)
         axes.tick_params(axis="y", rotation=0)
-        axes.set_xticklabels(variants, rotation=25, ha="right", rotation_mode="anchor")
+        axes.set_xticklabels(names, rotation=25, ha="right", rotation_mode="anchor")
         axes.patch.set(facecolor="white", edgecolor="0.75", hatch="////")  # seen where one lacks
         axes.grid(visible=False)
         scale.tick_params(labelsize=7, length=2, pad=1.5)
         figure.text(
             2.72 / width,
             0.345 / height,
-            "points behind the best variant (•) of the row"
+            f"points behind the best {what} (•) of the row"
             + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
             fontsize=7,
             color=MUTED,
             va="center",
         )
-        seeds = len(heading.seeds)
+        seeds = len(results.seeds)
         detail = f"mean over {seeds} seeds, in percent" if seeds > 1 else "one seed, in percent"
-        title = f"{METRIC_NAMES[metric]} of each variant on each category"
-        add_title(figure, title, heading, detail)
+        title = f"{metric.display} of each {what} on each category"
+        add_title(figure, title, results, detail)
     return figure
 
 
-def extremes(heading: Heading) -> tuple[str, ...]:
-    """Return the variant with the least and the one with the most parts; one if it is alone."""
-    ordered = heading.ordered_variants
-    most = FULL_VARIANT if FULL_VARIANT in ordered else ordered[-1]
-    return tuple(dict.fromkeys((ordered[0], most)))
-
-
-def _draw_seeds(axes: Axes, y: float, scores: NDArray[np.float64], variant: str) -> None:
+def _draw_seeds(axes: Axes, y: float, scores: NDArray[np.float64], look: dict[str, Any]) -> None:
     found = scores[~np.isnan(scores)]
     if not found.size:
         return
-    mark = variant_mark(variant)
     if found.size > 1:
-        axes.vlines(found.mean(), y - 0.13, y + 0.13, color=mark["color"], linewidth=1.4)
-    axes.plot(found, np.full(found.size, y), linestyle="", markersize=4, mew=0, alpha=0.65, **mark)
+        axes.vlines(found.mean(), y - 0.13, y + 0.13, color=look["color"], linewidth=1.4)
+    axes.plot(found, np.full(found.size, y), linestyle="", markersize=4, mew=0, alpha=0.65, **look)
 
 
-def _printed(heading: Heading, metric: str, category: str) -> float | None:
-    """Return the paper's value of the full method in percent where it may stand beside ours."""
-    if not (heading.comparable and prints_categories(metric) and FULL_VARIANT in heading.variants):
+def _printed(results: Results, metric: Metric, category: str) -> float | None:
+    """Return the paper's value of the full variant in percent where it may stand beside ours."""
+    method = results.method
+    if not (
+        results.comparable
+        and prints_categories(metric.key, method)
+        and (method, results.full(method)) in results.labels
+    ):
         return None
-    figure = published_over((category,), metric=metric)
+    figure = published_over((category,), metric=metric.key, method=method)
     return None if figure is None else figure.mean
 
 
@@ -181,9 +183,11 @@ def _category_means(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return means
 
 
-def _annotations(means: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.object_]:
+def _annotations(
+    metric: Metric, means: NDArray[np.float64], best: NDArray[np.float64]
+) -> NDArray[np.object_]:
     texts = np.empty(means.shape, dtype=object)
     for place, mean in np.ndenumerate(means):
-        mark = "•" if mean == best[place[0], 0] else ""
-        texts[place] = "" if np.isnan(mean) else f"{mean:.1f}{mark}"
+        dot = "•" if mean == best[place[0], 0] else ""
+        texts[place] = "" if np.isnan(mean) else f"{format_percent(mean / 100, metric)}{dot}"
     return texts

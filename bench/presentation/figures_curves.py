@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.presentation.figure_style import add_title, style, variant_mark
-from bench.presentation.heading import Heading
+from bench.presentation.figure_style import add_title, mark, style
+from bench.results.results import Results, Row
 
 _MOST_COLUMNS = 5
 
@@ -22,7 +22,7 @@ class Curve:
 
     Attributes
     ----------
-    category, variant
+    category, method, variant
         Of the cell.
     precision
         Shape (R,): entry i is the best precision at an instance recall of at least (R - i)/R.
@@ -31,9 +31,15 @@ class Curve:
     """
 
     category: str
+    method: str
     variant: str
     precision: NDArray[np.float64]
     point: int
+
+    @property
+    def row(self) -> Row:
+        """Method and variant."""
+        return self.method, self.variant
 
     @property
     def recall(self) -> NDArray[np.float64]:
@@ -42,14 +48,14 @@ class Curve:
         return (count - np.arange(count)) / count
 
 
-def curves_figure(curves: Sequence[Curve], heading: Heading, seed: int) -> Figure:
+def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figure:
     """Draw a panel for each category, with the curve of each variant and its point at k.
 
     Parameters
     ----------
     curves
-        Grouped by category in the order of the panels.
-    heading
+        Grouped by category in the order of the panels; the last row's lines are solid.
+    results
         What they are of; its protocol has k.
     seed
         The one they are of.
@@ -62,14 +68,14 @@ def curves_figure(curves: Sequence[Curve], heading: Heading, seed: int) -> Figur
     if not curves:
         raise ValueError("there are no curves to draw")
     categories = list(dict.fromkeys(curve.category for curve in curves))
-    variants = list(dict.fromkeys(curve.variant for curve in curves))
+    rows = list(dict.fromkeys(curve.row for curve in curves))
     columns = min(len(categories), _MOST_COLUMNS)
-    rows = -(-len(categories) // columns)
-    k = 100 * heading.protocol.iap_k
+    bands = -(-len(categories) // columns)
+    k = 100 * results.protocol.iap_k
     with style():
-        width, height = max(0.75 + 1.35 * columns, 5.2), 1.45 + 1.4 * rows
+        width, height = max(0.75 + 1.35 * columns, 5.2), 1.45 + 1.4 * bands
         figure = Figure(figsize=(width, height))
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        panels = figure.subplots(bands, columns, sharex=True, sharey=True, squeeze=False).ravel()
         figure.subplots_adjust(
             left=0.62 / width,
             right=1 - 0.12 / width,
@@ -82,7 +88,7 @@ def curves_figure(curves: Sequence[Curve], heading: Heading, seed: int) -> Figur
             axes.axvline(k, color="0.55", linewidth=0.8, linestyle=(0, (3, 2)))
             for curve in curves:
                 if curve.category == category:
-                    _draw(axes, curve, solid=curve.variant == variants[-1])
+                    _draw(axes, curve, _line(results, curve.row, solid=curve.row == rows[-1]))
             axes.set_title(category.replace("_", " "), fontsize=7.5, pad=2.5)
             axes.tick_params(labelsize=6.5, length=0)
         for axes in panels[len(categories) :]:
@@ -90,10 +96,16 @@ def curves_figure(curves: Sequence[Curve], heading: Heading, seed: int) -> Figur
         panels[0].set(xlim=(0, 102), ylim=(0, 102), xticks=(0, 50, k), yticks=(0, 50, 100))
         figure.supxlabel("instance recall (%)", fontsize=8.5, y=0.1 / height)
         figure.supylabel("precision (%)", fontsize=8.5, x=0.1 / width)
-        add_title(figure, "Precision over instance recall", heading, f"seed {seed}")
+        add_title(figure, "Precision over instance recall", results, f"seed {seed}")
         handles = [
-            Line2D([], [], label=name, markersize=4.5, **_line(name, solid=name == variants[-1]))
-            for name in variants
+            Line2D(
+                [],
+                [],
+                label=results.labels[row],
+                markersize=4.5,
+                **_line(results, row, solid=row == rows[-1]),
+            )
+            for row in rows
         ]
         handles.append(
             Line2D([], [], color="0.55", linewidth=0.8, linestyle=(0, (3, 2)), label=f"k = {k:g} %")
@@ -110,16 +122,16 @@ def curves_figure(curves: Sequence[Curve], heading: Heading, seed: int) -> Figur
     return figure
 
 
-def _draw(axes: Axes, curve: Curve, *, solid: bool) -> None:
+def _draw(axes: Axes, curve: Curve, look: dict[str, Any]) -> None:
     # Between two attainable recalls the precision is that of the next one: a step, no slope.
     recall = 100 * np.append(curve.recall, 0.0)
     precision = 100 * np.append(curve.precision, curve.precision[-1])
-    look = _line(curve.variant, solid=solid)
     marker = look.pop("marker")
     axes.plot(recall, precision, drawstyle="steps-post", **look)
     at = 100 * curve.recall[curve.point], 100 * curve.precision[curve.point]
     axes.plot(*at, marker=marker, markersize=4.5, color=look["color"], mec="white", mew=0.6)
 
 
-def _line(variant: str, *, solid: bool) -> dict[str, Any]:
-    return {**variant_mark(variant), "linewidth": 1.4, "linestyle": "-" if solid else (0, (4, 1.2))}
+def _line(results: Results, row: Row, *, solid: bool) -> dict[str, Any]:
+    dashes = "-" if solid else (0, (4, 1.2))
+    return {**mark(results, row), "linewidth": 1.4, "linestyle": dashes}

@@ -2,57 +2,69 @@
 
 from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.experiment.grid import ABLATION, FACTORS
+from bench.methods.interface import Method
 from bench.paper.published import is_whole, published_effect
 from bench.presentation.figure_style import BLUE, MUTED, PAPER_MARK, add_title, style
-from bench.presentation.heading import METRIC_NAMES, Heading
-from bench.stats import Effect, contrast_effect, factorial_contrast
+from bench.presentation.formatting import listed
+from bench.presentation.statistics_tables import design_of, design_scores
+from bench.results.results import Results
+from bench.stats import Effect, contrast_effect, contrast_weights, factorial_contrast
 
 
-def has_effects(heading: Heading) -> bool:
-    """Whether all eight variants were asked for: an effect needs every one of them."""
-    return set(ABLATION) <= set(heading.variants)
+def with_effects(results: Results) -> tuple[Method[Any, Any], ...]:
+    """Return the methods all of whose design was asked for: an effect needs every variant."""
+    return tuple(
+        method
+        for method in results.known.values()
+        if method.factors and set(method.design) <= set(results.variants[method.name])
+    )
 
 
-def effects_figure(cells: pd.DataFrame, heading: Heading) -> Figure:
-    """Draw the effect of den, ed and seg on each metric, with its 95 % interval.
+def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
+    """Draw the effect of each factor on each metric, with its 95 % interval.
 
     A filled mark has an interval that excludes zero. The effect that follows from the paper's
-    Table 4 is marked on MVTec AD with all categories.
+    table of the variants is marked on MVTec AD with all categories.
 
     Parameters
     ----------
-    cells
-        One row per (method, category, variant, seed), metrics as fractions.
-    heading
-        What the numbers are of.
+    results
+        What is drawn.
+    method
+        One of `with_effects`.
     """
-    with_paper = heading.comparable and is_whole(heading.categories)
+    with_paper = results.comparable and is_whole(results.categories)
+    design = design_of(method)
+    metrics = results.metrics
     with style():
-        figure = Figure(figsize=(6.6, 3.1))
-        panels = figure.subplots(1, len(FACTORS), sharex=True, sharey=True)
+        size = (9 + 19 * len(method.factors)) / 10, (13 + 3 * len(metrics)) / 10
+        figure = Figure(figsize=size)
+        panels = figure.subplots(
+            1, len(method.factors), sharex=True, sharey=True, squeeze=False
+        ).ravel()
         figure.subplots_adjust(left=0.14, right=0.985, top=0.68, bottom=0.15, wspace=0.08)
-        for axes, factor in zip(panels, FACTORS, strict=True):
+        for axes, factor in zip(panels, method.factors, strict=True):
             axes.axvline(0, color="0.3", linewidth=0.9, zorder=1)
-            for row, metric in enumerate(METRIC_NAMES):
-                scores = heading.ablation_scores(cells, metric)
-                _draw_effect(axes, row, contrast_effect(factorial_contrast(scores, factor)))
-                printed = published_effect(heading.categories, factor, metric=metric)
+            weights = contrast_weights(design, factor)
+            for row, metric in enumerate(metrics):
+                scores = design_scores(results, method, metric.key)
+                contrast = factorial_contrast(scores, design, factor)
+                _draw_effect(axes, row, contrast_effect(contrast))
+                printed = published_effect(results.categories, method, weights, metric.key)
                 if with_paper and printed is not None:
                     axes.plot(printed, row + 0.3, **PAPER_MARK | {"markersize": 4})
             axes.set_title(factor, fontsize=9, weight="bold", pad=4)
             axes.grid(visible=False, axis="y")
-        panels[0].set_yticks(range(len(METRIC_NAMES)), METRIC_NAMES.values())
-        panels[0].set_ylim(len(METRIC_NAMES) - 0.5, -0.5)
+        panels[0].set_yticks(range(len(metrics)), [metric.display for metric in metrics])
+        panels[0].set_ylim(len(metrics) - 0.5, -0.5)
         figure.supxlabel("effect in points: mean with minus mean without", fontsize=8.5, y=0.015)
-        seeds = len(heading.seeds)
+        seeds = len(results.seeds)
         detail = f"95 % interval, {seeds} seeds" if seeds > 1 else "one seed, no interval"
-        add_title(figure, "What den, ed and seg change", heading, detail)
+        add_title(figure, f"What {listed(method.factors)} change", results, detail)
         _legend(figure, with_paper=with_paper, with_interval=seeds > 1)
     return figure
 

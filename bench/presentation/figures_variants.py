@@ -1,19 +1,28 @@
 """Mean and spread of each variant, its parts below."""
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bench.experiment.grid import FACTORS, VARIANTS, Variant
-from bench.paper.published import published_variant
-from bench.presentation.figure_style import FAINT, MUTED, PAPER_MARK, add_title, style, variant_mark
-from bench.presentation.heading import METRIC_NAMES, Heading
+from bench.methods.interface import Method
+from bench.metrics import Metric
+from bench.paper.published import published_over, published_variant
+from bench.presentation.figure_style import (
+    FAINT,
+    MUTED,
+    PAPER_MARK,
+    add_title,
+    mark,
+    mark_name,
+    style,
+)
+from bench.presentation.formatting import listed
+from bench.results.results import Results, Row
 from bench.stats import Scores, complete_seeds, estimate
 
 # The single seeds stand left of the mean and the paper's value right of it, so none hides another.
@@ -21,39 +30,34 @@ _ASIDE = 0.24
 _SEED_MARK: dict[str, Any] = {"linestyle": "", "markersize": 3.2, "alpha": 0.5, "mew": 0}
 
 
-def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figure:
-    """Draw mean ± sample std over seeds of each variant, its seeds, and its parts below.
+def variants_figure(results: Results, metric: Metric) -> Figure:
+    """Draw mean ± sample std over seeds of each row of the grid, and its seeds.
 
+    Below are the parts of each variant, or the names where several methods stand side by side.
     The paper's value stands beside ours on MVTec AD only, and only over the same categories.
-
-    Parameters
-    ----------
-    cells
-        One row per (method, category, variant, seed), metrics as fractions.
-    heading
-        What the numbers are of.
-    metric
-        Column of `cells`.
     """
-    variants = heading.ordered_variants
-    parts = _parts(variants)
-    paper = [_published(heading, metric, variant) for variant in variants]
-    left = 0.02 + 0.013 * max(7, *map(len, parts))  # room for the parts' names
+    rows = list(results.labels)
+    parts = _parts(results)
+    paper = [_published(results, metric, row) for row in rows]
+    left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
     with style():
         figure = Figure(figsize=(5.6, 4.0))
         grid = figure.add_gridspec(
             2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
         )
         scores = figure.add_subplot(grid[0])
-        switches = figure.add_subplot(grid[1], sharex=scores)
+        below = figure.add_subplot(grid[1], sharex=scores)
         incomplete = False
-        for x, (variant, printed) in enumerate(zip(variants, paper, strict=True)):
+        for x, (row, printed) in enumerate(zip(rows, paper, strict=True)):
             if printed is not None:
                 scores.plot(x + _ASIDE, printed, **PAPER_MARK)
-            matrix = heading.scores(cells, metric, variant=variant)
-            incomplete |= not _draw_variant(scores, x, matrix, variant_mark(variant))
-        _draw_switches(switches, variants, parts)
-        scores.set_xlim(-0.6, len(variants) - 0.4)
+            matrix = results.scores(metric.key, method=row[0], variant=row[1])
+            incomplete |= not _draw_variant(scores, x, matrix, mark(results, row))
+        if parts:
+            _draw_switches(below, parts)
+        else:
+            _draw_names(below, list(results.labels.values()))
+        scores.set_xlim(-0.6, len(rows) - 0.4)
         if not scores.lines:
             scores.set_ylim(0, 100)
         scores.margins(y=0.12)
@@ -61,28 +65,32 @@ def variants_figure(cells: pd.DataFrame, heading: Heading, metric: str) -> Figur
         if incomplete:  # room for the notes of what is missing, below every mark
             low, high = scores.get_ylim()
             scores.set_ylim(low - 0.1 * (high - low), high)
-        scores.set_ylabel(f"{METRIC_NAMES[metric]} (%)")
+        scores.set_ylabel(f"{metric.display} (%)")
         scores.tick_params(bottom=False, labelbottom=False)
         scores.grid(visible=False, axis="x")
-        seeds = len(heading.seeds)
+        seeds = len(results.seeds)
         spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
-        *others, last = parts
-        named = f"{', '.join(others)} and {last}" if others else last
-        title = f"{METRIC_NAMES[metric]} with and without {named}"
-        add_title(figure, title, heading, spread)
-        _legend(figure, variants, with_seeds=seeds > 1, with_paper=any(paper))
+        title = f"{metric.display} with and without {listed(parts)}" if parts else metric.display
+        add_title(figure, title, results, spread)
+        _legend(figure, results, with_seeds=seeds > 1, with_paper=any(paper))
     return figure
 
 
-def _published(heading: Heading, metric: str, variant: str) -> float | None:
+def _published(results: Results, metric: Metric, row: Row) -> float | None:
     """Return the paper's value in percent where it may stand beside ours."""
-    if not heading.comparable:
+    if not results.comparable:
         return None
-    figure = published_variant(heading.categories, variant=variant, metric=metric)
+    method, variant = row
+    if method in results.known:
+        figure = published_variant(
+            results.categories, results.known[method], variant, metric=metric.key
+        )
+    else:
+        figure = published_over(results.categories, metric=metric.key, method=method)
     return None if figure is None else figure.mean
 
 
-def _draw_variant(axes: Axes, x: int, scores: Scores, mark: dict[str, Any]) -> bool:
+def _draw_variant(axes: Axes, x: int, scores: Scores, look: dict[str, Any]) -> bool:
     """Draw the single seeds, their mean ± std and what is missing; False if something is."""
     ours = estimate(scores)
     if not ours.complete:
@@ -99,12 +107,12 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, mark: dict[str, Any]) -> b
         return False
     per_seed = 100 * complete_seeds(scores).mean(axis=0)
     if ours.n > 1:
-        axes.plot(np.full(ours.n, x - _ASIDE), per_seed, **mark | _SEED_MARK)
+        axes.plot(np.full(ours.n, x - _ASIDE), per_seed, **look | _SEED_MARK)
     axes.errorbar(
         x,
         100 * ours.mean,
         yerr=100 * ours.std if ours.n > 1 else None,
-        **mark,
+        **look,
         markersize=6,
         ecolor="0.15",
         elinewidth=1.2,
@@ -116,48 +124,76 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, mark: dict[str, Any]) -> b
     return ours.complete
 
 
-_PARTS: Mapping[str, Callable[[Variant], bool]] = MappingProxyType(
-    {
-        "den": lambda variant: variant.den,
-        "ed": lambda variant: variant.ed,
-        "decoder": lambda variant: variant.student == "decoder",
-        "seg": lambda variant: variant.seg,
-        "L1": lambda variant: variant.l1,
-        "features": lambda variant: variant.fusion_input == "features",
-        "distances": lambda variant: variant.fusion_input == "distances",
+def _parts(results: Results) -> Mapping[str, Sequence[bool]]:
+    """Say what each variant of the one method has or not; nothing where there are several.
+
+    Shown are the parts by which the variants differ, those that the method's table of the
+    experiment's name shows first, and each difference once; else the factors.
+    """
+    method = results.known.get(results.method)
+    if method is None or len(results.variants) > 1:
+        return {}
+    found: dict[str, tuple[bool, ...]] = {}
+    for name, has in _candidates(method, results):
+        opposite = tuple(not on for on in has)
+        if len(set(has)) == 2 and not {has, opposite} & {*found.values()}:
+            found[name] = has
+    factors = {
+        name: [is_on(method.variants[variant]) for variant in results.rows(method.name)]
+        for name, is_on in method.factors.items()
     }
-)
-"""What a variant may have or not, in print."""
+    return found or factors
 
 
-def _parts(variants: Sequence[str]) -> tuple[str, ...]:
-    """Parts that some of the variants have and some have not; else those of the ablation."""
-    chosen = [VARIANTS[variant] for variant in variants]
-    return (
-        tuple(name for name, has in _PARTS.items() if len({has(v) for v in chosen}) == 2) or FACTORS
-    )
+def _candidates(
+    method: Method[Any, Any], results: Results
+) -> Iterator[tuple[str, tuple[bool, ...]]]:
+    """Yield names of parts and which variants have them; a text's values one by one."""
+    variants = [method.variants[variant] for variant in results.rows(method.name)]
+    own_first = sorted(method.comparisons, key=lambda one: one.name != results.experiment)
+    parts = itertools.chain(*(comparison.parts.items() for comparison in own_first))
+    for name, part in itertools.chain(parts, method.factors.items()):
+        values = [part(variant) for variant in variants]
+        usual = part(method.variants[method.full])
+        if isinstance(usual, bool):
+            yield name, tuple(map(bool, values))
+        else:
+            for text in dict.fromkeys(values):
+                if text != usual:
+                    yield str(text), tuple(value == text for value in values)
 
 
-def _draw_switches(axes: Axes, variants: Sequence[str], parts: Sequence[str]) -> None:
+def _draw_switches(axes: Axes, parts: Mapping[str, Sequence[bool]]) -> None:
     """Draw a row of dots for each part: filled where a variant has it."""
-    for row, part in enumerate(parts):
-        for x, variant in enumerate(variants):
-            on = _PARTS[part](VARIANTS[variant])
+    for row, switches in enumerate(parts.values()):
+        for x, on in enumerate(switches):
             axes.plot(x, row, marker="o", markersize=7, color="0.2" if on else FAINT)
         axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(parts)), parts)
     axes.set_ylim(len(parts) - 0.4, -0.6)
+    _clear(axes)
+
+
+def _draw_names(axes: Axes, names: Sequence[str]) -> None:
+    """Write what stands above, slanting."""
+    for x, name in enumerate(names):
+        axes.text(x, 1, name, fontsize=6.5, rotation=25, ha="right", va="top")
+    axes.set_yticks([])
+    axes.set_ylim(0, 1)
+    _clear(axes)
+
+
+def _clear(axes: Axes) -> None:
     axes.tick_params(bottom=False, labelbottom=False, left=False)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
 
-def _legend(figure: Figure, variants: Sequence[str], *, with_seeds: bool, with_paper: bool) -> None:
-    entries = {variant_mark(variant)["marker"]: variant_mark(variant) for variant in variants}
-    names = {"s": "without seg", "o": "with seg"}
+def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
+    entries = {mark_name(results, row): mark(results, row) for row in results.labels}
     handles = [
-        Line2D([], [], linestyle="", markersize=6.5, label=names[marker], **mark)
-        for marker, mark in entries.items()
+        Line2D([], [], linestyle="", markersize=6.5, label=name, **look)
+        for name, look in entries.items()
     ]
     if with_seeds:
         seed_mark = {"color": "0.3", "marker": "o"} | _SEED_MARK

@@ -1,23 +1,40 @@
 """Estimates and published figures as they are printed: scores in percent, effects in points."""
 
+from collections.abc import Iterable
+
+from bench.metrics import Metric
 from bench.paper.published import Published
 from bench.stats import Estimate, Interval
 
 MISSING = "—"
 
+Texts = dict[str, str]
+"""Column in print -> what is read."""
+
 Numbers = dict[str, object]
+"""Column for programs -> its value."""
+
+_COUNTS = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
 
 
-def format_estimate(ours: Estimate) -> str:
+def format_estimate(ours: Estimate, metric: Metric) -> str:
     """Such as ``"83.1 ± 0.4"`` in percent, with ``"(2 of 3 seeds)"`` after it if incomplete."""
     if ours.n == 0:
         return MISSING
-    spread = f" ± {100 * ours.std:.1f}" if ours.n > 1 else ""
-    return f"{100 * ours.mean:.1f}{spread}{_incomplete(ours)}"
+    spread = f" ± {format_percent(ours.std, metric)}" if ours.n > 1 else ""
+    return f"{format_percent(ours.mean, metric)}{spread}{_incomplete(ours)}"
+
+
+def format_percent(fraction: float, metric: Metric) -> str:
+    """Such as ``"83.1"``, with the metric's decimals."""
+    return f"{100 * fraction:.{metric.decimals}f}"
 
 
 def format_published(figure: Published | None) -> str:
-    """Such as ``"98.6 ± 0.4"`` in percent; empty if there is no such figure."""
+    """Such as ``"98.6 ± 0.4"`` in percent as printed; empty if there is no such figure."""
     if figure is None:
         return ""
     spread = "" if figure.std is None else f" ± {figure.std:.1f}"
@@ -38,9 +55,11 @@ def format_interval(interval: Interval | None) -> str:
     return f"[{format_points(100 * interval.low)}, {format_points(100 * interval.high)}]"
 
 
-def format_score_interval(interval: Interval | None) -> str:
+def format_score_interval(interval: Interval | None, metric: Metric) -> str:
     """Such as ``"[81.2, 84.0]"`` in percent; a dash if there is none."""
-    return MISSING if interval is None else f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    if interval is None:
+        return MISSING
+    return f"[{format_percent(interval.low, metric)}, {format_percent(interval.high, metric)}]"
 
 
 def format_p(p: float | None) -> str:
@@ -48,6 +67,18 @@ def format_p(p: float | None) -> str:
     if p is None:
         return MISSING
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def in_words(count: int, noun: str = "") -> str:
+    """Such as ``"three"``, or ``"three metrics"``; digits beyond twelve."""
+    word = _COUNTS[count] if count < len(_COUNTS) else str(count)
+    return f"{word} {noun}{'' if count == 1 else 's'}" if noun else word
+
+
+def listed(names: Iterable[str]) -> str:
+    """Such as ``"den, ed and seg"``."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def format_difference(ours: Estimate, published: float | None) -> str:
@@ -123,3 +154,16 @@ def difference_numbers(prefix: str, ours: Estimate, published: float | None) -> 
         if published is None
         else half_widths(ours, published),
     }
+
+
+def beside_paper(
+    metric: Metric, ours: Estimate, figure: Published | None, *, measured: bool = True
+) -> tuple[Texts, Numbers]:
+    """Make the columns for a published figure and the difference of ours from it."""
+    mean = None if figure is None else figure.mean
+    texts = {
+        f"{metric.display} (paper)": format_published(figure),
+        f"{metric.display} − paper": format_difference(ours, mean) if measured else "",
+    }
+    numbers = published_numbers(metric.key, figure) | difference_numbers(metric.key, ours, mean)
+    return texts, numbers

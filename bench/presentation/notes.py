@@ -3,67 +3,56 @@
 from collections.abc import Collection
 
 import numpy as np
-import pandas as pd
 
+from bench.methods import PAPER, methods
+from bench.metrics import Metric
 from bench.paper.published import is_whole
-from bench.presentation.heading import Heading
+from bench.results.results import Results, Row
 from bench.stats.significance import MOST_EXACT
-from destseg.errors import InputError
 
 
 def score_notes(
-    cells: pd.DataFrame,
-    heading: Heading,
-    metrics: Collection[str],
-    variants: Collection[str | None],
+    results: Results, metrics: Collection[Metric], rows: Collection[Row]
 ) -> tuple[str, ...]:
     """Say what a table of scores is of, and what its ± is; parameters as for `grid_notes`."""
-    if len(heading.seeds) > 1:
+    if len(results.seeds) > 1:
         spread = (
             "In percent: mean ± sample standard deviation (ddof 1) over seeds "
             "of the mean over categories."
         )
     else:
         spread = "In percent, one seed: there is no standard deviation and no interval."
-    return (*grid_notes(cells, heading, metrics, variants), spread)
+    return (*grid_notes(results, metrics, rows), spread)
 
 
 def grid_notes(
-    cells: pd.DataFrame,
-    heading: Heading,
-    metrics: Collection[str],
-    variants: Collection[str | None],
+    results: Results, metrics: Collection[Metric], rows: Collection[Row]
 ) -> tuple[str, ...]:
     """Say which dataset, categories, seeds and protocol the numbers are of, and what is missing.
 
     Parameters
     ----------
-    cells
-        One row per (method, category, variant, seed).
-    heading
-        The expected grid.
-    metrics, variants
-        What the table shows; None for a method that has no variants.
-
-    Raises
-    ------
-    InputError
-        If a cell was measured under another protocol than the heading's.
+    results
+        Of which the table is.
+    metrics, rows
+        What it shows; rows may be none of the grid's.
     """
-    require_one_protocol(cells, heading)
     notes = [
-        f"Dataset: {heading.dataset}; {heading.categories_text}, {heading.seeds_text}.",
-        f"Protocol: {heading.protocol.label}.",
+        f"Dataset: {results.dataset}; {results.categories_text}, {results.seeds_text}.",
+        f"Protocol: {results.protocol.label}.",
+        *results.remarks,
     ]
-    if heading.not_comparable is not None:
-        notes.insert(0, heading.not_comparable)
-    wanted = [variant for variant in variants if variant is None or variant in heading.variants]
-    absent = [variant for variant in variants if variant is not None and variant not in wanted]
+    if results.not_comparable is not None:
+        notes.insert(0, results.not_comparable)
+    wanted = [row for row in rows if row in results.labels]
+    absent = [row for row in rows if row not in results.labels]
     if absent:
-        notes.append(f"Not part of this run: {', '.join(absent)}.")
-    missing = sum(_missing(cells, heading, metrics, variant) for variant in wanted)
+        alone = len(results.variants) == 1
+        names = [variant if alone else f"{method} {variant}" for method, variant in absent]
+        notes.append(f"Not part of this run: {', '.join(names)}.")
+    missing = sum(_missing(results, metrics, row) for row in wanted)
     if missing:
-        total = len(wanted) * len(heading.categories) * len(heading.seeds)
+        total = len(wanted) * len(results.categories) * len(results.seeds)
         notes.append(
             f"INCOMPLETE: {missing} of {total} cells are missing or undefined; "
             "a seed counts only where every category has a value."
@@ -71,73 +60,61 @@ def grid_notes(
     return tuple(notes)
 
 
-def require_one_protocol(cells: pd.DataFrame, heading: Heading) -> None:
-    """Refuse to put numbers of different protocols side by side.
+def _missing(results: Results, metrics: Collection[Metric], row: Row) -> int:
+    """Cells of a row that lack one of the metrics at least."""
+    method, variant = row
+    lacking = [
+        np.isnan(results.scores(metric.key, method=method, variant=variant)) for metric in metrics
+    ]
+    return int(np.any(lacking, axis=0).sum())
 
-    One and the same set of maps scores differently under another mask rule, size or crop, by more
-    than most methods differ.
 
-    Raises
-    ------
-    InputError
-        If a cell was measured under another protocol than the heading's.
+def paper_notes(results: Results, source: str, paper: str = "") -> tuple[str, ...]:
+    """Name the source of the published numbers; nothing where none are shown.
+
+    Parameters
+    ----------
+    results
+        Beside which they stand.
+    source
+        Tables of the paper.
+    paper
+        Its reference; by default that of `bench.methods.PAPER`.
     """
-    other = cells[cells["protocol"] != heading.protocol.label]
-    if len(other):
-        first = other.iloc[0]
-        raise InputError(
-            f"{len(other)} of {len(cells)} cells, such as {first['method']} on "
-            f"{first['category']}, were measured under the protocol {first['protocol']!r}, not "
-            f"under {heading.protocol.label!r}: measure them again under one, or tabulate them "
-            "apart."
-        )
-
-
-def _missing(
-    cells: pd.DataFrame, heading: Heading, metrics: Collection[str], variant: str | None
-) -> int:
-    """Cells of a variant that lack one of the metrics at least."""
-    lacking = np.zeros((len(heading.categories), len(heading.seeds)), dtype=bool)
-    for metric in metrics:
-        lacking |= np.isnan(heading.scores(cells, metric, variant=variant))
-    return int(lacking.sum())
-
-
-def paper_notes(heading: Heading, source: str) -> tuple[str, ...]:
-    """Name the source of the published numbers; nothing where none are shown."""
-    if not heading.comparable:
+    if not results.comparable:
         return ()
-    if is_whole(heading.categories):
-        return (f"Paper: Zhang et al., CVPR 2023, {source}.",)
+    paper = paper or methods()[PAPER].reference
+    if is_whole(results.categories):
+        return (f"Paper: {paper}, {source}.",)
     same = (
-        "Paper: Zhang et al., CVPR 2023, Tables 2 and 3, averaged over the same categories; "
+        f"Paper: {paper}, Tables 2 and 3, averaged over the same categories; "
         "blank where it prints an average over all 15 only."
     )
     return (same,)
 
 
-def difference_notes(heading: Heading) -> tuple[str, ...]:
+def difference_notes(results: Results) -> tuple[str, ...]:
     """Say what a difference from the paper is; nothing where none is shown."""
-    if not heading.comparable:
+    if not results.comparable:
         return ()
     difference = (
         "Ours minus the paper's mean, in points and, in brackets, in half widths of our 95 % "
         "interval for these categories and new seeds: beyond ±1 it lies outside. The paper's own "
         "spread is not counted."
     )
-    return (difference, *setting_notes(heading))
+    return (difference, *setting_notes(results))
 
 
-def setting_notes(heading: Heading) -> tuple[str, ...]:
+def setting_notes(results: Results) -> tuple[str, ...]:
     """Say where training was not the paper's though the images and the protocol are."""
-    if heading.comparable and not heading.paper_setting:
+    if results.comparable and not results.paper_setting:
         return ("NOT the paper's training: a difference from it is no failure to reproduce.",)
     return ()
 
 
-def interval_notes(heading: Heading) -> tuple[str, ...]:
+def interval_notes(results: Results) -> tuple[str, ...]:
     """Say what the two intervals are, or that there is none."""
-    if len(heading.seeds) < 2:
+    if len(results.seeds) < 2:
         return ("One seed carries no spread, so no interval exists, and no p is given.",)
     return (
         (
@@ -151,26 +128,25 @@ def interval_notes(heading: Heading) -> tuple[str, ...]:
     )
 
 
-def effect_notes(heading: Heading, contrast: str, family: int) -> tuple[str, ...]:
+def effect_notes(results: Results, contrast: str, family: str) -> tuple[str, ...]:
     """Say what an effect is, its intervals, its p and the improved categories.
 
     Parameters
     ----------
-    heading
+    results
         What the numbers are of.
     contrast
         The sentence that says what is subtracted from what.
     family
-        Number of tests that the correction is over.
+        The tests that the correction is over, in words; empty where there are none.
     """
-    notes = [contrast, *interval_notes(heading)]
+    notes = [contrast, *interval_notes(results)]
     if family:
         notes += (
             "Intervals are each for itself, not corrected for their number.",
             (
                 "p: two-sided sign flips of the categories' own effects, all of them tried up to "
-                f"{MOST_EXACT} categories; p (Holm): corrected over one family, the {family} tests "
-                "of three main effects and three interactions on six metrics."
+                f"{MOST_EXACT} categories; p (Holm): corrected over one family, {family}."
             ),
         )
     return (*notes, "Improved: categories whose own effect is above zero.")

@@ -1,16 +1,17 @@
 """Tables of statistics: both intervals of each metric, main effects and interactions."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Any
 
-import pandas as pd
-
-from bench.experiment.grid import ABLATION, FACTORS
+from bench.methods.interface import Method
+from bench.metrics import Metric
 from bench.paper.published import is_whole, published_effect
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
+    Texts,
     difference_numbers,
     estimate_numbers,
     format_difference,
@@ -18,11 +19,13 @@ from bench.presentation.formatting import (
     format_estimate,
     format_interval,
     format_p,
+    format_percent,
     format_points,
     format_score_interval,
+    in_words,
     interval_numbers,
+    listed,
 )
-from bench.presentation.heading import METRIC_NAMES, Heading
 from bench.presentation.notes import (
     difference_notes,
     effect_notes,
@@ -32,11 +35,13 @@ from bench.presentation.notes import (
     score_notes,
 )
 from bench.presentation.table import Table, make_table
+from bench.results.results import Results
 from bench.stats import (
-    INTERACTIONS,
+    Design,
     Scores,
     contrast_effect,
     contrast_p,
+    contrast_weights,
     estimate,
     factorial_contrast,
     holm,
@@ -46,177 +51,224 @@ from bench.stats import (
 
 Factors = tuple[str, ...]
 
-_Test = tuple[Factors, str]
 
-FAMILY: tuple[_Test, ...] = tuple(
-    (factors, metric)
-    for factors in (*((factor,) for factor in FACTORS), *INTERACTIONS)
-    for metric in METRIC_NAMES
-)
-"""The tests that Holm's correction is over: every effect on every metric, shown or not."""
-
-
-def intervals_table(cells: pd.DataFrame, heading: Heading) -> Table:
-    """Build what is known of the full method's mean on each metric, and its worst category."""
-    rows, numbers = [], []
-    for metric, name in METRIC_NAMES.items():
-        scores = heading.scores(cells, metric, variant=heading.own_variant)
+def intervals_table(results: Results) -> Table:
+    """Build what is known of each full method's mean on each metric, and its worst category."""
+    several = len(results.fulls) > 1
+    lines = []
+    for metric, method in itertools.product(results.metrics, results.fulls):
+        scores = results.scores(metric.key, method=method)
         ours, wider = estimate(scores), like_these_interval(scores)
-        worst = worst_category(scores, heading.categories)
-        rows.append(
-            {
-                "Metric": name,
-                "Mean": format_estimate(ours),
-                "95 % interval": format_score_interval(ours.interval),
-                "95 % like these": format_score_interval(wider),
-                "Worst category": MISSING
-                if worst is None
-                else f"{100 * worst.mean:.1f} ({worst.category})",
-            }
-        )
-        numbers.append(
-            {
-                "metric": metric,
-                **estimate_numbers("score", ours),
-                **interval_numbers("score_like_these", wider),
-                "worst_mean": None if worst is None else 100 * worst.mean,
-                "worst_category": None if worst is None else worst.category,
-            }
-        )
+        worst = worst_category(scores, results.categories, higher_is_better=metric.higher_is_better)
+        of_whom = {"Method": method} if several else {}
+        texts = {
+            "Metric": metric.display,
+            **of_whom,
+            "Mean": format_estimate(ours, metric),
+            "95 % interval": format_score_interval(ours.interval, metric),
+            "95 % like these": format_score_interval(wider, metric),
+            "Worst category": MISSING
+            if worst is None
+            else f"{format_percent(worst.mean, metric)} ({worst.category})",
+        }
+        numbers: Numbers = {
+            "metric": metric.key,
+            **({"method": method} if several else {}),
+            **estimate_numbers("score", ours),
+            **interval_numbers("score_like_these", wider),
+            "worst_mean": None if worst is None else 100 * worst.mean,
+            "worst_category": None if worst is None else worst.category,
+        }
+        lines.append((texts, numbers))
+    title = (
+        "The methods, their intervals and their worst categories"
+        if several
+        else "The full method, its intervals and its worst category"
+    )
     return make_table(
         "intervals",
-        f"The full method, its intervals and its worst category: {heading.dataset}",
-        heading,
+        title,
+        results,
         (
-            *score_notes(cells, heading, METRIC_NAMES, (heading.own_variant,)),
-            *interval_notes(heading),
+            *score_notes(results, results.metrics, results.fulls.items()),
+            *interval_notes(results),
         ),
-        rows,
-        numbers,
-        labels="l",
+        lines,
+        labels="ll" if several else "l",
     )
+
+
+def design_of(method: Method[Any, Any]) -> Design:
+    """Return which factors are on in each variant of a method's design."""
+    return {
+        variant: {name: is_on(method.variants[variant]) for name, is_on in method.factors.items()}
+        for variant in method.design
+    }
+
+
+def design_scores(results: Results, method: Method[Any, Any], metric: str) -> dict[str, Scores]:
+    """Lay out one metric of each variant of a method's design."""
+    return {
+        variant: results.scores(metric, method=method.name, variant=variant)
+        for variant in method.design
+    }
 
 
 @dataclass(frozen=True)
 class EffectTable:
-    """Effects on all six metrics: main effects, or interactions.
+    """Effects on all metrics: main effects, or interactions.
 
     Attributes
     ----------
-    name
-        Stem of its files.
-    title
-        Its title, before the dataset.
+    name, title
+        Stem of its files, and its title before the factors.
     column
         What the rows are called, in print.
-    effects
-        The factors of each effect, one or two.
+    order
+        Factors of each effect: 1 or 2.
     contrast
-        The sentence that says what is subtracted from what.
+        The sentence that says what is subtracted from what, of ``{half}`` the variants.
     """
 
     name: str
     title: str
     column: str
-    effects: tuple[Factors, ...]
+    order: int
     contrast: str
 
-    def build(self, cells: pd.DataFrame, heading: Heading) -> Table:
-        """Build the table; what follows from the paper's Table 4 is beside, and the difference.
+    def build(self, results: Results) -> Table:
+        """Build the table of the methods that have factors.
 
-        Parameters
-        ----------
-        cells
-            One row per (method, category, variant, seed), metrics as fractions.
-        heading
-            What the numbers are of; published effects are shown on MVTec AD with all categories.
+        What follows from the paper's tables of variants is beside, and the difference, on MVTec
+        AD with all categories.
         """
-        with_paper = heading.comparable and is_whole(heading.categories)
-        scores = {metric: heading.ablation_scores(cells, metric) for metric in METRIC_NAMES}
-        contrasts = {
-            (factors, metric): factorial_contrast(scores[metric], *factors)
-            for factors, metric in FAMILY
-        }
-        corrected = _corrected(contrasts)
-        rows, numbers = [], []
-        for factors, metric in FAMILY:
-            if factors not in self.effects:
-                continue
-            ours = contrast_effect(contrasts[factors, metric])
-            known = ours.estimate.n > 0
-            row = {
-                self.column: " × ".join(factors),
-                "Metric": METRIC_NAMES[metric],
-                "Effect": format_effect(ours.estimate),
-                "95 % interval": format_interval(ours.estimate.interval),
-                "95 % like these": format_interval(ours.like_these),
-                "Improved": f"{ours.improved}/{ours.categories}" if known else MISSING,
-                "p": format_p(ours.p),
-                "p (Holm)": format_p(corrected.get((factors, metric))),
-            }
-            number: Numbers = {
-                self.column.lower(): "+".join(factors),
-                "metric": metric,
-                **estimate_numbers("effect", ours.estimate),
-                **interval_numbers("effect_like_these", ours.like_these),
-                "categories_improved": ours.improved if known else None,
-                "categories": ours.categories,
-                "p": ours.p,
-                "p_holm": corrected.get((factors, metric)),
-            }
-            if with_paper:
-                figure = published_effect(heading.categories, *factors, metric=metric)
-                row["Paper"] = "" if figure is None else format_points(figure)
-                row["− paper"] = format_difference(ours.estimate, figure)
-                number["effect_paper"] = figure
-                number |= difference_numbers("effect", ours.estimate, figure)
-            rows.append(row)
-            numbers.append(number)
-        paper = paper_notes(heading, "Table 4, the same contrast of its means")
+        methods = [m for m in results.known.values() if len(m.factors) >= self.order]
+        published = [method for method in methods if method.comparisons]
+        with_paper = results.comparable and is_whole(results.categories) and bool(published)
+        lines: list[tuple[Texts, Numbers]] = []
+        families = []
+        for method in methods:
+            family = _Family(results, method)
+            families.append(family.in_words)
+            for factors in itertools.combinations(method.factors, self.order):
+                for metric in results.metrics:
+                    texts, numbers = self._line(family, factors, metric)
+                    if len(methods) > 1:
+                        texts = {"Method": method.name, **texts}
+                        numbers = {"method": method.name, **numbers}
+                    if with_paper:
+                        more = _beside_paper(family, factors, metric)
+                        texts, numbers = texts | more[0], numbers | more[1]
+                    lines.append((texts, numbers))
+        rows = [(method.name, variant) for method in methods for variant in method.design]
         return make_table(
             self.name,
-            f"{self.title}: {heading.dataset}",
-            heading,
+            f"{self.title} of {listed(dict.fromkeys(name for m in methods for name in m.factors))}",
+            results,
             (
-                *grid_notes(cells, heading, METRIC_NAMES, ABLATION),
-                *effect_notes(heading, self.contrast, len(corrected)),
-                *((*paper, *difference_notes(heading)) if with_paper else ()),
+                *grid_notes(results, results.metrics, rows),
+                *effect_notes(
+                    results,
+                    self.contrast.format(half=in_words(len(methods[0].design) // 2)),
+                    "; ".join(filter(None, families)),
+                ),
+                *(_paper_notes(results, published) if with_paper else ()),
             ),
-            rows,
-            numbers,
-            labels="ll",
+            lines,
+            labels="l" * (1 + (len(methods) > 1)) + "l",
         )
 
+    def _line(self, family: "_Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
+        ours = contrast_effect(family.contrasts[factors, metric.key])
+        corrected = family.corrected.get((factors, metric.key))
+        known = ours.estimate.n > 0
+        texts = {
+            self.column: " × ".join(factors),
+            "Metric": metric.display,
+            "Effect": format_effect(ours.estimate),
+            "95 % interval": format_interval(ours.estimate.interval),
+            "95 % like these": format_interval(ours.like_these),
+            "Improved": f"{ours.improved}/{ours.categories}" if known else MISSING,
+            "p": format_p(ours.p),
+            "p (Holm)": format_p(corrected),
+        }
+        numbers: Numbers = {
+            self.column.lower(): "+".join(factors),
+            "metric": metric.key,
+            **estimate_numbers("effect", ours.estimate),
+            **interval_numbers("effect_like_these", ours.like_these),
+            "categories_improved": ours.improved if known else None,
+            "categories": ours.categories,
+            "p": ours.p,
+            "p_holm": corrected,
+        }
+        return texts, numbers
 
-def _corrected(contrasts: Mapping[_Test, Scores]) -> dict[_Test, float]:
-    """Correct the p values of the family; a contrast without one was not tested."""
-    found = {test: contrast_p(contrast) for test, contrast in contrasts.items()}
-    tested = {test: p for test, p in found.items() if p is not None}
-    return dict(zip(tested, holm(list(tested.values())), strict=True))
+
+def _paper_notes(results: Results, methods: Sequence[Method[Any, Any]]) -> Iterator[str]:
+    for method in methods:
+        source = f"Table {method.comparisons[0].table}, the same contrast of its means"
+        yield from paper_notes(results, source, method.reference)
+    yield from difference_notes(results)
 
 
-EFFECT_TABLES: Mapping[str, EffectTable] = MappingProxyType(
-    {
-        table.name: table
-        for table in (
-            EffectTable(
-                "effects",
-                "Main effects of den, ed and seg",
-                "Factor",
-                tuple((factor,) for factor in FACTORS),
-                "In points: for each category and seed, the mean of the four variants with the "
-                "factor minus the mean of the four without, averaged.",
-            ),
-            EffectTable(
-                "interactions",
-                "Interactions of den, ed and seg",
-                "Pair",
-                INTERACTIONS,
-                "In points: for each category and seed, the effect of the one with the other "
-                "on, minus its effect with the other off, averaged; above zero they help each "
-                "other.",
-            ),
-        )
+def _beside_paper(family: "_Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
+    weights = contrast_weights(family.design, *factors)
+    figure = published_effect(family.results.categories, family.method, weights, metric.key)
+    ours = estimate(family.contrasts[factors, metric.key])
+    texts = {
+        "Paper": "" if figure is None else format_points(figure),
+        "− paper": format_difference(ours, figure),
     }
+    return texts, {"effect_paper": figure, **difference_numbers("effect", ours, figure)}
+
+
+class _Family:
+    """The tests that Holm's correction is over: a method's effects on all metrics, shown or not."""
+
+    def __init__(self, results: Results, method: Method[Any, Any]) -> None:
+        self.results, self.method, self.design = results, method, design_of(method)
+        scores = {m.key: design_scores(results, method, m.key) for m in results.metrics}
+        self.contrasts = {
+            (factors, metric): factorial_contrast(scores[metric], self.design, *factors)
+            for order in (1, 2)
+            for factors in itertools.combinations(method.factors, order)
+            for metric in scores
+        }
+        found = {test: contrast_p(contrast) for test, contrast in self.contrasts.items()}
+        # A contrast without a p was not tested.
+        tested = {test: p for test, p in found.items() if p is not None}
+        self.corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+
+    @property
+    def in_words(self) -> str:
+        """Such as ``"the six tests of two main effects and one interaction on two metrics"``."""
+        if not self.corrected:
+            return ""
+        factors = len(self.method.factors)
+        return (
+            f"the {in_words(len(self.corrected), 'test')} of {in_words(factors, 'main effect')} "
+            f"and {in_words(factors * (factors - 1) // 2, 'interaction')} on "
+            f"{in_words(len(self.results.metrics), 'metric')}"
+        )
+
+
+EFFECT_TABLES = (
+    EffectTable(
+        "effects",
+        "Main effects",
+        "Factor",
+        1,
+        "In points: for each category and seed, the mean of the {half} variants with the "
+        "factor minus the mean of the {half} without, averaged.",
+    ),
+    EffectTable(
+        "interactions",
+        "Interactions",
+        "Pair",
+        2,
+        "In points: for each category and seed, the effect of the one with the other "
+        "on, minus its effect with the other off, averaged; above zero they help each "
+        "other.",
+    ),
 )
-"""Table name -> what it shows."""

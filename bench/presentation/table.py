@@ -1,7 +1,7 @@
 """A table and its four forms: Markdown, CSV, LaTeX, and text for the terminal."""
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,7 +9,8 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.presentation import latex
-from bench.presentation.heading import Heading
+from bench.presentation.formatting import Numbers, Texts
+from bench.results.results import Results
 
 _ALIGNMENTS = {"l": "left", "c": "center", "r": "right"}
 _TEXT_WIDTH = 88
@@ -25,8 +26,8 @@ class Table:
         Stem of its files, such as ``"ablation"``.
     title
         One line.
-    heading
-        What the numbers are of.
+    results
+        Of which it is.
     notes
         Sentences that belong above the table: the dataset, what ± is, what is missing.
     formatted
@@ -39,7 +40,7 @@ class Table:
 
     name: str
     title: str
-    heading: Heading
+    results: Results
     notes: tuple[str, ...]
     formatted: pd.DataFrame
     alignment: str
@@ -48,8 +49,8 @@ class Table:
     def markdown(self) -> str:
         """Write a title, the notes, the table and the provenance."""
         parts = [f"# {self.title}", "\n".join(self.notes), self._tabulate("github")]
-        if self.heading.provenance:
-            parts.append("\n".join(f"- {line}" for line in self.heading.provenance))
+        if self.results.provenance:
+            parts.append("\n".join(f"- {line}" for line in self.results.provenance))
         return "\n\n".join(parts) + "\n"
 
     def text(self) -> str:
@@ -60,8 +61,8 @@ class Table:
     def csv(self) -> str:
         """Write the numbers; every row says of which data and protocol, lest it be mistaken."""
         frame = self.numbers.copy()
-        frame.insert(0, "dataset", self.heading.dataset)
-        frame.insert(1, "protocol", self.heading.protocol.label)
+        frame.insert(0, "dataset", self.results.dataset)
+        frame.insert(1, "protocol", self.results.protocol.label)
         return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:
@@ -71,8 +72,8 @@ class Table:
             self.formatted.to_numpy().tolist(),
             alignment=self.alignment,
             caption=" ".join((f"{self.title}.", *self.notes)),
-            label=f"tab:{self.heading.experiment}-{self.name}",
-            comments=self.heading.provenance,
+            label=f"tab:{self.results.experiment}-{self.name}",
+            comments=self.results.provenance,
         )
 
     def _tabulate(self, style: str) -> str:
@@ -88,33 +89,34 @@ class Table:
 def make_table(
     name: str,
     title: str,
-    heading: Heading,
-    notes: tuple[str, ...],
-    rows: list[dict[str, str]],
-    numbers: list[dict[str, object]],
+    results: Results,
+    notes: Iterable[str],
+    lines: Sequence[tuple[Texts, Numbers]],
     *,
-    labels: str,
+    labels: str = "l",
 ) -> Table:
     """Put a table together from its rows.
 
     Parameters
     ----------
-    name, title, heading, notes
+    name, results, notes
         See `Table`.
-    rows, numbers
-        The same rows for reading and for computing; see `Table`.
+    title
+        Before the dataset.
+    lines
+        Its rows, each for reading and for computing; one at least.
     labels
         Alignment of the first columns; the others are aligned to the right.
     """
-    formatted = pd.DataFrame(rows)
-    frame = pd.DataFrame(numbers)
+    formatted = pd.DataFrame([texts for texts, _ in lines])
+    frame = pd.DataFrame([numbers for _, numbers in lines])
     # A count stays a whole number beside an empty cell.
     counts = [name for name in frame if str(name).endswith(("_seeds", "_improved"))]
     return Table(
         name=name,
-        title=title,
-        heading=heading,
-        notes=notes,
+        title=f"{title}: {results.dataset}",
+        results=results,
+        notes=tuple(notes),
         formatted=formatted,
         alignment=labels.ljust(formatted.shape[1], "r"),
         numbers=frame.astype(dict.fromkeys(counts, "Int64")),

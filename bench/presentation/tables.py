@@ -5,50 +5,94 @@ MVTec AD under the paper's protocol, and only where they are over the same categ
 is not measured is marked, never averaged over; `bench.stats` has the rule.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
-import pandas as pd
-
+from bench.methods import methods
+from bench.methods.interface import Comparison, Method
 from bench.presentation.category_tables import PAIR_TABLES, category_table
-from bench.presentation.claims_table import claims_table, verdicts_table
-from bench.presentation.comparisons import COMPARISONS
-from bench.presentation.heading import Heading
+from bench.presentation.claims_table import claimants, claims_table, verdicts_table
+from bench.presentation.comparisons import comparison_table
 from bench.presentation.method_tables import image_table, main_table
 from bench.presentation.statistics_tables import EFFECT_TABLES, intervals_table
 from bench.presentation.table import Table
+from bench.results.results import Results
 from destseg.atomic import write_atomically
+from destseg.errors import InputError
 
-TABLES: Mapping[str, Callable[[pd.DataFrame, Heading], Table]] = MappingProxyType(
-    {
-        **{name: comparison.build for name, comparison in COMPARISONS.items()},
-        "main": main_table,
-        "image": image_table,
-        **{name: pair.build for name, pair in PAIR_TABLES.items()},
-        "categories": category_table,
-        "intervals": intervals_table,
-        **{name: effects.build for name, effects in EFFECT_TABLES.items()},
-        "verdicts": verdicts_table,
-        "claims": claims_table,
+Builder = Callable[[Results], Table]
+
+_OF_ALL: Mapping[str, Builder] = {
+    "main": main_table,
+    "image": image_table,
+    **{table.name: table.build for table in PAIR_TABLES},
+    "categories": category_table,
+    "intervals": intervals_table,
+}
+_OF_CLAIMS: Mapping[str, Builder] = {"verdicts": verdicts_table, "claims": claims_table}
+
+
+def tables() -> Mapping[str, Builder]:
+    """Return the builder of every table by its name, those of methods' variants first."""
+    found = {
+        name: partial(comparison_table, name, method, comparison)
+        for name, method, comparison in _comparisons(methods())
     }
-)
-"""Table name -> its builder, a function of the cells and the heading."""
+    effects = {table.name: table.build for table in EFFECT_TABLES}
+    return {**found, **_OF_ALL, **effects, **_OF_CLAIMS}
 
 
-def write_tables(
-    names: Sequence[str], cells: pd.DataFrame, heading: Heading, folder: Path
-) -> list[Path]:
+def tables_of(results: Results) -> tuple[str, ...]:
+    """Return the names of the tables that these results have rows for."""
+    names = [name for name, method, _ in _comparisons(methods()) if method.name in results.known]
+    names += _OF_ALL
+    factors = max((len(method.factors) for method in results.known.values()), default=0)
+    names += [table.name for table in EFFECT_TABLES if table.order <= factors]
+    if claimants(results):
+        names += _OF_CLAIMS
+    return tuple(names)
+
+
+def build_table(name: str, results: Results) -> Table:
+    """Build a table by its name.
+
+    Raises
+    ------
+    InputError
+        When none of the methods has rows for it.
+    """
+    if name not in tables_of(results):
+        raise InputError(
+            f"{results.experiment}: the table {name!r} has no row for "
+            f"{', '.join(results.variants)}; leave it out, or use one of "
+            f"{', '.join(tables_of(results))}."
+        )
+    return tables()[name](results)
+
+
+def _comparisons(
+    known: Mapping[str, Method[Any, Any]],
+) -> Iterator[tuple[str, Method[Any, Any], Comparison[Any]]]:
+    """Yield methods' tables of variants; a name that an earlier one has gets the method before."""
+    taken: set[str] = set()
+    for method in known.values():
+        for comparison in method.comparisons:
+            name = comparison.name
+            yield (f"{method.name}-{name}" if name in taken else name), method, comparison
+            taken.add(name)
+
+
+def write_tables(names: Sequence[str], results: Results, folder: Path) -> list[Path]:
     """Write tables as ``<name>.md``, ``.csv`` and ``.tex``, each file atomically.
 
     Parameters
     ----------
     names
-        Keys of `TABLES`.
-    cells
-        One row per (method, category, variant, seed), metrics as fractions.
-    heading
-        What the numbers are of.
+        Of `tables_of` the results.
+    results
+        What is tabulated.
     folder
         Made if it is not there.
 
@@ -65,7 +109,7 @@ def write_tables(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names:
-        table = TABLES[name](cells, heading)
+        table = build_table(name, results)
         forms = {".md": table.markdown(), ".csv": table.csv(), ".tex": table.latex()}
         for suffix, text in forms.items():
             path = folder / f"{table.name}{suffix}"

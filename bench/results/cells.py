@@ -70,3 +70,10 @@ def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     columns = (*leading, *SIX, "key", "images", "protocol")
     frame = pd.DataFrame(listed) if listed else pd.DataFrame(columns=list(columns))
     return frame.astype(dict.fromkeys(SIX, float))
+
+
+def cells_of(frame: pd.DataFrame) -> list[Cell]:
+    """Return whose the rows of a tidy table are."""
+    names = ("method", "variant", "category", "seed")
+    columns = (frame[name].tolist() for name in names)
+    return [Cell(*row) for row in zip(*columns, strict=True)]

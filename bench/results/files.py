@@ -60,7 +60,7 @@ def read_results(folder: Path) -> Results:
         known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}")))
         there = f"there are {known}" if known else "run `python -m bench reproduce` first"
         raise InputError(f"{folder}: no results; {there}.")
-    cells = _read_cells(folder / CELLS)
+    cells = read_cells(folder / CELLS)
     path = folder / HEADING
     try:
         heading: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -99,26 +99,35 @@ def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
     return results.joined(read_results(root / name) for name in names)
 
 
-def _read_cells(path: Path) -> pd.DataFrame:
-    paper = methods()[PAPER]
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read a table of cells alone, as `bench.results.cells.tidy` made it.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged, or lacks a column that every table of cells has.
+    """
     try:
         # Every value as text: "none" is a variant, "" one of a method that has none.
-        cells = pd.read_csv(path, keep_default_na=False, dtype=str)
-        needed = ("dataset", "method", "category", "variant", *paper.factors, "seed")
+        text = pd.read_csv(path, keep_default_na=False, dtype=str)
+        needed = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
         for name in (*needed, *(metric.key for metric in METRICS), "key", "images", "protocol"):
-            if name not in cells:
+            if name not in text:
                 raise InputError(f"{path}: no column {name!r}; {_REMEDY}.")
-        numbers = {name: kind for name, kind in _NUMBERS.items() if name in cells}
-        cells = cells.astype(numbers)
-        for name in ALL_METRICS.keys() & {*cells}:
-            # Python's own float reads back exactly what was written.
-            cells[name] = [float(text) if text else math.nan for text in cells[name]]
-        for method in methods().values():
-            for name in {*method.factors, *method.parts} & {*cells}:
-                cells[name] = [_PARTS.get(text, text) for text in cells[name]]
-        return cells
+        return _typed(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+
+
+def _typed(text: pd.DataFrame) -> pd.DataFrame:
+    cells = text.astype({name: kind for name, kind in _NUMBERS.items() if name in text})
+    for name in ALL_METRICS.keys() & {*cells}:
+        # Python's own float reads back exactly what was written.
+        cells[name] = [float(value) if value else math.nan for value in text[name]]
+    for method in methods().values():
+        for name in {*method.factors, *method.parts} & {*cells}:
+            cells[name] = [_PARTS.get(value, value) for value in text[name]]
+    return cells
 
 
 _REMEDY = "the command that made the results writes it anew, and computes nothing twice"

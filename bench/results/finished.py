@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.mvtec import CategoryRef, load_category
+from bench.data.categories import CategoryRef, load_category
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
 from bench.methods.codecs import SCORES
 from bench.methods.interface import Scores
 from bench.metrics import image_scores
+from bench.results.cells import cells_of
 from bench.results.results import Results
 from bench.store.runs import DamagedArtifact, Failure, RunStore
 from destseg.images import resize_rgb
@@ -84,7 +85,7 @@ class Finished:
     failures: tuple[Failure, ...] = ()
 
     @property
-    def highlighted(self) -> tuple[Cell, ...]:
+    def excerpted(self) -> tuple[Cell, ...]:
         """Cells whose maps figures show: of each category the rows that stand for all."""
         return tuple(
             Cell(method, variant, category, self.results.seeds[0])
@@ -94,9 +95,8 @@ class Finished:
 
     @cached_property
     def _keys(self) -> Mapping[Cell, str]:
-        names = ("method", "variant", "category", "seed", "key")
-        columns = (self.results.cells[name] for name in names)
-        return {Cell(m, v, c, int(s)): key for m, v, c, s, key in zip(*columns, strict=True)}
+        cells = self.results.cells
+        return dict(zip(cells_of(cells), cells["key"], strict=True))
 
     def scores(self, cell: Cell) -> Scores | None:
         """Read a cell's maps, shape (N, h, w), as they are stored; None without whole ones."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from bench.data.categories import CategoryRef
 from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
-from bench.experiment.grid import choose_categories
+from bench.experiment.grid import Grid, choose_categories
 from bench.metrics import ALL_METRICS, METRICS
 from bench.planning.experiment_plan import ExperimentPlan, look_up, required_inputs
 from bench.planning.inputs import Sources, cached_images
-from bench.results.cells import cell_row, tidy
+from bench.results.cells import cell_row, cells_of, tidy
 from bench.results.files import CELLS, read_results
 from bench.results.finished import Finished
 from bench.results.results import Results
@@ -117,12 +117,8 @@ def _from_files(
     cells, grid = found.cells, experiment.grid
     there = tuple(dict.fromkeys(cells["category"]))
     categories = choose_categories(grid.categories, there, folder / CELLS)
-    wanted = {(method, name) for method, names in grid.variants.items() for name in names}
-    cells = cells[
-        cells["category"].isin(categories)
-        & cells["seed"].isin(grid.seeds)
-        & [pair in wanted for pair in zip(cells["method"], cells["variant"], strict=True)]
-    ]
+    wanted = set(Grid(categories, grid.variants, grid.seeds).cells())
+    cells = cells[[cell in wanted for cell in cells_of(cells)]]
     if cells.empty:
         raise InputError(f"{folder / CELLS}: none of its cells is of the grid asked for.")
     results = dataclasses.replace(

@@ -165,6 +165,15 @@ class Results:
         return tuple(sorted(most.items(), key=lambda row: row[0] == self.method))
 
     @property
+    def headline(self) -> tuple[Metric, ...]:
+        """Metrics by which variants are compared.
+
+        Those by which the paper compares its own, and what is asked for beyond its six.
+        """
+        chosen = (metric for metric in self.metrics if metric.ablation or metric.extra)
+        return tuple(chosen) or self.metrics
+
+    @property
     def expected(self) -> int:
         """How many cells the grid has."""
         return len(self.labels) * len(self.categories) * len(self.seeds)

@@ -8,7 +8,7 @@ from bench.common.provenance import foot
 from bench.methods import method
 from bench.planning.experiment_plan import ExperimentPlan
 from bench.presentation.table import Table
-from bench.presentation.tables import TABLES, write_tables
+from bench.presentation.tables import build_table, write_tables
 from bench.results.files import CELLS, joined_with, write_results
 from bench.results.finished import Finished
 from bench.results.lookup import finished_of
@@ -73,7 +73,7 @@ class Outputs:
             from bench.workflows.reporting import write_all
 
             write_all(dataclasses.replace(finished, results=shown), self.folder, self.command)
-        return TABLES[experiment.tables[0]](shown)
+        return build_table(experiment.tables[0], shown)
 
     def finished(self, seeds: tuple[int, ...]) -> Finished:
         """Collect the cells of some seeds."""
@@ -90,7 +90,7 @@ class Outputs:
         lines = []
         for name, config in experiment.configs.items():
             backbones = [
-                f"{role} {self.laid.inputs.backbones[wanted.source, wanted.width].name}"
+                f"{role} {self.laid.inputs.backbones[str(wanted.source), wanted.width].name}"
                 for role, wanted in experiment.backbones(name).items()
             ]
             setting = ", ".join(filter(None, (method(name).summary(config), *backbones)))

@@ -15,13 +15,13 @@ from PIL import Image
 from bench.data.categories import load_category
 from bench.experiment.grid import Cell
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
-from bench.presentation.report.content import Picture, Report
+from bench.presentation.report.content import ReportFigure, ReportPage
 from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
 from bench.presentation.report.page import render
-from bench.presentation.tables import TABLES
+from bench.presentation.tables import build_table
 from bench.results.finished import Finished
 from bench.results.results import Results
-from bench.workflows.highlights import choose_highlights
+from bench.workflows.excerpts import take_excerpts
 from destseg.atomic import write_atomically
 
 REPORT = "report.html"
@@ -37,8 +37,8 @@ VERDICTS = ("verdicts", "claims")
 
 def draw(finished: Finished, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
     """List an experiment's figures, those of maps only where maps are at hand."""
-    highlights = choose_highlights(finished) if set(kinds) & set(OF_MAPS) else None
-    return drawings(finished.results, highlights, kinds)
+    excerpts = take_excerpts(finished) if set(kinds) & set(OF_MAPS) else None
+    return drawings(finished.results, excerpts, kinds)
 
 
 def write_all(finished: Finished, folder: Path, rerun: str) -> None:
@@ -76,18 +76,18 @@ def write_report(
     return path
 
 
-def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) -> Report:
+def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) -> ReportPage:
     """Say everything the page says."""
     experiment, results = finished.experiment, finished.results
-    tables = {name: TABLES[name](results) for name in dict.fromkeys(experiment.tables)}
-    pictures = tuple(map(_picture, chosen))
-    gallery = _gallery(finished, gallery_budget(pictures))
-    return Report(
+    tables = {name: build_table(name, results) for name in dict.fromkeys(experiment.tables)}
+    figures = tuple(map(_figure, chosen))
+    gallery = _gallery(finished, gallery_budget(figures))
+    return ReportPage(
         title=experiment.title or experiment.name,
         summary=_summary(results),
         verdicts=tuple(tables[name] for name in VERDICTS if name in tables),
         tables=tuple(table for name, table in tables.items() if name not in VERDICTS),
-        pictures=pictures,
+        figures=figures,
         gallery=gallery,
         gallery_note=gallery_note(gallery, images=bool(finished.images)),
         failures=finished.failures,
@@ -113,8 +113,8 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
     )
     if gallery.left_out:
         note += (
-            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds are "
-            "left out, or the page would be too large: shown are as many as fit, seed by seed, "
+            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds "
+            "are left out, or the page would be too large: shown are as many as fit, seed by seed, "
             "the variant with the most parts first."
         )
     return note
@@ -152,10 +152,10 @@ def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def _summary(results: Results) -> tuple[str, ...]:
     """Say of what the numbers are, whether they compare with the paper's, and what is missing."""
-    variants = {name: f"{len(names)} variants" for name, names in results.variants.items()}
-    grid = variants[results.method]
-    if len(variants) > 1:
-        grid = f"{len(variants)} methods ({', '.join(variants)})"
+    methods, variants = tuple(results.variants), results.variants[results.method]
+    grid = f"{len(variants)} variants" if len(variants) > 1 else results.method
+    if len(methods) > 1:
+        grid = f"{len(methods)} methods ({', '.join(methods)})"
     if len(results.cells) < results.expected:
         missing = results.expected - len(results.cells)
         state = f"INCOMPLETE: {missing} of {results.expected} cells are missing."
@@ -165,7 +165,7 @@ def _summary(results: Results) -> tuple[str, ...]:
     return tuple(filter(None, (results.not_comparable, what, *results.remarks)))
 
 
-def _picture(drawing: Drawing) -> Picture:
+def _figure(drawing: Drawing) -> ReportFigure:
     width = round(float(drawing.figure.get_figwidth()), 2)
     if not drawing.photographic:
         mime, content = "image/svg+xml", drawing.svg
@@ -174,13 +174,13 @@ def _picture(drawing: Drawing) -> Picture:
         with Image.open(io.BytesIO(drawing.png)) as image:
             image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
         mime, content = "image/webp", buffer.getvalue()
-    return Picture(drawing.name, drawing.caption, drawing.alt, mime, content, width)
+    return ReportFigure(drawing.name, drawing.caption, drawing.alt, mime, content, width)
 
 
-def gallery_budget(pictures: Sequence[Picture]) -> int:
+def gallery_budget(figures: Sequence[ReportFigure]) -> int:
     """Return the bytes that the sheets of the gallery may have beside these figures."""
     encoded = 3 * PAGE // 4  # base64 makes four bytes of three
-    return max(encoded - sum(len(picture.content) for picture in pictures), 0)
+    return max(encoded - sum(len(figure.content) for figure in figures), 0)
 
 
 def _gallery(finished: Finished, budget: int) -> Gallery | None:
@@ -192,7 +192,7 @@ def _gallery(finished: Finished, budget: int) -> Gallery | None:
             tests.append(CategoryImages(category, data.names, data.test, data.masks))
 
     def maps(category: str, view: View) -> NDArray[np.floating] | None:
-        scores = finished.scores(Cell(view.method, view.variant, category, view.seed))
+        scores = finished.scores(Cell(*view.row, category, view.seed))
         return None if scores is None else scores.maps
 
-    return make_gallery(tests, results.labels, results.seeds, maps, budget)
+    return make_gallery(tests, results, maps, budget)

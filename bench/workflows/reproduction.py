@@ -8,8 +8,8 @@ from bench.experiment.experiment import Experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
-from bench.presentation.tables import TABLES
-from bench.results.files import joined_with
+from bench.presentation.tables import tables
+from bench.results.files import CELLS, joined_with, read_cells
 from bench.results.finished import Finished
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
@@ -83,7 +83,7 @@ def reproduce(request: ReproduceRequest) -> tuple[Summary, Outputs]:
     outputs = Outputs(laid, store, folder, request.command, request.device)
     part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
     known = outputs.finished(laid.grid.seeds)
-    joined_with(known.results, experiment.include, request.results)  # refused before any training
+    _check_included(known, request.results)
     discard_lost_maps(part, known)
 
     def show_seeds_so_far(seed: int) -> None:
@@ -110,16 +110,29 @@ def discard_lost_maps(plan: Plan, finished: Finished) -> None:
 
     A run only computes the maps of cells that are missing: with the cell come the maps.
     """
-    for cell in finished.highlighted:
+    for cell in finished.excerpted:
         stage = plan.evaluations.get(cell)
         if stage is not None and finished.store.get(stage.key) and finished.scores(cell) is None:
             for lost in (*stage.parents, stage):
                 finished.store.discard(lost.key)
 
 
+def _check_included(known: Finished, root: Path) -> None:
+    """Refuse results that tables cannot take in, before anything is trained."""
+    names = known.experiment.include
+    joined_with(known.results, names, root)
+    for name in names:
+        cells = read_cells(root / name / CELLS)
+        for category, digest in zip(cells["category"], cells["images"], strict=True):
+            if category in known.images and known.images[category].digest != digest:
+                raise InputError(
+                    f"{name}: measured on other images of {category}; measure both on the same."
+                )
+
+
 def _check_tables(experiment: Experiment) -> None:
-    unknown = [name for name in experiment.tables if name not in TABLES]
+    unknown = [name for name in experiment.tables if name not in tables()]
     if unknown:
         raise InputError(
-            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(TABLES)}."
+            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(tables())}."
         )

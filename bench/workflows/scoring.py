@@ -20,7 +20,7 @@ from bench.metrics import PAPER, Protocol, evaluate
 from bench.planning.evaluation import Evaluate
 from bench.planning.stages import Stage
 from bench.presentation.table import Table
-from bench.presentation.tables import TABLES, write_tables
+from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
 from bench.results.files import write_results
 from bench.results.results import Results
@@ -114,25 +114,18 @@ class ScoreOutcome:
 class _Part:
     """One category's maps of one seed, found but not read."""
 
-    method: str
-    category: str
-    seed: int
+    cell: Cell
     data: CategoryFiles
     maps: MapFiles
     images_digest: str
     maps_digest: str
     protocol: Protocol
 
-    @property
-    def cell(self) -> Cell:
-        """Whose maps they are."""
-        return Cell(self.method, "", self.category, self.seed)
-
     @cached_property
     def stage(self) -> Stage:
         """What its record is of: a result of these files, whoever made them."""
         parameters = {
-            "category": self.category,
+            "category": self.cell.category,
             "images": self.images_digest,
             "maps": self.maps_digest,
             "reading": READING_VERSION,
@@ -206,18 +199,9 @@ def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
             maps = scan_maps(root / name, listings[name].test)
             files = [path for path in maps.maps if path is not None]
             digest = content_digest(root / name, files, request.cache)
-            parts.append(
-                _Part(
-                    request.method,
-                    name,
-                    seed,
-                    listings[name],
-                    maps,
-                    digests[name],
-                    digest,
-                    request.protocol,
-                )
-            )
+            cell = Cell(request.method, "", name, seed)
+            part = _Part(cell, listings[name], maps, digests[name], digest, request.protocol)
+            parts.append(part)
     return parts, faults
 
 
@@ -247,14 +231,14 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
             peak_memory=peak_memory(),
             provenance=record_provenance(DEVICE, started),
             code=part.stage.code,
-            category=part.category,
-            seed=part.seed,
+            category=part.cell.category,
+            seed=part.cell.seed,
         )
     )
 
 
 def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
-    origin = folder_origin({part.category: part.data for part in parts})
+    origin = folder_origin({part.cell.category: part.data for part in parts})
     rows = []
     for part in parts:
         record = store.get(part.stage.key)
@@ -265,7 +249,7 @@ def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
         experiment=request.name,
         dataset=origin.title,
         standing=origin.standing,
-        categories=tuple(dict.fromkeys(part.category for part in parts)),
+        categories=tuple(dict.fromkeys(part.cell.category for part in parts)),
         variants={request.method: ("",)},
         seeds=request.seeds,
         protocol=request.protocol,
@@ -273,4 +257,4 @@ def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
     )
     write_results(request.folder, results)
     write_tables((TABLE,), results, request.folder / "tables")
-    return TABLES[TABLE](results)
+    return build_table(TABLE, results)

@@ -4,8 +4,8 @@ import time
 from urllib.error import URLError
 
 import pytest
-
 from bench.common.progress import Progress
+
 from bench.data import download as module
 from bench.data.download import DownloadFailed, download, forget
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.data.kinds import all_kinds
 from bench.experiment.library import (
-    DEFAULTS,
     EXPERIMENTS,
     baseline_of,
     experiment_names,
@@ -24,7 +24,9 @@ def test_every_experiment_is_found_by_its_name(name):
 
 
 def test_there_are_the_defaults_and_the_gates():
-    assert {*DEFAULTS.values(), "smoke"} <= set(experiment_names())
+    assert {*(kind.default_experiment for kind in all_kinds().values()), "smoke"} <= set(
+        experiment_names()
+    )
     assert baseline_of(find_experiment(Path("smoke"))).is_file()
 
 

@@ -193,7 +193,8 @@ def test_as_tensor():
     tensor = as_tensor(images)
     assert tensor.is_contiguous()
     assert tensor.dtype == torch.float32
-    assert torch.equal(tensor, torch.stack([functional.to_tensor(image) for image in images]))
+    expected = torch.stack([functional.to_tensor(image.copy()) for image in images])
+    assert torch.equal(tensor, expected)
 
 
 def test_normalise():

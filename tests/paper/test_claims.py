@@ -2,6 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from bench.presentation.heading import METRIC_NAMES
 
 from bench.experiment.grid import ABLATION, METHOD, VARIANTS
 from bench.paper.claims import Claim, assess, claims
@@ -11,7 +12,6 @@ from bench.paper.published import (
     published_difference,
     published_methods,
 )
-from bench.presentation.heading import METRIC_NAMES
 from bench.stats import MOST_SEEDS, new_seeds_interval
 
 SEEDS = 3

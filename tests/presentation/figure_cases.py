@@ -5,11 +5,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bench.experiment.grid import ABLATION
 from bench.metrics import PAPER
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.examples import Example
-from bench.presentation.heading import METRIC_NAMES
 
 
 def measured():

@@ -1,58 +1,73 @@
-"""Random cells of all eight variants on MVTec AD's categories, and what they may be of."""
+"""Random cells of all eight variants on MVTec AD's categories, of a rival, and their results."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from bench.experiment.grid import ABLATION
-from bench.metrics import PAPER
+from bench.methods import methods
+from bench.metrics import ALL_METRICS, PAPER
 from bench.paper.published import MVTEC_CATEGORIES
-from bench.presentation.heading import METRIC_NAMES, Heading
+from bench.results.results import Results
+
+METHOD = methods()["DeSTSeg"]
+ABLATION = METHOD.design
+SEEDS = (0, 1, 2)
 
 
-def table_cells():
-    rng = np.random.default_rng(11)
+def random_cells(rng, method="DeSTSeg", variants=ABLATION):
     return pd.DataFrame(
         {
-            "dataset": "any",
-            "method": "DeSTSeg",
+            "method": method,
             "category": category,
             "variant": variant,
-            **{name: getattr(ABLATION[variant], name) for name in ("den", "ed", "seg")},
+            **{
+                name: is_on(METHOD.variants[variant]) if variant else ""
+                for name, is_on in METHOD.factors.items()
+            },
             "seed": seed,
             "protocol": PAPER.label,
+            "images": f"digest of {category}",
             # Three digits after the point in percent: no printed figure can arise by accident.
-            **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in METRIC_NAMES},
+            **{metric: rng.integers(2000, 4000) / 1e5 + 1e-5 for metric in ALL_METRICS},
         }
-        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
+        for category, variant, seed in product(MVTEC_CATEGORIES, variants, SEEDS)
     )
 
 
-def rival_of(cells):
-    """The same of a method without variants."""
-    own = cells[cells["variant"] == "none"]
-    return own.assign(method="PatchCore", variant="", den=np.nan, ed=np.nan, seg=np.nan)
-
-
-MVTEC = Heading(
+MVTEC = Results(
+    random_cells(np.random.default_rng(11)),
     experiment="mvtec",
     dataset="MVTec AD, 256 px",
-    is_mvtec=True,
+    standing="original",
     categories=MVTEC_CATEGORIES,
-    variants=tuple(ABLATION),
-    seeds=(0, 1, 2),
+    variants={"DeSTSeg": ABLATION},
+    seeds=SEEDS,
     provenance=("Command: python -m bench reproduce",),
     paper_setting=True,
 )
 
-
-MINIATURE = Heading(
+MINIATURE = replace(
+    MVTEC,
     experiment="ablation",
     dataset="the embedded miniature v1, 64 px",
-    is_mvtec=False,
-    categories=MVTEC_CATEGORIES,
-    variants=tuple(ABLATION),
-    seeds=(0, 1, 2),
+    standing="own",
     provenance=(),
+    paper_setting=False,
 )
+
+
+def rival(name="PatchCore"):
+    """A method without variants, as it comes from other people's maps."""
+    return replace(
+        MVTEC,
+        cells=random_cells(np.random.default_rng(12), name, ("",)),
+        experiment=f"score-{name}",
+        variants={name: ("",)},
+    )
+
+
+def of(results, cells, **changes):
+    """The same results, of other cells."""
+    return replace(results, cells=cells, **changes)

@@ -3,12 +3,12 @@ from itertools import product
 
 import pandas as pd
 import pytest
+from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 
 from bench.experiment.grid import VARIANTS
 from bench.metrics import PAPER
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.comparisons import COMPARISONS
-from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 
 FULL = "den+ed+seg"
 MVTEC = Heading(

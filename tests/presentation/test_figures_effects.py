@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import pytest
+from bench.presentation.heading import METRIC_NAMES
 
 from bench.experiment.grid import FACTORS
 from bench.presentation.figures_effects import effects_figure, has_effects
-from bench.presentation.heading import METRIC_NAMES
 from bench.stats import contrast_effect, factorial_contrast
 from tests.presentation.figure_cases import measured, words
 from tests.presentation.tabulated import MINIATURE, MVTEC

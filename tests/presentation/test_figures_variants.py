@@ -1,13 +1,13 @@
 from dataclasses import replace
 
 import pytest
+from bench.presentation.heading import ABLATION_METRICS
 from matplotlib.collections import LineCollection
 from matplotlib.text import Annotation
 
 from bench.experiment.grid import ABLATION
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
-from bench.presentation.heading import ABLATION_METRICS
 from tests.presentation.figure_cases import measured, points, words
 from tests.presentation.tabulated import MINIATURE, MVTEC
 

@@ -1,18 +1,18 @@
 """The baseline in the repository is one of the smoke experiment as it stands."""
 
 import dataclasses
-import itertools
 
 import pytest
 
 from bench.data import miniature
-from bench.experiment.grid import ABLATION
+from bench.experiment.grid import Grid
 from bench.experiment.library import EXPERIMENTS, baseline_of
 from bench.experiment.reading import load_experiment
+from bench.methods import PAPER, method
 from bench.metrics import METRICS
-from bench.regress.baseline import CellId, dumped, read_baseline
-from bench.regress.records import compare_records
-from bench.regress.report import Verdict
+from bench.regress.baseline import dumped, read_baseline
+from bench.regress.gate_report import Verdict
+from bench.regress.same_seeds import compare_same_seeds
 
 SMOKE = EXPERIMENTS / "smoke.toml"
 FILE = baseline_of(SMOKE)
@@ -33,15 +33,15 @@ def test_it_is_written_as_the_program_writes_it(baseline):
 
 
 def test_it_is_complete(baseline, smoke):
-    assert smoke.grid.variants == tuple(ABLATION)
+    assert dict(smoke.grid.variants) == {PAPER: method(PAPER).default}
     assert len(smoke.grid.categories) >= 2
     assert set(smoke.grid.categories) <= set(miniature.CATEGORIES)
     assert len(smoke.grid.seeds) == 2
-    grid = itertools.product(smoke.grid.categories, smoke.grid.variants, smoke.grid.seeds)
-    assert set(baseline.measured.cells) == {CellId(*names) for names in grid}
+    grid = Grid(smoke.grid.categories, smoke.grid.variants, smoke.grid.seeds)
+    assert set(baseline.measured.cells) == set(grid.cells())
     for scores in baseline.measured.cells.values():
         assert set(scores) == {metric.key for metric in METRICS}
-    report = compare_records(baseline, baseline.measured, baseline.settings, baseline.sources)
+    report = compare_same_seeds(baseline, baseline.measured, baseline.settings, baseline.sources)
     assert report.verdict is Verdict.PASS
 
 

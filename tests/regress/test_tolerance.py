@@ -21,5 +21,5 @@ def test_other_cells_are_refused():
 
 
 def test_a_missing_metric_is_refused():
-    with pytest.raises(InputError, match="no pro of den on tile, seed 1"):
+    with pytest.raises(InputError, match="no pro of DeSTSeg den on tile, seed 1"):
         spread_between(measured(), {"a": with_score(measured(), CELL, "pro", None)})

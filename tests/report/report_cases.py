@@ -3,22 +3,23 @@
 import numpy as np
 import pandas as pd
 
-from bench.presentation.heading import Heading
-from bench.presentation.report.content import Picture, Report, StageFailure
+from bench.presentation.report.content import ReportFigure, ReportPage, StageFailure
 from bench.presentation.report.gallery import CategoryImages, View, make_gallery
 from bench.presentation.table import Table
+from bench.results.results import Results
 
 HOSTILE = "<script>alert('&\"')</script>"
 
-HEADING = Heading(
+RESULTS = Results(
+    pd.DataFrame(columns=["method", "variant", "category", "seed", "protocol"]),
     experiment="tiny",
     dataset="a dataset",
-    is_mvtec=False,
+    standing="own",
     categories=("bottle", "metal_nut"),
-    variants=("none", "den+ed+seg"),
+    variants={"DeSTSeg": ("none", "den+ed+seg")},
     seeds=(0, 1),
-    provenance=(),
 )
+NONE, FULL = RESULTS.labels
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="200"><rect width="9"/></svg>'
 
@@ -31,7 +32,7 @@ def table(name="ablation", notes=("Shared.", "Own.")):
         {"Variant": "ed", "seg": "✓", "IAP": "−3.0"},
     ]
     frame = pd.DataFrame(rows)
-    return Table(name, f"Title of {name}: a dataset", HEADING, notes, frame, "lcr", pd.DataFrame())
+    return Table(name, f"Title of {name}: a dataset", RESULTS, notes, frame, "lcr", pd.DataFrame())
 
 
 def category_images():
@@ -43,20 +44,20 @@ def category_images():
             rng.integers(0, 256, (5, 32, 32, 3), np.uint8),
             rng.random((5, 32, 32)) > 0.5,
         )
-        for name in HEADING.categories
+        for name in RESULTS.categories
     ]
 
 
 def maps(category, view):
     """Left to right rising maps of the one variant, falling ones of the other."""
     ramp = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (5, 8, 1))
-    if (category, view) == ("metal_nut", View("none", 1)):
+    if (category, view) == ("metal_nut", View(NONE, 1)):
         return None
-    return ramp if view.variant == "none" else ramp[..., ::-1]
+    return ramp if view.row == NONE else ramp[..., ::-1]
 
 
 def gallery():
-    return make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 1_000_000)
+    return make_gallery(category_images(), RESULTS, maps, 1_000_000)
 
 
 def report(**changes):
@@ -65,9 +66,9 @@ def report(**changes):
         "summary": ("Not comparable.", "complete"),
         "verdicts": (table("claims"),),
         "tables": (table("ablation"), table("main", ("Shared.",))),
-        "pictures": (
-            Picture("one", f"Caption {HOSTILE}", f"Alt {HOSTILE}", "image/svg+xml", SVG, 5.6),
-            Picture("two", "Caption.", "Alt.", "image/svg+xml", SVG, 8.0),
+        "figures": (
+            ReportFigure("one", f"Caption {HOSTILE}", f"Alt {HOSTILE}", "image/svg+xml", SVG, 5.6),
+            ReportFigure("two", "Caption.", "Alt.", "image/svg+xml", SVG, 8.0),
         ),
         "gallery": gallery(),
         "gallery_note": "All images.",
@@ -76,4 +77,4 @@ def report(**changes):
         "setting": '{"seed": 0}',
         "rerun": "python -m bench reproduce",
     }
-    return Report(**(values | changes))
+    return ReportPage(**(values | changes))

@@ -19,6 +19,9 @@ def record(tiny):
     return Record(
         key="0" * 64,
         kind="evaluation",
+        code=1,
+        category="tile",
+        seed=3,
         parents=("1" * 64,),
         parameters={"images": "digest", "protocol": tiny.protocol.identity()},
         seconds=0.25,

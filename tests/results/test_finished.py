@@ -69,7 +69,7 @@ def test_what_is_gone_is_not_there_and_nothing_is_written(tiny_finished, tmp_pat
 
 
 def test_figures_show_the_least_and_the_full_variant_of_the_first_seed(tiny_finished):
-    assert tiny_finished.highlighted == tuple(
+    assert tiny_finished.excerpted == tuple(
         Cell("DeSTSeg", variant, category, 0)
         for category in ("bottle", "tile")
         for variant in ("none", "den+ed+seg")

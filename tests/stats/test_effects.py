@@ -97,7 +97,7 @@ def test_an_unknown_factor_is_an_error(cells):
         effect_of(cells, "iap", "teacher")
 
 
-@pytest.mark.parametrize(("first", "second"), combinations(FACTORS, 2))
+@pytest.mark.parametrize(("first", "second"), [*combinations(FACTORS, 2)])
 def test_an_interaction_is_the_difference_of_two_effects(shuffled, first, second):
     contrast = contrast_of(shuffled, "pro", first, second)
     means = shuffled.groupby(["category", "seed", first, second])["pro"].mean().unstack([2, 3])

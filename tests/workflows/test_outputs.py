@@ -5,7 +5,7 @@ import pytest
 
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.presentation.tables import TABLES
+from bench.presentation.tables import build_table
 from bench.results.files import read_results, write_results
 from bench.store.runs import RunStore
 from bench.workflows.outputs import Outputs
@@ -83,7 +83,7 @@ def test_what_is_written_makes_the_tables_again(outputs):
     assert not results.paper_setting
     for name in outputs.laid.experiment.tables:
         written = (outputs.folder / "tables" / f"{name}.csv").read_text("utf-8")
-        assert TABLES[name](results).csv() == written
+        assert build_table(name, results).csv() == written
 
 
 def test_the_seeds_so_far_have_tables_but_no_figures(outputs):

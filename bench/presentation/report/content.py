@@ -10,7 +10,7 @@ _HALF_PAGE = 6.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure as a file.
 
     Attributes
@@ -41,7 +41,7 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class ReportPage:
     """All that stands on the page.
 
     Attributes
@@ -54,7 +54,7 @@ class Report:
         Tables that say what is true of the paper's claims; they come first.
     tables
         The others.
-    pictures
+    figures
         Figures.
     gallery
         None where there are no maps or images.
@@ -74,7 +74,7 @@ class Report:
     summary: tuple[str, ...]
     verdicts: tuple[Table, ...]
     tables: tuple[Table, ...]
-    pictures: tuple[Picture, ...]
+    figures: tuple[ReportFigure, ...]
     gallery: Gallery | None
     gallery_note: str
     failures: tuple[Failure, ...]

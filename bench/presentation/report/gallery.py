@@ -7,7 +7,7 @@ in the same places.
 
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.presentation.examples import HEAT
+from bench.results.results import Results, Row
 
 TILE = 64
 """Side of a tile in pixels."""
@@ -29,10 +30,9 @@ _MAP_QUALITY = 40
 
 @dataclass(frozen=True)
 class View:
-    """Whose maps are shown: those of a method's variant and a seed."""
+    """Whose maps are shown: a method and its variant, and a seed."""
 
-    method: str
-    variant: str
+    row: Row
     seed: int
 
 
@@ -78,7 +78,7 @@ class Gallery:
     Attributes
     ----------
     labels, seeds
-        The grid of the views, methods and variants with their names in print; some may lack maps.
+        The grid of the views, rows with their names; some may lack maps.
     views
         Those that are on the sheets, the first to be shown first.
     sheets
@@ -87,11 +87,16 @@ class Gallery:
         Views that would have made the page too large.
     """
 
-    labels: Mapping[tuple[str, str], str]
+    labels: Mapping[Row, str]
     seeds: tuple[int, ...]
     views: tuple[View, ...]
     sheets: tuple[Sheet, ...]
     left_out: int
+
+    @property
+    def kind(self) -> str:
+        """What the rows are called: variants of a method, or methods."""
+        return "variant" if len({method for method, _ in self.labels}) == 1 else "method"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,23 +111,20 @@ class CategoryImages:
 
 def make_gallery(
     tests: Sequence[CategoryImages],
-    labels: Mapping[tuple[str, str], str],
-    seeds: Sequence[int],
+    results: Results,
     maps: Callable[[str, View], NDArray[np.floating] | None],
     budget: int,
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
-    The order is seed by seed, and in each method by method, the last variant of each, which has
-    the most parts, first.
+    The order is seed by seed, and in each the last of `Results.extremes` first.
 
     Parameters
     ----------
     tests
         The categories at hand.
-    labels, seeds
-        The grid: methods and variants with their names in print. Methods of which there are no
-        maps at all are left out.
+    results
+        Of which the maps are.
     maps
         Gives a category's maps, shape (N, h, w), or None.
     budget
@@ -137,7 +139,7 @@ def make_gallery(
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
     found: dict[View, dict[str, bytes]] = {}
     left_out = 0
-    for view in _in_order(labels, seeds):
+    for view in _in_order(results):
         made = {}
         if not left_out:
             for one in tests:
@@ -157,9 +159,7 @@ def make_gallery(
         columns, rows = layout(len(one.names))
         own = {view: made[one.category] for view, made in found.items() if one.category in made}
         sheets.append(Sheet(one.category, one.names, columns, rows, inputs, truth, own))
-    methods = {view.method for view in found}
-    shown = {row: label for row, label in labels.items() if row[0] in methods}
-    return Gallery(shown, tuple(seeds), tuple(found), tuple(sheets), left_out)
+    return Gallery(results.labels, results.seeds, tuple(found), tuple(sheets), left_out)
 
 
 def layout(tiles: int) -> tuple[int, int]:
@@ -192,16 +192,9 @@ def colours(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
     return coloured
 
 
-def _in_order(labels: Iterable[tuple[str, str]], seeds: Sequence[int]) -> list[View]:
-    rows = list(labels)
-    methods = dict.fromkeys(method for method, _ in rows)
-    return [
-        View(method, variant, seed)
-        for seed in seeds
-        for method in methods
-        for name, variant in reversed(rows)
-        if name == method
-    ]
+def _in_order(results: Results) -> list[View]:
+    rows = dict.fromkeys((results.extremes[-1], *reversed(list(results.labels))))
+    return [View(row, seed) for seed in results.seeds for row in rows]
 
 
 def _map_sheet(maps: NDArray[np.floating]) -> bytes:

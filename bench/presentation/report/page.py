@@ -6,7 +6,7 @@ from importlib import resources
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.presentation.report.content import Report
+from bench.presentation.report.content import ReportPage
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.report.table_view import common_notes, view_table
 
@@ -21,7 +21,7 @@ CITATION = """\
 """  # noqa: E501
 
 
-def render(report: Report) -> str:
+def render(report: ReportPage) -> str:
     """Write the page; the same report gives the same page."""
     environment = Environment(
         loader=FunctionLoader(_read),

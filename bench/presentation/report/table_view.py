@@ -60,7 +60,7 @@ def view_table(table: Table, known: Collection[str] = ()) -> TableView:
     frame = table.formatted
     return TableView(
         table.name,
-        table.title.removesuffix(f": {table.heading.dataset}"),
+        table.title.removesuffix(f": {table.results.dataset}"),
         tuple(note for note in table.notes if note not in known),
         tuple(zip(map(str, frame.columns), table.alignment, strict=True)),
         tuple(

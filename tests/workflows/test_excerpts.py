@@ -7,12 +7,12 @@ from bench.experiment.grid import Cell
 from bench.metrics import Protocol, iap, iap_at, image_scores
 from bench.metrics.counted import count
 from bench.results.finished import ScoredImages
-from bench.workflows.highlights import (
-    choose_highlights,
+from bench.workflows.excerpts import (
     largest_missed,
     median_example,
     precision_curve,
     strongest_false_alarm,
+    take_excerpts,
 )
 
 PROTOCOL = Protocol(size=8, top_t=1, iap_k=0.5)
@@ -83,9 +83,9 @@ def test_constant_maps_still_have_a_scale(scored):
     assert example.low < example.high
 
 
-def test_highlights_are_of_the_full_method_and_the_first_seed(tiny_finished):
-    found = choose_highlights(tiny_finished)
-    assert (found.variant, found.seed) == ("den+ed+seg", 0)
+def test_excerpts_are_of_the_full_method_and_the_first_seed(tiny_finished):
+    found = take_excerpts(tiny_finished)
+    assert (found.row, found.seed) == (("DeSTSeg", "den+ed+seg"), 0)
     assert [example.category for example in found.examples] == ["bottle", "tile"]
     assert [example.category for example in found.false_alarms] == ["bottle", "tile"]
     assert all(example.name.startswith("good/") for example in found.false_alarms)
@@ -99,5 +99,5 @@ def test_highlights_are_of_the_full_method_and_the_first_seed(tiny_finished):
         assert curve.precision[curve.point] == pytest.approx(row["iap90"], rel=1e-12)
 
 
-def test_without_images_there_are_no_highlights(tiny_finished):
-    assert choose_highlights(dataclasses.replace(tiny_finished, images={})) is None
+def test_without_images_there_are_no_excerpts(tiny_finished):
+    assert take_excerpts(dataclasses.replace(tiny_finished, images={})) is None

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.metrics import METRICS
-from bench.regress.baseline import SCHEMA, Baseline, CellId, Measured, Scores
+from bench.experiment.grid import Cell
+from bench.regress.baseline import SCHEMA, Baseline
+from bench.regress.measured import Measured
 from bench.regress.sources import changed_sources
 
 
@@ -26,8 +27,10 @@ class Change:
 
     Parameters
     ----------
-    metric, variant : str
-        Key of the metric and name of the variant.
+    metric : str
+        Its key.
+    method, variant : str
+        Whose number it is; the variant is empty where the method has none.
     category : str
         The category; empty for the mean over all.
     seed : int or None
@@ -43,6 +46,7 @@ class Change:
     """
 
     metric: str
+    method: str
     variant: str
     category: str
     seed: int | None
@@ -76,7 +80,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Report:
+class GateReport:
     """The answer of the gate.
 
     Parameters
@@ -87,7 +91,7 @@ class Report:
         Its name.
     compared : int
         Numbers that were compared.
-    cells : tuple of CellId
+    cells : tuple of Cell
         Those compared.
     changes : tuple of Change
         The largest first, relative to what is allowed.
@@ -102,7 +106,7 @@ class Report:
     verdict: Verdict
     experiment: str
     compared: int = 0
-    cells: tuple[CellId, ...] = ()
+    cells: tuple[Cell, ...] = ()
     changes: tuple[Change, ...] = ()
     missing: tuple[str, ...] = ()
     incomparable: tuple[str, ...] = ()
@@ -140,20 +144,6 @@ def incomparable(baseline: Baseline, now: Measured) -> tuple[str, ...]:
     if now.cells and (then.protocols != now.protocols or len(now.protocols) != 1):
         lines.append(f"protocol: {', '.join(then.protocols)} -> {', '.join(now.protocols)}")
     return tuple(lines)
-
-
-def missing_metrics(then: Scores, now: Scores, where: str) -> list[str]:
-    """Name the metrics that either side lacks, whether by column or by value."""
-    lines = []
-    for metric in METRICS:
-        sides = [
-            side
-            for side, scores in (("baseline", then), ("run", now))
-            if scores.get(metric.key) is None
-        ]
-        if sides:
-            lines.append(f"{metric.key} of {where}: not in the {' and the '.join(sides)}")
-    return lines
 
 
 def cause_of(

@@ -4,14 +4,14 @@ import dataclasses
 import json
 import xml.etree.ElementTree as ET
 
-from bench.regress.baseline import CellId
+from bench.regress.gate_report import GateReport, Verdict
+from bench.regress.measured import name_of
 from bench.regress.rendering import SHOWN, sentence
-from bench.regress.report import Report, Verdict
 
 FORMAT = 1
 
 
-def json_text(report: Report) -> str:
+def json_text(report: GateReport) -> str:
     """Write everything a report holds."""
     table = dataclasses.asdict(report)
     table["verdict"] = report.verdict.value
@@ -21,7 +21,7 @@ def json_text(report: Report) -> str:
     return json.dumps({"format": FORMAT, **table}, indent=1, sort_keys=True) + "\n"
 
 
-def junit_text(report: Report) -> str:
+def junit_text(report: GateReport) -> str:
     """Write JUnit XML: a test for each cell, one for completeness, one for comparability."""
     suite = ET.Element("testsuite", name=f"regress {report.experiment}")
     counts = {"tests": 0, "failures": 0, "errors": 0}
@@ -38,27 +38,24 @@ def junit_text(report: Report) -> str:
     if not report.compared and not missing:
         missing = ["nothing was compared"]
     add("gate", "complete", "error", missing)
-    worse: dict[CellId | tuple[str, str], list[str]] = {}
+    cases: dict[tuple[str, str], list[str]] = {
+        (cell.category, f"{name_of(cell.method, cell.variant)} seed {cell.seed}"): []
+        for cell in report.cells
+    }
     for change in report.changes:
-        place: CellId | tuple[str, str] = (
-            (change.category or "mean", change.variant)
-            if change.seed is None
-            else CellId(change.category, change.variant, change.seed)
-        )
-        if change.worse:
-            worse.setdefault(place, []).append(sentence(change))
-    for cell in report.cells:
-        add(cell.category, f"{cell.variant} seed {cell.seed}", "failure", worse.pop(cell, []))
-    for rest, lines in worse.items():
-        assert not isinstance(rest, CellId)
-        add(rest[0], rest[1], "failure", lines)
+        seed = "" if change.seed is None else f" seed {change.seed}"
+        name = f"{name_of(change.method, change.variant)}{seed}"
+        lines = cases.setdefault((change.category or "mean", name), [])
+        lines += [sentence(change)] * change.worse
+    for place, lines in cases.items():
+        add(*place, "failure", lines)
     for name, count in counts.items():
         suite.set(name, str(count))
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def annotations(report: Report) -> list[str]:
+def annotations(report: GateReport) -> list[str]:
     """Write GitHub's workflow commands that show a report beside the change."""
     title = f"regression gate: {report.verdict}"
     if report.verdict is Verdict.PASS:

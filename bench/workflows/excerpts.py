@@ -7,19 +7,19 @@ import numpy as np
 from bench.metrics.counted import Counted, count
 from bench.metrics.curves import instance_levels, instance_recall_index
 from bench.presentation.examples import Example
-from bench.presentation.figures import Highlights
+from bench.presentation.figures import Excerpts
 from bench.presentation.figures_curves import Curve
 from bench.results.finished import Finished, ScoredImages
 
 
-def choose_highlights(finished: Finished) -> Highlights | None:
-    """Choose examples, failures and curves among the cells that are `Finished.highlighted`.
+def take_excerpts(finished: Finished) -> Excerpts | None:
+    """Take examples, failures and curves of the cells that are `Finished.excerpted`.
 
     A category that lacks maps or images is left out.
 
     Returns
     -------
-    Highlights or None
+    Excerpts or None
         None when no category is left.
     """
     results = finished.results
@@ -28,7 +28,7 @@ def choose_highlights(finished: Finished) -> Highlights | None:
     false_alarms: list[Example] = []
     curves: list[Curve] = []
     last = results.extremes[-1]
-    for cell in finished.highlighted:
+    for cell in finished.excerpted:
         scored = finished.scored_images(cell)
         if scored is None:
             continue
@@ -40,7 +40,7 @@ def choose_highlights(finished: Finished) -> Highlights | None:
             false_alarms += strongest_false_alarm(scored)
     if not curves:
         return None
-    return Highlights(
+    return Excerpts(
         last,
         results.seeds[0],
         tuple(examples),
@@ -52,9 +52,9 @@ def choose_highlights(finished: Finished) -> Highlights | None:
 
 def precision_curve(scored: ScoredImages, counted: Counted) -> Curve:
     """Return the curve of which IAP is the mean, with its point at the protocol's k."""
-    precision = counted.envelope.astype(np.float64)
+    cell, precision = scored.cell, counted.envelope.astype(np.float64)
     point = instance_recall_index(precision.size, counted.protocol.iap_k)
-    return Curve(scored.cell.category, scored.cell.variant, precision, point)
+    return Curve(cell.category, cell.method, cell.variant, precision, point)
 
 
 def median_example(scored: ScoredImages) -> Example:

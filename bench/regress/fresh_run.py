@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bench.common.exit_codes import BAD_INPUT
 from bench.data.cache import CACHE_VARIABLE
-from bench.regress.baseline import NOTHING, Measured
-from bench.regress.cells import read_cells
+from bench.regress.measured import NOTHING, Measured, read_measured
 from bench.regress.sources import ROOT
 from destseg.errors import InputError
 
@@ -55,4 +54,4 @@ def measure(experiment: Path, options: Sequence[str] = ()) -> Measured:
             raise InputError(f"{experiment}: the run refused its input, as said above; mend that.")
         # The folder is named after the experiment and, on another dataset, after that as well.
         tables = sorted(results.glob(f"{experiment.stem}*/cells.csv"))
-        return read_cells(tables[0]) if tables else NOTHING
+        return read_measured(tables[0]) if tables else NOTHING

@@ -3,9 +3,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench.regress.machine import annotations, json_text, junit_text
-from bench.regress.records import compare_records
-from bench.regress.report import Change, Report, Verdict
+from bench.regress.ci_formats import annotations, json_text, junit_text
+from bench.regress.gate_report import Change, GateReport, Verdict
+from bench.regress.same_seeds import compare_same_seeds
 from tests.regress.small_baseline import (
     CELL,
     SETTINGS,
@@ -24,7 +24,7 @@ def baseline():
 @pytest.fixture
 def compare(baseline):
     def comparison(now):
-        return compare_records(baseline, now, SETTINGS, {**SOURCES, "destseg/losses.py": "new"})
+        return compare_same_seeds(baseline, now, SETTINGS, {**SOURCES, "destseg/losses.py": "new"})
 
     return comparison
 
@@ -45,18 +45,18 @@ def test_junit_fails_the_cell(worse):
     suite = ET.fromstring(junit_text(worse))
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("10", "1", "0")
     (case,) = (case for case in suite if case.find("failure") is not None)
-    assert (case.get("classname"), case.get("name")) == ("regress.tile", "den seed 1")
-    assert case.find("failure").get("message").startswith("PRO of den on tile, seed 1")
+    assert (case.get("classname"), case.get("name")) == ("regress.tile", "DeSTSeg den seed 1")
+    assert case.find("failure").get("message").startswith("PRO of DeSTSeg den on tile, seed 1")
 
 
 def test_junit_has_an_error_where_nothing_was_compared():
-    suite = ET.fromstring(junit_text(Report(Verdict.INCOMPLETE, "smoke")))
+    suite = ET.fromstring(junit_text(GateReport(Verdict.INCOMPLETE, "smoke")))
     assert suite.get("errors") == "1"
 
 
 def test_junit_has_the_means_too():
-    change = Change("pro", "den", "", None, 0.5, 0.4, 0.01, worse=True, p=0.001)
-    report = Report(Verdict.REGRESSION, "mvtec", 1, (CELL,), (change,))
+    change = Change("pro", "DeSTSeg", "den", "", None, 0.5, 0.4, 0.01, worse=True, p=0.001)
+    report = GateReport(Verdict.REGRESSION, "mvtec", 1, (CELL,), (change,))
     suite = ET.fromstring(junit_text(report))
     assert [case.get("classname") for case in suite][-1] == "regress.mean"
     assert suite.get("failures") == "1"
@@ -65,7 +65,7 @@ def test_junit_has_the_means_too():
 def test_annotations_point_at_the_source(worse):
     (line,) = annotations(worse)
     assert line.startswith(
-        "::error title=regression gate%3A regression,file=destseg/losses.py::PRO of den on tile"
+        "::error title=regression gate%3A regression,file=destseg/losses.py::PRO of DeSTSeg den on"
     )
 
 
@@ -75,4 +75,6 @@ def test_annotations_of_other_verdicts(compare):
     assert line.startswith("::notice ")
     (line,) = annotations(compare(with_score(measured(), CELL, "pro", None)))
     assert line.startswith("::error title=regression gate%3A incomplete")
-    assert annotations(Report(Verdict.INCOMPLETE, "smoke"))[0].endswith("::nothing was compared")
+    assert annotations(GateReport(Verdict.INCOMPLETE, "smoke"))[0].endswith(
+        "::nothing was compared"
+    )

@@ -3,10 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.regress.baseline import CellId, Measured
-from bench.regress.report import Verdict
-from bench.regress.seeds import compare_seeds
+from bench.regress.gate_report import Verdict
+from bench.regress.measured import Measured
+from bench.regress.new_seeds import compare_new_seeds
 from tests.regress.small_baseline import SETTINGS, SOURCES, small_baseline
 
 CATEGORIES = [f"c{index:02d}" for index in range(15)]
@@ -24,7 +25,7 @@ def simulated(rng, seeds, drop=None, variants=("den+ed+seg",), correlated=False)
                 if correlated:
                     noise[:] = noise[0]
                 values = 0.6 + 0.02 * index - drop[index] + rates[index] * noise
-                cells[CellId(category, variant, seed)] = {
+                cells[Cell("DeSTSeg", variant, category, seed)] = {
                     metric.key: float(value) for metric, value in zip(METRICS, values, strict=True)
                 }
     images = dict.fromkeys(CATEGORIES, "d" * 64)
@@ -33,7 +34,7 @@ def simulated(rng, seeds, drop=None, variants=("den+ed+seg",), correlated=False)
 
 def compare(old, new, **options):
     baseline = small_baseline(comparison="seeds", measured=old)
-    return compare_seeds(baseline, new, SETTINGS, SOURCES, **options)
+    return compare_new_seeds(baseline, new, SETTINGS, SOURCES, **options)
 
 
 def trial(rng, drop=None, seeds=3, **options):

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from bench.metrics import METRICS
-from bench.regress.records import compare_records
+from bench.regress.gate_report import Verdict
 from bench.regress.rendering import sentence
-from bench.regress.report import Verdict
+from bench.regress.same_seeds import compare_same_seeds
 from tests.regress.small_baseline import (
     CELL,
     SETTINGS,
@@ -22,7 +22,7 @@ def baseline():
 
 
 def compare(baseline, now, settings=SETTINGS, sources=SOURCES):
-    return compare_records(baseline, now, settings, sources)
+    return compare_same_seeds(baseline, now, settings, sources)
 
 
 def test_same_numbers_pass(baseline):
@@ -50,7 +50,7 @@ def test_a_regression_is_named_with_its_cause(baseline):
     report = compare(baseline, run, settings, {**SOURCES, "destseg/losses.py": "cc"})
     (change,) = report.changes
     assert sentence(change) == (
-        "IAP of den on tile, seed 1: 0.5000 -> 0.4000, change -0.1000, noise 0.0030"
+        "IAP of DeSTSeg den on tile, seed 1: 0.5000 -> 0.4000, change -0.1000, noise 0.0030"
     )
     assert report.cause.sources == ("destseg/losses.py",)
     assert report.cause.settings == ("model.dilations: [6, 12] -> [1]",)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.regress.baseline import NOTHING
-from bench.regress.running import measure
+from bench.regress.fresh_run import measure
+from bench.regress.measured import NOTHING
 from bench.regress.sources import ROOT
 from destseg.errors import InputError
+from tests.regress.small_baseline import cells_frame
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def runs(monkeypatch):
 
 def test_results_and_cache_are_fresh_and_gone(runs, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    runs["text"] = "dataset,category,variant,seed,images,protocol,pro\nm,tile,none,0,ab,p,0.5\n"
+    runs["text"] = cells_frame(categories=("tile",)).to_csv(index=False)
     run = measure(Path("smoke.toml"), ["--jobs", "2"])
-    assert list(run.cells.values()) == [{"pro": 0.5}]
+    assert [cell.category for cell in run.cells] == ["tile"]
     cache = Path(runs["env"]["DESTSEG_BENCH_CACHE"])
     assert cache != Path(os.environ["DESTSEG_BENCH_CACHE"])
     assert not cache.parent.exists()
