@@ -98,11 +98,8 @@ def test_methods_stand_beside_the_variants_by_their_names():
             ("den+ed+seg+features", "den+ed+seg+distances", "den+ed+seg"),
             ["concatenated features", "cosine distances"],
         ),
-        (
-            "students",
-            ("none", "ed", "decoder", "den+decoder+seg"),
-            ["den", "encoder", "decoder", "seg"],
-        ),
+        ("students", (*ABLATION, "decoder"), ["den", "encoder", "decoder", "seg"]),
+        ("mine", ("none", "den+ed+seg"), ["den", "ed", "seg"]),
         ("mine", ("den+ed+seg+no-l1", "den+ed+seg"), ["L1"]),
         ("alone", ("den+ed+seg",), ["den", "ed", "seg"]),
     ],
