@@ -10,7 +10,7 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
 
-CODE = ("bench", "destseg", "tests", "noxfile.py")
+CODE = ("bench", "destseg", "benchmarks", "tests", "noxfile.py")
 
 
 @nox.session
@@ -25,6 +25,23 @@ def tests(session: nox.Session) -> None:
     """Run the tests that take seconds."""
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(name="tests-lowest", python="3.11", venv_backend="uv", default=False)
+def tests_lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest packages that pyproject allows.
+
+    Old packages deprecate each other, which says nothing of us: only here is that no error.
+    """
+    session.install("--resolution", "lowest-direct", "-e", ".[test]")
+    session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Run the tests and fail below the floor of coverage in pyproject."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
 @nox.session(default=False)
@@ -57,10 +74,11 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types."""
+    """Check style, spelling and types."""
     session.install("-e", ".[lint]")
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
+    session.run("typos")
     session.run("mypy")
 
 
@@ -69,4 +87,12 @@ def benchmark(session: nox.Session) -> None:
     """Measure speed: ``nox -s benchmark -- metrics``, ``-- store`` or ``-- schedule``."""
     session.install("-e", ".")
     name, *rest = session.posargs or ("metrics",)
-    session.run("python", "-m", f"bench.benchmarks.{name}", *rest)
+    session.run("python", "-m", f"benchmarks.{name}", *rest)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Write the API page of `bench.metrics`, `bench.methods` and `destseg` to build/api."""
+    session.install("-e", ".[docs]")
+    packages = session.posargs or ("bench.metrics", "bench.methods", "destseg")
+    session.run("pdoc", "--docformat", "numpy", "--output-directory", "build/api", *packages)

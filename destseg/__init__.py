@@ -15,15 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from destseg.application.fitting import train
     from destseg.checkpoint import load, save, save_authors
-    from destseg.config import ModelConfig, TrainingConfig
+    from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
     from destseg.errors import InputError
-    from destseg.fitting import train
     from destseg.model import DeSTSeg, Output
     from destseg.prediction import Prediction, Scale
     from destseg.training import TrainingDiverged
 
 __all__ = [
+    "AnomalyConfig",
     "DeSTSeg",
     "InputError",
     "ModelConfig",
@@ -40,9 +41,9 @@ __all__ = [
 
 _HOMES = {
     "checkpoint": ("load", "save", "save_authors"),
-    "config": ("ModelConfig", "TrainingConfig"),
+    "config": ("AnomalyConfig", "ModelConfig", "TrainingConfig"),
     "errors": ("InputError",),
-    "fitting": ("train",),
+    "application.fitting": ("train",),
     "model": ("DeSTSeg", "Output"),
     "prediction": ("Prediction", "Scale"),
     "training": ("TrainingDiverged",),

@@ -1,4 +1,4 @@
-"""Synthetic anomalies: Perlin-noise masks filled with foreign textures (section 3.3).
+"""Synthetic anomalies: Perlin-noise masks filled with foreign textures (paper, section 3.1).
 
 Everything random is drawn on the CPU from one NumPy generator, so that a seed gives the
 same images on every device; the arithmetic runs where the images are.
@@ -177,7 +177,10 @@ def _lerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
 
 
 def _rotated(noise: Tensor, degrees: NDArray[np.float64]) -> Tensor:
-    """Rotate (B, 1, H, W) about the image centre, bilinear, zero outside."""
+    """Rotate (B, 1, H, W) about the image centre, bilinear, zero outside.
+
+    Not by torchvision, which turns a whole batch by one angle, on a grid with other last bits.
+    """
     height, width = noise.shape[-2:]
     radians = torch.from_numpy(np.radians(degrees)).to(noise)
     cos, sin = torch.cos(radians), torch.sin(radians)

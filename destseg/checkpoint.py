@@ -25,7 +25,8 @@ AUTHORS_PREFIXES = {
     "student": "student_net.",
     "segmentation": "segmentation_net.",
 }
-"""Our part -> what the names of its tensors begin with in the authors' files (section 1.6).
+"""Our part -> what the names of its tensors begin with in the authors' files
+("Checkpoints" in docs/method.md).
 
 What follows the prefix is the same in both: the modules of the three parts bear the authors' names.
 """
@@ -49,6 +50,11 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
     -------
     Path
         The file.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
     """
     settings = {
         **asdict(model.config),
@@ -64,11 +70,24 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
 def save_authors(model: DeSTSeg, path: Path | str) -> Path:
     """Write a file that the authors' program loads: the plain state dict under their names.
 
+    Parameters
+    ----------
+    model : DeSTSeg
+        On any device.
+    path : Path or str
+        The file; replaced whole or not at all.
+
+    Returns
+    -------
+    Path
+        The file.
+
     Raises
     ------
     InputError
-        When the model has parts of another shape than theirs, which their program would refuse,
-        or other dilations, which it would silently replace by its own.
+        When it cannot be written, or the model has parts of another shape than theirs, which
+        their program would refuse, or other dilations, which it would silently replace by its
+        own.
     """
     parts = {
         "student": (model.student_net.kind != "decoder", model.student_net.kind),

@@ -69,7 +69,7 @@ class AnomalyConfig:
         program, so that the anomaly's opacity is in (0.2, 1]; 0.85 in the paper.
     rotation_stream : {"fresh", "fixed"}
         Whether each mask's angle is drawn anew, or the k-th of every batch keeps one angle for
-        the whole training, as happens in the program ("Synthetic anomalies" in docs/method.md).
+        the whole training, as happens in the program ("Training" in docs/method.md).
 
     Raises
     ------
@@ -118,7 +118,7 @@ class TrainingConfig:
     momentum, weight_decay : float
         Of every SGD optimiser.
     gamma : float
-        Exponent of the focal loss (Eq. 3).
+        Exponent of the focal loss (paper, section 3.3).
     den_off_statistics : {"clean", "both"}
         Without den, whether the student's running BatchNorm statistics are those of the clean
         images alone, or also of the corrupted ones, which the program's student sees as well in

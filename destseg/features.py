@@ -22,7 +22,7 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
 
 
 def normalised(features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Scale each position's feature vector to unit length (section 1.4).
+    """Scale each position's feature vector to unit length (paper, section 3.2).
 
     The gradient of the norm at an all-zero vector is undefined; the ReLU that ends every
     feature map writes 0 there on the way back, so that no NaN appears.
@@ -62,9 +62,8 @@ def fusion_maps(
         Normalised features, (B, C_k, H_k, W_k).
     kind : {"product", "features", "distances"}
         ``product``: the negated element-wise products, not summed over channels; the minus sign
-        is the program's, the paper's Eq. 2 has none (section 0, item 2). ``features``: the
-        teacher's and the student's features side by side. ``distances``: one cosine distance
-        for each level.
+        is the program's, the paper's Eq. 2 has none. ``features``: the teacher's and the
+        student's features side by side. ``distances``: one cosine distance for each level.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Anomaly maps and image scores of trained networks (specification, section 4)."""
+"""Anomaly maps and image scores of trained networks (paper, section 3.4)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The three losses of the paper (specification, section 2)."""
+"""The three losses of the paper ("Training" in docs/method.md)."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def cosine_loss(distances: Sequence[Tensor]) -> Tensor:
     """Sum over levels and over the batch of the mean cosine distance of a map.
 
     The sum over the batch is part of the recipe: a mean would need another learning rate
-    and weight decay for the same step (section 0, item 1; Eq. 1).
+    and weight decay for the same step. (Paper, Eq. 4, which is of one image.)
 
     Parameters
     ----------
@@ -27,7 +27,9 @@ def cosine_loss(distances: Sequence[Tensor]) -> Tensor:
 
 
 def focal_loss(probabilities: Tensor, mask: Tensor, gamma: float = 4.0) -> Tensor:
-    """Mean over batch and pixels of the cross-entropy, weighted down where it is easy (Eq. 3).
+    """Mean over batch and pixels of the cross-entropy, weighted down where it is easy.
+
+    Of the paper's section 3.3.
 
     Parameters
     ----------
@@ -45,7 +47,15 @@ def focal_loss(probabilities: Tensor, mask: Tensor, gamma: float = 4.0) -> Tenso
 
 
 def l1_loss(probabilities: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute difference over batch and pixels (Eq. 4)."""
+    """Mean absolute difference over batch and pixels (paper, section 3.3).
+
+    Parameters
+    ----------
+    probabilities : Tensor
+        (B, 1, h, w) in [0, 1].
+    mask : Tensor
+        (B, 1, h, w) of 0 and 1, float.
+    """
     return (probabilities - mask).abs().mean()
 
 

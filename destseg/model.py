@@ -1,7 +1,7 @@
 """The whole model, under the authors' state-dict names.
 
 Module names such as ``student_net.decoder_layer4`` are those of the authors' released
-checkpoints (specification, section 1.6); `destseg.checkpoint` reads and writes them.
+checkpoints ("Checkpoints" in docs/method.md); `destseg.checkpoint` reads and writes them.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,18 @@ class DeSTSeg(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Output:
-        """Return both anomaly maps of ImageNet-normalised images (B, 3, H, W), float."""
+        """Return both anomaly maps of images.
+
+        Parameters
+        ----------
+        images : Tensor
+            (B, 3, H, W) float, ImageNet-normalised.
+
+        Returns
+        -------
+        Output
+            The maps, at a quarter of the images' height and width.
+        """
         teacher, student = paired_features(self.teacher_net, self.student_net, images)
         distances = cosine_distances(teacher, student)
         fused = fusion_maps(teacher, student, self.segmentation_net.fusion_input)

@@ -101,7 +101,7 @@ def initialise(module: nn.Module, *, zero_last: bool = False) -> None:
         Initialised in place from torch's global generator.
     zero_last : bool
         Start the second BatchNorm of every basic block at weight 0, as the student's
-        encoder does (specification, section 1.3), so that a block begins as its shortcut.
+        encoder does ("Networks" in docs/method.md), so that a block begins as its shortcut.
     """
     for child in module.modules():
         if isinstance(child, nn.Conv2d):

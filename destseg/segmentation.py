@@ -41,7 +41,7 @@ class ASPP(nn.Module):
 
 
 class SegmentationNet(nn.Module):
-    """Fuses what two networks say of all levels into one anomaly map (section 1.5).
+    """Fuses what two networks say of all levels into one anomaly map (paper, section 3.3).
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class Student(nn.Module):
     -----
     An ``encoder`` still executes layer 4, as in the authors' program: it gets no gradient, but
     the weights are the same file format either way. There are no skip connections, and
-    upsampling comes before each decoder stage (section 1.2).
+    upsampling comes before each decoder stage ("Networks" in docs/method.md).
     """
 
     def __init__(self, width: int = 64, kind: StudentKind = "encoder-decoder") -> None:

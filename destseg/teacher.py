@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from destseg.resnet import ResNet18
 
 TEACHER_LAYERS = 3
-"""Layers of the trunk that are kept (section 1.1)."""
+"""Layers of the trunk that are kept (paper, section 3.2)."""
 
 
 class Teacher(nn.Module):

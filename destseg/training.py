@@ -1,4 +1,4 @@
-"""The two training stages as functions of their data and a seed (specification, section 2)."""
+"""The two training stages as functions of their data and a seed (paper, sections 3.2, 3.3)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -21,7 +21,7 @@ OnStep = Callable[[int, float], None]
 
 
 class Keeper(Protocol):
-    """Keeps an unfinished stage, so that it can go on; see `destseg.resuming`."""
+    """Keeps an unfinished stage, so that it can go on; see `destseg.application.resuming`."""
 
     @property
     def done(self) -> int:
@@ -35,7 +35,7 @@ class Keeper(Protocol):
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss is no longer a number."""
+    """The loss is no longer a number; the message says after how many updates."""
 
 
 def build_student(config: ModelConfig, kind: StudentKind, *, seed: int) -> Student:

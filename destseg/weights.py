@@ -14,6 +14,9 @@ from destseg.errors import InputError
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
 
+IMAGENET_SHA256 = "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"
+"""Of the paper's teacher; torchvision names the first eight digits only."""
+
 
 @dataclass(frozen=True)
 class PublishedWeights:
@@ -68,21 +71,22 @@ class PublishedWeights:
         return place
 
 
-IMAGENET = PublishedWeights(
-    "torchvision's ResNet18_Weights.IMAGENET1K_V1",
-    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
-    "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
-)
-"""The paper's teacher (section 0, item 10).
+def imagenet() -> PublishedWeights:
+    """Return the paper's teacher, torchvision's ``ResNet18_Weights.IMAGENET1K_V1``.
 
-In timm since 0.9 plain ``resnet18`` is another network, ``resnet18.a1_in1k``; the same as this
-one is ``resnet18.tv_in1k``.
-"""
+    In timm since 0.9 plain ``resnet18`` is another network, ``resnet18.a1_in1k``; the same as
+    this one is ``resnet18.tv_in1k``.
+    """
+    # Here and not above: torchvision takes seconds, and few trainings need a published file.
+    from torchvision.models import ResNet18_Weights
+
+    weights = ResNet18_Weights.IMAGENET1K_V1
+    return PublishedWeights(f"torchvision's {weights}", weights.url, IMAGENET_SHA256)
 
 
 def find_weights(source: str | Path) -> Path:
-    """Turn ``imagenet`` into the file of `IMAGENET`; any other source is the path of a file."""
-    return IMAGENET.file() if source == "imagenet" else Path(source).expanduser()
+    """Turn ``imagenet`` into the file of `imagenet`; any other source is the path of a file."""
+    return imagenet().file() if source == "imagenet" else Path(source).expanduser()
 
 
 def read_file(path: Path) -> Any:

@@ -1,22 +1,27 @@
 """What the tests of the harness share: a cache of their own and an experiment of seconds."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from bench import methods
 from bench.data.cache import CACHE_VARIABLE
-from bench.experiment.experiment import load_experiment
 from bench.experiment.grid import Grid
+from bench.experiment.reading import load_experiment
+from bench.planning.experiment_plan import ExperimentPlan, required_inputs
 from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import plan
-from bench.results.cells import collect_cells
-from bench.results.evidence import Evidence, heading_of
-from bench.results.gathering import Findings
+from bench.results.lookup import finished_of
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
 from destseg.resnet import ResNet18
+
+EXAMPLE = Path(__file__).parent / "methods" / "example"
 
 TINY = """\
 title = "tiny"
@@ -103,6 +108,16 @@ def write_tiny(tmp_path, tiny_text):
 
 
 @pytest.fixture
+def with_example(monkeypatch):
+    """The example method, in this process and in those it starts."""
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(EXAMPLE)])
+    monkeypatch.setenv(methods.METHODS_VARIABLE, str(EXAMPLE))
+    methods.methods.cache_clear()
+    yield
+    methods.methods.cache_clear()
+
+
+@pytest.fixture
 def tiny_file(write_tiny):
     return write_tiny()
 
@@ -118,13 +133,14 @@ def tiny(tmp_path_factory, tiny_text):
 @pytest.fixture(scope="session")
 def tiny_inputs(tiny, shared_cache):
     """Its inputs, prepared."""
-    return prepare_inputs(tiny, ("bottle", "tile"), Sources(None, None, shared_cache), 1)
+    required = required_inputs(tiny, ("bottle", "tile"))
+    return prepare_inputs(required, Sources(None, None, shared_cache), 1)
 
 
 @pytest.fixture(scope="session")
 def tiny_grid():
     """A grid of the tiny experiment that takes seconds."""
-    return Grid(("bottle", "tile"), ("none", "den+ed+seg"), (0, 1))
+    return Grid(("bottle", "tile"), {"DeSTSeg": ("none", "den+ed+seg")}, (0, 1))
 
 
 @pytest.fixture(scope="session")
@@ -137,12 +153,32 @@ def filled(tmp_path_factory, tiny, tiny_inputs, tiny_grid):
 
 
 @pytest.fixture(scope="session")
-def findings(tiny, tiny_inputs, tiny_grid, filled):
-    """All that is known of the tiny grid."""
-    laid = plan(tiny, tiny_grid.cells(), tiny_inputs)
-    cells = collect_cells(laid, filled, dataset="miniature")
-    heading = heading_of(tiny, tiny_grid, genuine=False)
-    return Findings(tiny, Evidence(cells, heading, filled, tiny_inputs.categories), laid)
+def tiny_plan(tiny_grid, shared_cache):
+    """Lay the tiny grid of an experiment out."""
+
+    def lay(experiment):
+        categories = tiny_grid.categories
+        required = required_inputs(experiment, categories)
+        inputs = prepare_inputs(required, Sources(None, None, shared_cache), 1)
+        laid = plan(experiment, tiny_grid.cells(), inputs)
+        return ExperimentPlan(experiment, tiny_grid, inputs, laid)
+
+    return lay
+
+
+@pytest.fixture(scope="session")
+def tiny_finished(tiny, tiny_plan, filled):
+    """What is finished of the tiny grid: all of it."""
+    return finished_of(tiny_plan(tiny), filled)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real images and weights that $DESTSEG_TEST_DATA names."""
+    folder = os.environ.get("DESTSEG_TEST_DATA")
+    if not folder:
+        pytest.skip("DESTSEG_TEST_DATA names no folder of real data, see the README.")
+    return Path(folder)
 
 
 @pytest.fixture

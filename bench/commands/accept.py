@@ -52,10 +52,10 @@ def run(options: argparse.Namespace) -> int:
         return DONE
     counts = Counter(
         (
-            item.task.stage.kind,
+            item.stage.kind,
             "the ancestors' alone"
-            if item.code == item.task.stage.code
-            else f"{item.code} -> {item.task.stage.code}",
+            if item.record.code == item.stage.code
+            else f"{item.record.code} -> {item.stage.code}",
         )
         for item in chosen
     )

@@ -4,17 +4,14 @@ import argparse
 from pathlib import Path
 
 from bench.commands.gate_options import (
-    BASELINES,
     add_run_options,
-    experiment_file,
     measured,
     settings_of,
 )
 from bench.common.exit_codes import DONE
-from bench.metrics import METRICS
-from bench.regress.baseline import Baseline, Measured, Tolerance, read_baseline, write_baseline
-from bench.regress.cells import read_cells
-from bench.regress.report import missing_metrics
+from bench.experiment.library import baseline_of, find_experiment
+from bench.regress.baseline import Baseline, Tolerance, read_baseline, write_baseline
+from bench.regress.measured import Measured, missing_values, read_measured
 from bench.regress.sources import source_digests
 from bench.regress.tolerance import spread_between
 from destseg.errors import InputError
@@ -64,17 +61,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Write a baseline; return the exit code."""
-    experiment = experiment_file(options)
-    path = options.to or BASELINES / f"{experiment.stem}.json"
+    experiment = find_experiment(options.experiment)
+    path = options.to or baseline_of(experiment)
     if not options.reason.strip():
         raise InputError("--reason: is empty; say why these numbers are right.")
     before = read_baseline(path) if path.is_file() else None
     now = measured(options)
-    lacking = [
-        line
-        for cell, scores in now.cells.items()
-        for line in missing_metrics(scores, scores, f"{cell}")
-    ]
+    lacking = missing_values(now, now.metrics, "run")
     if lacking or not now.cells:
         raise InputError(
             f"{path}: not written: {lacking[0] if lacking else 'the run has no cells'}; "
@@ -92,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
         ),
         path,
     )
-    print(f"{path}: {len(now.cells)} cells of {len(METRICS)} metrics; its diff says what moved.")
+    size = f"{len(now.cells)} cells of {len(now.metrics)} metrics"
+    print(f"{path}: {size}; its diff says what moved.")
     return DONE
 
 
@@ -104,5 +98,5 @@ def _tolerance(options: argparse.Namespace, before: Baseline | None, now: Measur
         name, equals, file = named.partition("=")
         if not equals:
             raise InputError(f"--spread {named}: give a name and a file, such as avx2=cells.csv.")
-        runs[name] = read_cells(Path(file))
+        runs[name] = read_measured(Path(file))
     return Tolerance(spread=spread_between(now, runs), runs=tuple(runs))

@@ -1,32 +1,27 @@
-"""``python -m bench clean``: delete records that no experiment refers to."""
+"""``python -m bench clean``: delete records that nothing refers to."""
 
 import argparse
+from collections import defaultdict
 from pathlib import Path
 
 from tabulate import tabulate
 
-from bench.commands.experiment_options import (
-    EXPERIMENTS,
-    add_options,
-    chosen_sources,
-    chosen_store,
-)
+from bench.commands.experiment_options import chosen_sources, chosen_store
 from bench.common.exit_codes import DONE
-from bench.inspection.catalogue import read_catalogue
-from bench.inspection.cleaning import known_experiments, leftovers, megabytes, sort_records
-from destseg.errors import InputError
+from bench.experiment.library import experiment_names, find_experiment
+from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 
 EXAMPLES = """\
 examples:
   python -m bench clean
-      what no experiment in experiments/ refers to, and how large it is
-  python -m bench clean --keep mine.toml --yes
-      deletes it, except what mine.toml refers to as well
+      what no experiment in experiments/ and no results folder refers to, and how large it is
+  python -m bench clean ablation mine.toml --yes
+      deletes what neither these two nor any results folder refer to
   python -m bench clean --data mvtec_ad --textures dtd
-      records on MVTec AD can be judged only where its folder is known
+      keeps what the experiments would use on MVTec AD as well
 
-Kept as well: records of `bench score`, and all that were made from images, textures or teachers not
-known here, unless --unknown is given.
+An experiment refers to what it would use in here, with its inputs as they are prepared; a results
+folder to what the cells of its cells.csv came from, `bench score`'s among them.
 
 exit codes: 0 done, 2 bad input or usage
 """
@@ -36,26 +31,28 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command and its options."""
     command = commands.add_parser(
         "clean",
-        help="delete records that no experiment refers to",
-        description="Delete records that no experiment refers to at present, and temporary files\n"
-        "older than a day.",
+        help="delete records that no experiment and no results folder refers to",
+        description="Delete records that no experiment and no results folder refers to, and\n"
+        "temporary files older than a day.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_options(command)
     command.add_argument(
-        "--keep",
-        action="append",
+        "experiments",
+        nargs="*",
         type=Path,
-        default=[],
-        metavar="EXPERIMENT.toml",
-        help="also keep what this one refers to, as the one given first; several times for several",
+        metavar="EXPERIMENT",
+        help="keep what these refer to; default: all in experiments/",
+    )
+    command.add_argument("--data", type=Path, metavar="DIR", help="folder in MVTec AD layout")
+    command.add_argument(
+        "--textures", type=Path, metavar="DIR", help="anomaly source images that may be in use"
     )
     command.add_argument(
-        "--unknown", action="store_true", help="delete records of inputs not known here, too"
+        "--teacher", metavar="NAME|PATH", help="one that may be in use instead of the experiments'"
     )
     command.add_argument(
-        "--scored", action="store_true", help="delete records of `bench score`, too"
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
     )
     command.add_argument("--yes", action="store_true", help="do it; without it only show")
     command.set_defaults(run=run)
@@ -63,44 +60,41 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Show or delete; return the exit code."""
-    for name in ("category", "variant", "seed"):
-        if getattr(options, name):
-            raise InputError(f"--{name}: experiments are kept as a whole; leave it out.")
     store = chosen_store(options)
-    given = [path for path in (options.experiment, *options.keep) if path is not None]
-    files = (*sorted(EXPERIMENTS.glob("*.toml")), *given)
-    blueprints = known_experiments(files, chosen_sources(options), options.teacher)
-    found = sort_records(read_catalogue(store), blueprints)
-    groups = {
-        "experiments refer to them": (found.referred, False),
-        "other methods' maps, scored": (found.scored, options.scored),
-        "cannot be judged here": (found.unjudged, options.unknown),
-        "nothing refers to them": (found.unreferred, True),
-    }
-    rows = [
-        [name, "delete" if delete else "keep", len(records), f"{megabytes(store, records):.1f}"]
-        for name, (records, delete) in groups.items()
-    ]
+    named = options.experiments or map(Path, experiment_names())
+    laid = laid_out(map(find_experiment, named), chosen_sources(options), options.teacher)
+    planned = {key for each in laid for key in each.plan.stages}
+    kept = planned | named_by_results(options.results, store)
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key in store.keys():  # noqa: SIM118 - a method, not a mapping's
+        record = store.get(key)
+        kind = "failed or damaged" if record is None else record.kind
+        groups[kind, "keep" if key in kept else "delete"].append(key)
+    doomed = [key for (_, what), keys in groups.items() if what == "delete" for key in keys]
     temporary = leftovers(options.results)
-    size = sum(path.stat().st_size for path in temporary) / 1e6
-    rows.append(["temporary files older than a day", "delete", len(temporary), f"{size:.1f}"])
-    print(tabulate(rows, ["records", "", "number", "MB"], floatfmt=".1f"))
-    unseen = [
-        f"{laid.experiment.name} on {laid.experiment.dataset.kind}"
-        for laid in blueprints
-        if laid.unprepared
+    rows = [
+        [kind, what, len(keys), sum(map(store.size, keys)) / 1e6]
+        for (kind, what), keys in sorted(groups.items())
     ]
+    size = sum(path.stat().st_size for path in temporary) / 1e6
+    rows.append(["temporary files older than a day", "delete", len(temporary), size])
+    print(tabulate(rows, ["records", "", "number", "MB"], floatfmt=".1f"))
+    if options.data is None:
+        print("\nwithout --data, of runs on MVTec AD only what a results folder names is kept.")
+    unseen = dict.fromkeys(
+        f"{each.experiment.name} on {each.experiment.dataset.kind}"
+        for each in laid
+        if each.unprepared
+    )
     if unseen:
-        listed = ", ".join(dict.fromkeys(unseen))
-        print(f"\nwithout inputs here, so every record of their settings is kept: {listed}.")
-    doomed = [record for records, delete in groups.values() if delete for record in records]
+        print(f"\nwithout prepared inputs here, so that nothing is theirs: {', '.join(unseen)}.")
     if not doomed and not temporary:
         print("\nnothing to delete.")
     elif not options.yes:
         print("\nnothing was deleted; add --yes to do it.")
     else:
-        for record in doomed:
-            store.remove(record.key)
+        for key in doomed:
+            store.remove(key)
         for path in temporary:
             path.unlink(missing_ok=True)
         print(f"\n{len(doomed)} records and {len(temporary)} temporary files deleted.")

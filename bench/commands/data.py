@@ -6,10 +6,10 @@ import shlex
 from pathlib import Path
 
 from bench.common.exit_codes import BAD_INPUT, DONE
+from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
-from bench.data.published import ARCHIVES
 from bench.data.verification import Report, recognise, verify
-from destseg.option_types import positive
+from destseg.application.options import positive
 
 EXAMPLES = """\
 examples:
@@ -149,13 +149,12 @@ def _line(*words: str | Path) -> str:
 def _print_report(kind: str, folder: Path, report: Report) -> int:
     """Print the faults, then the digests; return the exit code."""
     title = ARCHIVES[kind].title
-    count = "1 fault" if len(report.faults) == 1 else f"{len(report.faults) or 'no'} faults"
     if report.faults:
-        print(f"{folder}: {count} against the published {title}:")
+        print(f"{folder}: {report.count} against the published {title}:")
         for fault in report.faults:
             print(f"  - {fault}")
     for part in report.parts:
         print(f"{part.name}: {part.content}")
         print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")
-    print(f"{title}: {report.summary}: {count}.")
+    print(f"{title}: {report.summary}: {report.count}.")
     return BAD_INPUT if report.faults else DONE

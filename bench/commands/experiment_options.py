@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 from bench.data.cache import cache_root
-from bench.experiment.experiment import Experiment, known_variant, load_experiment
+from bench.data.kinds import all_kinds, find_kind
+from bench.experiment.experiment import Experiment
+from bench.experiment.library import experiment_names, find_experiment
+from bench.experiment.reading import load_experiment
 from bench.metrics import PROTOCOLS
-from bench.planning.experiment_plan import Blueprint, look_up
+from bench.planning.experiment_plan import ExperimentPlan, look_up
 from bench.planning.inputs import Sources
 from bench.store.runs import RunStore
 from destseg.errors import InputError
-
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-DEFAULTS = {"miniature": "ablation.toml", "mvtec": "mvtec.toml"}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -23,15 +23,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "experiment",
         nargs="?",
         type=Path,
-        metavar="EXPERIMENT.toml",
-        help="a file, or a name in experiments/; default: ablation, or mvtec with --dataset mvtec",
+        metavar="EXPERIMENT",
+        help=f"a TOML file, or one of {', '.join(experiment_names())}; "
+        "default: ablation, or mvtec with --dataset mvtec",
     )
     grid = command.add_argument_group("grid", "each may be given several times")
     grid.add_argument("--category", action="append", metavar="C", help="only this category")
+    grid.add_argument("--method", action="append", metavar="M", help="only this method")
     grid.add_argument("--variant", action="append", metavar="V", help="only this variant")
     grid.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
     data = command.add_argument_group("data")
-    data.add_argument("--dataset", choices=sorted(DEFAULTS), help="default: the experiment's")
+    data.add_argument("--dataset", choices=sorted(all_kinds()), help="default: the experiment's")
     data.add_argument("--data", type=Path, metavar="DIR", help="folder in MVTec AD layout")
     data.add_argument(
         "--textures",
@@ -60,7 +62,8 @@ def add_protocol(command: argparse.ArgumentParser) -> None:
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     """Return the experiment with the options applied, and the name of its folder of results."""
-    path = _file(options.experiment or EXPERIMENTS / DEFAULTS[options.dataset or "miniature"])
+    default = find_kind(options.dataset or "miniature").default_experiment
+    path = find_experiment(options.experiment or Path(default))
     stated = load_experiment(path)
     experiment = _with_options(load_experiment(path, options.dataset), options)
     kind = experiment.dataset.kind
@@ -68,22 +71,12 @@ def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     return experiment, stated.name if same else f"{stated.name}-{kind}"
 
 
-def _file(given: Path) -> Path:
-    """Return an experiment's file by its path, or by its bare name where it is at hand."""
-    if given.suffix or len(given.parts) > 1 or given.is_file():
-        return given
-    known = sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
-    if given.name not in known:
-        raise InputError(f"{given}: no such experiment; there are {', '.join(known)}.")
-    return EXPERIMENTS / f"{given.name}.toml"
-
-
 def chosen_sources(options: argparse.Namespace) -> Sources:
     """Return where this machine keeps its data."""
     return Sources(options.data, options.textures, cache_root())
 
 
-def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> Blueprint:
+def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> ExperimentPlan:
     """Lay out the experiment that the options choose, writing nothing; see `look_up`.
 
     What is not prepared is told on stderr, since it decides how the answer is to be read.
@@ -108,21 +101,16 @@ def chosen_store(options: argparse.Namespace) -> RunStore:
 def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experiment:
     """Apply the command line's changes to an experiment."""
     kind = options.dataset or experiment.dataset.kind
-    if kind == "miniature" and options.data is not None:
-        raise InputError(f"--data {options.data}: the miniature reads none; add --dataset mvtec.")
-    grid = dataclasses.replace(
-        experiment.grid,
-        variants=tuple(known_variant(name, "--variant") for name in options.variant)
-        if options.variant
-        else experiment.grid.variants,
-        categories=tuple(dict.fromkeys(options.category))
-        if options.category
-        else experiment.grid.categories,
-        seeds=tuple(dict.fromkeys(options.seed)) if options.seed else experiment.grid.seeds,
+    if options.data is not None and not find_kind(kind).needs_data:
+        raise InputError(f"--data {options.data}: the {kind} reads none; add --dataset mvtec.")
+    part = experiment.narrowed(
+        methods=options.method or (),
+        variants=options.variant or (),
+        categories=options.category or (),
+        seeds=options.seed or (),
     )
     return dataclasses.replace(
-        experiment,
-        grid=grid,
-        dataset=dataclasses.replace(experiment.dataset, kind=kind),
-        teacher=options.teacher or experiment.teacher,
+        part,
+        dataset=dataclasses.replace(part.dataset, kind=kind),
+        teacher=options.teacher or part.teacher,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.common.exit_codes import DONE
+from bench.experiment.library import experiment_names
 from bench.inspection.census import take_census
 from bench.inspection.explaining import described, explain, find_cell
 
@@ -13,7 +14,7 @@ examples:
   python -m bench explain "bottle den+ed+seg seed 0"
   python -m bench explain bottle den+ed+seg 0
       why that cell of the ablation would run again, stage by stage
-  python -m bench explain experiments/loss.toml tile den+ed+seg+no-l1 0
+  python -m bench explain loss tile den+ed+seg+no-l1 0
       of another experiment; options come after the cell
 
 exit codes: 0 done, 2 bad input or usage
@@ -31,7 +32,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(command)
-    command.add_argument("cell", nargs="*", metavar="CELL", help="category, variant and seed")
+    command.add_argument(
+        "cell", nargs="*", metavar="CELL", help="category, method, variant and seed"
+    )
     command.set_defaults(run=run)
 
 
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation; return the exit code."""
     words = [str(options.experiment), *options.cell] if options.experiment else []
     # The first word is the experiment's by its place, even where none is given.
-    files = [word for word in words if word.endswith(".toml")]
+    files = [word for word in words if word.endswith(".toml") or word in experiment_names()]
     options.experiment = Path(files[0]) if files else None
     laid = look_up_chosen(options)
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())

@@ -2,7 +2,8 @@
 
 import argparse
 
-from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.experiment_options import add_options
+from bench.commands.finished_options import add_include, find_chosen
 from bench.common.exit_codes import DONE
 from destseg.errors import InputError
 
@@ -32,6 +33,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(command)
+    add_include(command)
     command.add_argument(
         "--only",
         action="append",
@@ -45,17 +47,14 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     # Here and not above: no other command should wait for matplotlib.
     from bench.presentation.figures import KINDS, write_figures
-    from bench.results.gathering import gather
     from bench.workflows.reporting import draw
 
     kinds = tuple(options.only or KINDS)
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise InputError(f"--only {unknown[0]}: unknown; there are {', '.join(KINDS)}.")
-    experiment, name = chosen_experiment(options)
-    folder = options.results / name
-    findings = gather(experiment, chosen_sources(options), options.results, folder)
-    chosen = draw(findings, kinds)
+    finished, folder = find_chosen(options)
+    chosen = draw(finished, kinds)
     for path in write_figures(chosen, folder / "figures"):
         print(path)
     lacking = [kind for kind in kinds if kind not in {drawing.kind for drawing in chosen}]

@@ -5,14 +5,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from bench.commands.experiment_options import EXPERIMENTS
-from bench.experiment.experiment import load_experiment
-from bench.regress.baseline import Measured
-from bench.regress.cells import read_cells
-from bench.regress.running import measure
-from destseg.errors import InputError
-
-BASELINES = EXPERIMENTS / "baselines"
+from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
+from bench.regress.fresh_run import measure
+from bench.regress.measured import Measured, read_measured
 
 PASSED_ON = ("data", "textures", "teacher", "device", "jobs")
 
@@ -21,9 +17,10 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     """Add the options that choose and run an experiment."""
     command.add_argument(
         "--experiment",
-        default="smoke",
-        metavar="NAME|TOML",
-        help="one of experiments/, or the path of a file; default: smoke",
+        type=Path,
+        default=Path("smoke"),
+        metavar="EXPERIMENT",
+        help="a TOML file, or the name of one in experiments/; default: smoke",
     )
     command.add_argument(
         "--cells",
@@ -32,7 +29,8 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
         help="cells.csv of a finished run; default: run the experiment from nothing",
     )
     run = command.add_argument_group("run", "passed on to `python -m bench reproduce`")
-    run.add_argument("--variant", action="append", metavar="V")
+    run.add_argument("--method", action="append", metavar="M", default=[])
+    run.add_argument("--variant", action="append", metavar="V", default=[])
     run.add_argument("--data", metavar="DIR")
     run.add_argument("--textures", metavar="DIR")
     run.add_argument("--teacher", metavar="NAME|PATH")
@@ -40,22 +38,10 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     run.add_argument("--jobs", metavar="N")
 
 
-def experiment_file(options: argparse.Namespace) -> Path:
-    """Return the file of the experiment that was asked for."""
-    named = EXPERIMENTS / f"{options.experiment}.toml"
-    path = Path(options.experiment)
-    if path.suffix == ".toml":
-        return path
-    if not named.is_file():
-        known = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.toml")))
-        raise InputError(f"--experiment {options.experiment}: unknown; there are {known}.")
-    return named
-
-
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the experiment's settings as a baseline keeps them: all but grid and words."""
-    settings = dataclasses.asdict(load_experiment(experiment_file(options)))
-    for name in ("name", "title", "tables", "grid"):
+    settings = dataclasses.asdict(load_experiment(find_experiment(options.experiment)))
+    for name in ("name", "title", "tables", "include", "grid"):
         del settings[name]
     if options.teacher:
         settings["teacher"] = Path(options.teacher).stem
@@ -65,13 +51,14 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
 def measured(options: argparse.Namespace, seeds: list[int] | None = None) -> Measured:
     """Read the cells that were named, or run the experiment."""
     if options.cells is not None:
-        return read_cells(options.cells)
+        return read_measured(options.cells)
     passed = [
         part
         for name in PASSED_ON
         if (value := getattr(options, name)) is not None
         for part in (f"--{name}", value)
     ]
-    passed += [part for name in options.variant or [] for part in ("--variant", name)]
+    passed += [part for name in options.method for part in ("--method", name)]
+    passed += [part for name in options.variant for part in ("--variant", name)]
     passed += [part for seed in seeds or [] for part in ("--seed", str(seed))]
-    return measure(experiment_file(options), passed)
+    return measure(find_experiment(options.experiment), passed)

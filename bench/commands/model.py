@@ -13,15 +13,16 @@ from bench.commands.experiment_options import (
 )
 from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
-from bench.experiment.experiment import load_protocol
-from bench.experiment.grid import FULL_VARIANT, VARIANTS, Cell
+from bench.experiment.grid import Cell
+from bench.experiment.reading import load_protocol
+from bench.methods.destseg import METHOD
 from bench.metrics import METRICS, PAPER, Protocol
 from bench.paper.published import published_over
 from bench.planning.inputs import Sources
 from bench.presentation.formatting import format_published
-from bench.workflows.models import Evaluation, evaluate_model, model_of_cell
+from bench.workflows.models import ModelMetrics, evaluate_model, model_of_cell
+from destseg.application.devices import choose_device
 from destseg.checkpoint import load, save, save_authors
-from destseg.devices import choose_device
 from destseg.errors import InputError
 
 EXAMPLES = """\
@@ -88,7 +89,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_export(options: argparse.Namespace) -> int:
     """Write a model file; return the exit code."""
     experiment, _ = chosen_experiment(options)
-    variants = options.variant or [FULL_VARIANT]
+    variants = options.variant or [METHOD.full]
     for option, given in (
         ("--variant", variants),
         ("--category", options.category),
@@ -96,7 +97,7 @@ def run_export(options: argparse.Namespace) -> int:
     ):
         if given is None or len(given) != 1:
             raise InputError(f"{option}: give it once; a model file is of one cell.")
-    cell = Cell(options.category[0], VARIANTS[variants[0]], options.seed[0])
+    cell = Cell(METHOD.name, variants[0], options.category[0], options.seed[0])
     device = choose_device(options.device)
     sources = chosen_sources(options)
     model = model_of_cell(experiment, sources, options.results, cell, device)
@@ -105,13 +106,13 @@ def run_export(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _table(found: Evaluation, protocol: Protocol) -> str:
+def _table(found: ModelMetrics, protocol: Protocol) -> str:
     """Lay out the metrics in percent, the paper's figures of the category below."""
     rows = [
         [name, *(f"{100 * scores[metric.key]:.1f}" for metric in METRICS)]
         for name, scores in found.scores.items()
     ]
-    if found.is_mvtec and protocol.identity() == PAPER.identity():
+    if found.in_paper and protocol.identity() == PAPER.identity():
         figures = [published_over((found.category,), metric=metric.key) for metric in METRICS]
         rows.append(["paper, mean ± std of 5 seeds", *map(format_published, figures)])
     title = (
@@ -119,5 +120,7 @@ def _table(found: Evaluation, protocol: Protocol) -> str:
         "in percent, one model"
     )
     headers = ["Anomaly map", *(metric.display for metric in METRICS)]
-    table = tabulate(rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * 6)
+    table = tabulate(
+        rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * len(METRICS)
+    )
     return f"{title}\n\n{table}"

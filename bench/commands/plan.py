@@ -12,8 +12,8 @@ from bench.common.provenance import device_name
 from bench.inspection.census import take_census
 from bench.inspection.estimates import Basis, Estimator, duration
 from bench.inspection.forecasting import Workload, forecast, workloads
-from destseg.devices import choose_device
-from destseg.option_types import positive
+from destseg.application.devices import choose_device
+from destseg.application.options import positive
 
 EXAMPLES = """\
 examples:

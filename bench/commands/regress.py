@@ -5,21 +5,20 @@ import os
 from pathlib import Path
 
 from bench.commands.gate_options import (
-    BASELINES,
     add_run_options,
-    experiment_file,
     measured,
     settings_of,
 )
 from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
+from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, read_baseline
-from bench.regress.machine import annotations, json_text, junit_text
-from bench.regress.records import compare_records
+from bench.regress.ci_formats import annotations, json_text, junit_text
+from bench.regress.gate_report import GateReport, Verdict
+from bench.regress.new_seeds import FLOOR, LEAST_SEEDS, compare_new_seeds
 from bench.regress.rendering import markdown_text, terminal_text
-from bench.regress.report import Report, Verdict
-from bench.regress.seeds import FLOOR, LEAST_SEEDS, compare_seeds
+from bench.regress.same_seeds import compare_same_seeds
 from bench.regress.sources import source_digests
-from destseg.option_types import positive
+from destseg.application.options import positive
 
 CODES = {
     Verdict.PASS: DONE,
@@ -80,7 +79,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Compare; return the exit code."""
-    path = options.against or BASELINES / f"{experiment_file(options).stem}.json"
+    path = options.against or baseline_of(find_experiment(options.experiment))
     report = _compared(options, read_baseline(path))
     print(terminal_text(report))
     for line in annotations(report) if os.environ.get("GITHUB_ACTIONS") else ():
@@ -99,11 +98,11 @@ def run(options: argparse.Namespace) -> int:
     return CODES[report.verdict]
 
 
-def _compared(options: argparse.Namespace, baseline: Baseline) -> Report:
+def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
     settings, sources = settings_of(options), source_digests()
     if baseline.comparison == "records":
         now = measured(options)
-        return compare_records(baseline, now, settings, sources)
+        return compare_same_seeds(baseline, now, settings, sources)
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
     now = measured(options, list(range(first, first + options.seeds)))
-    return compare_seeds(baseline, now, settings, sources, floor=options.floor)
+    return compare_new_seeds(baseline, now, settings, sources, floor=options.floor)

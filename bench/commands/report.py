@@ -4,7 +4,8 @@ import argparse
 import shlex
 import sys
 
-from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.experiment_options import add_options
+from bench.commands.finished_options import add_include, find_chosen
 from bench.common.exit_codes import DONE
 
 EXAMPLES = """\
@@ -35,23 +36,24 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(command)
+    add_include(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     # Here and not above: no other command should wait for matplotlib.
-    from bench.results.gathering import gather
     from bench.workflows.reporting import write_report
 
-    experiment, name = chosen_experiment(options)
-    folder = options.results / name
-    findings = gather(experiment, chosen_sources(options), options.results, folder)
-    path = write_report(findings, folder, reproducing(sys.argv[1:]))
+    finished, folder = find_chosen(options)
+    path = write_report(finished, folder, reproducing(sys.argv[1:]))
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB.")
     return DONE
 
 
 def reproducing(arguments: list[str]) -> str:
     """Return the command that makes the numbers a report was asked for with these arguments."""
-    return shlex.join(["python", "-m", "bench", "reproduce", *arguments[1:]])
+    parser = argparse.ArgumentParser(add_help=False)
+    add_include(parser)
+    _, others = parser.parse_known_args(arguments[1:])
+    return shlex.join(["python", "-m", "bench", "reproduce", *others])

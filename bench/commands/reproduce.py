@@ -14,8 +14,8 @@ from bench.commands.worker_options import (
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.running.runner import Summary
-from bench.workflows.reproduction import Request, reproduce
-from destseg.devices import choose_device
+from bench.workflows.reproduction import ReproduceRequest, reproduce
+from destseg.application.devices import choose_device
 
 EXAMPLES = """\
 examples:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         device = choose_device(options.device)
     summary, outputs = reproduce(
-        Request(
+        ReproduceRequest(
             experiment=experiment,
             sources=chosen_sources(options),
             results=options.results,
@@ -115,7 +115,8 @@ def _rerun(summary: Summary) -> str:
     cells = [failure.cell for failure in summary.failures]
     chosen = {
         "--category": dict.fromkeys(cell.category for cell in cells),
-        "--variant": dict.fromkeys(cell.variant.name for cell in cells),
+        "--method": dict.fromkeys(cell.method for cell in cells),
+        "--variant": dict.fromkeys(cell.variant for cell in cells if cell.variant),
         "--seed": dict.fromkeys(str(cell.seed) for cell in cells),
     }
     kept, skip = [], False

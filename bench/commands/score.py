@@ -8,8 +8,8 @@ from pathlib import Path
 from bench.commands.experiment_options import add_protocol
 from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
-from bench.experiment.experiment import load_protocol
-from bench.workflows.scoring import Request, score
+from bench.experiment.reading import load_protocol
+from bench.workflows.scoring import ScoreRequest, score
 
 EXAMPLES = """\
 examples:
@@ -68,7 +68,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Score maps; return the exit code."""
-    request = Request(
+    request = ScoreRequest(
         maps=tuple(options.maps),
         seeds=tuple(options.seed or range(len(options.maps))),
         data=options.data,
@@ -79,10 +79,11 @@ def run(options: argparse.Namespace) -> int:
         cache=cache_root(),
         command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
     )
-    scored = score(request)
-    print(scored.table.text())
+    outcome = score(request)
+    print(outcome.table.text())
     print(
-        f"cells: {scored.done} computed, {scored.cached} were there; with tables in "
-        f"{request.folder}."
+        f"cells: {outcome.done} computed, {outcome.cached} were there; with tables in "
+        f"{request.folder}. Beside an experiment of the same images and protocol:\n"
+        f"  python -m bench table main EXPERIMENT --include {shlex.quote(request.name)}"
     )
     return DONE

@@ -10,7 +10,7 @@ from bench.commands.experiment_options import add_options, chosen_store, look_up
 from bench.common.exit_codes import DONE, FAILURES
 from bench.inspection.census import Census, State, mixed_environments, take_census
 from bench.inspection.explaining import failed
-from bench.planning.stages import Kind, Task
+from bench.planning.stages import Stage
 from bench.store.runs import RunStore
 
 EXAMPLES = """\
@@ -49,14 +49,14 @@ def run(options: argparse.Namespace) -> int:
     """Print the state; return the exit code."""
     store = chosen_store(options)
     census = take_census(look_up_chosen(options).plan, store)
-    print(_counts(census, "stage", lambda task: task.stage.kind))
-    print(f"\n{_counts(census, 'category', lambda task: task.category)}")
+    print(_counts(census, "stage", lambda stage: stage.kind))
+    print(f"\n{_counts(census, 'category', lambda stage: stage.category or 'all')}")
     _print_faults(census, store)
     _print_environments(census)
     return DONE if census.complete else FAILURES
 
 
-def _counts(census: Census, name: str, group: Callable[[Task], str]) -> str:
+def _counts(census: Census, name: str, group: Callable[[Stage], str]) -> str:
     groups = census.counts(group)
     # This one is rare, and would puzzle everybody else.
     states: list[State] = [
@@ -64,7 +64,9 @@ def _counts(census: Census, name: str, group: Callable[[Task], str]) -> str:
         for state in get_args(State)
         if state != "not needed" or any(counts[state] for counts in groups.values())
     ]
-    labels = [kind for kind in get_args(Kind) if kind in groups] or list(groups)
+    labels = [kind for kind in census.plan.kinds if kind in groups] or [
+        str(label) for label in groups
+    ]
     rows = [[label, *(groups[label][state] for state in states)] for label in labels]
     return tabulate(rows, [name, *states])
 
@@ -73,13 +75,13 @@ def _print_faults(census: Census, store: RunStore) -> None:
     if census.failures:
         print("\nfailed:")
         for key, failure in census.failures.items():
-            print(f"  {census.plan.tasks[key]}: {failed(failure, store)}")
+            print(f"  {census.plan.stages[key]}: {failed(failure, store)}")
     damaged = census.catalogue.damaged
     if damaged:
         print("\ndamaged records:")
         for key, message in damaged.items():
-            task = census.plan.tasks.get(key)
-            print(f"  {message} ({task or 'of no stage of this experiment'})")
+            stage = census.plan.stages.get(key)
+            print(f"  {message} ({stage or 'of no stage of this experiment'})")
 
 
 def _print_environments(census: Census) -> None:

@@ -3,15 +3,16 @@
 import argparse
 from pathlib import Path
 
+from bench.commands.finished_options import add_include
 from bench.common.exit_codes import DONE
 from bench.presentation.table import FORMATS
-from bench.presentation.tables import TABLES
-from bench.results.files import CELLS, read_results
+from bench.presentation.tables import build_table, tables
+from bench.results.files import joined_with, read_results
 from destseg.errors import InputError
 
 EXAMPLES = f"""\
 tables:
-  {", ".join(TABLES)}
+  {", ".join(tables())}
 
 examples:
   python -m bench table ablation
@@ -20,8 +21,8 @@ examples:
       what results/loss/cells.csv says to the paper's claims
   python -m bench table effects --format latex > effects.tex
       ready for a paper: booktabs, with the provenance as comments
-  python -m bench table pixel score-PatchCore
-      the paper's Table 2 of maps measured by `python -m bench score`
+  python -m bench table pixel mvtec --include score-PatchCore
+      the paper's Table 2, with maps measured by `python -m bench score` beside DeSTSeg
 
 exit codes: 0 done, 2 bad input or usage
 """
@@ -45,6 +46,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="EXPERIMENT",
         help="folder below --results; default: ablation",
     )
+    add_include(command)
     command.add_argument(
         "--format", choices=list(FORMATS), default="text", help="default: %(default)s"
     )
@@ -56,13 +58,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; return the exit code."""
-    if options.name not in TABLES:
-        raise InputError(f"table {options.name!r}: unknown; there are {', '.join(TABLES)}.")
-    folder: Path = options.results / options.experiment
-    if not (folder / CELLS).is_file():
-        known = ", ".join(sorted(path.parent.name for path in options.results.glob(f"*/{CELLS}")))
-        there = f"there are {known}" if known else "run `python -m bench reproduce` first"
-        raise InputError(f"{folder}: no results; {there}.")
-    cells, heading = read_results(folder)
-    print(FORMATS[options.format](TABLES[options.name](cells, heading)), end="")
+    if options.name not in tables():
+        raise InputError(f"table {options.name!r}: unknown; there are {', '.join(tables())}.")
+    own = read_results(options.results / options.experiment)
+    results = joined_with(own, options.include, options.results)
+    print(FORMATS[options.format](build_table(options.name, results)), end="")
     return DONE

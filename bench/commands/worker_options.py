@@ -8,8 +8,8 @@ import torch
 
 from bench.running.cluster import Cluster
 from bench.running.workers import Children, InProcess, Workers
+from destseg.application.options import positive
 from destseg.errors import InputError
-from destseg.option_types import positive
 
 
 def add_worker_options(command: argparse.ArgumentParser) -> None:

@@ -8,12 +8,14 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from bench import __version__
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow")
 """Packages that can change a number."""
@@ -22,7 +24,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-le
 @functools.cache
 def provenance() -> Mapping[str, str]:
     """Describe code and environment in a few words each."""
-    commit, dirty, changes = _commit()
+    commit, dirty, changes = _code()
     return {
         "commit": commit,
         "dirty": dirty,
@@ -85,33 +87,41 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _commit() -> tuple[str, str, str]:
-    """Commit of the checkout, whether code differs from it, and a digest of how.
+def _code() -> tuple[str, str, str]:
+    """Which code this is, whether it was changed since, and a digest of how.
 
-    The second is ``yes``, ``no`` or ``unknown``; the third the first 16 digits of the SHA-256 of
-    the difference and of the files git does not know, empty where there is none.
+    In a checkout: its commit; ``yes`` or ``no``; a digest of the difference and of the files git
+    does not know, empty where there is none. Elsewhere: the version with a digest of the source
+    files, from which nothing can differ. Git is believed only where it tracks these very files: a
+    repository around an installed package knows nothing of it.
     """
     here = Path(__file__).parents[1]
+    # Results are written below the checkout while it runs; only code can make it dirty.
+    code = (here, here.parent / "destseg")
 
-    def git(*arguments: str) -> bytes:
-        command = ["git", "-C", str(here), *arguments]
+    def git(*arguments: str | Path) -> bytes:
+        command = ["git", "-C", str(here), *map(str, arguments)]
         return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603
 
-    # Results are written below the checkout while it runs; only code can make it dirty.
-    code = (str(here), str(here.parent / "destseg"))
     try:
+        git("ls-files", "--error-unmatch", "--", *(folder / "__init__.py" for folder in code))
         commit = git("rev-parse", "HEAD").decode().strip()
-        total = hashlib.sha256(git("diff", "HEAD", "--", *code))
-        listed = git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *code)
-        top = Path(git("rev-parse", "--show-toplevel").decode().strip())
-        new = [name for name in listed.decode().split("\0") if name]
-        for name in new:
-            total.update(name.encode() + b"\0" + (top / name).read_bytes())
+        difference = git("diff", "HEAD", "--", *code)
+        others = git("ls-files", "--others", "--exclude-standard", "-z", "--", *code)
     except (OSError, subprocess.CalledProcessError):
-        return "unknown", "unknown", ""
-    if total.digest() == hashlib.sha256().digest():
-        return commit, "no", ""
-    return commit, "yes", total.hexdigest()[:16]
+        sources = sorted(path for folder in code for path in folder.rglob("*.py"))
+        return f"destseg-bench {__version__}, sources {_digest(b'', sources)}", "no", ""
+    new = [here / name for name in others.decode().split("\0") if name]
+    return (commit, "yes", _digest(difference, new)) if difference or new else (commit, "no", "")
+
+
+def _digest(start: bytes, files: Iterable[Path]) -> str:
+    """Digest bytes and files, by their place in the package, in 16 hexadecimal digits."""
+    total = hashlib.sha256(start)
+    for file in files:
+        name = os.path.relpath(file, Path(__file__).parents[2])
+        total.update(name.encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()[:16]
 
 
 def _processor() -> str:

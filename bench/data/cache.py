@@ -1,6 +1,7 @@
 """The cache folder: where it is, how a folder is published in it, digests of files."""
 
 import hashlib
+import json
 import os
 import shutil
 import uuid
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from destseg.errors import InputError
 
@@ -139,6 +141,17 @@ def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
         digest = combined_digest({name: file_digest(file) for name, file in ordered})
         publish(memory, lambda draft: (draft / digest).touch())
     return next(memory.iterdir()).name
+
+
+def recipe_key(recipe: Any) -> str:
+    """Make the part of a folder's name that tells results of other recipes apart.
+
+    Parameters
+    ----------
+    recipe : plain JSON value
+        Everything that the content of the folder depends on.
+    """
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 
 
 def file_digest(file: Path) -> str:

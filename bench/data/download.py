@@ -16,7 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from bench.common.progress import Progress
+from destseg.application.progress import Progress
 from destseg.atomic import write_atomically
 
 WAITS = (2.0, 8.0, 30.0, 60.0)

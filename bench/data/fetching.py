@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.common.progress import Progress
+from bench.data.archives import ARCHIVES, Archive
 from bench.data.download import CHUNK, WAITS, DownloadFailed, download, forget
-from bench.data.published import ARCHIVES, Archive
 from bench.data.unpacking import unpack
 from bench.data.verification import verify
+from destseg.application.progress import Progress
 from destseg.errors import InputError
 
 
@@ -28,9 +28,8 @@ def is_there(kind: str, directory: Path) -> bool:
     try:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return False
-        faults = verify(kind, folder, read=False).faults
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        lack = f"has {count}" if faults else ""
+        report = verify(kind, folder, read=False)
+        lack = f"has {report.count}" if report.faults else ""
     except (InputError, OSError):
         lack = f"is not {archive.title}"
     if lack:

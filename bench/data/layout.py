@@ -4,13 +4,40 @@
 ``ground_truth/<defect>/<stem>_mask.png`` (Bergmann et al., CVPR 2019).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
 
 from destseg.errors import InputError
 from destseg.images import image_files, require_folder
 
 GOOD = "good"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many images a category has, and how large they are.
+
+    Parameters
+    ----------
+    train, test : int
+        Number of training and of test images.
+    native : tuple of int or None
+        Height and width of the first training and the first test image; None where they differ,
+        or where nobody has looked.
+    """
+
+    train: int
+    test: int
+    native: tuple[int, int] | None = None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Numbers of training and of test images."""
+        return self.train, self.test
 
 
 @dataclass(frozen=True)
@@ -36,6 +63,19 @@ class CategoryFiles:
     def paths(self) -> list[Path]:
         """Training images, test images and masks: what is read, and what is digested."""
         return [*self.train, *self.test, *(mask for mask in self.masks if mask is not None)]
+
+    @property
+    def extent(self) -> Extent:
+        """How many images there are, and how large.
+
+        Raises
+        ------
+        InputError
+            When an image that is asked for its size is damaged.
+        """
+        # Copies are resized as a whole: the heads of two files tell, and need no time.
+        sizes = {image_size(image) for image in (*self.train[:1], *self.test[:1])}
+        return Extent(len(self.train), len(self.test), sizes.pop() if len(sizes) == 1 else None)
 
 
 def list_categories(root: Path) -> tuple[str, ...]:
@@ -104,3 +144,34 @@ def other_size(mask: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> s
         f"{mask}: {found[1]}x{found[0]} pixels, its image has {wanted[1]}x{wanted[0]}; "
         "give the mask at the image's size"
     )
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Read an image's height and width from its head alone.
+
+    Raises
+    ------
+    InputError
+        When it has none.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{path}: cannot be decoded ({decoding_error(error)}); copy it again."
+        ) from None
+
+
+def decoding_error(error: Exception) -> str:
+    """Say in a line what a decoder met."""
+    if isinstance(error, UnidentifiedImageError):
+        return "in no known format"  # Pillow's own words repeat the path
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def similar_names(name: str, known: Iterable[str]) -> str:
+    """Ask whether one of the known names nearest to an unknown one was meant, or list them all."""
+    known = list(known)
+    near = get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(near)}" if near else f"it has {', '.join(known)}"

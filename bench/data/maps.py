@@ -13,10 +13,10 @@ import numpy as np
 import tifffile
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.nn.functional import interpolate
 
-from bench.data.layout import CategoryFiles, other_size
+from bench.data.layout import CategoryFiles, decoding_error, image_size, other_size
 from bench.metrics import Protocol, resize_mask
 from destseg.errors import InputError
 from destseg.images import read_mask
@@ -191,21 +191,6 @@ def maps_and_masks(
         raise FaultyMaps(faults)
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Read an image's height and width from its head alone.
-
-    Raises
-    ------
-    InputError
-        When it has none.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be decoded ({_reason(error)}); copy it again.") from None
-
-
 def _attempt(
     faults: list[str], read: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T | None:
@@ -239,13 +224,9 @@ def _decoded(path: Path) -> Map:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{path}: cannot be decoded ({_reason(error)}); write it again.") from None
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "in no known format"  # Pillow's own words repeat the path
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path}: cannot be decoded ({decoding_error(error)}); write it again."
+        ) from None
 
 
 def _read_npy(path: Path) -> Map:

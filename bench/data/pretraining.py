@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bench.data.lessons import LESSONS, make_lessons
+from bench.data.pretraining_images import CLASSES, draw_classes
 from destseg.batches import as_tensor, normalise
 from destseg.resnet import ResNet18, initialise
 
@@ -71,7 +71,7 @@ class _Pupil(nn.Module):
         # Pooled features differ little between images beside their common mean; without the
         # normalisation a third fewer images are told apart after the same number of steps.
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm1d(channels), nn.Linear(channels, len(LESSONS)))
+            nn.Sequential(nn.BatchNorm1d(channels), nn.Linear(channels, len(CLASSES)))
             for channels in self.trunk.channels
         )
 
@@ -99,7 +99,7 @@ def pretrain(recipe: Recipe) -> Pretrained:
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         rng = default_rng((RECIPE_VERSION, recipe.seed))
-        images, labels = make_lessons(rng, recipe.per_class, recipe.size)
+        images, labels = draw_classes(rng, recipe.per_class, recipe.size)
         pupil = _Pupil(recipe.width)
         initialise(pupil.trunk, zero_last=True)
         # A quarter faster. With 4 channels, though, the channels-last gradient of oneDNN
@@ -126,7 +126,7 @@ def pretrain(recipe: Recipe) -> Pretrained:
         pupil.eval()
         seen = slice(None, None, max(1, recipe.per_class // HELD_OUT))
         training = _accuracy(pupil, images[seen], labels[seen])
-        held_out = make_lessons(rng, HELD_OUT, recipe.size)
+        held_out = draw_classes(rng, HELD_OUT, recipe.size)
         return Pretrained(pupil.trunk.eval(), training, _accuracy(pupil, *held_out))
 
 

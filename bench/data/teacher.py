@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.data.cache import publish, require_leave
+from bench.data.cache import publish, recipe_key, require_leave
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
 from destseg.errors import InputError
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import IMAGENET, load_trunk
+from destseg.weights import imagenet, load_trunk
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +90,10 @@ def prepare_teacher(
         publish(folder, lambda draft: torch.save(state, draft / TRUNK))
         return TeacherRef(folder / TRUNK, tensor_digest(state), width, source)
     if source == "imagenet":
-        if not IMAGENET.place.is_file():
-            require_leave(IMAGENET.place)
-        return _import(IMAGENET.file(), source, width, cache)
+        published = imagenet()
+        if not published.place.is_file():
+            require_leave(published.place)
+        return _import(published.file(), source, width, cache)
     return _import(Path(source).expanduser(), Path(source).stem, width, cache)
 
 
@@ -140,7 +141,7 @@ def tensor_digest(state: Mapping[str, Tensor]) -> str:
 def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
     """Pretrain by the recipe, unless the cache has that teacher."""
     settings = {"version": RECIPE_VERSION, **asdict(recipe)}
-    key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+    key = recipe_key(settings)
 
     def fill(draft: Path) -> None:
         log.info("pretraining the procedural teacher: %s", settings)

@@ -4,8 +4,6 @@ The embedded set is drawn by `destseg.textures` and cropped from the photographs
 scikit-image and scikit-learn carry inside their wheels.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from bench.data.cache import content_digest, publish
+from bench.data.cache import content_digest, publish, recipe_key
 from destseg.errors import InputError
 from destseg.images import images_below, input_faults, read_rgb, resize_rgb
 from destseg.procedural import FAMILIES
@@ -97,8 +95,7 @@ def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef
     source = embedded_textures(size, cache) if folder is None else folder
     files = texture_files(source)
     digest = content_digest(source, files, cache)
-    recipe = json.dumps([DECODING_VERSION, digest, size])
-    key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+    key = recipe_key([DECODING_VERSION, digest, size])
     path = cache / "textures" / f"decoded-{size}-{key}"
     publish(path, lambda draft: _decode(source, files, size, draft))
     return TexturesRef(path, digest, len(files))

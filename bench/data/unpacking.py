@@ -6,7 +6,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from bench.common.progress import Progress
+from destseg.application.progress import Progress
 from destseg.errors import InputError
 
 

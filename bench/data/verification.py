@@ -5,18 +5,24 @@ The digests are those of the records, computed afresh: the cache is neither aske
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
 
-from bench.common.progress import progress
 from bench.data.cache import combined_digest, file_digest
-from bench.data.departures import category_departures, root_departures, texture_departures
-from bench.data.layout import GOOD, CategoryFiles, list_categories, other_size, scan_category
-from bench.data.mvtec import COUNTS
+from bench.data.kinds.mvtec import PUBLISHED
+from bench.data.layout import (
+    GOOD,
+    CategoryFiles,
+    list_categories,
+    other_size,
+    scan_category,
+    similar_names,
+)
+from bench.data.layout_faults import category_faults, root_faults, texture_faults
 from bench.data.textures import texture_files
+from destseg.application.progress import progress
 from destseg.errors import InputError
 from destseg.images import read_mask, read_rgb, require_folder
 
@@ -60,6 +66,11 @@ class Report:
     parts: tuple[Part, ...]
     summary: str
     faults: tuple[str, ...]
+
+    @property
+    def count(self) -> str:
+        """How many faults there are, such as ``"no faults"``."""
+        return "1 fault" if len(self.faults) == 1 else f"{len(self.faults) or 'no'} faults"
 
 
 @dataclass(frozen=True)
@@ -136,11 +147,10 @@ def recognise(folder: Path) -> str:
 
 def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> Report:
     for name in categories:
-        if name not in COUNTS:
-            near = get_close_matches(name, COUNTS, n=3)
-            hint = f"did you mean {' or '.join(near)}" if near else f"it has {', '.join(COUNTS)}"
+        if name not in PUBLISHED:
+            hint = similar_names(name, PUBLISHED)
             raise InputError(f"--category {name}: not a category of MVTec AD; {hint}?")
-    wanted = tuple(dict.fromkeys(categories)) or tuple(COUNTS)
+    wanted = tuple(dict.fromkeys(categories)) or tuple(PUBLISHED)
     present = {name: root / name for name in wanted if (root / name).is_dir()}
     if not present:
         there = ", ".join(list_categories(root))
@@ -149,7 +159,7 @@ def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> R
             "give the folder into which MVTec AD was unpacked."
         )
     files = {name: scan_category(folder) for name, folder in present.items()}
-    faults = [] if categories else root_departures(root)
+    faults = [] if categories else root_faults(root)
     faults += [
         f"{root / name}: no such folder; add the category"
         for name in categories
@@ -162,19 +172,27 @@ def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> R
         contents = _read_all(images, masks, jobs)
     parts = []
     for name, of in files.items():
-        faults += category_departures(present[name], of)
+        faults += category_faults(present[name], of)
         faults += _content_faults(of, contents)
+        sizes = _sizes([*of.train, *of.test], contents)
+        side = PUBLISHED[name].side
+        if sizes - {(side, side)}:
+            faults.append(
+                f"{present[name]}: images{_pixels(sizes)}, MVTec AD has {side}x{side}; a resized "
+                "copy, beside which no published numbers are shown"
+            )
         normal = sum(image.parent.name == GOOD for image in of.test)
         numbers = (
             f"{len(of.train)} training and {len(of.test)} test images "
             f"({normal} normal, {len(of.test) - normal} anomalous)"
         )
-        sizes = _sizes([*of.train, *of.test], contents)
-        parts.append(Part(name, f"{numbers}{sizes}", _digest(present[name], of.paths, contents)))
+        parts.append(
+            Part(name, f"{numbers}{_pixels(sizes)}", _digest(present[name], of.paths, contents))
+        )
     training = sum(len(of.train) for of in files.values())
     tests = sum(len(of.test) for of in files.values())
     summary = (
-        f"{len(files)} of {len(COUNTS)} categories, {training} training and {tests} test images"
+        f"{len(files)} of {len(PUBLISHED)} categories, {training} training and {tests} test images"
     )
     return Report(tuple(parts), summary, tuple(dict.fromkeys(faults)))
 
@@ -190,13 +208,14 @@ def _dtd(given: Path, jobs: int, *, read: bool) -> Report:
                 "labels and imdb."
             )
     files = texture_files(folder)
-    faults = texture_departures(folder, files)
+    faults = texture_faults(folder, files)
     contents: Mapping[Path, _Content] = {}
     if read:
         contents = _read_all(files, (), jobs)
         faults += [fault for file in files if (fault := contents[file].fault)]
     classes = len({file.parent for file in files})
-    content = f"{len(files)} images in {classes} folders{_sizes(files, contents)}"
+    sizes = _sizes(files, contents)
+    content = f"{len(files)} images in {classes} folders{_pixels(sizes)}"
     part = Part(str(folder), content, _digest(folder, files, contents))
     return Report((part,), f"{len(files)} images", tuple(faults))
 
@@ -246,15 +265,14 @@ def _digest(root: Path, files: Iterable[Path], contents: Mapping[Path, _Content]
     )
 
 
-def _sizes(images: Sequence[Path], contents: Mapping[Path, _Content]) -> str:
-    """Tell the size of images, or within which sides they are."""
-    sizes = {
-        contents[file].size for file in images if file in contents and not contents[file].fault
-    }
-    if not sizes:
-        return ""
+def _sizes(images: Sequence[Path], contents: Mapping[Path, _Content]) -> set[tuple[int, int]]:
+    return {contents[file].size for file in images if file in contents and not contents[file].fault}
+
+
+def _pixels(sizes: set[tuple[int, int]]) -> str:
+    """Tell the size of images, or within which sides they are; nothing where none was read."""
     if len(sizes) == 1:
         ((height, width),) = sizes
         return f", {width}x{height} px"
     sides = [side for size in sizes for side in size]
-    return f", sides of {min(sides)} to {max(sides)} px"
+    return f", sides of {min(sides)} to {max(sides)} px" if sides else ""

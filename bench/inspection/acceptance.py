@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bench.common.provenance import provenance
-from bench.inspection.catalogue import Catalogue, code_of, place_of
+from bench.inspection.catalogue import Catalogue, place_of
 from bench.inspection.census import Census
 from bench.inspection.reasons import same_but_code
-from bench.planning.stages import Task
+from bench.planning.stages import Stage
 from bench.store.records import Record
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg.errors import InputError
@@ -27,26 +27,23 @@ class Acceptable:
 
     Parameters
     ----------
-    task : Task
+    stage : Stage
         The stage.
     record : Record
-        Under another key.
-    code : int or None
-        Version of the code that made it.
+        Under another key, its code another version.
     """
 
-    task: Task
+    stage: Stage
     record: Record
-    code: int | None
 
 
 def acceptable(census: Census) -> tuple[Acceptable, ...]:
     """List the stages that lack a record only because versions of code differ, parents first."""
     found = []
-    for task in census.in_state("stale", "failed", "damaged", "not needed"):
-        record = _predecessor(task, census.catalogue)
+    for stage in census.in_state("stale", "failed", "damaged", "not needed"):
+        record = _predecessor(stage, census.catalogue)
         if record is not None:
-            found.append(Acceptable(task, record, code_of(record)))
+            found.append(Acceptable(stage, record))
     return tuple(found)
 
 
@@ -79,14 +76,14 @@ def accept(
     reason = stated_reason(reason)
     count, faults = 0, []
     for item in chosen:
-        old, task = item.record, item.task
+        old, stage = item.record, item.stage
         new = dataclasses.replace(
             old,
-            key=task.stage.key,
-            parents=tuple(parent.key for parent in task.stage.parents),
-            code=task.stage.code,
-            category=task.category,
-            seed=task.seed,
+            key=stage.key,
+            parents=tuple(parent.key for parent in stage.parents),
+            code=stage.code,
+            category=stage.category,
+            seed=stage.seed,
             accepted={
                 "from": old.key,
                 "reason": reason,
@@ -110,16 +107,16 @@ def stated_reason(text: str) -> str:
     return text.strip()
 
 
-def _predecessor(task: Task, catalogue: Catalogue) -> Record | None:
+def _predecessor(stage: Stage, catalogue: Catalogue) -> Record | None:
     """Find the record of the latest code that differs by code alone."""
     candidates = [
         record
-        for record in catalogue.at(place_of(task))
-        if same_but_code(record, task.stage, catalogue)
+        for record in catalogue.at(place_of(stage))
+        if same_but_code(record, stage, catalogue)
     ]
     return max(
         candidates,
-        key=lambda record: (code_of(record) or 0, str(record.provenance.get("started", ""))),
+        key=lambda record: (record.code, str(record.provenance.get("started", ""))),
         default=None,
     )
 

@@ -1,17 +1,14 @@
 """All records of a store at once, and the place in the grid that each of them fills."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bench.planning import stages
-from bench.planning.stages import Task, stage_key
+from bench.methods import step_types
+from bench.planning.stages import Stage, stage_key
 from bench.store.records import DamagedRecord, Record
 from bench.store.runs import RunStore
-
-TRAITS = ("den", "student", "seg", "l1", "fusion_input")
-"""Parameters that tell variants apart; every other one is a setting of the experiment."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +24,14 @@ class Place:
     seed : int or None
         Of its run.
     traits : tuple
-        `TRAITS` of the stage and its ancestors, by name.
+        What tells variants apart, `bench.methods.interface.Step.traits`, of the stage and its
+        ancestors: for each its kind, name and value.
     """
 
     kind: str
     category: str
     seed: int | None
-    traits: tuple[tuple[str, Any], ...]
+    traits: tuple[tuple[str, str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -67,13 +65,12 @@ class Catalogue:
         return self._lineages[record.key]
 
     def place(self, record: Record) -> Place | None:
-        """Return what a record is for; None of other methods' maps, or when an ancestor is gone."""
+        """Return what a record is for; None of other people's maps, or when an ancestor is gone."""
         lineage = self.lineage(record)
-        if lineage is None or lineage[0].kind != "student":
+        if lineage is None or (not record.parents and record.metrics):
             return None
-        seeds = [above.seed for above in lineage if above.seed is not None]
-        traits = _traits([above.parameters for above in lineage])
-        return Place(record.kind, record.category, seeds[0] if seeds else None, traits)
+        traits = _traits((above.kind, above.parameters) for above in lineage)
+        return Place(record.kind, record.category, record.seed, traits)
 
     def at(self, place: Place) -> tuple[Record, ...]:
         """List the records for a place, whatever their settings."""
@@ -113,35 +110,22 @@ def read_catalogue(store: RunStore) -> Catalogue:
     return Catalogue(records, damaged)
 
 
-def place_of(task: Task) -> Place:
+def place_of(stage: Stage) -> Place:
     """Return what a planned stage is for."""
-    traits = _traits([above.parameters for above in task.stage.lineage()])
-    return Place(task.stage.kind, task.category, task.seed, traits)
+    traits = _traits((above.kind, above.parameters) for above in stage.lineage())
+    return Place(stage.kind, stage.category, stage.seed, traits)
 
 
-def code_of(record: Record) -> int | None:
-    """Return the version of the code that went into a record's key.
-
-    Records of schema 1 do not tell it: it is the one that gives the key again.
-
-    Returns
-    -------
-    int or None
-        None when no version does: the key was made in another form than today's.
-    """
-    latest = {str(kind): code for kind, code in stages.CODE_VERSIONS.items()}.get(record.kind, 0)
-    versions = range(1, latest + 1) if record.code is None else (record.code,)
-    for version in versions:
-        if stage_key(record.kind, version, record.parameters, record.parents) == record.key:
-            return version
-    return None
+def has_todays_key(record: Record) -> bool:
+    """Whether a record's key was made in the form that keys have today."""
+    made = stage_key(record.kind, record.code, record.parameters, record.parents)
+    return made == record.key
 
 
-def _traits(parameters: list[Mapping[str, Any]]) -> tuple[tuple[str, Any], ...]:
-    merged = {
-        name: values[name]
-        for values in parameters
-        for name in TRAITS
-        if values.get(name) is not None
-    }
-    return tuple(sorted(merged.items()))
+def _traits(stages: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[tuple[str, str, Any], ...]:
+    types = step_types()
+    return tuple(
+        (kind, name, values.get(name))
+        for kind, values in stages
+        for name in (types[kind].traits if kind in types else ())
+    )

@@ -9,7 +9,7 @@ from bench.common.provenance import PACKAGES
 from bench.inspection.catalogue import Catalogue, place_of, read_catalogue
 from bench.planning.experiment_plan import is_known
 from bench.planning.schedule import Schedule
-from bench.planning.stages import Plan, Task
+from bench.planning.stages import Plan, Stage
 from bench.store.records import Record
 from bench.store.runs import Failure, RunStore
 
@@ -64,18 +64,18 @@ class Census:
     @property
     def done(self) -> tuple[Record, ...]:
         """Records of the plan's stages."""
-        found = (self.catalogue.records.get(key) for key in self.plan.tasks)
+        found = (self.catalogue.records.get(key) for key in self.plan.stages)
         return tuple(record for record in found if record is not None)
 
-    def in_state(self, *states: State) -> tuple[Task, ...]:
+    def in_state(self, *states: State) -> tuple[Stage, ...]:
         """List the stages in one of some states, in the plan's order."""
-        return tuple(task for key, task in self.plan.tasks.items() if self.states[key] in states)
+        return tuple(stage for key, stage in self.plan.stages.items() if self.states[key] in states)
 
-    def counts(self, group: Callable[[Task], Hashable]) -> dict[Hashable, Counter[State]]:
+    def counts(self, group: Callable[[Stage], Hashable]) -> dict[Hashable, Counter[State]]:
         """Count the states of each group of stages."""
         found: dict[Hashable, Counter[State]] = {}
-        for key, task in self.plan.tasks.items():
-            found.setdefault(group(task), Counter())[self.states[key]] += 1
+        for key, stage in self.plan.stages.items():
+            found.setdefault(group(stage), Counter())[self.states[key]] += 1
         return found
 
 
@@ -89,14 +89,14 @@ def take_census(plan: Plan, store: RunStore) -> Census:
     """
     catalogue = read_catalogue(store)
     schedule = Schedule(plan, catalogue.records.__contains__)
-    pending = {task.stage.key for task in schedule.pending}
+    pending = {stage.key for stage in schedule.pending}
     failures = {
         key: failure
-        for key in plan.tasks
+        for key in plan.stages
         if key in pending and (failure := store.failure(key)) is not None
     }
 
-    def state(key: str, task: Task) -> State:
+    def state(key: str, stage: Stage) -> State:
         if key in catalogue.records:
             return "done"
         if key not in pending:
@@ -105,10 +105,10 @@ def take_census(plan: Plan, store: RunStore) -> Census:
             return "damaged"
         if key in failures:
             return "failed"
-        known = is_known(task.stage)
-        return "stale" if known and catalogue.at(place_of(task)) else "missing"
+        known = is_known(stage)
+        return "stale" if known and catalogue.at(place_of(stage)) else "missing"
 
-    states = {key: state(key, task) for key, task in plan.tasks.items()}
+    states = {key: state(key, stage) for key, stage in plan.stages.items()}
     return Census(plan, catalogue, states, failures)
 
 

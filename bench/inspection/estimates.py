@@ -5,7 +5,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.planning.stages import Task
+from bench.methods import step_types
+from bench.planning.stages import Stage, canonical
 from bench.store.records import Record
 
 Basis = Literal["alike", "scaled"]
@@ -43,8 +44,8 @@ class Estimator:
         alike: dict[Hashable, list[float]] = {}
         paces: dict[tuple[str, bool], list[float]] = {}
         for record in records:
-            # Other methods' maps are read and not computed; their evaluation is another work.
-            if "maps" in record.parameters:
+            # Other people's maps are read and not computed; their evaluation is another work.
+            if "maps" in record.parameters or record.kind not in step_types():
                 continue
             same = record.provenance.get("device") == device
             if same:
@@ -55,9 +56,9 @@ class Estimator:
         self._alike = {key: statistics.median(values) for key, values in alike.items()}
         self._paces = {key: statistics.median(values) for key, values in paces.items()}
 
-    def __call__(self, task: Task) -> Estimate | None:
+    def __call__(self, stage: Stage) -> Estimate | None:
         """Estimate a stage; None when none of its kind has run."""
-        kind, parameters = task.stage.kind, task.stage.parameters
+        kind, parameters = stage.kind, stage.parameters
         median = self._alike.get(_signature(kind, parameters))
         if median is not None:
             return Estimate(median, "alike")
@@ -66,16 +67,8 @@ class Estimator:
 
 
 def work(kind: str, parameters: Mapping[str, Any]) -> float:
-    """Return what a stage's duration is about proportional to: the pixels it goes through.
-
-    Steps x batch size x area of an image for a network; the area alone for maps and metrics,
-    whose number of images is the dataset's.
-    """
-    if kind == "evaluation":
-        return float(parameters["protocol"]["size"] ** 2)
-    return float(
-        parameters.get("steps", 1) * parameters.get("batch_size", 1) * parameters["size"] ** 2
-    )
+    """Return what a stage's duration is about proportional to; `bench.methods.interface.Step`."""
+    return step_types()[kind].work(parameters)
 
 
 def duration(seconds: float) -> str:
@@ -91,8 +84,8 @@ def duration(seconds: float) -> str:
 
 
 def _signature(kind: str, parameters: Mapping[str, Any]) -> Hashable:
-    """Return what stages must have in common to take about the same time."""
+    """Return what stages must have in common to take about the same time: all but what is read."""
+    read = {"category", "seed", *step_types()[kind].reads}
     if kind == "evaluation":
-        return (kind, parameters["protocol"]["size"])
-    names = ("steps", "batch_size", "size", "width", "student", "seg")
-    return (kind, *(parameters.get(name) for name in names))
+        read.add("images")
+    return kind, canonical({name: v for name, v in parameters.items() if name not in read})

@@ -1,6 +1,7 @@
 """One cell of the grid, stage by stage: what is there, and why the rest is not."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from bench.experiment.grid import Cell
 from bench.inspection.census import Census, State
 from bench.inspection.reasons import Reason, reason
-from bench.planning.stages import Task
+from bench.planning.stages import Stage
 from bench.store.records import Record
 from bench.store.runs import FAILURE, RECORD, Failure, RunStore
 from destseg.errors import InputError
@@ -20,7 +21,7 @@ class Explanation:
 
     Parameters
     ----------
-    task : Task
+    stage : Stage
         The stage.
     state : str
         As of `bench.inspection.census.State`.
@@ -34,7 +35,7 @@ class Explanation:
         Of a stage that is not done: the nearest record.
     """
 
-    task: Task
+    stage: Stage
     state: State
     record: Record | None = None
     failure: Failure | None = None
@@ -48,24 +49,29 @@ def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     Parameters
     ----------
     words : sequence of str
-        Category, variant and seed; in one text or several, with or without the word ``seed``.
+        Category, variant or method or both, and seed, in any order; in one text or several, with
+        or without the word ``seed``.
     cells : iterable of Cell
         Those there are.
 
     Raises
     ------
     InputError
-        When there is no such cell; with the nearest ones.
+        When no cell, or more than one, has all of these words; with the nearest ones.
     """
     given = [word for word in " ".join(words).split() if word != "seed"]
     known = {str(cell): cell for cell in cells}
-    wanted = " ".join([*given[:2], "seed", *given[2:]]) if len(given) > 2 else " ".join(given)
-    if wanted in known:
-        return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5) or list(known)[:3]
+    # Names may hold spaces, and a seed may be a category's name: words are counted.
+    fitting = [name for name in known if not Counter(given) - Counter(name.split())]
+    if len(fitting) == 1:
+        return known[fitting[0]]
+    wanted = " ".join(given)
+    near = fitting[:3] or difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    near = near or list(known)[:3]
+    what = "no such cell" if not fitting else f"{len(fitting)} such cells"
     raise InputError(
-        f"{wanted!r}: the experiment has no such cell; a cell is CATEGORY VARIANT SEED, "
-        f"such as {' or '.join(repr(name) for name in near)}."
+        f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, the "
+        f"method left out where it is clear, such as {' or '.join(repr(name) for name in near)}."
     )
 
 
@@ -73,17 +79,17 @@ def explain(cell: Cell, census: Census) -> tuple[Explanation, ...]:
     """Explain each stage that a cell descends from, parents first."""
     lineage = {stage.key: stage for stage in census.plan.evaluations[cell].lineage()}
     found = []
-    for key in lineage:
-        task, state = census.plan.tasks[key], census.states[key]
+    for key, stage in lineage.items():
+        state = census.states[key]
         record = census.catalogue.records.get(key)
         found.append(
             Explanation(
-                task=task,
+                stage=stage,
                 state=state,
                 record=record,
                 failure=census.failures.get(key),
                 damage=census.catalogue.damaged.get(key),
-                reason=reason(task, census.catalogue) if record is None else None,
+                reason=reason(stage, census.catalogue) if record is None else None,
             )
         )
     return tuple(found)
@@ -91,7 +97,7 @@ def explain(cell: Cell, census: Census) -> tuple[Explanation, ...]:
 
 def described(found: Explanation, store: RunStore) -> list[str]:
     """Write an explanation down in lines: the state, then what is known."""
-    stage = found.task.stage
+    stage = found.stage
     folder = store.folder(stage.key)
     if found.record is not None:
         return [f"{stage.kind}: done", *_made(found.record, store)]

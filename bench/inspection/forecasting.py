@@ -3,12 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
 from bench.inspection.census import LACKING, Census
 from bench.inspection.estimates import Basis, Estimator
 from bench.planning.schedule import Forecast, simulate
-from bench.planning.stages import Kind
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,11 @@ class Workload:
 def workloads(census: Census, estimator: Estimator) -> tuple[Workload, ...]:
     """Count the stages of each kind, in the order they depend on each other."""
     found = []
-    groups = census.counts(lambda task: task.stage.kind)
-    for kind in get_args(Kind):
+    groups = census.counts(lambda stage: stage.kind)
+    for kind in census.plan.kinds:
         counts = groups.get(kind, Counter())
-        pending = [task for task in census.in_state(*LACKING) if task.stage.kind == kind]
-        estimates = [estimator(task) for task in pending]
+        pending = [stage for stage in census.in_state(*LACKING) if stage.kind == kind]
+        estimates = [estimator(stage) for stage in pending]
         known = [estimate for estimate in estimates if estimate is not None]
         found.append(
             Workload(
@@ -62,14 +60,14 @@ def workloads(census: Census, estimator: Estimator) -> tuple[Workload, ...]:
 def forecast(census: Census, estimator: Estimator, workers: int) -> Forecast | None:
     """Play the run through; None when a stage has no estimate."""
     seconds: dict[str, float] = {}
-    for task in census.in_state(*LACKING):
-        estimate = estimator(task)
+    for stage in census.in_state(*LACKING):
+        estimate = estimator(stage)
         if estimate is None:
             return None
-        seconds[task.stage.key] = estimate.seconds
+        seconds[stage.key] = estimate.seconds
     return simulate(
         census.plan,
-        lambda task: seconds[task.stage.key],
+        lambda stage: seconds[stage.key],
         workers,
         done=census.catalogue.records.keys(),
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.inspection.catalogue import Catalogue, code_of, place_of
-from bench.planning.stages import Stage, Task, canonical
+from bench.inspection.catalogue import Catalogue, has_todays_key, place_of
+from bench.planning.stages import Stage, canonical
 from bench.store.records import Record
 
 ABSENT = "absent"
@@ -73,15 +73,14 @@ def own_differences(record: Record, stage: Stage) -> tuple[Difference, ...]:
         for name in sorted({*before, *after})
         if (old := before.get(name, ABSENT)) != (new := after.get(name, ABSENT))
     ]
-    code = code_of(record)
-    if code is None:
+    if not has_todays_key(record):
         found.append(Difference("schema", "another form of keys", "the present one"))
-    elif code != stage.code:
-        found.append(Difference("code", str(code), str(stage.code)))
+    elif record.code != stage.code:
+        found.append(Difference("code", str(record.code), str(stage.code)))
     return tuple(found)
 
 
-def reason(task: Task, catalogue: Catalogue) -> Reason | None:
+def reason(stage: Stage, catalogue: Catalogue) -> Reason | None:
     """Find the nearest record for a planned stage that has none.
 
     Returns
@@ -90,8 +89,7 @@ def reason(task: Task, catalogue: Catalogue) -> Reason | None:
         Of the record with the fewest differences, those of its ancestors counted, and of
         several the newest; None when there is none for the place.
     """
-    stage = task.stage
-    candidates = [record for record in catalogue.at(place_of(task)) if record.key != stage.key]
+    candidates = [record for record in catalogue.at(place_of(stage)) if record.key != stage.key]
     if not candidates:
         return None
     newest = sorted(candidates, key=lambda record: str(record.provenance.get("started", "")))
@@ -111,7 +109,7 @@ def same_but_code(record: Record, stage: Stage, catalogue: Catalogue) -> bool:
     """
     if record.kind != stage.kind or len(record.parents) != len(stage.parents):
         return False
-    if code_of(record) is None or canonical(record.parameters) != canonical(stage.parameters):
+    if not has_todays_key(record) or canonical(record.parameters) != canonical(stage.parameters):
         return False
     for key, planned in zip(record.parents, stage.parents, strict=True):
         parent = catalogue.records.get(key)

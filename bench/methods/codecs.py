@@ -38,7 +38,7 @@ class ArraysCodec:
     def encode(self, result: Mapping[str, np.ndarray[Any, Any]]) -> tuple[str, bytes]:
         """Return the file's name and content."""
         buffer = io.BytesIO()
-        np.savez(buffer, **dict(result))
+        np.savez(buffer, allow_pickle=False, **result)
         return "arrays.npz", buffer.getvalue()
 
     def decode(self, content: bytes) -> dict[str, np.ndarray[Any, Any]]:

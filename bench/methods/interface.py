@@ -11,11 +11,11 @@ A *method* is a module of `bench.methods` with a `Method` named ``METHOD``.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -277,6 +277,8 @@ class Method(Generic[C, V]):
         Whether a configuration is the paper's, in one of the defensible readings.
     summary
         Configuration -> a few words for the foot of tables.
+    least_images
+        Configuration -> training images that a category must have.
     """
 
     name: str
@@ -286,13 +288,14 @@ class Method(Generic[C, V]):
     variants: Mapping[str, V]
     default: tuple[str, ...] = ()
     full: str = ""
-    factors: Mapping[str, Callable[[V], bool]] = dataclasses.field(default_factory=dict)
-    parts: Mapping[str, Callable[[V], bool | str]] = dataclasses.field(default_factory=dict)
+    factors: Mapping[str, Callable[[V], bool]] = field(default_factory=dict)
+    parts: Mapping[str, Callable[[V], bool | str]] = field(default_factory=dict)
     comparisons: tuple[Comparison[V], ...] = ()
     claims: tuple[Claim, ...] = ()
     backbones: Callable[[C], Mapping[str, Backbone]] = lambda _: {}
     is_papers: Callable[[C], bool] = lambda _: False
     summary: Callable[[C], str] = lambda _: ""
+    least_images: Callable[[C], int] = lambda _: 1
 
     def __post_init__(self) -> None:
         unknown = {*self.default, self.full} - {*self.variants}
@@ -304,7 +307,7 @@ class Method(Generic[C, V]):
         """The variants of an experiment that names none."""
         return self.default or tuple(self.variants)
 
-    def ordered(self, variants: Any) -> tuple[str, ...]:
+    def ordered(self, variants: Iterable[str]) -> tuple[str, ...]:
         """Sort names of variants as the rows of the paper's tables; others are left out."""
         wanted = set(variants)
         return tuple(name for name in self.variants if name in wanted)

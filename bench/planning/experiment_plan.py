@@ -2,24 +2,25 @@
 
 from dataclasses import dataclass
 
-from bench.data import miniature
-from bench.data.mvtec import COUNTS
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
-from bench.experiment.grid import Grid, choose_categories, in_paper_order
+from bench.experiment.grid import Grid, choose_categories
+from bench.methods import method
 from bench.planning.inputs import (
     UNPREPARED,
     Inputs,
+    RequiredInputs,
     Sources,
-    available_categories,
     look_up_inputs,
     prepare_inputs,
     unprepared_inputs,
 )
 from bench.planning.stages import Plan, Stage, plan
+from destseg.errors import InputError
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class ExperimentPlan:
     """An experiment laid out.
 
     Parameters
@@ -41,14 +42,18 @@ class Blueprint:
 
     @property
     def unprepared(self) -> tuple[str, ...]:
-        """Names of the inputs whose digests are not known: teacher, textures, categories."""
-        shared = {"teacher": self.inputs.teacher.digest, "textures": self.inputs.textures.digest}
-        images = {name: ref.digest for name, ref in self.inputs.categories.items()}
-        found = {**shared, **images}
+        """Names of the inputs whose digests are not known: backbones, textures, categories."""
+        inputs = self.inputs
+        found = {
+            "teacher" if len(inputs.backbones) == 1 else f"teacher {source} {width}": ref.digest
+            for (source, width), ref in inputs.backbones.items()
+        }
+        found["textures"] = inputs.textures.digest
+        found |= {name: ref.digest for name, ref in inputs.categories.items()}
         return tuple(name for name, digest in found.items() if digest == UNPREPARED)
 
 
-def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> Blueprint:
+def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPlan:
     """Lay an experiment out, its inputs prepared.
 
     Parameters
@@ -63,13 +68,23 @@ def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> Blueprint:
     Raises
     ------
     InputError
-        When a category is not there, or with the faults of the inputs.
+        When a category is not there or has too few images, or with the faults of the inputs.
     """
-    categories = _chosen_categories(experiment, sources)
-    return _drawn(experiment, categories, prepare_inputs(experiment, categories, sources, jobs))
+    required = required_inputs(experiment, _chosen_categories(experiment, sources))
+    inputs = prepare_inputs(required, sources, jobs)
+    smallest = min(inputs.categories.values(), key=lambda ref: ref.train)
+    for name, config in experiment.configs.items():
+        least = method(name).least_images(config)
+        if smallest.train < least:
+            raise InputError(
+                f"{smallest.category}: {smallest.train} training images are fewer than the {least} "
+                f"that {name} needs for one batch; set a smaller batch_size in the experiment's "
+                "file."
+            )
+    return _laid_out(experiment, required, inputs)
 
 
-def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -> Blueprint:
+def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -> ExperimentPlan:
     """Lay an experiment out with the inputs that are prepared already; nothing is written.
 
     Parameters
@@ -79,48 +94,63 @@ def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -
     sources : Sources
         Folders of this machine.
     assume : bool
-        Without a folder of images take the experiment's categories, or MVTec AD's 15, as given.
+        Without a folder of images take the experiment's categories, or the dataset's, as given.
 
     Raises
     ------
     InputError
         When a category is not there, or with the faults that show without reading the files.
     """
-    if assume and experiment.dataset.kind == "mvtec" and sources.data is None:
+    if assume and find_kind(experiment.dataset.kind).needs_data and sources.data is None:
         categories = _assumed_categories(experiment)
     else:
         categories = _chosen_categories(experiment, sources)
-    return _drawn(experiment, categories, look_up_inputs(experiment, categories, sources))
+    required = required_inputs(experiment, categories)
+    return _laid_out(experiment, required, look_up_inputs(required, sources))
 
 
-def sketch(experiment: Experiment) -> Blueprint:
+def sketch(experiment: Experiment) -> ExperimentPlan:
     """Lay an experiment out with no input known, its categories assumed."""
-    categories = _assumed_categories(experiment)
-    return _drawn(experiment, categories, unprepared_inputs(experiment, categories))
+    required = required_inputs(experiment, _assumed_categories(experiment))
+    return _laid_out(experiment, required, unprepared_inputs(required))
+
+
+def required_inputs(experiment: Experiment, categories: tuple[str, ...]) -> RequiredInputs:
+    """Return what an experiment reads of these categories."""
+    backbones = {
+        (str(backbone.source), backbone.width)
+        for name in experiment.grid.variants
+        for backbone in experiment.backbones(name).values()
+    }
+    return RequiredInputs(
+        find_kind(experiment.dataset.kind),
+        experiment.dataset.size,
+        experiment.protocol,
+        categories,
+        tuple(sorted(backbones)),
+    )
 
 
 def is_known(stage: Stage) -> bool:
     """Whether a stage's key can be trusted: none of the inputs it depends on is unprepared."""
-    return not any(
-        above.parameters.get(name) == UNPREPARED
-        for above in stage.lineage()
-        for name in ("images", "teacher", "textures")
-    )
+    return not any(UNPREPARED in above.parameters.values() for above in stage.lineage())
+
+
+def _laid_out(experiment: Experiment, required: RequiredInputs, inputs: Inputs) -> ExperimentPlan:
+    asked = experiment.grid
+    grid = Grid(required.categories, asked.variants, asked.seeds)
+    return ExperimentPlan(experiment, grid, inputs, plan(experiment, grid.cells(), inputs))
 
 
 def _assumed_categories(experiment: Experiment) -> tuple[str, ...]:
     """Return the experiment's categories, or those of the dataset it is made for."""
-    known = miniature.CATEGORIES if experiment.dataset.kind == "miniature" else tuple(COUNTS)
+    known = find_kind(experiment.dataset.kind).categories
     return tuple(sorted(experiment.grid.categories)) or known
-
-
-def _drawn(experiment: Experiment, categories: tuple[str, ...], inputs: Inputs) -> Blueprint:
-    grid = Grid(categories, in_paper_order(experiment.grid.variants), experiment.grid.seeds)
-    return Blueprint(experiment, grid, inputs, plan(experiment, grid.cells(), inputs))
 
 
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
     """Return the experiment's categories, or all there are, in the dataset's order."""
-    available = available_categories(experiment, sources)
-    where = sources.data or "the miniature"
-    return choose_categories(experiment.grid.categories, available, where)
+    kind = find_kind(experiment.dataset.kind)
+    return choose_categories(
+        experiment.grid.categories, kind.available(sources.data), sources.data or kind.title
+    )

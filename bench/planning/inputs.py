@@ -8,15 +8,13 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from bench.common.progress import progress
-from bench.data import miniature
-from bench.data.cache import NotCached, only_cached, require_leave, unwritable
-from bench.data.layout import list_categories
-from bench.data.mvtec import CategoryRef, prepare_category
+from bench.data.cache import NotCached, only_cached
+from bench.data.categories import CategoryRef
+from bench.data.kinds import DatasetKind
 from bench.data.teacher import TeacherRef, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
-from bench.experiment.experiment import Experiment
-from bench.metrics import resize_mask
+from bench.metrics import Protocol
+from destseg.application.progress import progress
 from destseg.errors import InputError
 
 UNPREPARED = "not prepared"
@@ -43,42 +41,50 @@ class Sources:
 
 
 @dataclass(frozen=True)
+class RequiredInputs:
+    """What an experiment is going to read, whatever the machine.
+
+    Parameters
+    ----------
+    kind : DatasetKind
+        Of which the categories are.
+    size : int
+        Side in pixels of decoded images and textures.
+    protocol : Protocol
+        Its size and mask rule are those of the decoded masks.
+    categories : tuple of str
+        Of the dataset, all available.
+    backbones : tuple of (str, int)
+        Source and width of each: ``procedural``, ``untrained``, ``imagenet`` or the path of a
+        weight file; channels of layer 1.
+    """
+
+    kind: DatasetKind
+    size: int
+    protocol: Protocol
+    categories: tuple[str, ...]
+    backbones: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Inputs:
-    """References to what the stages read; small enough to be sent to every worker."""
+    """References to what the stages read; small enough to be sent to every worker.
+
+    Backbones are found by their source and width.
+    """
 
     categories: Mapping[str, CategoryRef]
     textures: TexturesRef
-    teacher: TeacherRef
+    backbones: Mapping[tuple[str, int], TeacherRef]
 
 
-def available_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
-    """List the categories the dataset has.
-
-    Raises
-    ------
-    InputError
-        When MVTec AD's folder is not given, missing or empty.
-    """
-    if experiment.dataset.kind == "miniature":
-        return miniature.CATEGORIES
-    if sources.data is None:
-        raise InputError(
-            "--data: the dataset 'mvtec' needs a folder in MVTec AD layout; add --data DIR."
-        )
-    return list_categories(sources.data)
-
-
-def prepare_inputs(
-    experiment: Experiment, categories: Sequence[str], sources: Sources, jobs: int
-) -> Inputs:
+def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inputs:
     """Generate or read, validate and decode the inputs; quick when the cache has them.
 
     Parameters
     ----------
-    experiment : Experiment
-        Dataset, teacher and protocol.
-    categories : sequence of str
-        The categories needed, all available.
+    required : RequiredInputs
+        What is needed.
     sources : Sources
         Folders of this machine.
     jobs : int
@@ -89,26 +95,18 @@ def prepare_inputs(
     InputError
         With the faults of all inputs together.
     """
-    done = _prepare_all(_preparations(experiment, categories, sources), jobs)
-    _raise_faults(done)
-    refs: dict[str, CategoryRef] = dict(zip(categories, done[2:], strict=True))
-    smallest = min(refs.values(), key=lambda ref: ref.train)
-    batch_size = experiment.training.batch_size
-    if smallest.train < batch_size:
-        raise InputError(
-            f"{smallest.category}: {smallest.train} training images are fewer than one batch of "
-            f"{batch_size}; set a smaller training.batch_size in the experiment's file."
-        )
-    return Inputs(refs, done[1], done[0])
+    return _named(required, _prepare_all(_preparations(required, sources), jobs))
 
 
-def look_up_inputs(experiment: Experiment, categories: Sequence[str], sources: Sources) -> Inputs:
+def look_up_inputs(required: RequiredInputs, sources: Sources) -> Inputs:
     """Look up the inputs in the cache; nothing is made, and nothing written.
 
     Parameters
     ----------
-    experiment, categories, sources
-        As of `prepare_inputs`; MVTec AD's folder may be missing.
+    required : RequiredInputs
+        What is needed.
+    sources : Sources
+        As of `prepare_inputs`; a folder of images may be missing.
 
     Returns
     -------
@@ -120,97 +118,68 @@ def look_up_inputs(experiment: Experiment, categories: Sequence[str], sources: S
     InputError
         With the faults that show without reading the files.
     """
-    homeless = experiment.dataset.kind == "mvtec" and sources.data is None
-    prepares = _preparations(experiment, () if homeless else categories, sources)
-    found = _cached(prepares)
-    _raise_faults(found)
-    blank = unprepared_inputs(experiment, categories)
-    teacher, textures = found[:2]
-    refs = zip(categories, found[2:], strict=False)
-    return Inputs(
-        {**blank.categories, **{name: ref for name, ref in refs if isinstance(ref, CategoryRef)}},
-        textures if isinstance(textures, TexturesRef) else blank.textures,
-        teacher if isinstance(teacher, TeacherRef) else blank.teacher,
-    )
+    return _named(required, _cached(_preparations(required, sources)))
 
 
-def unprepared_inputs(experiment: Experiment, categories: Sequence[str]) -> Inputs:
+def unprepared_inputs(required: RequiredInputs) -> Inputs:
     """Return inputs of which nothing is known but what they are."""
-    return Inputs(
-        {name: CategoryRef(name, Path(), UNPREPARED, 0, 0) for name in categories},
-        TexturesRef(Path(), UNPREPARED, 0),
-        TeacherRef(Path(), UNPREPARED, experiment.model.width, experiment.teacher),
-    )
+    return _named(required, ())
 
 
-def cached_images(
-    experiment: Experiment, categories: Sequence[str], sources: Sources
-) -> dict[str, CategoryRef]:
+def cached_images(required: RequiredInputs, sources: Sources) -> dict[str, CategoryRef]:
     """Return those of the categories that are decoded in the cache."""
-    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
-    done = zip(categories, _cached(readers), strict=True)
-    return {name: found for name, found in done if isinstance(found, CategoryRef)}
+    found = zip(required.categories, _cached(_readers(required, sources)), strict=False)
+    return {name: ref for name, ref in found if isinstance(ref, CategoryRef)}
 
 
-def prepare_images(experiment: Experiment, category: str, sources: Sources) -> CategoryRef:
-    """Generate or read, validate and decode one category.
-
-    Raises
-    ------
-    InputError
-        With every fault of the category.
-    """
-    root = sources.data
-    if experiment.dataset.kind == "miniature":
-        size = experiment.dataset.size
-        if size < miniature.MIN_SIZE:
-            raise InputError(
-                f"dataset.size is {size}; the miniature is drawn at {miniature.MIN_SIZE} pixels "
-                "at least."
-            )
-        root = sources.cache / f"miniature-v{miniature.VERSION}-{size}"
-        try:
-            if not (root / category).is_dir():
-                require_leave(root / category)
-                miniature.write(root, size, category)
-        except OSError as error:
-            raise unwritable(root, error) from error
-    assert root is not None
-    protocol = experiment.protocol
-    return prepare_category(
-        root,
-        category,
-        experiment.dataset.size,
-        sources.cache,
-        resize_mask=functools.partial(resize_mask, protocol=protocol),
-        rule=f"{protocol.mask_rule}-{protocol.size}",
+def _preparations(required: RequiredInputs, sources: Sources) -> list[Callable[[], Any]]:
+    """List what provides the backbones, the textures, and each category's images."""
+    backbones = (
+        functools.partial(prepare_teacher, source, sources.cache, width=width)
+        for source, width in required.backbones
     )
+    textures = functools.partial(prepare_textures, sources.textures, required.size, sources.cache)
+    # Backbones first: they take longest, the others fill the remaining processes.
+    return [*backbones, textures, *_readers(required, sources)]
 
 
-def _preparations(
-    experiment: Experiment, categories: Sequence[str], sources: Sources
-) -> list[Callable[[], Any]]:
-    """List what provides the teacher, the textures, and each category's images."""
-    textures = functools.partial(
-        prepare_textures, sources.textures, experiment.dataset.size, sources.cache
+def _readers(required: RequiredInputs, sources: Sources) -> list[Callable[[], CategoryRef]]:
+    """List what provides the images; nothing where their folder is not known."""
+    if required.kind.needs_data and sources.data is None:
+        return []
+    prepare = functools.partial(
+        required.kind.prepare,
+        size=required.size,
+        protocol=required.protocol,
+        data=sources.data,
+        cache=sources.cache,
     )
-    teacher = functools.partial(
-        prepare_teacher, experiment.teacher, sources.cache, width=experiment.model.width
+    return [functools.partial(prepare, category) for category in required.categories]
+
+
+def _named(required: RequiredInputs, results: Sequence[Any]) -> Inputs:
+    """Tell results apart, in the order of `_preparations`, or raise the faults among them."""
+    faults = [str(result) for result in results if isinstance(result, InputError)]
+    if faults:
+        raise InputError("\n".join(faults))
+    found = {index: ref for index, ref in enumerate(results) if not isinstance(ref, NotCached)}
+    count = len(required.backbones)
+    return Inputs(
+        {
+            name: found.get(index, CategoryRef(name, Path(), UNPREPARED, 0, 0))
+            for index, name in enumerate(required.categories, count + 1)
+        },
+        found.get(count, TexturesRef(Path(), UNPREPARED, 0)),
+        {
+            (source, width): found.get(index, TeacherRef(Path(), UNPREPARED, width, source))
+            for index, (source, width) in enumerate(required.backbones)
+        },
     )
-    readers = [functools.partial(prepare_images, experiment, name, sources) for name in categories]
-    # The teacher first: it takes longest, the others fill the remaining processes.
-    return [teacher, textures, *readers]
 
 
 def _cached(prepares: Sequence[Callable[[], Any]]) -> list[Any]:
     with only_cached():
         return [_attempt(prepare) for prepare in prepares]
-
-
-def _raise_faults(results: Sequence[Any]) -> None:
-    faults = [str(result) for result in results if isinstance(result, InputError)]
-    if faults:
-        raise InputError("\n".join(faults))
 
 
 def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.planning.stages import Plan, Task
+from bench.planning.stages import Plan, Stage
 
 
 class Schedule:
@@ -27,8 +27,8 @@ class Schedule:
     """
 
     def __init__(self, plan: Plan, done: Callable[[str], bool]) -> None:
-        self._tasks: Mapping[str, Task] = plan.tasks
-        self._rank = {key: rank for rank, key in enumerate(plan.tasks)}
+        self._stages: Mapping[str, Stage] = plan.stages
+        self._rank = {key: rank for rank, key in enumerate(plan.stages)}
         self._done = done
         self._there: set[str] = set()
         self._lost: set[str] = set()
@@ -38,22 +38,22 @@ class Schedule:
         self._waiting: Counter[str] = Counter()
         self._children: dict[str, set[str]] = {}
         self._ready: list[int] = []
-        self._order = list(plan.tasks)
+        self._order = list(plan.stages)
         for evaluation in plan.evaluations.values():
             self._need(evaluation.key)
 
     @property
-    def pending(self) -> tuple[Task, ...]:
+    def pending(self) -> tuple[Stage, ...]:
         """Stages that are neither done nor failed, running ones among them."""
-        return tuple(self._tasks[key] for key in sorted(self._needed, key=self._rank.__getitem__))
+        return tuple(self._stages[key] for key in sorted(self._needed, key=self._rank.__getitem__))
 
-    def next(self) -> Task | None:
+    def next(self) -> Stage | None:
         """Hand out a stage; None while nothing is ready."""
         while self._ready:
             key = self._order[heapq.heappop(self._ready)]
             if key in self._needed and key not in self._running and not self._waiting[key]:
                 self._running.add(key)
-                return self._tasks[key]
+                return self._stages[key]
         return None
 
     def finish(self, key: str) -> None:
@@ -65,7 +65,7 @@ class Schedule:
             self._waiting[child] -= 1
             self._offer(child)
 
-    def fail(self, key: str) -> tuple[Task, ...]:
+    def fail(self, key: str) -> tuple[Stage, ...]:
         """Note that a stage failed; return it and its descendants, which are given up."""
         self._running.discard(key)
         given_up = []
@@ -75,7 +75,7 @@ class Schedule:
             if current in self._needed:
                 self._needed.discard(current)
                 self._failed.add(current)
-                given_up.append(self._tasks[current])
+                given_up.append(self._stages[current])
                 doomed += self._children.pop(current, ())
         return tuple(given_up)
 
@@ -107,7 +107,7 @@ class Schedule:
             self._there.add(key)
             return True
         self._needed.add(key)
-        for parent in self._tasks[key].stage.parents:
+        for parent in self._stages[key].parents:
             if not self._need(parent.key):
                 self.fail(key)
                 return False
@@ -153,7 +153,7 @@ class Forecast:
 
 
 def simulate(
-    plan: Plan, seconds: Callable[[Task], float], workers: int, done: Iterable[str] = ()
+    plan: Plan, seconds: Callable[[Stage], float], workers: int, done: Iterable[str] = ()
 ) -> Forecast:
     """Play a run of the plan through with given durations.
 
@@ -162,7 +162,7 @@ def simulate(
     plan : Plan
         What is wanted.
     seconds : callable
-        Takes a task and tells how long it takes.
+        Takes a stage and tells how long it takes.
     workers : int
         Equal ones.
     done : iterable of str
@@ -174,11 +174,11 @@ def simulate(
     count = 0
     running: list[tuple[float, int, str]] = []
     while True:
-        while len(running) < workers and (task := schedule.next()) is not None:
-            duration = seconds(task)
+        while len(running) < workers and (stage := schedule.next()) is not None:
+            duration = seconds(stage)
             work += duration
             count += 1
-            heapq.heappush(running, (now + duration, count, task.stage.key))
+            heapq.heappush(running, (now + duration, count, stage.key))
         if not running:
             return Forecast(count, work, now, workers)
         now, _, key = heapq.heappop(running)

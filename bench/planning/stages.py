@@ -1,37 +1,29 @@
-"""The stage graph: what is computed from what, what is shared, and under which key.
+"""The stage graph: methods' steps in their places in the grid, each computed once.
 
-    student(den, shape) -> maps(seg off)               -> evaluation
-                        -> segmentation(loss, input) -> maps(seg on) -> evaluation
-
-The student is frozen after its stage, BatchNorm statistics included, so variants that
-differ only in what follows it share one, exactly. A key names everything a stage's result depends
-on, and nothing else: no path, host, device or number of workers.
+A stage is a step for one category and one seed, or for all of them. Its key names everything the
+result depends on, and nothing else: no path, host, device or number of workers.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
+from bench.methods import method
+from bench.methods.interface import Step
+from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
-
-Kind = Literal["student", "segmentation", "maps", "evaluation"]
+from destseg.errors import InputError
 
 SCHEMA = 1
 """Version of the form of keys."""
 
-CODE_VERSIONS: Mapping[Kind, int] = {
-    "student": 2,
-    "segmentation": 2,
-    "maps": 1,
-    "evaluation": 1,
-}
-"""Raised by hand when a change of code changes what a stage computes."""
+OF_CATEGORY = ("images", "masks", "rotation")
+"""What differs by category of what steps read."""
 
 
 def canonical(values: Any) -> str:
@@ -63,34 +55,41 @@ def stage_key(kind: str, code: int, parameters: Mapping[str, Any], parents: Iter
     return hashlib.sha256(canonical(identity).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
-    """One step of one pipeline.
+    """A step in its place: the unit of work.
 
     Parameters
     ----------
     kind : str
-        What is done.
+        Of its step.
+    code : int
+        Version of the code that computes it.
     parameters : mapping
         Everything the result depends on besides the parents; plain JSON values.
     parents : tuple of Stage
         Whose artifacts are read.
+    category : str
+        Whose images it depends on; empty where it serves all categories.
+    seed : int or None
+        Of its run; None where it serves all seeds.
+    step : Step or None
+        What computes it; None of maps that somebody else made.
     """
 
-    kind: Kind
+    kind: str
+    code: int
     parameters: Mapping[str, Any]
     parents: tuple["Stage", ...] = ()
+    category: str = ""
+    seed: int | None = None
+    step: Step[Any] | None = field(default=None, repr=False)
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the canonical JSON of everything above, 64 hexadecimal digits."""
+        """SHA-256 of the canonical JSON of what makes the result, 64 hexadecimal digits."""
         parents = [parent.key for parent in self.parents]
         return stage_key(self.kind, self.code, self.parameters, parents)
-
-    @property
-    def code(self) -> int:
-        """Version of the code that computes it."""
-        return CODE_VERSIONS[self.kind]
 
     def lineage(self) -> Iterator["Stage"]:
         """List its ancestors and itself, parents first."""
@@ -104,27 +103,9 @@ class Stage:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stage) and self.key == other.key
 
-
-@dataclass(frozen=True)
-class Task:
-    """A stage with its place in the grid: the unit of work.
-
-    Parameters
-    ----------
-    stage : Stage
-        What is computed.
-    category : str
-        Whose images are needed.
-    seed : int
-        Of the run.
-    """
-
-    stage: Stage
-    category: str
-    seed: int
-
     def __str__(self) -> str:
-        return f"{self.category} seed {self.seed} {self.stage.kind}"
+        seed = "" if self.seed is None else f"seed {self.seed}"
+        return " ".join(word for word in (self.category, seed, self.kind) if word)
 
 
 @dataclass(frozen=True)
@@ -135,107 +116,142 @@ class Plan:
     ----------
     evaluations : mapping of Cell to Stage
         The stage whose record holds a cell's metrics.
-    tasks : mapping of str to Task
-        Every stage by its key, each shared one once: seed by seed, and within a seed a student
-        with all that descends from it before the next. Parents come before children.
+    stages : mapping of str to Stage
+        Every stage by its key, each shared one once: seed by seed, and within a seed all that
+        descends from one training before the next. Parents come before children.
     """
 
     evaluations: Mapping[Cell, Stage]
-    tasks: Mapping[str, Task]
+    stages: Mapping[str, Stage]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its stages, each before those that are computed from it."""
+        parents: dict[str, dict[str, None]] = {}
+        for stage in self.stages.values():
+            above = dict.fromkeys(parent.kind for parent in stage.parents)
+            parents.setdefault(stage.kind, {}).update(above)
+        found: dict[str, None] = {}
+
+        def visit(kind: str) -> None:
+            for parent in parents.pop(kind, ()):
+                visit(parent)
+            found.setdefault(kind)
+
+        for kind in tuple(parents):
+            visit(kind)
+        return tuple(found)
 
 
 def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
     """Lay out the stages of the cells, each shared one once."""
-    evaluations: dict[Cell, Stage] = {}
-    descendants: dict[str, list[Cell]] = {}
-    for cell in cells:
-        student, evaluation = _pipeline(experiment, cell, inputs)
-        evaluations[cell] = evaluation
-        descendants.setdefault(student.key, []).append(cell)
-    tasks: dict[str, Task] = {}
-    for family in descendants.values():
-        for cell in family:
-            for stage in evaluations[cell].lineage():
-                tasks.setdefault(stage.key, Task(stage, cell.category, cell.seed))
-    return Plan(evaluations, tasks)
+    graph = _Graph(experiment, inputs)
+    evaluations = {cell: graph.evaluation(cell) for cell in cells}
+    families: dict[str, list[Stage]] = {}
+    for evaluation in evaluations.values():
+        families.setdefault(family(evaluation), []).append(evaluation)
+    stages: dict[str, Stage] = {}
+    for members in families.values():
+        for evaluation in members:
+            for stage in evaluation.lineage():
+                stages.setdefault(stage.key, stage)
+    return Plan(evaluations, stages)
+
+
+def family(evaluation: Stage) -> str:
+    """Return the key of the first ancestor that is of the cell's category and seed alone.
+
+    What is shared more widely, a codebook for instance, ties nothing together.
+    """
+    own = (evaluation.category, evaluation.seed)
+    return next(s.key for s in evaluation.lineage() if (s.category, s.seed) == own)
 
 
 def shard(whole: Plan, index: int, count: int) -> Plan:
-    """Take one of ``count`` parts of a plan that share no stage, ``index`` from 1.
+    """Take one of ``count`` parts of a plan, ``index`` from 1.
 
-    Every part has as many students as another, give or take one, and is spread over the grid.
+    Every part has as many families as another, give or take one, and is spread over the grid.
+    Parts share no stage but those that serve several categories or seeds.
     """
-    students = [key for key, task in whole.tasks.items() if not task.stage.parents]
-    mine = set(students[index - 1 :: count])
+    families = {stage: family(stage) for stage in whole.evaluations.values()}
+    mine = set(list(dict.fromkeys(families.values()))[index - 1 :: count])
     evaluations = {
-        cell: stage
-        for cell, stage in whole.evaluations.items()
-        if next(stage.lineage()).key in mine
+        cell: stage for cell, stage in whole.evaluations.items() if families[stage] in mine
     }
     wanted = {above.key for stage in evaluations.values() for above in stage.lineage()}
-    return Plan(evaluations, {key: task for key, task in whole.tasks.items() if key in wanted})
+    return Plan(evaluations, {key: stage for key, stage in whole.stages.items() if key in wanted})
 
 
-def _pipeline(experiment: Experiment, cell: Cell, inputs: Inputs) -> tuple[Stage, Stage]:
-    """Return the student and the evaluation of one cell; the stages between are its parents."""
-    category = inputs.categories[cell.category]
-    training, variant = experiment.training, cell.variant
-    images = {
-        "category": cell.category,
-        "images": category.digest,
-        "size": experiment.dataset.size,
-        "teacher": inputs.teacher.digest,
-    }
-    data = {
-        **images,
-        "seed": cell.seed,
-        "textures": inputs.textures.digest,
-        "rotation": experiment.dataset.rotation,
-        "anomalies": dataclasses.asdict(experiment.anomalies),
-        "batch_size": training.batch_size,
-        "momentum": training.momentum,
-        "weight_decay": training.weight_decay,
-    }
-    student = Stage(
-        "student",
-        {
-            **data,
-            "den": variant.den,
-            "student": variant.student,
-            "width": experiment.model.width,
-            "steps": training.student_steps,
-            "lr": training.student_lr,
-            # Only where it has an effect, or students with den would be trained twice.
-            **({} if variant.den else {"statistics": training.den_off_statistics}),
-        },
-    )
-    networks: tuple[Stage, ...] = (student,)
-    if variant.seg:
-        segmentation = Stage(
-            "segmentation",
-            {
-                **data,
-                "width": experiment.model.segmentation_width,
-                "dilations": list(experiment.model.dilations),
-                "steps": training.segmentation_steps,
-                "res_lr": training.res_lr,
-                "head_lr": training.head_lr,
-                "gamma": training.gamma,
-                "l1": variant.l1,
-                "fusion_input": variant.fusion_input,
-                "data_stream": training.data_stream,
-            },
-            networks,
-        )
-        networks = (student, segmentation)
-    maps = Stage("maps", {**images, "seg": variant.seg}, networks)
-    evaluation = Stage(
-        "evaluation",
-        {
+class _Graph:
+    """Stages on their way to a plan."""
+
+    def __init__(self, experiment: Experiment, inputs: Inputs) -> None:
+        self._experiment, self._inputs = experiment, inputs
+        self._backbones = {
+            name: {
+                key: inputs.backbones[str(backbone.source), backbone.width].digest
+                for key, backbone in experiment.backbones(name).items()
+            }
+            for name in experiment.grid.variants
+        }
+        self._placed: dict[tuple[str, Step[Any], str, int], Stage] = {}
+
+    def evaluation(self, cell: Cell) -> Stage:
+        """Return the stage that measures a cell."""
+        known, experiment = method(cell.method), self._experiment
+        last = known.last(experiment.configs[cell.method], known.variants[cell.variant])
+        return self._place(Evaluate(experiment.protocol, experiment.metrics or None, last), cell)
+
+    def _place(self, step: Step[Any], cell: Cell) -> Stage:
+        address = (cell.method, step, cell.category, cell.seed)
+        if address not in self._placed:
+            parents = tuple(self._place(parent, cell) for parent in step.parents)
+            of_category = any(name in OF_CATEGORY for name in step.reads)
+            seeded = step.seeded or any(parent.seed is not None for parent in parents)
+            self._placed[address] = Stage(
+                step.kind,
+                step.version,
+                self._parameters(step, cell),
+                parents,
+                cell.category if of_category or any(p.category for p in parents) else "",
+                cell.seed if seeded else None,
+                step,
+            )
+        return self._placed[address]
+
+    def _parameters(self, step: Step[Any], cell: Cell) -> dict[str, Any]:
+        found = step.settings
+        for name in step.reads:
+            if name == "masks" and step.kind != Evaluate.kind:
+                raise InputError(
+                    f"{cell.method}: the step {step.kind!r} reads the masks, which are for the "
+                    "evaluation alone; take them out of its reads."
+                )
+            found |= self._identity(name, cell)
+        if step.seeded:
+            found["seed"] = cell.seed
+        return found
+
+    def _identity(self, name: str, cell: Cell) -> dict[str, Any]:
+        """Return what is read under a name, as it stands in keys."""
+        dataset = self._experiment.dataset
+        images = {
             "category": cell.category,
-            "images": category.digest,
-            "protocol": experiment.protocol.identity(),
-        },
-        (maps,),
-    )
-    return student, evaluation
+            "images": self._inputs.categories[cell.category].digest,
+        }
+        if name == "images":
+            return {**images, "size": dataset.size}
+        if name == "masks":
+            return images
+        if name == "rotation":
+            return {"category": cell.category, "rotation": dataset.rotation}
+        if name == "textures":
+            return {"textures": self._inputs.textures.digest, "size": dataset.size}
+        backbones = self._backbones[cell.method]
+        if name not in backbones:
+            known = ("images", "rotation", "textures", *backbones)
+            raise InputError(
+                f"{cell.method}: a step reads {name!r}; there are {', '.join(known)}, and the "
+                "method's backbones may have more."
+            )
+        return {name: backbones[name]}

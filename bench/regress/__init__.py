@@ -1,5 +1,6 @@
 """The regression gate: measured cells against a committed baseline, and what to say of it.
 
-`sources` and `cells` read, `records` and `seeds` compare, `report` is their answer, `rendering`
-words it for people and machines, `running` runs the experiment. Nothing else needs torch.
+`measured` and `baseline` hold numbers, `same_seeds` and `new_seeds` compare them, `gate_report` is
+their answer, `rendering` words it for people and `ci_formats` for machines, `fresh_run` runs the
+experiment. Nothing else needs torch.
 """

@@ -2,61 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.metrics import METRICS
+from bench.experiment.grid import Cell
+from bench.regress.measured import NOTHING, Measured, MetricValues
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
 DIGITS = 6
 """Decimals kept of a metric: far finer than any tolerance."""
-
-Comparison = Literal["records", "seeds"]
-Scores = Mapping[str, float | None]
-
-
-@dataclass(frozen=True, order=True)
-class CellId:
-    """Which cell of the grid."""
-
-    category: str
-    variant: str
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.variant} on {self.category}, seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Cells of one run, and what they are of.
-
-    Parameters
-    ----------
-    dataset : str
-        ``miniature``, ``mvtec`` or ``folder``.
-    images : mapping
-        Digest of the images of each category.
-    protocols : tuple of str
-        Labels of the protocols the cells were scored under; one, if all is well.
-    versions : mapping
-        Of the packages that do the arithmetic.
-    cells : mapping of CellId to mapping
-        Metrics by key; None where undefined.
-    """
-
-    dataset: str
-    images: Mapping[str, str]
-    protocols: tuple[str, ...]
-    versions: Mapping[str, str]
-    cells: Mapping[CellId, Scores]
-
-
-NOTHING = Measured("", {}, (), {}, {})
-"""What a run measured that broke before its first cell."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +62,7 @@ class Baseline:
 
     experiment: str
     reason: str
-    comparison: Comparison
+    comparison: Literal["records", "seeds"]
     measured: Measured
     settings: Mapping[str, Any]
     sources: Mapping[str, str]
@@ -126,9 +83,7 @@ def dumped(baseline: Baseline) -> str:
     spread = {name: round(v, DIGITS) for name, v in sorted(baseline.tolerance.spread.items())}
     rule = replace(baseline.tolerance, spread=spread)
     tolerance = asdict(rule)
-    tolerance["allowed"] = {
-        metric.key: round(rule.allowed(metric.key), DIGITS) for metric in METRICS
-    }
+    tolerance["allowed"] = {key: round(rule.allowed(key), DIGITS) for key in measured.metrics}
     head = {
         "schema": baseline.schema,
         "experiment": baseline.experiment,
@@ -143,16 +98,11 @@ def dumped(baseline: Baseline) -> str:
         **({"tolerance": tolerance} if baseline.comparison == "records" else {}),
     }
     lines = [
-        json.dumps([*key_of(cell), _rounded(scores)], sort_keys=True)
-        for cell, scores in sorted(measured.cells.items())
+        json.dumps([*astuple(cell), _rounded(values)], sort_keys=True)
+        for cell, values in sorted(measured.cells.items())
     ]
     text = json.dumps(head, indent=1, sort_keys=True)
     return text[:-2] + ',\n "cells": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
-
-
-def key_of(cell: CellId) -> tuple[str, str, int]:
-    """Return a cell's name as plain values."""
-    return cell.category, cell.variant, cell.seed
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -171,7 +121,7 @@ def read_baseline(path: Path) -> Baseline:
             name = str(table.get("experiment"))
             return Baseline(name, "", "records", NOTHING, {}, {}, schema=schema)
         spread = {name: v for name, v in table.get("tolerance", {}).items() if name != "allowed"}
-        cells = {CellId(c, v, s): scores for c, v, s, scores in table["cells"]}
+        cells = {Cell(*names): values for *names, values in table["cells"]}
         if len(cells) != len(table["cells"]):
             raise InputError(f"{path}: lists a cell twice; write it anew with `bench baseline`.")
         return Baseline(
@@ -197,5 +147,5 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
 
 
-def _rounded(scores: Scores) -> dict[str, float | None]:
-    return {k: None if v is None else round(v, DIGITS) for k, v in sorted(scores.items())}
+def _rounded(values: MetricValues) -> dict[str, float | None]:
+    return {k: None if v is None else round(v, DIGITS) for k, v in sorted(values.items())}

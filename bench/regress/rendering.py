@@ -2,13 +2,12 @@
 
 from tabulate import tabulate
 
-from bench.metrics import METRICS
-from bench.regress.report import Change, Report, Verdict
+from bench.metrics import ALL_METRICS
+from bench.regress.gate_report import Change, GateReport, Verdict
+from bench.regress.measured import name_of
 
 SHOWN = 12
 """Changes and missing cells that are spelled out; the rest is counted."""
-
-NAMES = {metric.key: metric.display for metric in METRICS}
 
 MEANINGS = {
     Verdict.PASS: "nothing changed beyond what arithmetic or chance explains.",
@@ -19,7 +18,7 @@ MEANINGS = {
 }
 
 
-def terminal_text(report: Report) -> str:
+def terminal_text(report: GateReport) -> str:
     """Word a report for people."""
     parts = [_headline(report)]
     parts += [f"  {line}" for line in _shortened([*report.incomparable, *report.missing])]
@@ -34,7 +33,7 @@ def terminal_text(report: Report) -> str:
     return "\n".join(parts)
 
 
-def markdown_text(report: Report) -> str:
+def markdown_text(report: GateReport) -> str:
     """Word a report for the page of a CI run."""
     parts = [f"## Regression gate: {report.verdict}", "", _headline(report), ""]
     parts += [f"- {line}" for line in _shortened([*report.incomparable, *report.missing])]
@@ -52,19 +51,20 @@ def sentence(change: Change) -> str:
 
     Examples
     --------
-    >>> sentence(Change("pro", "den", "tile", 0, 0.5, 0.4, 0.01, worse=True))
-    'PRO of den on tile, seed 0: 0.5000 -> 0.4000, change -0.1000, noise 0.0100'
+    >>> sentence(Change("pro", "DeSTSeg", "den", "tile", 0, 0.5, 0.4, 0.01, worse=True))
+    'PRO of DeSTSeg den on tile, seed 0: 0.5000 -> 0.4000, change -0.1000, noise 0.0100'
     """
     where = f" on {change.category}" if change.category else " on the mean over categories"
     seed = "" if change.seed is None else f", seed {change.seed}"
     p = "" if change.p is None else f", p {change.p:.2g}"
+    what = f"{ALL_METRICS[change.metric].display} of {name_of(change.method, change.variant)}"
     return (
-        f"{NAMES[change.metric]} of {change.variant}{where}{seed}: {change.old:.4f} -> "
-        f"{change.new:.4f}, change {change.change:+.4f}, noise {change.noise:.4f}{p}"
+        f"{what}{where}{seed}: {change.old:.4f} -> {change.new:.4f}, "
+        f"change {change.change:+.4f}, noise {change.noise:.4f}{p}"
     )
 
 
-def _headline(report: Report) -> str:
+def _headline(report: GateReport) -> str:
     worse = sum(change.worse for change in report.changes)
     counts = (
         f"{report.compared} numbers compared, {worse} worse, {len(report.changes) - worse} better"
@@ -72,17 +72,17 @@ def _headline(report: Report) -> str:
     return f"{report.experiment}: {report.verdict}: {MEANINGS[report.verdict]} {counts}."
 
 
-def _headers(report: Report) -> list[str]:
+def _headers(report: GateReport) -> list[str]:
     tested = report.changes[0].p is not None
-    return ["Metric", "Variant", "Category", "Seed", "Old", "New", "Change", "Noise"] + (
+    return ["Metric", "Method", "Category", "Seed", "Old", "New", "Change", "Noise"] + (
         ["p"] if tested else []
     )
 
 
 def _row(change: Change) -> list[str]:
     row = [
-        NAMES[change.metric],
-        change.variant,
+        ALL_METRICS[change.metric].display,
+        name_of(change.method, change.variant),
         change.category or "mean",
         "all" if change.seed is None else str(change.seed),
         f"{change.old:.4f}",
@@ -93,7 +93,7 @@ def _row(change: Change) -> list[str]:
     return row if change.p is None else [*row, f"{change.p:.2g}"]
 
 
-def _rest(report: Report) -> list[str]:
+def _rest(report: GateReport) -> list[str]:
     beyond = len(report.changes) - SHOWN
     return ["", f"and {beyond} smaller ones."] if beyond > 0 else []
 
@@ -103,7 +103,7 @@ def _shortened(lines: list[str]) -> list[str]:
     return [*lines[:SHOWN], f"and {beyond} more"] if beyond > 0 else lines
 
 
-def _reasons(report: Report) -> list[str]:
+def _reasons(report: GateReport) -> list[str]:
     """Name what else changed, where something is to be explained."""
     cause = report.cause
     if report.verdict is Verdict.PASS:
@@ -127,7 +127,7 @@ def _reasons(report: Report) -> list[str]:
     return lines
 
 
-def _advice(report: Report) -> list[str]:
+def _advice(report: GateReport) -> list[str]:
     if report.verdict in (Verdict.PASS, Verdict.INCOMPLETE):
         return []
     words = (

@@ -11,12 +11,13 @@ ROOT = Path(__file__).parents[2]
 PIPELINE = (
     "bench/data",
     "destseg",
-    "bench/seeding.py",
-    "bench/stages.py",
-    "bench/execution.py",
-    "bench/artifacts.py",
+    "bench/methods",
+    "bench/planning/stages.py",
+    "bench/running/site.py",
+    "bench/running/execution.py",
+    "bench/planning/evaluation.py",
     "bench/metrics",
-    "bench/cells.py",
+    "bench/results/cells.py",
 )
 """What numbers pass through, in this order; a folder means all the modules in it."""
 

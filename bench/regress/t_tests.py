@@ -8,14 +8,12 @@ variances within categories, with Satterthwaite's degrees of freedom. It sees al
 """
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, stats
 
-Scores = NDArray[np.float64]
+from bench.stats import Scores, satterthwaite_factor
 
 CATEGORY_LEVEL = 0.05
 MEAN_LEVEL = 0.01
@@ -50,31 +48,10 @@ def t_categories(old: Scores, new: Scores) -> list[Tested]:
 def t_mean(old: Scores, new: Scores) -> Tested:
     """Test the mean over categories; see `t_categories`."""
     variances = _variances(old, new)
-    each = old.shape[1] + new.shape[1] - 2
-    largest = float(variances.max())
-    df = float(each * len(variances))
-    if largest > 0:
-        shares = variances / largest  # so that squares of small variances do not underflow
-        df = float(each * shares.sum() ** 2 / (shares**2).sum())
+    df = (old.shape[1] + new.shape[1] - 2) * satterthwaite_factor(variances)
     factor = 1 / old.shape[1] + 1 / new.shape[1]
     error = float(np.sqrt(variances.sum() * factor)) / len(variances)
     return _tested(float(old.mean()), float(new.mean()), error, df)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p values for their number (Holm, 1979), in their order.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.5, 0.02])
-    [0.03, 0.5, 0.04]
-    """
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def smallest_visible(error: float, df: float, level: float, power: float = POWER) -> float:

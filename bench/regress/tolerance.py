@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from bench.metrics import METRICS
-from bench.regress.baseline import Measured
+from bench.regress.measured import Measured, told
 from destseg.errors import InputError
 
 
@@ -15,14 +14,14 @@ def spread_between(now: Measured, runs: Mapping[str, Measured]) -> dict[str, flo
     InputError
         When another run has not the same cells, of the same images.
     """
-    spread = dict.fromkeys((metric.key for metric in METRICS), 0.0)
+    spread = dict.fromkeys(now.metrics, 0.0)
     for name, run in runs.items():
         if run.cells.keys() != now.cells.keys() or run.images != now.images:
             raise InputError(f"--spread {name}: other cells or images than the run's; run it anew.")
-        for cell, scores in run.cells.items():
+        for cell, values in run.cells.items():
             for metric in spread:
-                old, new = now.cells[cell].get(metric), scores.get(metric)
+                old, new = now.cells[cell].get(metric), values.get(metric)
                 if old is None or new is None:
-                    raise InputError(f"--spread {name}: no {metric} of {cell}; run it anew.")
+                    raise InputError(f"--spread {name}: no {metric} of {told(cell)}; run it anew.")
                 spread[metric] = max(spread[metric], abs(new - old))
     return spread

@@ -5,87 +5,52 @@ from typing import Any
 
 import pandas as pd
 
-from bench.experiment.grid import FACTORS, METHOD, Variant
+from bench.experiment.grid import Cell
+from bench.methods import PAPER, methods
 from bench.metrics import METRICS, Protocol
-from bench.planning.stages import Plan
 from bench.store.records import Record
-from bench.store.runs import RunStore
+
+SIX = tuple(metric.key for metric in METRICS)
+"""Metrics that every cell has."""
 
 PROVENANCE = ("commit", "dirty", "torch", "numpy", "device", "threads", "cpu", "started")
 """Parts of an evaluation's provenance that become columns."""
 
 
-def collect_cells(plan: Plan, store: RunStore, *, dataset: str) -> pd.DataFrame:
-    """Read the records of a plan's evaluations.
-
-    Parameters
-    ----------
-    plan : Plan
-        Which cells.
-    store : RunStore
-        Where their records are.
-    dataset : str
-        Name for the column ``dataset``: ``miniature``, ``mvtec`` or ``folder``.
-
-    Returns
-    -------
-    DataFrame
-        See `tidy`; rows in the plan's order. A cell that is not finished has no row.
-    """
-    rows = []
-    for cell, stage in plan.evaluations.items():
-        record = store.get(stage.key)
-        if record is not None:
-            rows.append(
-                cell_row(
-                    record,
-                    dataset=dataset,
-                    method=METHOD,
-                    category=cell.category,
-                    variant=cell.variant,
-                    seed=cell.seed,
-                )
-            )
-    return tidy(rows)
-
-
-def cell_row(
-    record: Record,
-    *,
-    dataset: str,
-    method: str,
-    category: str,
-    variant: Variant | None,
-    seed: int,
-) -> dict[str, Any]:
+def cell_row(record: Record, cell: Cell, *, dataset: str) -> dict[str, Any]:
     """Make the row of one evaluation's record.
 
     Parameters
     ----------
     record : Record
         Of the evaluation.
-    dataset, method, category, seed
-        Columns of these names.
-    variant : Variant or None
-        None for a method that has no variants: what tells them apart is then empty.
+    cell : Cell
+        Whose it is. Of a method or variant that `bench.methods` does not know the factors and
+        parts are empty.
+    dataset : str
+        The column ``dataset``: the kind of the images, or ``folder``.
     """
-    parts = (*FACTORS, "student", "l1", "fusion_input")
-    part = {name: None if variant is None else getattr(variant, name) for name in parts}
+    paper, own = methods()[PAPER], methods().get(cell.method)
+    known = own is not None and cell.variant in own.variants
+    named = {**own.factors, **own.parts} if own is not None and known else {}
+    parts = {name: part(own.variants[cell.variant]) for name, part in named.items() if own}
     return {
         "dataset": dataset,
-        "method": method,
-        "category": category,
-        "variant": "" if variant is None else variant.name,
-        **{factor: part.pop(factor) for factor in FACTORS},
-        "seed": seed,
-        **{metric.key: record.metrics[metric.key] for metric in METRICS},
-        **part,
+        "method": cell.method,
+        "category": cell.category,
+        "variant": cell.variant,
+        **{name: parts.get(name) for name in paper.factors},
+        "seed": cell.seed,
+        **{name: record.metrics[name] for name in SIX},
+        **record.metrics,
+        **{name: parts.get(name) for name in paper.parts},
         "key": record.key,
         "images": record.parameters["images"],
         "protocol": Protocol(**record.parameters["protocol"]).label,
         "seconds": record.seconds,
         "peak_memory": record.peak_memory,
         **{name: record.provenance.get(name, "") for name in PROVENANCE},
+        **parts,
     }
 
 
@@ -95,12 +60,20 @@ def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row for each cell: dataset, method, category, variant, den, ed, seg, seed, the six
-        metrics as fractions in [0, 1] (missing where undefined), the variant's other parts, then
-        where the numbers come from, `Protocol.label` among it.
+        One row for each cell: dataset, method, category, variant, the factors of the paper's
+        method, seed, the six metrics and those asked for beyond them as fractions in [0, 1]
+        (missing where undefined), the other parts of the paper's method, then where the numbers
+        come from, `Protocol.label` among it, then factors and parts of other methods.
     """
     listed = list(rows)
-    metrics = [metric.key for metric in METRICS]
-    columns = ["dataset", "method", "category", "variant", *FACTORS, "seed", *metrics, "protocol"]
-    frame = pd.DataFrame(listed) if listed else pd.DataFrame(columns=columns)
-    return frame.astype(dict.fromkeys(metrics, float))
+    leading = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
+    columns = (*leading, *SIX, "key", "images", "protocol")
+    frame = pd.DataFrame(listed) if listed else pd.DataFrame(columns=list(columns))
+    return frame.astype(dict.fromkeys(SIX, float))
+
+
+def cells_of(frame: pd.DataFrame) -> list[Cell]:
+    """Return whose the rows of a tidy table are."""
+    names = ("method", "variant", "category", "seed")
+    columns = (frame[name].tolist() for name in names)
+    return [Cell(*row) for row in zip(*columns, strict=True)]

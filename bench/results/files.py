@@ -1,88 +1,133 @@
-"""An experiment's results folder: its cells, and beside them what they are of.
+"""A results folder: ``cells.csv`` holds what was measured, ``heading.json`` what was asked for.
 
-``cells.csv`` holds what was measured, ``heading.json`` what was asked for and where: without it a
-cell that is missing would not be missed. The two make every table again, with neither data nor
-device.
+Without the latter a cell that is missing would not be missed. The two make every table again, with
+neither data nor device.
 """
 
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.metrics import METRICS, Protocol
-from bench.presentation.heading import Heading
+from bench.methods import PAPER, methods
+from bench.metrics import ALL_METRICS, METRICS, Protocol
+from bench.results.results import Results
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
 
 CELLS = "cells.csv"
 HEADING = "heading.json"
 
+_NUMBERS = {"seed": int, "seconds": float, "peak_memory": int}
+_PARTS = {"True": True, "False": False, "": None}
 
-def write_heading(folder: Path, heading: Heading) -> None:
-    """Write ``heading.json``, atomically."""
-    record = dataclasses.asdict(heading) | {"protocol": heading.protocol.as_dict()}
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+def write_results(folder: Path, results: Results) -> None:
+    """Write cells and heading into a folder, which is made if it is not there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = results.cells.to_csv(index=False, lineterminator="\n")
+    write_atomically(folder / CELLS, text.encode())
+    names = [field.name for field in dataclasses.fields(results) if field.name != "cells"]
+    heading = {name: getattr(results, name) for name in names}
+    heading |= {
+        "variants": dict(results.variants),
+        "protocol": results.protocol.as_dict(),
+        "metrics": [metric.key for metric in results.metrics],
+    }
+    text = json.dumps(heading, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / HEADING, text.encode())
 
 
-def read_results(folder: Path) -> tuple[pd.DataFrame, Heading]:
-    """Read the cells of a results folder and their heading.
-
-    Parameters
-    ----------
-    folder
-        Such as ``results/ablation``.
-
-    Returns
-    -------
-    cells : DataFrame
-        As `bench.results.cells.tidy` makes them.
-    heading : Heading
-        What they are of.
+def read_results(folder: Path) -> Results:
+    """Read what `write_results` wrote.
 
     Raises
     ------
     InputError
-        When one of the two files is missing or damaged.
+        When the folder holds no results, or one of the two files is missing or damaged.
     """
-    return _read_cells(folder / CELLS), _read_heading(folder / HEADING)
-
-
-def _read_cells(path: Path) -> pd.DataFrame:
-    metrics = [metric.key for metric in METRICS]
+    if not (folder / CELLS).is_file():
+        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}")))
+        there = f"there are {known}" if known else "run `python -m bench reproduce` first"
+        raise InputError(f"{folder}: no results; {there}.")
+    cells = read_cells(folder / CELLS)
+    path = folder / HEADING
     try:
-        # A method without variants has an empty one: only a metric can be missing. Python's own
-        # float reads back exactly what was written; pandas' does not in every version.
-        cells = pd.read_csv(
-            path, keep_default_na=False, converters=dict.fromkeys(metrics, _fraction)
-        )
-        lacking = {"method", "category", "variant", "seed", "protocol", *metrics} - {*cells}
-        if lacking:
-            raise InputError(f"{path}: no column {min(lacking)!r}; {_REMEDY}.")
-        return cells.astype(dict.fromkeys(metrics, float))
+        heading: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        arrays = {key: tuple(value) for key, value in heading.items() if isinstance(value, list)}
+        values = {
+            "variants": {name: tuple(found) for name, found in heading["variants"].items()},
+            "protocol": Protocol(**heading["protocol"]),
+            "metrics": tuple(ALL_METRICS[name] for name in heading["metrics"]),
+        }
+        return Results(cells, **heading | arrays | values)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {_REMEDY}.") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+
+
+def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
+    """Join other results of the same images under the same protocol, for tables and figures.
+
+    Parameters
+    ----------
+    results : Results
+        Whose tables they are to stand in.
+    names : sequence of str
+        Of folders below ``root``, such as ``score-PatchCore``.
+    root : Path
+        Folder of all results.
+
+    Raises
+    ------
+    InputError
+        When there are no such results, or they are of other images or another protocol.
+    """
+    return results.joined(read_results(root / name) for name in names)
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Read a table of cells alone, as `bench.results.cells.tidy` made it.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged, or lacks a column that every table of cells has.
+    """
+    try:
+        # Every value as text: "none" is a variant, "" one of a method that has none.
+        text = pd.read_csv(path, keep_default_na=False, dtype=str)
+        needed = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
+        for name in (*needed, *(metric.key for metric in METRICS), "key", "images", "protocol"):
+            if name not in text:
+                raise InputError(f"{path}: no column {name!r}; {_REMEDY}.")
+        return _typed(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
 
 
-def _fraction(text: str) -> float:
-    return float(text) if text else math.nan
-
-
-def _read_heading(path: Path) -> Heading:
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        arrays = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
-        return Heading(**record | arrays | {"protocol": Protocol(**record["protocol"])})
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {_REMEDY}.") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+def _typed(text: pd.DataFrame) -> pd.DataFrame:
+    cells = text.astype({name: kind for name, kind in _NUMBERS.items() if name in text})
+    for name in ALL_METRICS.keys() & {*cells}:
+        # Python's own float reads back exactly what was written.
+        cells[name] = [float(value) if value else math.nan for value in text[name]]
+    for method in methods().values():
+        for name in {*method.factors, *method.parts} & {*cells}:
+            cells[name] = [_PARTS.get(value, value) for value in text[name]]
+    return cells
 
 
 _REMEDY = "the command that made the results writes it anew, and computes nothing twice"

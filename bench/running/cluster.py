@@ -189,13 +189,13 @@ class Cluster:
         parents = None
         try:
             if not self._shared:
-                stages = job.task.stage.parents
+                stages = job.stage.parents
                 parents = {stage.key: job.store.pack(stage.key) for stage in stages}
         except OSError as error:
             self._settle(future, _unwritable(job, error))
             return
         parcel = Parcel(job, self._needs, self._run, self._timeout, parents)
-        name = f"{job.task.stage.kind}-{uuid.uuid4().hex}"
+        name = f"{job.stage.kind}-{uuid.uuid4().hex}"
         try:
             # Dask warns of more than 10 MB in a task; that is the size of a network.
             with config.set({"distributed.admin.large-graph-warning-threshold": "10 GB"}):
@@ -255,7 +255,7 @@ class Cluster:
         with self._lock:
             pending, self._pending = self._pending, {}
         for future, job in pending.items():
-            future.set_result(Outcome(job.task.stage.key, status, self._lost))
+            future.set_result(Outcome(job.stage.key, status, self._lost))
 
     def _lose(self, why: str) -> None:
         """Note that the scheduler is gone, or has forgotten the jobs."""
@@ -286,12 +286,13 @@ class Cluster:
 
 def _paths(inputs: Inputs) -> tuple[Path, ...]:
     categories = (category.path for category in inputs.categories.values())
-    return (inputs.teacher.path, inputs.textures.path, *categories)
+    backbones = (backbone.path for backbone in inputs.backbones.values())
+    return (*backbones, inputs.textures.path, *categories)
 
 
 def _unwritable(job: Job, error: OSError) -> Outcome:
     message = f"{job.store.root}: {error.strerror or error}"
-    return Outcome(job.task.stage.key, "unwritable", message)
+    return Outcome(job.stage.key, "unwritable", message)
 
 
 def _several(count: int, what: str) -> str:

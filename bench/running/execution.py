@@ -1,45 +1,25 @@
 """Execution of one stage, in this process."""
 
 import dataclasses
-import functools
-import io
 import time
 import traceback
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bench.common.progress import heartbeat
 from bench.common.provenance import peak_memory, record_provenance
-from bench.common.seeding import derive_seed
-from bench.data.mvtec import CategoryData, CategoryRef, load_category, rotation_of
-from bench.data.teacher import TeacherRef, load_teacher
-from bench.data.textures import TexturesRef, load_textures
-from bench.experiment.experiment import Experiment
-from bench.metrics import evaluate
+from bench.data.kinds import DatasetKind
+from bench.methods.interface import Scores
+from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
-from bench.planning.stages import Kind, Stage, Task
-from bench.store.artifacts import read_artifact, serialise, stored_maps
-from bench.store.records import Record, recordable
+from bench.planning.stages import Stage
+from bench.running.site import StageSite
+from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
-from destseg.batches import TrainingImages, training_batches
-from destseg.config import Rotation
-from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
-from destseg.segmentation import SegmentationNet
-from destseg.student import Student
-from destseg.teacher import Teacher
-from destseg.training import (
-    TrainingDiverged,
-    build_segmentation,
-    build_student,
-    train_segmentation,
-    train_student,
-)
+from destseg.training import TrainingDiverged
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
@@ -83,12 +63,12 @@ class Job:
 
     Parameters
     ----------
-    task : Task
-        The stage and its place in the grid.
-    experiment : Experiment
-        Its settings.
+    stage : Stage
+        What is computed.
     inputs : Inputs
-        Where images, textures and teacher are.
+        Where images, textures and backbones are.
+    kind : DatasetKind
+        Of the images.
     store : RunStore
         Where parents come from and the result goes.
     device : str
@@ -97,9 +77,9 @@ class Job:
         The command line of the run, for the record.
     """
 
-    task: Task
-    experiment: Experiment
+    stage: Stage
     inputs: Inputs
+    kind: DatasetKind
     store: RunStore
     device: str = "cpu"
     command: str = ""
@@ -108,12 +88,12 @@ class Job:
         self, cause: Cause, message: str, *, trace: tuple[str, ...] = (), attempts: int = 1
     ) -> Outcome:
         """Make the outcome of a stage that did not come to its end."""
-        stage = self.task.stage
+        stage = self.stage
         failure = Failure(
             key=stage.key,
             kind=stage.kind,
-            category=self.task.category,
-            seed=self.task.seed,
+            category=stage.category,
+            seed=stage.seed,
             cause=cause,
             message=message,
             trace=trace,
@@ -127,7 +107,7 @@ def run_stage(job: Job) -> Outcome:
 
     Whatever goes wrong in it comes back as an outcome.
     """
-    key = job.task.stage.key
+    key = job.stage.key
     if job.store.get(key) is not None:
         return Outcome(key, "cached")
     if job.device == "cpu":
@@ -138,7 +118,7 @@ def run_stage(job: Job) -> Outcome:
         torch.backends.cudnn.benchmark = False
     start = time.perf_counter()
     try:
-        record, content = _Work(job).record()
+        record, content = _computed(job)
     except DamagedArtifact as error:
         failed = job.failed("raised", str(error))
         return dataclasses.replace(failed, status="damaged", damaged=error.key)
@@ -163,156 +143,52 @@ def _cause(error: Exception) -> Cause:
     return "raised"
 
 
-# A worker gets stage after stage of the same category: what they share is loaded once.
+def _computed(job: Job) -> tuple[Record, bytes | None]:
+    """Compute the stage; return its record and the content of its artifact."""
+    stage, step = job.stage, job.stage.step
+    assert step is not None
+    started = datetime.now(UTC)
+    start = time.perf_counter()
+    parents = [result_of(job.store, parent) for parent in stage.parents]
+    result = step.run(StageSite(stage, job.inputs, job.kind, job.device), *parents)
+    measured = isinstance(step, Evaluate)
+    if isinstance(result, Scores):
+        _require_scores(result, job)
+    name, content = (None, None) if measured else step.codec.encode(result)
+    record = Record(
+        key=stage.key,
+        kind=stage.kind,
+        parents=tuple(parent.key for parent in stage.parents),
+        parameters=stage.parameters,
+        metrics=result if measured else {},
+        artifact=name,
+        seconds=round(time.perf_counter() - start, 3),
+        peak_memory=peak_memory(),
+        provenance=record_provenance(job.device, started, job.command),
+        code=stage.code,
+        category=stage.category,
+        seed=stage.seed,
+    )
+    return record, content
 
 
-@functools.lru_cache(maxsize=2)
-def _category(ref: CategoryRef) -> CategoryData:
-    return load_category(ref)
+def result_of(store: RunStore, stage: Stage) -> Any:
+    """Read a stage's result; see `RunStore.load`."""
+    assert stage.step is not None
+    return stage.step.codec.decode(store.load(stage.key))
 
 
-@functools.lru_cache(maxsize=1)
-def _teacher(ref: TeacherRef, device: str) -> Teacher:
-    return Teacher(load_teacher(ref)).to(device)
-
-
-@functools.lru_cache(maxsize=1)
-def _textures(ref: TexturesRef) -> NDArray[np.uint8]:
-    return load_textures(ref)
-
-
-class _Work:
-    """The stages' functions on one job."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._seed = job.task.seed
-        self._category = job.task.category
-        self._work: Mapping[Kind, Callable[[Stage], tuple[Any, dict[str, float | None]]]] = {
-            "student": self._student,
-            "segmentation": self._segmentation,
-            "maps": self._maps,
-            "evaluation": self._evaluation,
-        }
-
-    def record(self) -> tuple[Record, bytes | None]:
-        """Compute the stage; return its record and the content of its artifact."""
-        stage = self._job.task.stage
-        started = datetime.now(UTC)
-        start = time.perf_counter()
-        result, metrics = self._work[stage.kind](stage)
-        artifact, content = serialise(stage.kind, result)
-        record = Record(
-            key=stage.key,
-            kind=stage.kind,
-            parents=tuple(parent.key for parent in stage.parents),
-            parameters=stage.parameters,
-            metrics=metrics,
-            artifact=artifact,
-            seconds=round(time.perf_counter() - start, 3),
-            peak_memory=peak_memory(),
-            provenance=record_provenance(self._job.device, started, self._job.command),
-            code=stage.code,
-            category=self._category,
-            seed=self._seed,
-        )
-        return record, content
-
-    @property
-    def data(self) -> CategoryData:
-        return _category(self._job.inputs.categories[self._category])
-
-    @property
-    def teacher(self) -> Teacher:
-        return _teacher(self._job.inputs.teacher, self._job.device)
-
-    def _student(self, stage: Stage) -> tuple[Student, dict[str, float | None]]:
-        experiment = self._job.experiment
-        seed = self._derive("student", "weights")
-        student = self._untrained(stage, seed).to(self._job.device)
-        batches = self._batches("student", experiment.training.student_steps)
-        den = stage.parameters["den"]
-        on_step = self._heartbeat("student", experiment.training.student_steps)
-        train_student(self.teacher, student, batches, experiment.training, den=den, on_step=on_step)
-        return student, {}
-
-    def _segmentation(self, stage: Stage) -> tuple[SegmentationNet, dict[str, float | None]]:
-        experiment = self._job.experiment
-        student = self._network(stage.parents[0])
-        seed = self._derive("segmentation", "weights")
-        segmentation = self._untrained(stage, seed).to(self._job.device)
-        training = experiment.training
-        if stage.parameters["data_stream"] == "whole":
-            steps = training.segmentation_steps
-            batches = self._batches("student", steps, first=training.student_steps)
-        else:
-            batches = self._batches("segmentation", training.segmentation_steps)
-        train_segmentation(
-            self.teacher,
-            student,
-            segmentation,
-            batches,
-            training,
-            l1=stage.parameters["l1"],
-            on_step=self._heartbeat("segmentation", training.segmentation_steps),
-        )
-        return segmentation, {}
-
-    def _maps(self, stage: Stage) -> tuple[np.ndarray[Any, Any], dict[str, float | None]]:
-        student = self._network(stage.parents[0])
-        if stage.parameters["seg"]:
-            segmentation = self._network(stage.parents[1])
-            mapper = segmentation_mapper(self.teacher, student, segmentation)
-        else:
-            mapper = distance_mapper(self.teacher, student)
-        maps = anomaly_maps(mapper, self.data.test, device=self._job.device)
-        if not np.isfinite(maps).all():
-            raise TrainingDiverged("the anomaly maps hold values that are not finite")
-        return maps, {}
-
-    def _evaluation(self, stage: Stage) -> tuple[None, dict[str, float | None]]:
-        maps = stored_maps(self._job.store, stage.parents[0])
-        protocol = self._job.experiment.protocol
-        scores = evaluate(
-            upsample(maps, (protocol.size, protocol.size)), self.data.masks, protocol=protocol
-        )
-        return None, recordable(scores)
-
-    def _heartbeat(self, stage: Kind, steps: int) -> Callable[[int, float], None]:
-        return heartbeat(f"{self._category} seed {self._seed} {stage}", steps)
-
-    def _derive(self, stage: Kind, stream: str) -> int:
-        return derive_seed(category=self._category, stage=stage, stream=stream, seed=self._seed)
-
-    def _batches(self, stage: Kind, steps: int, *, first: int = 0) -> Any:
-        experiment = self._job.experiment
-        paper = experiment.dataset.rotation == "paper"
-        images = TrainingImages(
-            self.data.train,
-            _textures(self._job.inputs.textures),
-            rotation_of(self._category) if paper else Rotation(),
-        )
-        return training_batches(
-            images,
-            batch_size=experiment.training.batch_size,
-            steps=steps,
-            seed=self._derive(stage, "data"),
-            first=first,
-            anomalies=experiment.anomalies,
-            device=self._job.device,
-        )
-
-    def _untrained(self, stage: Stage, seed: int) -> Any:
-        """Build the network of a student's or segmentation net's stage."""
-        sizes, parameters = self._job.experiment.model, stage.parameters
-        if stage.kind == "student":
-            return build_student(sizes, parameters["student"], seed=seed)
-        levels = self.teacher.encoder.channels
-        return build_segmentation(levels, sizes, parameters["fusion_input"], seed=seed)
-
-    def _network(self, stage: Stage) -> Any:
-        """Read a trained network."""
-        network = self._untrained(stage, seed=0)
-        content = io.BytesIO(read_artifact(self._job.store, stage))
-        network.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
-        return network.requires_grad_(False).to(self._job.device).eval()
+def _require_scores(scores: Scores, job: Job) -> None:
+    """Refuse scores that are not of the test images, or are none."""
+    count = job.inputs.categories[job.stage.category].test
+    parts = {"anomaly maps": scores.maps, "image scores": scores.image_scores}
+    for name, values in parts.items():
+        if values is None:
+            continue
+        if len(values) != count or values.ndim != (3 if name == "anomaly maps" else 1):
+            raise ValueError(
+                f"the {name} have the shape {values.shape}, for {count} test images; a method "
+                "gives maps (N, h, w) and image scores (N,)"
+            )
+        if not np.isfinite(values).all():
+            raise TrainingDiverged(f"the {name} hold values that are not finite")

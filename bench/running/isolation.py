@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
+from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from bench.running.execution import Job, Outcome, run_stage
 
@@ -44,7 +44,7 @@ class Child:
     def run(self, job: Job) -> Outcome:
         """Compute a stage; a process that dies or takes too long is a failure of this stage."""
         job = replace(job, device=self._device)
-        key = job.task.stage.key
+        key = job.stage.key
         end = "the process ended"
         start = time.perf_counter()
         for _ in range(ATTEMPTS):

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.cache import CACHE_VARIABLE
-from bench.planning.stages import CODE_VERSIONS, SCHEMA
+from bench.methods import step_types
+from bench.planning.stages import SCHEMA
 from bench.running.execution import Job, Outcome
 from bench.running.isolation import Child
 from bench.store.runs import RECORD
-from destseg.devices import choose_device
+from destseg.application.devices import choose_device
 from destseg.errors import InputError
 
 Files = Mapping[str, bytes]
@@ -26,7 +27,7 @@ Files = Mapping[str, bytes]
 
 def code_versions() -> dict[str, int]:
     """Return the versions that must be the same wherever stages of one run are computed."""
-    return {"schema": SCHEMA, **{str(kind): code for kind, code in CODE_VERSIONS.items()}}
+    return {"schema": SCHEMA, **{kind: step.version for kind, step in step_types().items()}}
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def compute(parcel: Parcel) -> Delivery:
     """Compute a stage in a child process of this worker."""
     from distributed import get_worker  # only workers are sure to have it
 
-    job, key = parcel.job, parcel.job.task.stage.key
+    job, key = parcel.job, parcel.job.stage.key
     sight = survey(parcel.needs)
     if sight.fault:
         where = get_worker().address

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
-from bench.common.progress import Progress
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
 from bench.planning.inputs import Inputs
 from bench.planning.schedule import Schedule
-from bench.planning.stages import Plan, Task
+from bench.planning.stages import Plan, Stage
 from bench.running.execution import Job, Outcome
 from bench.running.interruption import Interruption
 from bench.running.workers import Workers
 from bench.store.records import DamagedRecord
 from bench.store.runs import RunStore
+from destseg.application.progress import Progress
 
 REPAIRS = 2
 """How often one result may be found damaged; more, and the disk is at fault."""
@@ -107,9 +108,13 @@ class _Run:
         on_seed: Callable[[int], None],
     ) -> None:
         self._plan, self._store, self._workers = plan, store, workers
-        self._experiment, self._inputs, self._command = experiment, inputs, command
+        self._inputs, self._command = inputs, command
+        self._kind = find_kind(experiment.dataset.kind)
         self._on_seed = on_seed
-        self._cells = {stage.key: cell for cell, stage in plan.evaluations.items()}
+        # A method without randomness has one evaluation for all seeds.
+        self._cells: dict[str, list[Cell]] = {}
+        for cell, stage in plan.evaluations.items():
+            self._cells.setdefault(stage.key, []).append(cell)
         damaged: list[str] = []
 
         def done(key: str) -> bool:
@@ -120,10 +125,11 @@ class _Run:
                 return False
 
         self._schedule = Schedule(plan, done)
-        lacking = [task for task in self._schedule.pending if task.stage.key in self._cells]
-        self._remaining = Counter(task.seed for task in lacking)
-        self._cached = len(self._cells) - len(lacking)
-        self._shown = Progress(experiment.name, len(self._cells), done=self._cached)
+        pending = [stage.key for stage in self._schedule.pending]
+        lacking = [cell for key in pending for cell in self._cells.get(key, ())]
+        self._remaining = Counter(cell.seed for cell in lacking)
+        self._cached = len(plan.evaluations) - len(lacking)
+        self._shown = Progress(experiment.name, len(plan.evaluations), done=self._cached)
         for text in damaged:
             self._shown.say(text)
         self._failures: list[FailedCell] = []
@@ -159,10 +165,10 @@ class _Run:
         while True:
             free = self._workers.size - len(running)
             while free > 0 and self._stopped is None and interruption.signal is None:
-                task = self._schedule.next()
-                if task is None:
+                stage = self._schedule.next()
+                if stage is None:
                     break
-                running.add(self._workers.submit(self._job(task)))
+                running.add(self._workers.submit(self._job(stage)))
                 free -= 1
             if not running:
                 return
@@ -177,17 +183,17 @@ class _Run:
             for future in finished:
                 self._take(future.result())
 
-    def _job(self, task: Task) -> Job:
-        return Job(task, self._experiment, self._inputs, self._store, command=self._command)
+    def _job(self, stage: Stage) -> Job:
+        return Job(stage, self._inputs, self._kind, self._store, command=self._command)
 
     def _take(self, outcome: Outcome) -> None:
         self._busy += outcome.seconds
         key = outcome.key
         if outcome.status in ("done", "cached"):
             self._schedule.finish(key)
-            if key in self._cells:
+            for cell in self._cells.get(key, ()):
                 self._done += 1
-                self._finish_cell(self._cells[key])
+                self._finish_cell(cell)
         elif outcome.status == "unwritable":
             self._stopped = outcome.message
         elif outcome.damaged is not None and self._repairs[outcome.damaged] < REPAIRS:
@@ -202,9 +208,8 @@ class _Run:
                 self._store.fail(outcome.failure)
         except OSError as error:
             self._stopped = f"{self._store.root}: {error.strerror or error}"
-        for task in self._schedule.fail(outcome.key):
-            cell = self._cells.get(task.stage.key)
-            if cell is not None:
+        for stage in self._schedule.fail(outcome.key):
+            for cell in self._cells.get(stage.key, ()):
                 self._failures.append(FailedCell(cell, outcome.message))
                 self._shown.say(f"failed: {cell}: {outcome.message}")
                 self._finish_cell(cell)

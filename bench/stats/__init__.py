@@ -18,7 +18,13 @@ from bench.stats.effects import (
     factorial_contrast,
 )
 from bench.stats.estimates import Estimate, Worst, estimate, worst_category
-from bench.stats.intervals import LEVEL, Interval, like_these_interval, new_seeds_interval
+from bench.stats.intervals import (
+    LEVEL,
+    Interval,
+    like_these_interval,
+    new_seeds_interval,
+    satterthwaite_factor,
+)
 from bench.stats.planning import MOST_SEEDS, seeds_to_decide
 from bench.stats.scores import Scores, complete_seeds
 from bench.stats.significance import holm, sign_flip_p
@@ -41,6 +47,7 @@ __all__ = [
     "holm",
     "like_these_interval",
     "new_seeds_interval",
+    "satterthwaite_factor",
     "seeds_to_decide",
     "sign_flip_p",
     "worst_category",

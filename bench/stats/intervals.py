@@ -84,13 +84,34 @@ def seed_spread(scores: Scores) -> SeedSpread | None:
     if n < 2 or categories == 0:
         return None
     variances = scores.var(axis=1, ddof=1)
+    std = float(np.sqrt(variances.sum()) / categories)
+    return SeedSpread(std, satterthwaite_factor(variances))
+
+
+def satterthwaite_factor(variances: NDArray[np.float64]) -> float:
+    """Return the degrees of freedom of a sum of variances, in units of those of each.
+
+    Parameters
+    ----------
+    variances
+        Shape (n,), each estimated with as many degrees of freedom as another.
+
+    Returns
+    -------
+    float
+        In [1, n]; n where all are zero, as where all are equal.
+
+    References
+    ----------
+    F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
+    Biometrics Bulletin 2(6), 1946.
+    """
     # Relative to the largest, so that squares of small variances do not underflow.
     largest = float(variances.max())
-    if largest == 0.0:  # the seeds agree to the last digit: a width of zero at any df
-        return SeedSpread(0.0, float(categories))
+    if largest == 0.0:
+        return float(len(variances))
     shares = variances / largest
-    df = float(shares.sum() ** 2 / (shares**2).sum())
-    return SeedSpread(float(np.sqrt(variances.sum()) / categories), df)
+    return float(shares.sum() ** 2 / (shares**2).sum())
 
 
 def new_seeds_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
@@ -113,11 +134,6 @@ def new_seeds_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
     -------
     Interval or None
         None below two complete seeds: one seed carries no spread, so no interval exists.
-
-    References
-    ----------
-    F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
-    Biometrics Bulletin 2(6), 1946.
     """
     spread = seed_spread(scores)
     if spread is None:

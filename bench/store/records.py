@@ -1,8 +1,7 @@
 """Records: what is known of a finished stage, as a frozen dataclass and as the text of a file.
 
 The last line of a record's text is the SHA-256 of everything before it, so that a flipped byte
-anywhere is seen. Records of earlier schemas are upgraded when they are read; the files stay as
-they are.
+anywhere is seen.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from typing import Any
 from destseg.errors import InputError
 
 SCHEMA = 2
-"""Version of a record's form. 1 had no digest of its own, no code version and no coordinates."""
+"""Version of a record's form."""
 
 _SEAL = b',\n "sha256": "'
 
@@ -38,23 +37,21 @@ class Record:
     peak_memory : int
         The process's largest resident size so far, in bytes.
     provenance : mapping
-        Commit, versions, device, command, times.
+        From `bench.common.provenance`: code, versions, device, command, times.
+    code : int
+        Version of the stage's code, which went into the key.
+    category : str
+        Whose images it read; empty where it read none.
+    seed : int or None
+        Of its run; None where nothing was drawn at random.
     metrics : mapping
-        Of an evaluation, the six metrics in [0, 1]; None where undefined.
+        Of an evaluation, each metric by its key as a fraction in [0, 1]; None where undefined.
     artifact : str or None
         Name of the file beside the record.
     digest : str or None
         SHA-256 of that file.
-    code : int or None
-        Version of the stage's code, which went into the key; None where schema 1 did not say.
-    category : str
-        Whose images it read.
-    seed : int or None
-        Of its run; None where schema 1 did not say.
     accepted : mapping or None
         Of a record taken over from another key by ``bench accept``: from where, when and why.
-    schema : int
-        Version of the record's form, as it was written.
     """
 
     key: str
@@ -64,28 +61,13 @@ class Record:
     seconds: float
     peak_memory: int
     provenance: Mapping[str, Any]
+    code: int
+    category: str
+    seed: int | None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     artifact: str | None = None
     digest: str | None = None
-    code: int | None = None
-    category: str = ""
-    seed: int | None = None
     accepted: Mapping[str, str] | None = None
-    schema: int = SCHEMA
-
-    def row(self) -> dict[str, Any]:
-        """Lay the record out as a row of a table, without its parameters."""
-        return {
-            "key": self.key,
-            "kind": self.kind,
-            "category": self.category,
-            "seed": self.seed,
-            **self.metrics,
-            "seconds": self.seconds,
-            "peak_memory": self.peak_memory,
-            "code": self.code,
-            **self.provenance,
-        }
 
 
 class DamagedRecord(Exception):
@@ -125,18 +107,17 @@ def decode(content: bytes, key: str, path: Path) -> Record:
     Raises
     ------
     DamagedRecord
-        When the text is not one that `encode` wrote, of this schema or an earlier one.
+        When the text is not one that `encode` wrote.
     InputError
-        When its schema is newer than this program.
+        When it is sealed and of a newer schema.
     """
     damaged = DamagedRecord(f"{path}: the record is not whole")
     try:
         values = json.loads(content)
-        schema = int(values.get("schema", 0))
-    except (ValueError, TypeError, AttributeError):
+        seal, schema = values.pop("sha256"), int(values.pop("schema"))
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise damaged from None
-    body, seal, _ = content.rpartition(_SEAL)
-    if hashlib.sha256(body).hexdigest() != values.pop("sha256", None) and (seal or schema == 2):
+    if hashlib.sha256(content.rpartition(_SEAL)[0]).hexdigest() != seal:
         raise damaged
     if schema > SCHEMA:
         raise InputError(
@@ -144,12 +125,8 @@ def decode(content: bytes, key: str, path: Path) -> Record:
             f"reads up to {SCHEMA}); update the program, or give another folder with --results DIR."
         )
     try:
-        # Schema 1 put the category of every stage, and the seed of a network, in the parameters.
-        if schema == 1:
-            values["category"] = values["parameters"].get("category", "")
-            values["seed"] = values["parameters"].get("seed")
         record = Record(**{**values, "parents": tuple(values["parents"])})
-    except (TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError):
         raise damaged from None
     if record.key != key:
         raise damaged

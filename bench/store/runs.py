@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from bench.store.records import DamagedRecord, Record, decode, encode
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
@@ -41,8 +39,8 @@ class Failure:
         Of the stage.
     category : str
         Whose images it read.
-    seed : int
-        Of its run.
+    seed : int or None
+        Of its run; None where it serves all.
     cause : {"raised", "diverged", "memory", "killed", "timeout"}
         An exception; a loss or map that is not finite; memory that could not be had; a signal;
         the time limit.
@@ -57,7 +55,7 @@ class Failure:
     key: str
     kind: str
     category: str
-    seed: int
+    seed: int | None
     cause: Cause
     message: str
     trace: tuple[str, ...] = ()
@@ -173,6 +171,23 @@ class RunStore:
             raise DamagedArtifact(f"{path}: its content is not what its record says", record.key)
         return content
 
+    def load(self, key: str) -> bytes:
+        """Read a stage's artifact; a damaged one is forgotten, so that it is computed again.
+
+        Raises
+        ------
+        DamagedArtifact
+            When the record or the artifact is gone, or the artifact is not the one recorded.
+        """
+        record = self.get(key)
+        if record is None:
+            raise DamagedArtifact(f"{self.folder(key)}: its record is gone", key)
+        try:
+            return self.artifact(record)
+        except DamagedArtifact:
+            self.discard(key)
+            raise
+
     def discard(self, key: str) -> None:
         """Forget a stage, so that it runs again."""
         (self.folder(key) / RECORD).unlink(missing_ok=True)
@@ -225,17 +240,6 @@ class RunStore:
             record = self.get(key)
             if record is not None:
                 yield record
-
-    def frame(self) -> pd.DataFrame:
-        """Read all records into one table.
-
-        Returns
-        -------
-        DataFrame
-            One row for each record: key, kind, category, seed, metrics, seconds, peak_memory,
-            then the provenance.
-        """
-        return pd.DataFrame([record.row() for record in self.records()])
 
     def pack(self, key: str) -> dict[str, bytes]:
         """Read a stage's files, by name, to be sent to another machine."""

@@ -1,32 +1,34 @@
 """Whole models: out of the records of a run, and measured as a run would measure them."""
 
 import dataclasses
-import io
 from pathlib import Path
 
 import torch
 
-from bench.common.seeding import derive_seed
-from bench.data.mvtec import is_mvtec_ad, load_category
+from bench.data.categories import load_category
+from bench.data.kinds import find_kind, folder_origin
 from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
-from bench.experiment.experiment import DatasetConfig, Experiment
+from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell, choose_categories
+from bench.methods.destseg import METHOD
 from bench.metrics import Protocol, evaluate
-from bench.planning.inputs import Sources, available_categories, prepare_images, prepare_inputs
+from bench.planning.experiment_plan import required_inputs
+from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import Stage, plan
-from bench.store.artifacts import read_artifact
+from bench.running.execution import result_of
 from bench.store.runs import DamagedArtifact, RunStore
-from destseg.bars import progress_bars
+from destseg.application.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.application.progress import stage_progress
 from destseg.batches import TrainingImages, training_batches
-from destseg.calibration import CALIBRATION_BATCHES, measure_scale
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, upsample
 from destseg.model import DeSTSeg
+from destseg.seeding import derive_seed
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class ModelMetrics:
     """The metrics of one model on one category.
 
     Parameters
@@ -35,21 +37,21 @@ class Evaluation:
         Its name.
     test : int
         Number of test images.
-    is_mvtec : bool
-        Whether the images are MVTec AD's, so that published numbers may stand beside.
+    in_paper : bool
+        Whether the paper's numbers are of these images and may stand beside.
     scores : mapping of str to mapping
         ``segmentation`` and ``distance``, the six metrics of either map.
     """
 
     category: str
     test: int
-    is_mvtec: bool
+    in_paper: bool
     scores: dict[str, dict[str, float]]
 
 
 def evaluate_model(
     model: DeSTSeg, category: str, sources: Sources, *, protocol: Protocol, device: str
-) -> Evaluation:
+) -> ModelMetrics:
     """Measure both anomaly maps of a model on a category's test images.
 
     Parameters
@@ -70,8 +72,9 @@ def evaluate_model(
     InputError
         When the images are not there.
     """
-    dataset = DatasetConfig("mvtec", size=model.size)
-    ref = prepare_images(Experiment("model", dataset=dataset, protocol=protocol), category, sources)
+    ref = find_kind("mvtec").prepare(
+        category, size=model.size, protocol=protocol, data=sources.data, cache=sources.cache
+    )
     data = load_category(ref)
     size = (protocol.size, protocol.size)
     mappers = {
@@ -84,7 +87,8 @@ def evaluate_model(
         )
         for name, mapper in mappers.items()
     }
-    return Evaluation(category, len(data.test), is_mvtec_ad([ref]), scores)
+    original = folder_origin({category: ref}).standing == "original"
+    return ModelMetrics(category, len(data.test), original, scores)
 
 
 def model_of_cell(
@@ -101,7 +105,7 @@ def model_of_cell(
     results : Path
         Folder of all results.
     cell : Cell
-        With seg.
+        Of DeSTSeg, with seg.
     device : str
         Torch device.
 
@@ -110,47 +114,46 @@ def model_of_cell(
     InputError
         When the cell has no segmentation net, is not finished, or its weights are damaged.
     """
-    if not cell.variant.seg:
+    variant, config = METHOD.variants[cell.variant], experiment.configs[METHOD.name]
+    if not variant.seg:
         raise InputError(f"{cell}: without seg there is no whole model; choose one with seg.")
-    there = available_categories(experiment, sources)
-    choose_categories([cell.category], there, sources.data or "the miniature")
-    inputs = prepare_inputs(experiment, [cell.category], sources, jobs=1)
+    kind = find_kind(experiment.dataset.kind)
+    choose_categories([cell.category], kind.available(sources.data), sources.data or kind.title)
+    inputs = prepare_inputs(required_inputs(experiment, (cell.category,)), sources, jobs=1)
     (maps,) = plan(experiment, [cell], inputs).evaluations[cell].parents
-    student, segmentation = maps.parents
+    backbone = experiment.backbones(METHOD.name)["teacher"]
     model = DeSTSeg(
-        load_teacher(inputs.teacher),
-        experiment.model,
-        student=cell.variant.student,
-        fusion_input=cell.variant.fusion_input,
+        load_teacher(inputs.backbones[str(backbone.source), backbone.width]),
+        config.model,
+        student=variant.student,
+        fusion_input=variant.fusion_input,
         size=experiment.dataset.size,
     )
     store = RunStore(results / "runs")
-    model.student_net.load_state_dict(_weights(store, student, cell))
-    model.segmentation_net.load_state_dict(_weights(store, segmentation, cell))
+    networks = (model.student_net, model.segmentation_net)
+    for network, stage in zip(networks, maps.parents, strict=True):
+        network.load_state_dict(_weights(store, stage, cell))
     model.to(device).eval().requires_grad_(False)
     normal = load_category(inputs.categories[cell.category]).train
     batches = training_batches(
         TrainingImages(normal, load_textures(inputs.textures)),
-        batch_size=experiment.training.batch_size,
+        batch_size=config.training.batch_size,
         steps=CALIBRATION_BATCHES,
         seed=derive_seed(category=cell.category, stage="scale", stream="data", seed=cell.seed),
-        anomalies=experiment.anomalies,
+        anomalies=config.anomalies,
         device=device,
     )
-    with progress_bars() as shown:
+    with stage_progress() as shown:
         model.scale = measure_scale(model, batches, normal, shown)
     return model
 
 
 def _weights(store: RunStore, stage: Stage, cell: Cell) -> dict[str, torch.Tensor]:
     try:
-        content = read_artifact(store, stage)
+        weights: dict[str, torch.Tensor] = result_of(store, stage)
     except DamagedArtifact as error:
         raise InputError(
             f"{cell}: its {stage.kind} is not there ({error}); run `python -m bench reproduce` "
             "with the same options first."
         ) from None
-    state: dict[str, torch.Tensor] = torch.load(
-        io.BytesIO(content), map_location="cpu", weights_only=True
-    )
-    return state
+    return weights

@@ -5,18 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.common.provenance import foot
-from bench.data.mvtec import is_mvtec_ad
-from bench.experiment.experiment import Experiment
-from bench.experiment.grid import Grid
-from bench.planning.inputs import Inputs
-from bench.planning.stages import Plan
+from bench.methods import method
+from bench.planning.experiment_plan import ExperimentPlan
 from bench.presentation.table import Table
-from bench.presentation.tables import TABLES, write_tables
-from bench.results.cells import collect_cells
-from bench.results.evidence import Evidence, dataset_label, heading_of
-from bench.results.files import CELLS, write_heading
+from bench.presentation.tables import build_table, write_tables
+from bench.results.files import CELLS, joined_with, write_results
+from bench.results.finished import Finished
+from bench.results.lookup import finished_of
 from bench.store.runs import RunStore
-from destseg.atomic import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,26 +21,17 @@ class Outputs:
 
     Parameters
     ----------
-    experiment : Experiment
+    laid : ExperimentPlan
         What was run.
-    grid : Grid
-        What it spans.
-    inputs : Inputs
-        What it read.
-    plan : Plan
-        Which record holds which cell.
     store : RunStore
         The records.
     folder : Path
-        Where the outputs go.
+        Where the outputs go, beside other results.
     command, device : str
         For the foot of the tables.
     """
 
-    experiment: Experiment
-    grid: Grid
-    inputs: Inputs
-    plan: Plan
+    laid: ExperimentPlan
     store: RunStore
     folder: Path
     command: str
@@ -54,10 +41,10 @@ class Outputs:
         """Seeds all of whose cells have a record."""
         lacking = {
             cell.seed
-            for cell, stage in self.plan.evaluations.items()
+            for cell, stage in self.laid.plan.evaluations.items()
             if self.store.get(stage.key) is None
         }
-        return tuple(seed for seed in self.grid.seeds if seed not in lacking)
+        return tuple(seed for seed in self.laid.grid.seeds if seed not in lacking)
 
     def write(self, *, seeds: Sequence[int] | None = None) -> Table:
         """Write cells and tables, and, when all seeds are meant, the figures and the report.
@@ -74,45 +61,38 @@ class Outputs:
         Table
             The experiment's first table.
         """
-        evidence = self.evidence(tuple(seeds or self.grid.seeds))
-        cells, heading = evidence.cells, evidence.heading
-        self.folder.mkdir(parents=True, exist_ok=True)
-        text = cells.to_csv(index=False, lineterminator="\n").encode()
+        experiment = self.laid.experiment
+        finished = self.finished(tuple(seeds or self.laid.grid.seeds))
         before = self._numbers()
-        write_atomically(self.folder / CELLS, text)
-        write_heading(self.folder, heading)
-        names = self.experiment.tables
-        write_tables(names, cells, heading, self.folder / "tables")
+        write_results(self.folder, finished.results)
+        shown = joined_with(finished.results, experiment.include, self.folder.parent)
+        write_tables(experiment.tables, shown, self.folder / "tables")
         there = (self.folder / "figures").is_dir() and (self.folder / "report.html").is_file()
         if seeds is None and not (there and self._numbers() == before):
             # Here and not above: a run with nothing to do need not wait for matplotlib.
-            from bench.results.gathering import Findings
-            from bench.workflows.reporting import mend, write_all
+            from bench.workflows.reporting import write_all
 
-            mend(evidence)
-            write_all(Findings(self.experiment, evidence, self.plan), self.folder, self.command)
-        return TABLES[names[0]](cells, heading)
+            write_all(dataclasses.replace(finished, results=shown), self.folder, self.command)
+        return build_table(experiment.tables[0], shown)
+
+    def finished(self, seeds: tuple[int, ...]) -> Finished:
+        """Collect the cells of some seeds."""
+        return finished_of(self.laid, self.store, seeds=seeds, provenance=self._provenance())
 
     def _numbers(self) -> dict[str, bytes]:
         """Read cells and tables without what changes with every commit, the foot of the tables."""
         files = (self.folder / CELLS, *(self.folder / "tables").glob("*.csv"))
         return {file.name: file.read_bytes() for file in files if file.is_file()}
 
-    def evidence(self, seeds: tuple[int, ...]) -> Evidence:
-        """Collect the cells of some seeds, with the way to their maps and images."""
-        categories = self.inputs.categories
-        genuine = self.experiment.dataset.kind == "mvtec" and is_mvtec_ad(categories.values())
-        heading = heading_of(
-            self.experiment, self.grid, genuine=genuine, seeds=seeds, provenance=self._provenance()
-        )
-        label = dataset_label(self.experiment, genuine=genuine)
-        cells = collect_cells(self.plan, self.store, dataset=label)
-        return Evidence(cells[cells["seed"].isin(seeds)], heading, self.store, categories)
-
     def _provenance(self) -> tuple[str, ...]:
-        """Lines for the foot of the tables."""
-        training = self.experiment.training
-        steps = f"{training.student_steps} + {training.segmentation_steps} steps"
-        networks = f"width {self.experiment.model.width}, teacher {self.inputs.teacher.name}"
-        setting = f"Setting: {steps} of {training.batch_size} images, {networks}"
-        return foot(self.command, self.device, setting)
+        """Lines for the foot of the tables, the setting of each method among them."""
+        experiment, several = self.laid.experiment, len(self.laid.experiment.configs) > 1
+        lines = []
+        for name, config in experiment.configs.items():
+            backbones = [
+                f"{role} {self.laid.inputs.backbones[str(wanted.source), wanted.width].name}"
+                for role, wanted in experiment.backbones(name).items()
+            ]
+            setting = ", ".join(filter(None, (method(name).summary(config), *backbones)))
+            lines.append(f"Setting{f' of {name}' if several else ''}: {setting}")
+        return foot(self.command, self.device, *lines)

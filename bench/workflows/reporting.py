@@ -1,4 +1,4 @@
-"""From what is known of an experiment to its figures and its report."""
+"""From what is finished of an experiment to its figures and its report."""
 
 import dataclasses
 import io
@@ -12,16 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.mvtec import load_category
+from bench.data.categories import load_category
+from bench.experiment.grid import Cell
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
-from bench.presentation.figures_categories import extremes
-from bench.presentation.report.content import Picture, Report
+from bench.presentation.report.content import ReportFigure, ReportPage
 from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
 from bench.presentation.report.page import render
-from bench.presentation.tables import TABLES
-from bench.results.evidence import Evidence
-from bench.results.gathering import Findings
-from bench.workflows.pictures import take_pictures
+from bench.presentation.tables import build_table
+from bench.results.finished import Finished
+from bench.results.results import Results
+from bench.workflows.excerpts import take_excerpts
 from destseg.atomic import write_atomically
 
 REPORT = "report.html"
@@ -35,28 +35,27 @@ VERDICTS = ("verdicts", "claims")
 """Tables that say what is true of the paper's claims."""
 
 
-def draw(findings: Findings, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
+def draw(finished: Finished, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
     """List an experiment's figures, those of maps only where maps are at hand."""
-    evidence = findings.evidence
-    pictures = take_pictures(evidence) if set(kinds) & set(OF_MAPS) else None
-    return drawings(evidence.cells, evidence.heading, pictures, kinds)
+    excerpts = take_excerpts(finished) if set(kinds) & set(OF_MAPS) else None
+    return drawings(finished.results, excerpts, kinds)
 
 
-def write_all(findings: Findings, folder: Path, rerun: str) -> None:
+def write_all(finished: Finished, folder: Path, rerun: str) -> None:
     """Write the figures and the report, each figure drawn once."""
-    chosen = draw(findings)
+    chosen = draw(finished)
     write_figures(chosen, folder / "figures")
-    write_report(findings, folder, rerun, chosen)
+    write_report(finished, folder, rerun, chosen)
 
 
 def write_report(
-    findings: Findings, folder: Path, rerun: str, chosen: tuple[Drawing, ...] | None = None
+    finished: Finished, folder: Path, rerun: str, chosen: tuple[Drawing, ...] | None = None
 ) -> Path:
     """Write ``report.html``.
 
     Parameters
     ----------
-    findings
+    finished
         What is known.
     folder
         The experiment's.
@@ -70,49 +69,32 @@ def write_report(
     Path
         The file.
     """
-    report = build_report(findings, rerun, draw(findings) if chosen is None else chosen)
+    report = build_report(finished, rerun, draw(finished) if chosen is None else chosen)
     path = folder / REPORT
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, render(report).encode())
     return path
 
 
-def build_report(findings: Findings, rerun: str, chosen: tuple[Drawing, ...]) -> Report:
+def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) -> ReportPage:
     """Say everything the page says."""
-    experiment, evidence = findings.experiment, findings.evidence
-    heading = evidence.heading
-    names = dict.fromkeys(experiment.tables)
-    tables = {name: TABLES[name](evidence.cells, heading) for name in names}
-    pictures = tuple(map(_picture, chosen))
-    gallery = _gallery(evidence, gallery_budget(pictures))
-    return Report(
+    experiment, results = finished.experiment, finished.results
+    tables = {name: build_table(name, results) for name in dict.fromkeys(experiment.tables)}
+    figures = tuple(map(_figure, chosen))
+    gallery = _gallery(finished, gallery_budget(figures))
+    return ReportPage(
         title=experiment.title or experiment.name,
-        summary=_summary(evidence),
+        summary=_summary(results),
         verdicts=tuple(tables[name] for name in VERDICTS if name in tables),
         tables=tuple(table for name, table in tables.items() if name not in VERDICTS),
-        pictures=pictures,
+        figures=figures,
         gallery=gallery,
-        gallery_note=gallery_note(gallery, images=bool(evidence.images)),
-        failures=findings.failures,
-        provenance=(*measured_by(evidence.cells), *_made_by(heading.provenance)),
+        gallery_note=gallery_note(gallery, images=bool(finished.images)),
+        failures=finished.failures,
+        provenance=(*measured_by(results.cells), *_made_by(results.provenance)),
         setting=json.dumps(dataclasses.asdict(experiment), indent=2),
         rerun=rerun,
     )
-
-
-def mend(evidence: Evidence) -> None:
-    """Forget the cells that examples are made of where their maps are gone or damaged.
-
-    A run only computes the maps of cells that are missing: with the cell come the maps.
-    """
-    heading, store = evidence.heading, evidence.store
-    for category in heading.categories:
-        cell = category, extremes(heading)[-1], heading.seeds[0]
-        key = evidence.key(*cell)
-        record = None if key is None else store.get(key)
-        if record is not None and evidence.maps(*cell) is None:
-            for lost in (*record.parents, record.key):
-                store.discard(lost)
 
 
 def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
@@ -131,9 +113,9 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
     )
     if gallery.left_out:
         note += (
-            f" {gallery.left_out} of {len(gallery.variants) * len(gallery.seeds)} variants and "
-            "seeds are left out, or the page would be too large: shown are as many as fit, seed "
-            "by seed, the variant with the most parts first."
+            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds "
+            "are left out, or the page would be too large: shown are as many as fit, seed by seed, "
+            "the variant with the most parts first."
         )
     return note
 
@@ -164,22 +146,26 @@ def measured_by(cells: pd.DataFrame) -> tuple[tuple[str, str], ...]:
 
 def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Take the setting from the foot of the tables, and add the date of this page."""
-    lines = [tuple(line.split(": ", 1)) for line in foot if line.startswith("Setting: ")]
+    lines = [tuple(line.split(": ", 1)) for line in foot if line.startswith("Setting")]
     return *((name, value) for name, value in lines), ("Page made", f"{datetime.now(UTC):%Y-%m-%d}")
 
 
-def _summary(evidence: Evidence) -> tuple[str, ...]:
-    heading, cells = evidence.heading, evidence.cells
-    expected = len(heading.categories) * max(len(heading.variants), 1) * len(heading.seeds)
-    what = f"{heading.dataset[0].upper()}{heading.dataset[1:]}, {len(heading.variants)} variants, "
-    if len(cells) == expected:
-        what += f"complete: all {expected} cells are measured."
+def _summary(results: Results) -> tuple[str, ...]:
+    """Say of what the numbers are, whether they compare with the paper's, and what is missing."""
+    methods, variants = tuple(results.variants), results.variants[results.method]
+    grid = f"{len(variants)} variants" if len(variants) > 1 else results.method
+    if len(methods) > 1:
+        grid = f"{len(methods)} methods ({', '.join(methods)})"
+    if len(results.cells) < results.expected:
+        missing = results.expected - len(results.cells)
+        state = f"INCOMPLETE: {missing} of {results.expected} cells are missing."
     else:
-        what += f"INCOMPLETE: {expected - len(cells)} of {expected} cells are missing."
-    return tuple(filter(None, (heading.not_comparable, what)))
+        state = f"complete: all {results.expected} cells are measured."
+    what = f"{results.dataset[0].upper()}{results.dataset[1:]}, {grid}, {state}"
+    return tuple(filter(None, (results.not_comparable, what, *results.remarks)))
 
 
-def _picture(drawing: Drawing) -> Picture:
+def _figure(drawing: Drawing) -> ReportFigure:
     width = round(float(drawing.figure.get_figwidth()), 2)
     if not drawing.photographic:
         mime, content = "image/svg+xml", drawing.svg
@@ -188,24 +174,25 @@ def _picture(drawing: Drawing) -> Picture:
         with Image.open(io.BytesIO(drawing.png)) as image:
             image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
         mime, content = "image/webp", buffer.getvalue()
-    return Picture(drawing.name, drawing.caption, drawing.alt, mime, content, width)
+    return ReportFigure(drawing.name, drawing.caption, drawing.alt, mime, content, width)
 
 
-def gallery_budget(pictures: Sequence[Picture]) -> int:
+def gallery_budget(figures: Sequence[ReportFigure]) -> int:
     """Return the bytes that the sheets of the gallery may have beside these figures."""
     encoded = 3 * PAGE // 4  # base64 makes four bytes of three
-    return max(encoded - sum(len(picture.content) for picture in pictures), 0)
+    return max(encoded - sum(len(figure.content) for figure in figures), 0)
 
 
-def _gallery(evidence: Evidence, budget: int) -> Gallery | None:
+def _gallery(finished: Finished, budget: int) -> Gallery | None:
+    results = finished.results
     tests = []
-    for category in evidence.heading.categories:
-        if category in evidence.images:
-            data = load_category(evidence.images[category])
+    for category in results.categories:
+        if category in finished.images:
+            data = load_category(finished.images[category])
             tests.append(CategoryImages(category, data.names, data.test, data.masks))
 
     def maps(category: str, view: View) -> NDArray[np.floating] | None:
-        return evidence.maps(category, view.variant, view.seed)
+        scores = finished.scores(Cell(*view.row, category, view.seed))
+        return None if scores is None else scores.maps
 
-    heading = evidence.heading
-    return make_gallery(tests, heading.ordered_variants, heading.seeds, maps, budget)
+    return make_gallery(tests, results, maps, budget)

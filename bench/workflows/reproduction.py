@@ -7,8 +7,10 @@ from pathlib import Path
 from bench.experiment.experiment import Experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
-from bench.planning.stages import shard
-from bench.presentation.tables import TABLES
+from bench.planning.stages import Plan, shard
+from bench.presentation.tables import tables
+from bench.results.files import CELLS, joined_with, read_cells
+from bench.results.finished import Finished
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
@@ -17,7 +19,7 @@ from destseg.errors import InputError
 
 
 @dataclass(frozen=True)
-class Request:
+class ReproduceRequest:
     """What the command line asked for.
 
     Parameters
@@ -53,7 +55,7 @@ class Request:
     shard: tuple[int, int] | None = None
 
 
-def reproduce(request: Request) -> tuple[Summary, Outputs]:
+def reproduce(request: ReproduceRequest) -> tuple[Summary, Outputs]:
     """Run what is missing of an experiment.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
@@ -78,16 +80,11 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
     check_writable(store.root)
     check_writable(folder)
     laid = lay_out(experiment, request.sources, request.jobs)
-    outputs = Outputs(
-        experiment=experiment,
-        grid=laid.grid,
-        inputs=laid.inputs,
-        plan=laid.plan,
-        store=store,
-        folder=folder,
-        command=request.command,
-        device=request.device,
-    )
+    outputs = Outputs(laid, store, folder, request.command, request.device)
+    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
+    known = outputs.finished(laid.grid.seeds)
+    _check_included(known, request.results)
+    discard_lost_maps(part, known)
 
     def show_seeds_so_far(seed: int) -> None:
         complete = () if request.shard else outputs.complete_seeds()
@@ -95,7 +92,6 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
             table = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
-    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
     with request.workers as workers:
         summary = run(
             part,
@@ -109,9 +105,34 @@ def reproduce(request: Request) -> tuple[Summary, Outputs]:
     return summary, outputs
 
 
+def discard_lost_maps(plan: Plan, finished: Finished) -> None:
+    """Forget the cells of a plan whose maps figures show, where those are gone or damaged.
+
+    A run only computes the maps of cells that are missing: with the cell come the maps.
+    """
+    for cell in finished.excerpted:
+        stage = plan.evaluations.get(cell)
+        if stage is not None and finished.store.get(stage.key) and finished.scores(cell) is None:
+            for lost in (*stage.parents, stage):
+                finished.store.discard(lost.key)
+
+
+def _check_included(known: Finished, root: Path) -> None:
+    """Refuse results that tables cannot take in, before anything is trained."""
+    names = known.experiment.include
+    joined_with(known.results, names, root)
+    for name in names:
+        cells = read_cells(root / name / CELLS)
+        for category, digest in zip(cells["category"], cells["images"], strict=True):
+            if category in known.images and known.images[category].digest != digest:
+                raise InputError(
+                    f"{name}: measured on other images of {category}; measure both on the same."
+                )
+
+
 def _check_tables(experiment: Experiment) -> None:
-    unknown = [name for name in experiment.tables if name not in TABLES]
+    unknown = [name for name in experiment.tables if name not in tables()]
     if unknown:
         raise InputError(
-            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(TABLES)}."
+            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(tables())}."
         )

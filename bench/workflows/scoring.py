@@ -12,20 +12,20 @@ from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
+from bench.data.kinds import folder_origin
 from bench.data.layout import CategoryFiles, list_categories, scan_category
 from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
-from bench.data.mvtec import has_published_counts
-from bench.experiment.grid import choose_categories
+from bench.experiment.grid import Cell, choose_categories
 from bench.metrics import PAPER, Protocol, evaluate
+from bench.planning.evaluation import Evaluate
 from bench.planning.stages import Stage
-from bench.presentation.heading import Heading
 from bench.presentation.table import Table
-from bench.presentation.tables import TABLES, write_tables
+from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
-from bench.results.files import CELLS, write_heading
+from bench.results.files import write_results
+from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
-from destseg.atomic import write_atomically
 from destseg.errors import InputError
 from destseg.images import require_folder
 
@@ -34,7 +34,7 @@ TABLE = "categories"
 
 
 @dataclass(frozen=True)
-class Request:
+class ScoreRequest:
     """What the command line asked for.
 
     Parameters
@@ -94,7 +94,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreOutcome:
     """What came of a request.
 
     Parameters
@@ -114,8 +114,7 @@ class Scored:
 class _Part:
     """One category's maps of one seed, found but not read."""
 
-    category: str
-    seed: int
+    cell: Cell
     data: CategoryFiles
     maps: MapFiles
     images_digest: str
@@ -126,16 +125,16 @@ class _Part:
     def stage(self) -> Stage:
         """What its record is of: a result of these files, whoever made them."""
         parameters = {
-            "category": self.category,
+            "category": self.cell.category,
             "images": self.images_digest,
             "maps": self.maps_digest,
             "reading": READING_VERSION,
             "protocol": self.protocol.identity(),
         }
-        return Stage("evaluation", parameters)
+        return Stage(Evaluate.kind, Evaluate.version, parameters)
 
 
-def score(request: Request) -> Scored:
+def score(request: ScoreRequest) -> ScoreOutcome:
     """Score maps, category by category, and write cells and tables.
 
     No more than a category's scores are in memory, see `bench.metrics.evaluate`. Each category is
@@ -169,10 +168,10 @@ def score(request: Request) -> Scored:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         first = f"{request.method}: {count} found; mend what is listed and start again:"
         raise InputError("\n  - ".join((first, *faults)))
-    return Scored(_write(request, parts, store), len(todo), len(parts) - len(todo))
+    return ScoreOutcome(_write(request, parts, store), len(todo), len(parts) - len(todo))
 
 
-def _found(request: Request) -> tuple[list[_Part], list[str]]:
+def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
     """Find the files of every category and seed, and categories that are on one side alone."""
     known = list_categories(request.data)
     chosen = choose_categories(request.categories, known, request.data)
@@ -200,9 +199,9 @@ def _found(request: Request) -> tuple[list[_Part], list[str]]:
             maps = scan_maps(root / name, listings[name].test)
             files = [path for path in maps.maps if path is not None]
             digest = content_digest(root / name, files, request.cache)
-            parts.append(
-                _Part(name, seed, listings[name], maps, digests[name], digest, request.protocol)
-            )
+            cell = Cell(request.method, "", name, seed)
+            part = _Part(cell, listings[name], maps, digests[name], digest, request.protocol)
+            parts.append(part)
     return parts, faults
 
 
@@ -232,45 +231,30 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
             peak_memory=peak_memory(),
             provenance=record_provenance(DEVICE, started),
             code=part.stage.code,
-            category=part.category,
-            seed=part.seed,
+            category=part.cell.category,
+            seed=part.cell.seed,
         )
     )
 
 
-def _write(request: Request, parts: list[_Part], store: RunStore) -> Table:
-    genuine = all(
-        has_published_counts(part.category, len(part.data.train), len(part.data.test))
-        for part in parts
-    )
+def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
+    origin = folder_origin({part.cell.category: part.data for part in parts})
     rows = []
     for part in parts:
         record = store.get(part.stage.key)
         assert record is not None
-        rows.append(
-            cell_row(
-                record,
-                dataset="mvtec" if genuine else "folder",
-                method=request.method,
-                category=part.category,
-                variant=None,
-                seed=part.seed,
-            )
-        )
-    cells = tidy(rows)
-    heading = Heading(
+        rows.append(cell_row(record, part.cell, dataset=origin.name))
+    results = Results(
+        cells=tidy(rows),
         experiment=request.name,
-        dataset="MVTec AD" if genuine else "a folder of own images",
-        is_mvtec=genuine,
-        categories=tuple(dict.fromkeys(part.category for part in parts)),
-        variants=(),
+        dataset=origin.title,
+        standing=origin.standing,
+        categories=tuple(dict.fromkeys(part.cell.category for part in parts)),
+        variants={request.method: ("",)},
         seeds=request.seeds,
-        provenance=foot(request.command, DEVICE),
         protocol=request.protocol,
-        method=request.method,
+        provenance=foot(request.command, DEVICE),
     )
-    text = cells.to_csv(index=False, lineterminator="\n")
-    write_atomically(request.folder / CELLS, text.encode())
-    write_heading(request.folder, heading)
-    write_tables((TABLE,), cells, heading, request.folder / "tables")
-    return TABLES[TABLE](cells, heading)
+    write_results(request.folder, results)
+    write_tables((TABLE,), results, request.folder / "tables")
+    return build_table(TABLE, results)

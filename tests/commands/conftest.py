@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from bench.cli import main
-from bench.experiment.experiment import load_experiment
+from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.running.runner import run

@@ -1,19 +1,10 @@
 import os
 import time
 
-import pytest
-
-from bench.commands import clean
+from bench.cli import main
 from bench.store.runs import RunStore
 
 CHANGED = {"head_lr = 0.1": "head_lr = 0.2"}
-
-
-@pytest.fixture(autouse=True)
-def experiments(monkeypatch, tmp_path):
-    """No experiment but the one given: laying them all out takes seconds."""
-    monkeypatch.setattr(clean, "EXPERIMENTS", tmp_path / "experiments")
-    return tmp_path / "experiments"
 
 
 def test_what_the_given_experiment_refers_to_stays(bench, results, listing):
@@ -27,6 +18,11 @@ def test_first_it_only_shows(bench, results, listing):
     before = listing(results)
     code, out = bench("clean", edits=CHANGED)
     assert code == 0
+    assert [line.split()[:3] for line in out.splitlines() if " delete " in line][:3] == [
+        ["evaluation", "delete", "1"],
+        ["maps", "delete", "1"],
+        ["segmentation", "delete", "1"],
+    ]
     assert "nothing was deleted; add --yes" in out
     assert listing(results) == before
 
@@ -44,25 +40,37 @@ def test_what_nothing_refers_to_goes(bench, results):
     assert len(list(store.keys())) == 4
 
 
-def test_every_experiment_at_hand_is_asked(bench, experiments, small):
-    experiments.mkdir()
-    small().rename(experiments / "first.toml")
-    assert "nothing to delete" in bench("clean", edits=CHANGED)[1]
-
-
-def test_what_is_to_be_kept_is_asked_too(bench, small, tmp_path):
+def test_what_several_experiments_refer_to_stays(bench, small, tmp_path):
     small().rename(tmp_path / "kept.toml")
-    keep = ("--keep", str(tmp_path / "kept.toml"))
-    assert "nothing to delete" in bench("clean", *keep, edits=CHANGED)[1]
+    assert "nothing to delete" in bench("clean", str(tmp_path / "kept.toml"), edits=CHANGED)[1]
 
 
-def test_what_cannot_be_judged_here_stays_unless_it_is_to_go(bench, results, tmp_path, monkeypatch):
+def test_all_experiments_at_hand_are_meant_where_none_is_named(results, capsys):
+    """None of them has the tiny experiment's settings."""
+    assert main(["clean", "--yes", "--results", str(results)]) == 0
+    out = capsys.readouterr().out
+    assert "without prepared inputs here" in out
+    assert "ablation on miniature" in out
+    assert "7 records and 0 temporary files deleted" in out
+
+
+def test_what_a_results_folder_is_made_of_stays(bench, results):
+    """Whatever the experiment has become since."""
     store = RunStore(results / "runs")
-    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
+    found = [record for record in store.records() if record.kind == "evaluation"]
+    (results / "mine").mkdir()
+    (results / "mine" / "cells.csv").write_text("\n".join(["key", *(cell.key for cell in found)]))
     assert "nothing to delete" in bench("clean", "--yes", edits=CHANGED)[1]
-    assert len(list(store.records())) == 7
-    assert "7 records" in bench("clean", "--yes", "--unknown", edits=CHANGED)[1]
-    assert list(store.keys()) == []
+    (results / "mine" / "cells.csv").write_text("key\n")
+    assert "3 records" in bench("clean", "--yes", edits=CHANGED)[1]
+
+
+def test_failures_and_damage_that_nothing_refers_to_go_too(bench, results):
+    store = RunStore(results / "runs")
+    store.folder("ff" + 62 * "0").mkdir(parents=True)
+    (store.folder("ff" + 62 * "0") / "failure.json").write_text("{}")
+    assert "1 records and 0 temporary files deleted" in bench("clean", "--yes")[1]
+    assert len(list(store.keys())) == 7
 
 
 def test_old_temporary_files_go(bench, results):
@@ -73,8 +81,3 @@ def test_old_temporary_files_go(bench, results):
     os.utime(part, (day, day))
     assert "0 records and 1 temporary files deleted" in bench("clean", "--yes")[1]
     assert not part.exists()
-
-
-def test_a_part_of_a_grid_is_refused(bench, results):
-    assert bench("clean", "--yes", "--category", "bottle", edits=CHANGED)[0] == 2
-    assert len(list(RunStore(results / "runs").records())) == 7

@@ -3,16 +3,13 @@ import pytest
 from bench.cli import main
 from bench.commands.report import reproducing
 from bench.presentation.figures import OF_CELLS
-from bench.results.files import write_heading
+from bench.results.files import write_results
 
 
 @pytest.fixture
-def results(tmp_path, findings):
+def results(tmp_path, tiny_finished):
     """A folder of results where only the table of cells is left."""
-    folder = tmp_path / "results" / "tiny"
-    folder.mkdir(parents=True)
-    findings.evidence.cells.to_csv(folder / "cells.csv", index=False)
-    write_heading(folder, findings.evidence.heading)
+    write_results(tmp_path / "results" / "tiny", tiny_finished.results)
     return tmp_path / "results"
 
 
@@ -78,5 +75,5 @@ def test_what_is_unknown_is_refused_with_what_is_known(
 
 
 def test_the_page_names_the_command_that_makes_its_numbers():
-    arguments = ["report", "experiments/loss.toml", "--seed", "0"]
+    arguments = ["report", "experiments/loss.toml", "--include", "score-x", "--seed", "0"]
     assert reproducing(arguments) == "python -m bench reproduce experiments/loss.toml --seed 0"

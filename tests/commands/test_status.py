@@ -1,6 +1,7 @@
-import json
+import dataclasses
 
 from bench.cli import main
+from bench.store.records import encode
 from bench.store.runs import Failure, RunStore
 
 
@@ -33,11 +34,9 @@ def test_failures_damage_and_environments_are_named(bench, results):
     store.fail(Failure(evaluation.key, "evaluation", "bottle", 0, "memory", "no more", attempts=3))
     damaged = store.folder(maps.key) / "record.json"
     damaged.write_bytes(damaged.read_bytes()[:-20])
-    other = store.folder(student.key) / "record.json"
-    values = json.loads(other.read_bytes())
-    values.pop("sha256")
-    values["provenance"]["commit"] = "f" * 40
-    other.write_text(json.dumps({**values, "schema": 1, "code": student.code}), encoding="utf-8")
+    provenance = {**student.provenance, "commit": "f" * 40}
+    other = dataclasses.replace(student, provenance=provenance)
+    (store.folder(student.key) / "record.json").write_bytes(encode(other))
     code, out = bench("status")
     assert code == 3
     assert "bottle seed 0 evaluation: memory: no more (3 attempts, 20" in out

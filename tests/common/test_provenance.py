@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench import __version__
 from bench.common import provenance as module
 from bench.common.provenance import PACKAGES, device_name, provenance
 
@@ -30,66 +32,112 @@ def test_no_host_or_user_name_is_told():
     assert platform.node() not in text
 
 
-def test_without_git_the_commit_is_unknown(monkeypatch):
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the packages, below a folder that may become a repository."""
+    site = tmp_path / "venv" / "site-packages"
+    for name in ("bench", "destseg"):
+        (site / name).mkdir(parents=True)
+        (site / name / "__init__.py").write_text(f"# {name}")
+        (site / name / "code.py").write_text("1")
+    monkeypatch.setattr(module, "__file__", str(site / "bench" / "common" / "provenance.py"))
+    # Nothing around the test, such as a hook or another checkout, may be looked at.
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return site
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit_all(folder):
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "first")
+    return git(folder, "rev-parse", "HEAD")
+
+
+INSTALLED = re.compile(rf"destseg-bench {re.escape(__version__)}, sources [0-9a-f]{{16}}")
+
+
+def without_git(package, monkeypatch):
     def missing(*_, **__):
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(module.subprocess, "run", missing)
-    assert module._commit() == ("unknown", "unknown", "")
+    monkeypatch.setattr(subprocess, "run", missing)
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-class TestCheckout:
-    @pytest.fixture
-    def checkout(self, tmp_path, monkeypatch):
-        for name in ("bench", "destseg"):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "code.py").write_text("1")
-        monkeypatch.setattr(
-            module, "__file__", str(tmp_path / "bench" / "common" / "provenance.py")
-        )
-        # Nothing around the test, such as a hook or another checkout, may be looked at.
-        for name in [name for name in os.environ if name.startswith("GIT_")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-        return tmp_path
+def in_no_repository(package, monkeypatch):
+    pass
 
-    @staticmethod
-    def git(folder, *arguments):
-        identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
-        command = ["git", "-C", str(folder), *identity, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    def test_no_checkout(self, checkout):
-        assert module._commit() == ("unknown", "unknown", "")
+def untracked_in_a_foreign_repository(package, monkeypatch):
+    (package.parents[1] / "own.py").write_text("")
+    git(package.parents[1], "init", "-q")
+    git(package.parents[1], "add", "own.py")
+    git(package.parents[1], "commit", "-qm", "first")
 
-    def test_only_code_makes_a_checkout_dirty(self, checkout):
-        self.git(checkout, "init", "-q")
-        self.git(checkout, "add", ".")
-        self.git(checkout, "commit", "-qm", "first")
-        commit = self.git(checkout, "rev-parse", "HEAD")
-        assert module._commit() == (commit, "no", "")
-        (checkout / "results").mkdir()
-        (checkout / "results" / "cells.csv").write_text("1")
-        assert module._commit() == (commit, "no", "")
-        digests = set()
-        for name in ("bench", "destseg"):
-            code = checkout / name / "code.py"
-            for text in ("2", "3"):
-                code.write_text(text)
-                assert module._commit()[:2] == (commit, "yes")
-                assert module._commit() == module._commit()
-                digests.add(module._commit()[2])
-            code.write_text("1")
-        new = checkout / "destseg" / "new.py"
-        for text in ("3", "4"):
-            new.write_text(text)
-            assert module._commit()[:2] == (commit, "yes")
-            digests.add(module._commit()[2])
-        assert len(digests) == 6, "each change has a digest of its own"
-        assert {len(digest) for digest in digests} == {16}
-        new.unlink()
-        assert module._commit() == (commit, "no", "")
+
+def ignored_in_a_foreign_repository(package, monkeypatch):
+    (package.parents[1] / ".gitignore").write_text("venv/")
+    commit_all(package.parents[1])
+
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        without_git,
+        in_no_repository,
+        pytest.param(untracked_in_a_foreign_repository, marks=needs_git),
+        pytest.param(ignored_in_a_foreign_repository, marks=needs_git),
+    ],
+)
+def test_what_no_repository_tracks_is_told_by_version_and_digest(package, monkeypatch, place):
+    place(package, monkeypatch)
+    told = {module._code()}
+    assert told == {module._code()}
+    for file in ("bench/code.py", "destseg/code.py", "destseg/new.py"):
+        (package / file).write_text("2")
+        told.add(module._code())
+    assert len(told) == 4, "each change has a digest of its own"
+    for commit, *changed in told:
+        assert INSTALLED.fullmatch(commit)
+        assert changed == ["no", ""]
+
+
+@needs_git
+def test_a_checkout_is_told_by_its_commit_and_what_differs(package):
+    commit = commit_all(package)
+    assert module._code() == (commit, "no", "")
+    (package / "results").mkdir()
+    (package / "results" / "cells.csv").write_text("1")
+    assert module._code() == (commit, "no", ""), "only code makes it dirty"
+    digests = set()
+    for file in ("bench/code.py", "destseg/code.py", "bench/new.py", "destseg/new.py"):
+        path = package / file
+        before = path.read_bytes() if path.exists() else None
+        for text in ("2", "3"):
+            path.write_text(text)
+            assert module._code() == module._code()
+            assert module._code()[:2] == (commit, "yes")
+            digests.add(module._code()[2])
+        path.unlink() if before is None else path.write_bytes(before)
+        assert module._code() == (commit, "no", "")
+    assert len(digests) == 8, "each change has a digest of its own"
+    assert {len(digest) for digest in digests} == {16}
+
+
+@needs_git
+def test_a_copy_that_another_repository_tracks_is_of_its_commit(package):
+    commit = commit_all(package.parents[1])
+    assert module._code() == (commit, "no", "")
 
 
 def test_the_cpu_is_called_so():

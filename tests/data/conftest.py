@@ -3,7 +3,8 @@
 import threading
 
 import pytest
-from scripted_server import Server
+
+from tests.data.scripted_server import Server
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 import json
 import socket
+import time
 from urllib.error import URLError
 
 import pytest
+from bench.common.progress import Progress
 
 from bench.data import download as module
 from bench.data.download import DownloadFailed, download, forget
@@ -173,7 +175,7 @@ def test_a_passing_error_is_tried_again(script, get, capsys):
 
 def test_waits_grow_and_end(script, get, server, monkeypatch):
     waited = []
-    monkeypatch.setattr(module.time, "sleep", waited.append)
+    monkeypatch.setattr(time, "sleep", waited.append)
     script.statuses += [500] * 9
     with pytest.raises(DownloadFailed, match=r"500 .*tried 5 times; 0 bytes are kept and the same"):
         get(waits=module.WAITS)
@@ -263,7 +265,7 @@ def test_no_room_is_noticed_before_anything_is_written(script, get, part):
 
 
 def test_an_interrupt_keeps_what_came(script, get, part, monkeypatch):
-    advance = module.Progress.advance
+    advance = Progress.advance
 
     def interrupt(self, count=1, note=""):
         advance(self, count, note)
@@ -271,7 +273,7 @@ def test_an_interrupt_keeps_what_came(script, get, part, monkeypatch):
 
     monkeypatch.setattr(module, "CHUNK", 1000)
     with monkeypatch.context() as patch:
-        patch.setattr(module.Progress, "advance", interrupt)
+        patch.setattr(Progress, "advance", interrupt)
         with pytest.raises(KeyboardInterrupt):
             get()
     kept = part.stat().st_size

@@ -2,15 +2,16 @@ import hashlib
 import io
 import shutil
 import tarfile
+import time
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from bench.cli import main
-from bench.data import departures, download, fetching
+from bench.data import fetching, layout_faults
+from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
-from bench.data.published import ARCHIVES
 from destseg.errors import InputError
 
 CLASSES = ("banded", "blotchy")
@@ -43,9 +44,9 @@ def content(tmp_path_factory):
 @pytest.fixture
 def archive(content, server, monkeypatch):
     """The archive that passes for the published one, on the local server."""
-    monkeypatch.setattr(departures, "TEXTURE_CLASSES", CLASSES)
-    monkeypatch.setattr(departures, "TEXTURES_PER_CLASS", 3)
-    monkeypatch.setattr(download.time, "sleep", lambda _: None)
+    monkeypatch.setattr(layout_faults, "TEXTURE_CLASSES", CLASSES)
+    monkeypatch.setattr(layout_faults, "TEXTURES_PER_CLASS", 3)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     server.script.content = content
     made = replace(
         ARCHIVES["dtd"],
@@ -148,7 +149,7 @@ def test_too_little_room_is_noticed_before_starting(archive, to, content, monkey
         to.mkdir()
         (to / archive.file).write_bytes(content)
     usage = shutil.disk_usage(to.parent)._replace(free=archive.unpacked - 1)
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(InputError, match=r"0\.0 GB are needed.*make room or give another folder"):
         fetch(archive, to)
     assert names(to) == ([archive.file] if at_hand else [])
@@ -158,9 +159,7 @@ def test_the_room_needed_is_that_of_archive_and_files(archive, to, content, monk
     usage = shutil.disk_usage(to.parent)
     needed = archive.unpacked + len(content)
     for free, enough in ((needed - 1, False), (needed, True)):
-        monkeypatch.setattr(
-            fetching.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free)
-        )
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
         if enough:
             fetch(archive, to)
         else:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from bench.data import miniature
 from bench.data.miniature import CATEGORIES, DEFECTS, Sample, render, sheet, write
+from bench.data.miniature.defects import Flaw
 from bench.data.miniature.sample import VISIBLE, difference
 from bench.data.miniature.shapes import GLYPHS
 
@@ -145,9 +146,7 @@ def test_a_defect_too_faint_to_see_is_drawn_again(monkeypatch):
     def faint_at_first(name, seed, flaw, size):
         attempts.extend([flaw.kind] * (flaw.kind != "good"))
         hidden = len(attempts) < 3
-        return draw(
-            name, seed, miniature.sample.Flaw("good", flaw.rng, 0) if hidden else flaw, size
-        )
+        return draw(name, seed, Flaw("good", flaw.rng, 0) if hidden else flaw, size)
 
     monkeypatch.setattr(miniature.sample, "_picture", faint_at_first)
     assert render("wood", "test/hole", 0, 64).mask.any()
@@ -233,7 +232,7 @@ def test_the_contact_sheet_is_a_picture_of_all_categories(tmp_path, monkeypatch)
 
     monkeypatch.setattr(sheet, "render", blank)
     path = tmp_path / "docs" / "sheet.png"
-    miniature.contact_sheet(path)
+    sheet.contact_sheet(path)
     with Image.open(path) as image:
         assert image.mode == "RGB"
         colors = {color for _, color in image.getcolors(1 << 20)}

@@ -9,16 +9,14 @@ import torch
 
 from bench.data import teacher as teacher_module
 from bench.data.cache import NotCached, only_cached
-from bench.data.lessons import LESSONS, SHAPES, _shape, make_lessons
 from bench.data.pretraining import Recipe, pretrain
+from bench.data.pretraining_images import CLASSES, SHAPES, _shape, draw_classes
 from bench.data.teacher import load_teacher, prepare_teacher, tensor_digest
 from destseg.batches import as_tensor, normalise
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
 from destseg.weights import PublishedWeights
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-IMAGENET = SHARED / "resnet18_imagenet_layers1to3.pth"
 TINY = Recipe(width=4, steps=6, per_class=2, size=32, batch=16)
 
 
@@ -44,13 +42,13 @@ def save(path, content):
     return path
 
 
-def test_lessons_are_labelled_seeded_and_varied():
-    images, labels = make_lessons(np.random.default_rng(0), 3, 32)
-    again, _ = make_lessons(np.random.default_rng(0), 3, 32)
-    other, _ = make_lessons(np.random.default_rng(1), 3, 32)
-    assert images.shape == (3 * len(LESSONS), 32, 32, 3)
+def test_pretraining_images_are_labelled_seeded_and_varied():
+    images, labels = draw_classes(np.random.default_rng(0), 3, 32)
+    again, _ = draw_classes(np.random.default_rng(0), 3, 32)
+    other, _ = draw_classes(np.random.default_rng(1), 3, 32)
+    assert images.shape == (3 * len(CLASSES), 32, 32, 3)
     assert images.dtype == np.uint8
-    assert labels.tolist() == [label for label in range(len(LESSONS)) for _ in range(3)]
+    assert labels.tolist() == [label for label in range(len(CLASSES)) for _ in range(3)]
     np.testing.assert_array_equal(images, again)
     assert (images != other).mean() > 0.5
     assert images.std((1, 2, 3)).min() > 2
@@ -108,7 +106,7 @@ def test_teacher_is_frozen_in_eval_mode_and_alive(tiny):
     trunk = load_teacher(tiny)
     assert not any(module.training for module in trunk.modules())
     assert not any(parameter.requires_grad for parameter in trunk.parameters())
-    images, _ = make_lessons(np.random.default_rng(9), 1, 32)
+    images, _ = draw_classes(np.random.default_rng(9), 1, 32)
     features = trunk(normalise(as_tensor(images)))
     assert [tuple(level.shape[1:]) for level in features] == [(4, 8, 8), (8, 4, 4), (16, 2, 2)]
     for level in features:
@@ -222,7 +220,7 @@ def at_hand(tmp_path, monkeypatch):
     torch.save(full_state(width=64), file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     weights = PublishedWeights("stand-in", "http://127.0.0.1:9/net.pth", digest)
-    monkeypatch.setattr(teacher_module, "IMAGENET", weights)
+    monkeypatch.setattr(teacher_module, "imagenet", lambda: weights)
     return file
 
 
@@ -245,9 +243,9 @@ def test_imagenet_is_not_downloaded_while_only_looking(tmp_path, at_hand):
         prepare_teacher("imagenet", tmp_path / "cache")
 
 
-@pytest.mark.skipif(not IMAGENET.is_file(), reason="the shared data is absent")
-def test_real_imagenet_trunk(tmp_path):
-    ref = prepare_teacher(str(IMAGENET), tmp_path / "cache")
+def test_real_imagenet_trunk(real_data, tmp_path):
+    file = real_data / "resnet18_imagenet_layers1to3.pth"
+    ref = prepare_teacher(str(file), tmp_path / "cache")
     features = load_teacher(ref)(torch.zeros(1, 3, 64, 64))
     assert [level.shape[1] for level in features] == [64, 128, 256]
     assert ref.name == "resnet18_imagenet_layers1to3"
@@ -264,6 +262,6 @@ def test_untrained_teacher_is_the_same_bits_everywhere(cache):
 
 def test_untrained_teachers_features_are_alive(cache):
     trunk = load_teacher(prepare_teacher("untrained", cache, width=8))
-    images, _ = make_lessons(np.random.default_rng(9), 1, 32)
+    images, _ = draw_classes(np.random.default_rng(9), 1, 32)
     for level in trunk(normalise(as_tensor(images))):
         assert (level.var((0, 2, 3)) > 1e-6).float().mean() > 0.8

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,16 +5,13 @@ from PIL import Image
 from bench.data.textures import (
     CROPS,
     PHOTOGRAPHS,
-    VARIATIONS,
     embedded_textures,
     load_textures,
     prepare_textures,
 )
 from destseg.errors import InputError
 from destseg.procedural import FAMILIES, colour, draw
-from destseg.textures import procedural_texture
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+from destseg.textures import VARIATIONS, procedural_texture
 
 
 @pytest.fixture
@@ -164,8 +159,7 @@ def test_damaged_images_are_listed(tmp_path, cache):
     assert not list(cache.glob("textures/*"))
 
 
-@pytest.mark.skipif(not (SHARED / "dtd72").is_dir(), reason="the shared data is absent")
-def test_real_textures(cache):
-    ref = prepare_textures(SHARED / "dtd72", 16, cache)
+def test_real_textures(real_data, cache):
+    ref = prepare_textures(real_data / "dtd72", 16, cache)
     assert ref.count == 47 * 24
     assert load_textures(ref).std((1, 2, 3)).min() > 0

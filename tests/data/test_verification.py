@@ -7,14 +7,19 @@ import pytest
 from PIL import Image
 
 from bench.cli import main
-from bench.data import departures, verification
-from bench.data.mvtec import COUNTS, prepare_category
-from bench.data.published import DEFECTS, NORMAL_TESTS, TEXTURE_CLASSES
+from bench.data import layout_faults, verification
+from bench.data.categories import prepare_category
+from bench.data.kinds.mvtec import PUBLISHED, Published
+from bench.data.layout_faults import TEXTURE_CLASSES
 from bench.data.textures import prepare_textures
 from bench.data.verification import recognise, verify
+from bench.metrics import Protocol
 from destseg.errors import InputError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SMALL = {
+    "bottle": Published(2, 1, 3, 24, PUBLISHED["bottle"].defects),
+    "toothbrush": Published(2, 1, 1, 24, "defective"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +27,17 @@ def pristine(tmp_path_factory):
     """Two small categories, at other numbers than the published ones: see `published`."""
     root = tmp_path_factory.mktemp("pristine")
     rng = np.random.default_rng(0)
-    for category, defects in {"bottle": DEFECTS["bottle"], "toothbrush": ("defective",)}.items():
+    for category, published in SMALL.items():
+        defects = published.defects.split()
         folder = root / category
         for place in ("train/good", "train/good", "test/good", *(f"test/{d}" for d in defects)):
             (folder / place).mkdir(parents=True, exist_ok=True)
             name = f"{len(list((folder / place).iterdir())):03d}"
-            Image.fromarray(rng.integers(0, 256, (20, 24, 3), np.uint8)).save(
+            Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(
                 folder / place / f"{name}.png"
             )
         for defect in defects:
-            mask = np.zeros((20, 24), np.uint8)
+            mask = np.zeros((24, 24), np.uint8)
             mask[:5, :6] = 255
             place = folder / "ground_truth" / defect
             place.mkdir(parents=True)
@@ -46,12 +52,10 @@ def pristine(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def published(monkeypatch):
     """A published MVTec AD of two categories and a DTD of two classes of three images."""
-    counts = {"bottle": (2, 4), "toothbrush": (2, 2)}
-    for module in (departures, verification):
-        monkeypatch.setattr(module, "COUNTS", counts)
-    monkeypatch.setattr(departures, "NORMAL_TESTS", {"bottle": 1, "toothbrush": 1})
-    monkeypatch.setattr(departures, "TEXTURE_CLASSES", ("banded", "blotchy"))
-    monkeypatch.setattr(departures, "TEXTURES_PER_CLASS", 3)
+    for module in (layout_faults, verification):
+        monkeypatch.setattr(module, "PUBLISHED", SMALL)
+    monkeypatch.setattr(layout_faults, "TEXTURE_CLASSES", ("banded", "blotchy"))
+    monkeypatch.setattr(layout_faults, "TEXTURES_PER_CLASS", 3)
 
 
 @pytest.fixture
@@ -78,10 +82,7 @@ def dtd(tmp_path):
 
 
 def category_digest(root, category, cache):
-    reference = prepare_category(
-        root, category, 8, cache, resize_mask=lambda mask: mask[:8, :8], rule="corner"
-    )
-    return reference.digest
+    return prepare_category(root, category, 8, cache, Protocol(name="tiny", size=8)).digest
 
 
 def test_a_complete_folder_has_no_faults_and_the_digests_of_the_records(root, tmp_path):
@@ -90,7 +91,7 @@ def test_a_complete_folder_has_no_faults_and_the_digests_of_the_records(root, tm
     assert report.summary == "2 of 2 categories, 4 training and 6 test images"
     bottle, brush = report.parts
     assert bottle.name == "bottle"
-    assert bottle.content == ("2 training and 4 test images (1 normal, 3 anomalous), 24x20 px")
+    assert bottle.content == ("2 training and 4 test images (1 normal, 3 anomalous), 24x24 px")
     assert bottle.digest == category_digest(root, "bottle", tmp_path / "cache")
     assert brush.digest == category_digest(root, "toothbrush", tmp_path / "cache")
 
@@ -115,12 +116,12 @@ def other_size(path):
 
 
 def blank(path):
-    Image.new("L", (24, 20), 0).save(path)
+    Image.new("L", (24, 24), 0).save(path)
 
 
 def image(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (24, 20), (1, 2, 3)).save(path)
+    Image.new("RGB", (24, 24), (1, 2, 3)).save(path)
 
 
 def stray(path):
@@ -174,7 +175,7 @@ DAMAGE = {
     "mask of another size": (
         "bottle/ground_truth/broken_large/000_mask.png",
         other_size,
-        "10x12 pixels, its image has 24x20",
+        "10x12 pixels, its image has 24x24",
     ),
     "mask that marks nothing": (
         "bottle/ground_truth/broken_large/000_mask.png",
@@ -229,6 +230,17 @@ def test_all_faults_are_listed_at_once(root):
     bottle, brush = report.parts
     assert bottle.digest is None
     assert brush.digest is not None
+
+
+def test_a_resized_copy_is_one_fault_of_each_category(root):
+    for path in root.rglob("*.png"):
+        with Image.open(path) as whole:
+            small = whole.resize((12, 12))
+        small.save(path)
+    faults = verify("mvtec", root).faults
+    assert [fault.split(";")[0] for fault in faults] == [
+        f"{root / name}: images, 12x12 px, MVTec AD has 24x24" for name in SMALL
+    ]
 
 
 def test_a_whole_missing_part_is_one_fault_of_the_layout(root):
@@ -394,21 +406,21 @@ def test_the_help_tells_exit_codes_and_examples(capsys):
 
 
 def test_the_published_numbers_agree_with_each_other():
-    assert set(COUNTS) == set(NORMAL_TESTS) == set(DEFECTS)
-    assert sum(train for train, _ in COUNTS.values()) == 3629
-    assert sum(test for _, test in COUNTS.values()) == 1725
-    assert sum(NORMAL_TESTS.values()) == 467
-    assert sum(map(len, DEFECTS.values())) == 73
+    categories = PUBLISHED.values()
+    assert sum(category.train for category in categories) == 3629
+    assert sum(category.normal for category in categories) == 467
+    assert sum(category.anomalous for category in categories) == 1258
+    assert sum(len(category.defects.split()) for category in categories) == 73
     assert len(set(TEXTURE_CLASSES)) == 47
     assert list(TEXTURE_CLASSES) == sorted(TEXTURE_CLASSES)
 
 
-@pytest.mark.skipif(not (SHARED / "mvtec256").is_dir(), reason="the shared data is absent")
-def test_real_bottle(monkeypatch, tmp_path):
+def test_real_bottle(real_data, monkeypatch, tmp_path):
     monkeypatch.undo()
-    root = SHARED / "mvtec256"
+    root = real_data / "mvtec256"
     report = verify("mvtec", root, ["bottle"])
-    assert report.faults == ()
+    (resized,) = report.faults
+    assert "bottle: images, 256x256 px, MVTec AD has 900x900; a resized copy, " in resized
     (part,) = report.parts
     assert part.content.startswith("209 training and 83 test images (20 normal, 63 anomalous)")
     assert part.digest == category_digest(root, "bottle", tmp_path)
@@ -416,10 +428,9 @@ def test_real_bottle(monkeypatch, tmp_path):
     assert "14 of 15 categories are missing: cable, capsule, " in absent
 
 
-@pytest.mark.skipif(not (SHARED / "dtd72").is_dir(), reason="the shared data is absent")
-def test_real_textures(monkeypatch):
+def test_real_textures(real_data, monkeypatch):
     monkeypatch.undo()
-    (fault,) = verify("dtd", SHARED / "dtd72", read=False).faults
+    (fault,) = verify("dtd", real_data / "dtd72", read=False).faults
     assert "not the published DTD: 1128 of 5640 images" in fault
 
 

@@ -27,7 +27,7 @@ def results(store: RunStore) -> dict[str, tuple[object, ...]]:
         return record
 
     listed = list(store.keys())
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for key in listed:
         if (store.folder(key) / "record.json").exists():
             record = whole(key)

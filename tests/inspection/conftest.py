@@ -5,12 +5,13 @@ import dataclasses
 import pytest
 
 from bench.experiment.grid import Grid
-from bench.planning import stages
-from bench.planning.stages import CODE_VERSIONS, plan
+from bench.methods import step_types
+from bench.planning.stages import plan
 from bench.store.runs import RunStore
-from inspection.inspected import INPUTS, fill
+from tests.inspection.inspected import INPUTS, fill
 
-GRID = Grid(("bottle", "tile"), ("none", "den+ed", "den+ed+seg"), (0, 1))
+VARIANTS = ("none", "den+ed", "den+ed+seg")
+GRID = Grid(("bottle", "tile"), {"DeSTSeg": VARIANTS}, (0, 1))
 
 
 @pytest.fixture
@@ -18,9 +19,12 @@ def lay(tiny):
     """Lay the tiny experiment out, with settings of its training or protocol replaced."""
 
     def lay(inputs=INPUTS, grid=GRID, protocol=None, **training):
+        config = tiny.configs["DeSTSeg"]
+        training = dataclasses.replace(config.training, **training)
         experiment = dataclasses.replace(
             tiny,
-            training=dataclasses.replace(tiny.training, **training),
+            teacher="random",
+            configs={"DeSTSeg": dataclasses.replace(config, training=training)},
             protocol=dataclasses.replace(tiny.protocol, **(protocol or {})),
         )
         return plan(experiment, grid.cells(), inputs)
@@ -37,17 +41,18 @@ def store(tmp_path):
 def filled(lay, store):
     """A store that has everything, and the plan of it."""
     laid = lay()
-    fill(store, laid.tasks.values())
+    fill(store, laid.stages.values())
     return laid
 
 
 @pytest.fixture
 def of_code(monkeypatch):
-    """Do something as a program would whose stages have other versions."""
+    """Do something as a program would whose steps have other versions."""
 
     def of_code(work, **versions):
         with monkeypatch.context() as patch:
-            patch.setattr(stages, "CODE_VERSIONS", {**CODE_VERSIONS, **versions})
+            for kind, version in versions.items():
+                patch.setattr(step_types()[kind], "version", version)
             return work()
 
     return of_code

@@ -2,10 +2,9 @@
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.metrics import METRICS
@@ -19,14 +18,13 @@ INPUTS = Inputs(
         for name in ("bottle", "tile")
     },
     TexturesRef(Path("cache"), "textures", 9),
-    TeacherRef(Path("cache"), "teacher", 8, "random"),
+    {("random", 8): TeacherRef(Path("cache"), "teacher", 8, "random")},
 )
 SECONDS = {"student": 10.0, "segmentation": 30.0, "maps": 2.0, "evaluation": 1.0}
 PROVENANCE = {"commit": "c" * 40, "device": "cpu", "started": "2026-01-01T00:00:00+00:00"}
 
 
-def record_of(task, **changes):
-    stage = task.stage
+def record_of(stage, **changes):
     metrics = {metric.key: 0.5 for metric in METRICS} if stage.kind == "evaluation" else {}
     values = {
         "key": stage.key,
@@ -39,17 +37,17 @@ def record_of(task, **changes):
         "metrics": metrics,
         "artifact": None if stage.kind == "evaluation" else "artifact",
         "code": stage.code,
-        "category": task.category,
-        "seed": task.seed,
+        "category": stage.category,
+        "seed": stage.seed,
     }
     return Record(**{**values, **changes})
 
 
-def fill(store, tasks, **changes):
+def fill(store, stages, **changes):
     """Write records plainly: a store makes each safe on disk, which takes most of a test's time."""
-    for task in tasks:
-        content = task.stage.key.encode()
-        record = record_of(task, **changes)
+    for stage in stages:
+        content = stage.key.encode()
+        record = record_of(stage, **changes)
         folder = store.folder(record.key)
         folder.mkdir(parents=True, exist_ok=True)
         if record.artifact is not None:
@@ -58,14 +56,5 @@ def fill(store, tasks, **changes):
         (folder / RECORD).write_bytes(encode(record))
 
 
-def rewrite_as_schema_1(store, key):
-    """Turn a record into one of the first form: no digest, no code, no coordinates."""
-    path = store.folder(key) / RECORD
-    values = json.loads(path.read_bytes())
-    for name in ("sha256", "code", "category", "seed", "accepted"):
-        del values[name]
-    path.write_text(json.dumps({**values, "schema": 1}), encoding="utf-8")
-
-
 def of_kind(laid, kind):
-    return [task for task in laid.tasks.values() if task.stage.kind == kind]
+    return [stage for stage in laid.stages.values() if stage.kind == kind]

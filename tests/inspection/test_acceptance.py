@@ -3,11 +3,11 @@ import hashlib
 import pytest
 
 from bench.inspection.acceptance import accept, acceptable
-from bench.inspection.catalogue import code_of
+from bench.inspection.catalogue import has_todays_key
 from bench.inspection.census import take_census
 from bench.store.runs import DamagedArtifact
 from destseg.errors import InputError
-from inspection.inspected import fill, of_kind, rewrite_as_schema_1
+from tests.inspection.inspected import fill, of_kind
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def old(store, lay, of_code):
 
     def make():
         laid = lay()
-        fill(store, laid.tasks.values())
+        fill(store, laid.stages.values())
         return laid
 
     return of_code(make, student=1)
@@ -25,19 +25,20 @@ def old(store, lay, of_code):
 def test_everything_that_only_code_makes_stale_is_taken_over(old, store, lay):
     laid = lay()
     chosen = acceptable(take_census(laid, store))
-    assert [item.task for item in chosen] == list(laid.tasks.values())
-    assert {item.code for item in chosen if item.task.stage.kind == "student"} == {1}
-    assert accept(chosen, store, " renamed a variable ") == (len(laid.tasks), ())
+    assert [item.stage for item in chosen] == list(laid.stages.values())
+    assert {item.record.code for item in chosen if item.stage.kind == "student"} == {1}
+    assert accept(chosen, store, " renamed a variable ") == (len(laid.stages), ())
     census = take_census(laid, store)
     assert census.complete
-    assert set(old.tasks) <= set(census.catalogue.records), "the old ones stay"
+    assert set(old.stages) <= set(census.catalogue.records), "the old ones stay"
     for item in chosen:
-        record = store.get(item.task.stage.key)
+        record = store.get(item.stage.key)
         assert record.accepted["from"] == item.record.key
         assert record.accepted["reason"] == "renamed a variable"
         assert record.accepted["when"]
         assert len(record.accepted["commit"]) == 40
-        assert code_of(record) == record.code == item.task.stage.code
+        assert has_todays_key(record)
+        assert (record.code, record.category) == (item.stage.code, item.stage.category)
         assert record.metrics == item.record.metrics
         assert record.provenance == item.record.provenance
         if record.artifact is not None:
@@ -48,19 +49,10 @@ def test_everything_that_only_code_makes_stale_is_taken_over(old, store, lay):
     assert acceptable(census) == ()
 
 
-def test_records_of_schema_1_are_taken_over_too(old, store, lay, of_code):
-    for key in old.tasks:
-        rewrite_as_schema_1(store, key)
-    laid = lay()
-    accept(acceptable(take_census(laid, store)), store, "as before")
-    assert take_census(laid, store).complete
-    assert {store.get(key).seed for key in laid.tasks} == {0, 1}
-
-
 def test_a_changed_setting_is_not_taken_over(old, store, lay):
     found = acceptable(take_census(lay(gamma=2.0), store))
-    assert {item.task.stage.kind for item in found} == {"student", "maps", "evaluation"}
-    assert not any(item.task.stage.parameters.get("seg") for item in found)
+    assert {item.stage.kind for item in found} == {"student", "maps", "evaluation"}
+    assert not any(item.stage.parameters.get("seg") for item in found)
     assert acceptable(take_census(lay(student_lr=0.7), store)) == ()
 
 
@@ -69,8 +61,8 @@ def test_what_has_a_record_is_left_alone(old, store, lay):
     students = of_kind(laid, "student")
     fill(store, students)
     found = acceptable(take_census(laid, store))
-    assert [item.task for item in found] == [
-        task for task in laid.tasks.values() if task not in students
+    assert [item.stage for item in found] == [
+        stage for stage in laid.stages.values() if stage not in students
     ]
 
 
@@ -80,18 +72,18 @@ def test_a_damaged_artifact_is_not_taken_over(old, store, lay):
     count, (fault,) = accept(chosen, store, "as before")
     assert count == len(chosen) - 1
     assert "not what its record says" in fault
-    assert store.get(chosen[0].task.stage.key) is None
+    assert store.get(chosen[0].stage.key) is None
 
 
 def test_what_lies_under_the_new_name_is_replaced(old, store, lay):
     chosen = acceptable(take_census(lay(), store))[:1]
-    folder = store.folder(chosen[0].task.stage.key)
+    folder = store.folder(chosen[0].stage.key)
     folder.mkdir(parents=True)
     (folder / "artifact").write_bytes(b"of an earlier attempt")
     accept(chosen, store, "as before")
     (folder / "record.json").unlink()
     accept(chosen, store, "as before")
-    record = store.get(chosen[0].task.stage.key)
+    record = store.get(chosen[0].stage.key)
     assert hashlib.sha256(store.artifact(record)).hexdigest() == record.digest
     assert not list(store.root.rglob("*.part"))
 
@@ -105,7 +97,7 @@ def test_without_links_the_artifact_is_copied(old, store, lay, monkeypatch):
     accept(chosen, store, "as before")
     assert take_census(lay(), store).complete
     (store.folder(chosen[0].record.key) / "artifact").unlink()
-    assert store.artifact(store.get(chosen[0].task.stage.key))
+    assert store.artifact(store.get(chosen[0].stage.key))
     with pytest.raises(DamagedArtifact):
         store.artifact(chosen[0].record)
 
@@ -115,4 +107,4 @@ def test_an_empty_reason_is_refused(old, store, lay, reason):
     chosen = acceptable(take_census(lay(), store))
     with pytest.raises(InputError, match="--reason"):
         accept(chosen, store, reason)
-    assert store.get(chosen[0].task.stage.key) is None
+    assert store.get(chosen[0].stage.key) is None

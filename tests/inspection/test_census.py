@@ -3,24 +3,23 @@ from collections import Counter
 from bench.experiment.grid import Grid
 from bench.inspection.census import mixed_environments, take_census
 from bench.store.runs import Failure
-from inspection.inspected import fill, of_kind, record_of
+from tests.inspection.conftest import VARIANTS
+from tests.inspection.inspected import fill, of_kind, record_of
 
 
 def by_kind(census):
-    return {
-        kind: dict(states) for kind, states in census.counts(lambda task: task.stage.kind).items()
-    }
+    return {kind: dict(states) for kind, states in census.counts(lambda stage: stage.kind).items()}
 
 
-def failure(task):
-    return Failure(task.stage.key, task.stage.kind, task.category, task.seed, "raised", "no luck")
+def failure(stage):
+    return Failure(stage.key, stage.kind, stage.category, stage.seed, "raised", "no luck")
 
 
 def test_all_is_done(filled, store):
     census = take_census(filled, store)
     assert census.complete
     assert set(census.states.values()) == {"done"}
-    assert len(census.done) == len(filled.tasks)
+    assert len(census.done) == len(filled.stages)
     assert census.in_state("missing", "stale") == ()
 
 
@@ -32,7 +31,7 @@ def test_nothing_is_there(lay, store):
 
 
 def test_what_changed_is_stale_and_what_is_new_is_missing(filled, store, lay):
-    grid = Grid(("bottle", "tile"), ("none", "den+ed", "den+ed+seg"), (0, 2))
+    grid = Grid(("bottle", "tile"), {"DeSTSeg": VARIANTS}, (0, 2))
     census = take_census(lay(grid=grid, protocol={"top_t": 3}), store)
     assert by_kind(census) == {
         "student": {"done": 4, "missing": 4},
@@ -43,33 +42,33 @@ def test_what_changed_is_stale_and_what_is_new_is_missing(filled, store, lay):
 
 
 def test_a_failure_counts_where_nothing_was_done_since(filled, store):
-    tasks = of_kind(filled, "evaluation")
-    store.discard(tasks[0].stage.key)
-    store.fail(failure(tasks[0]))
-    store.fail(failure(tasks[1]))
+    stages = of_kind(filled, "evaluation")
+    store.discard(stages[0].key)
+    store.fail(failure(stages[0]))
+    store.fail(failure(stages[1]))
     census = take_census(filled, store)
-    assert census.in_state("failed") == (tasks[0],)
-    assert list(census.failures) == [tasks[0].stage.key]
+    assert census.in_state("failed") == (stages[0],)
+    assert list(census.failures) == [stages[0].key]
     assert not census.complete
 
 
 def test_what_is_gone_and_nobody_lacks_is_not_needed(filled, store):
     student = of_kind(filled, "student")[0]
-    store.remove(student.stage.key)
+    store.remove(student.key)
     census = take_census(filled, store)
     assert census.in_state("not needed") == (student,)
     assert census.complete
 
 
 def test_a_damaged_record_is_told_apart(filled, store):
-    task = of_kind(filled, "evaluation")[0]
-    (store.folder(task.stage.key) / "record.json").write_text("{}")
+    stage = of_kind(filled, "evaluation")[0]
+    (store.folder(stage.key) / "record.json").write_text("{}")
     census = take_census(filled, store)
-    assert census.in_state("damaged") == (task,)
+    assert census.in_state("damaged") == (stage,)
 
 
 def test_environments_are_told_apart_part_by_part(filled, store, lay):
-    (one, two, three, *_) = filled.tasks.values()
+    (one, two, three, *_) = filled.stages.values()
     records = [
         record_of(one, provenance={"commit": "a", "threads": 1, "torch": "2"}),
         record_of(two, provenance={"commit": "b", "threads": 1, "torch": "2", "changes": "x"}),

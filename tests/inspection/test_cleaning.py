@@ -1,96 +1,54 @@
-import dataclasses
+import csv
 import os
 import time
 
 import pytest
 
-from bench.inspection.catalogue import read_catalogue
-from bench.inspection.cleaning import known_experiments, leftovers, megabytes, sort_records
-from bench.planning.experiment_plan import sketch
+from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 from bench.planning.inputs import Sources
 from destseg.errors import InputError
-from inspection.inspected import INPUTS, fill, of_kind, record_of
+from tests.inspection.inspected import of_kind
 
 
 @pytest.fixture
-def blueprint(tiny, lay):
-    """Lay the tiny experiment out as somebody who knows its inputs, or some of them."""
+def write_cells(tmp_path):
+    """Write the cells.csv of a results folder."""
 
-    def blueprint(inputs=INPUTS, kind="miniature", **changes):
-        dataset = dataclasses.replace(tiny.dataset, kind=kind)
-        experiment = dataclasses.replace(tiny, dataset=dataset)
-        laid = lay(inputs=inputs, **changes)
-        return dataclasses.replace(sketch(experiment), inputs=inputs, plan=laid)
+    def write(name, *keys, column="key"):
+        folder = tmp_path / "results" / name
+        folder.mkdir(parents=True)
+        with (folder / "cells.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["method", column], *(["m", key] for key in keys)])
+        return folder / "cells.csv"
 
-    return blueprint
-
-
-def sizes(store, *blueprints):
-    found = sort_records(read_catalogue(store), blueprints)
-    return {name: len(records) for name, records in vars(found).items() if records}
+    return write
 
 
-def test_what_an_experiment_refers_to_is_kept(filled, store, blueprint):
-    assert sizes(store, blueprint()) == {"referred": len(filled.tasks)}
-    assert sizes(store, blueprint(gamma=2.0), blueprint()) == {"referred": len(filled.tasks)}
+def test_results_name_their_cells_and_what_these_came_from(filled, store, tmp_path, write_cells):
+    evaluations = of_kind(filled, "evaluation")
+    write_cells("one", evaluations[0].key)
+    write_cells("two", evaluations[-1].key, "f" * 64)
+    wanted = {stage.key for index in (0, -1) for stage in evaluations[index].lineage()}
+    assert named_by_results(tmp_path / "results", store) == wanted | {"f" * 64}
 
 
-def test_what_none_refers_to_is_found(filled, store, blueprint):
-    found = sort_records(read_catalogue(store), [blueprint(gamma=2.0)])
-    assert not found.unjudged
-    lost = {record.key for record in found.unreferred}
-    segmentation = {task.stage.key for task in of_kind(filled, "segmentation")}
-    assert len(lost) == 3 * len(segmentation)
-    assert segmentation < lost
+def test_results_name_what_is_left_where_a_record_is_gone(filled, store, tmp_path, write_cells):
+    evaluation = of_kind(filled, "evaluation")[0]
+    (maps,) = evaluation.parents
+    store.remove(maps.key)
+    write_cells("one", evaluation.key)
+    assert named_by_results(tmp_path / "results", store) == {evaluation.key, maps.key}
 
 
-def test_old_code_is_not_referred_to(store, lay, of_code, blueprint):
-    of_code(lambda: fill(store, lay().tasks.values()), student=1)
-    assert sizes(store, blueprint()) == {"unreferred": len(lay().tasks)}
+def test_no_results_name_nothing(store, tmp_path):
+    assert named_by_results(tmp_path / "nowhere", store) == set()
 
 
-@pytest.mark.parametrize("name", ["teacher", "textures", "categories"])
-def test_what_was_made_of_other_inputs_cannot_be_judged(filled, store, blueprint, name):
-    other = {
-        "teacher": dataclasses.replace(INPUTS.teacher, digest="other"),
-        "textures": dataclasses.replace(INPUTS.textures, digest="other"),
-        "categories": {
-            key: dataclasses.replace(ref, digest="other") for key, ref in INPUTS.categories.items()
-        },
-    }[name]
-    inputs = dataclasses.replace(INPUTS, **{name: other})
-    assert sizes(store, blueprint(inputs)) == {"unjudged": len(filled.tasks)}
-
-
-def test_an_experiment_without_its_inputs_keeps_what_may_be_its_own(filled, store, blueprint, tiny):
-    """Another experiment knows the same images, teacher and textures, so that they are judged."""
-    other = blueprint(student_lr=0.7)
-    blank = sketch(tiny)
-    assert sizes(store, other) == {"unreferred": len(filled.tasks)}
-    assert sizes(store, other, blank) == {"referred": len(filled.tasks)}
-    # Those of a folder that is not given cannot be the miniature's.
-    dataset = dataclasses.replace(tiny.dataset, kind="mvtec")
-    elsewhere = sketch(dataclasses.replace(tiny, dataset=dataset))
-    assert sizes(store, other, elsewhere) == {"unreferred": len(filled.tasks)}
-
-
-def test_without_its_ancestors_a_record_cannot_be_judged(filled, store, blueprint):
-    store.remove(of_kind(filled, "student")[0].stage.key)
-    found = sort_records(read_catalogue(store), [blueprint(student_lr=0.7)])
-    assert {record.kind for record in found.unjudged} == {"maps", "evaluation"}
-
-
-def test_other_methods_maps_are_kept_apart(filled, store, blueprint):
-    task = of_kind(filled, "evaluation")[0]
-    parameters = {**task.stage.parameters, "maps": "digest"}
-    store.put(record_of(task, key="0" * 64, parents=(), parameters=parameters))
-    assert sizes(store, blueprint())["scored"] == 1
-
-
-def test_megabytes_are_those_of_all_files(filled, store):
-    records = read_catalogue(store).records.values()
-    files = [path for path in store.root.rglob("*") if path.is_file()]
-    assert megabytes(store, records) == sum(path.stat().st_size for path in files) / 1e6
+def test_cells_without_keys_end_it(store, tmp_path, write_cells):
+    path = write_cells("one", "x", column="other")
+    with pytest.raises(InputError, match="its records cannot be told") as caught:
+        named_by_results(tmp_path / "results", store)
+    assert str(path) in str(caught.value)
 
 
 def test_leftovers_are_old_and_temporary(tmp_path):
@@ -105,26 +63,33 @@ def test_leftovers_are_old_and_temporary(tmp_path):
     assert leftovers(tmp_path / "nowhere") == ()
 
 
-def test_experiments_are_laid_out_in_every_way_they_run_in_here(
+def test_an_experiment_is_laid_out_once_where_it_runs_in_one_way(
     tiny_file, tiny_inputs, shared_cache
 ):
-    sources = Sources(None, None, shared_cache)
-    ready, blank = known_experiments([tiny_file, tiny_file], sources)
-    assert ready.inputs == tiny_inputs
-    assert ready.unprepared == ()
-    assert blank.experiment.dataset.kind == "mvtec"
-    assert set(blank.unprepared) >= {"bottle", "tile"}
-    assert len(ready.plan.evaluations) == 32
+    (laid,) = laid_out([tiny_file, tiny_file], Sources(None, None, shared_cache))
+    assert laid.inputs == tiny_inputs
+    assert len(laid.plan.evaluations) == 32
 
 
-def test_an_experiment_at_fault_here_is_laid_out_without_inputs(tiny_file, shared_cache, tmp_path):
-    sources = Sources(tmp_path / "nowhere", tmp_path / "nowhere", shared_cache)
-    found = known_experiments([tiny_file], sources, "nowhere.pth")
-    assert len(found) == 2 * 2 * 2
-    assert any("bottle" in laid.unprepared and "teacher" in laid.unprepared for laid in found)
+def test_it_is_laid_out_in_every_way_that_folders_and_teachers_allow(
+    write_tiny, shared_cache, mvtec_folder, tmp_path
+):
+    file = write_tiny({'categories = ["tile", "bottle"]': 'categories = ["bottle"]'})
+    sources = Sources(mvtec_folder, mvtec_folder, shared_cache)
+    found = laid_out([file], sources, "untrained")
+    ways = {(each.experiment.dataset.kind, each.experiment.teacher) for each in found}
+    assert len(ways) == 4
+    assert len(found) == 8
+    assert all(each.unprepared for each in found if each.experiment.dataset.kind == "mvtec")
+
+
+def test_inputs_at_fault_end_it(tiny_file, shared_cache, tmp_path):
+    """Or what a mistyped folder's runs need would be deleted."""
+    with pytest.raises(InputError, match="nowhere"):
+        laid_out([tiny_file], Sources(tmp_path / "nowhere", None, shared_cache))
 
 
 def test_a_file_that_is_no_experiment_ends_it(tmp_path, shared_cache):
     (tmp_path / "bad.toml").write_text("titel = 1")
     with pytest.raises(InputError, match="titel"):
-        known_experiments([tmp_path / "bad.toml"], Sources(None, None, shared_cache))
+        laid_out([tmp_path / "bad.toml"], Sources(None, None, shared_cache))

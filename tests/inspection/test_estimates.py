@@ -1,19 +1,19 @@
 import pytest
 
 from bench.inspection.estimates import Estimate, Estimator, duration
-from inspection.inspected import of_kind, record_of
+from tests.inspection.inspected import of_kind, record_of
 
 
 def test_the_median_of_stages_alike(filled):
     students = of_kind(filled, "student")
     records = [
-        record_of(task, seconds=value) for task, value in zip(students, (1, 2, 9), strict=False)
+        record_of(stage, seconds=value) for stage, value in zip(students, (1, 2, 9), strict=False)
     ]
     assert Estimator(records, "cpu")(students[-1]) == Estimate(2, "alike")
 
 
 def test_other_settings_are_scaled_by_the_work(filled, lay):
-    records = [record_of(task) for task in filled.tasks.values()]
+    records = [record_of(stage) for stage in filled.stages.values()]
     other = lay(student_steps=20, batch_size=8, protocol={"size": 64})
     estimate = Estimator(records, "cpu")
     assert estimate(of_kind(other, "student")[0]) == Estimate(10.0 * 10 * 2, "scaled")
@@ -36,9 +36,9 @@ def test_what_never_ran_has_no_estimate(filled):
 
 
 def test_other_methods_maps_say_nothing(filled):
-    task = of_kind(filled, "evaluation")[0]
-    scored = record_of(task, parameters={**task.stage.parameters, "maps": "digest"})
-    assert Estimator([scored], "cpu")(task) is None
+    stage = of_kind(filled, "evaluation")[0]
+    scored = record_of(stage, parameters={**stage.parameters, "maps": "digest"})
+    assert Estimator([scored], "cpu")(stage) is None
 
 
 @pytest.mark.parametrize(

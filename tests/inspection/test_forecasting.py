@@ -1,7 +1,7 @@
 from bench.inspection.census import take_census
 from bench.inspection.estimates import Estimator
 from bench.inspection.forecasting import forecast, workloads
-from inspection.inspected import SECONDS, fill
+from tests.inspection.inspected import SECONDS, fill
 
 
 def inspected(laid, store):
@@ -28,7 +28,9 @@ def test_only_what_would_run_is_counted(filled, store, lay):
 
 def test_the_whole_from_the_times_of_one_family(lay, store):
     laid = lay()
-    family = [task for task in laid.tasks.values() if (task.category, task.seed) == ("tile", 1)]
+    family = [
+        stage for stage in laid.stages.values() if (stage.category, stage.seed) == ("tile", 1)
+    ]
     fill(store, family)
     census, estimator = inspected(laid, store)
     loads = workloads(census, estimator)

@@ -2,16 +2,16 @@ import dataclasses
 
 import pytest
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.reasons import own_differences, reason, same_but_code
-from inspection.inspected import INPUTS, fill, of_kind, record_of
+from tests.inspection.inspected import INPUTS, fill, of_kind, record_of
 
 
 def said(laid, store, kind):
     """The reasons of all stages of a kind, each once."""
     catalogue = read_catalogue(store)
-    return {str(reason(task, catalogue)) for task in of_kind(laid, kind)}
+    return {str(reason(stage, catalogue)) for stage in of_kind(laid, kind)}
 
 
 def test_a_setting_is_the_reason_of_its_stage_and_a_parent_of_the_rest(filled, store, lay):
@@ -26,7 +26,7 @@ def test_a_setting_is_the_reason_of_its_stage_and_a_parent_of_the_rest(filled, s
 
 
 def test_a_version_of_code_is_a_reason(store, lay, of_code):
-    of_code(lambda: fill(store, lay().tasks.values()), segmentation=1)
+    of_code(lambda: fill(store, lay().stages.values()), segmentation=1)
     assert said(lay(), store, "segmentation") == {"code: 1 -> 2"}
 
 
@@ -36,21 +36,21 @@ def test_another_dataset_is_a_reason(filled, store, lay):
     }
     laid = lay(inputs=dataclasses.replace(INPUTS, categories=images))
     (text,) = {
-        str(reason(task, read_catalogue(store)))
-        for task in of_kind(laid, "student")
-        if task.category == "tile"
+        str(reason(stage, read_catalogue(store)))
+        for stage in of_kind(laid, "student")
+        if stage.category == "tile"
     }
     assert text == "images digest: images of ti -> others (the dataset changed)"
 
 
 def test_nested_and_absent_parameters_are_named(filled, lay):
-    task = of_kind(filled, "student")[0]
+    stage = of_kind(filled, "student")[0]
     changed = {
-        **task.stage.parameters,
-        "anomalies": {**task.stage.parameters["anomalies"], "threshold": 0.9},
+        **stage.parameters,
+        "anomalies": {**stage.parameters["anomalies"], "threshold": 0.9},
     }
     del changed["rotation"]
-    found = own_differences(record_of(task, parameters=changed), task.stage)
+    found = own_differences(record_of(stage, parameters=changed), stage)
     assert [str(one) for one in found] == [
         "parameters.anomalies.threshold: 0.9 -> 0.5",
         "parameters.rotation: absent -> paper",
@@ -62,7 +62,7 @@ def test_of_several_records_the_nearest_and_then_the_newest(store, lay):
     for lr, momentum, started in ((0.5, 0.5, "3"), (0.6, 0.9, "1"), (0.7, 0.9, "2")):
         fill(
             store,
-            lay(student_lr=lr, momentum=momentum).tasks.values(),
+            lay(student_lr=lr, momentum=momentum).stages.values(),
             provenance={"started": started},
         )
     (found,) = said(lay(), store, "student")
@@ -78,10 +78,10 @@ def test_what_was_never_computed_has_no_reason(store, lay):
 )
 def test_only_code_may_differ(store, lay, of_code, change, alike):
     old = of_code(lambda: lay(**change), student=1)
-    of_code(lambda: fill(store, old.tasks.values()), student=1)
+    of_code(lambda: fill(store, old.stages.values()), student=1)
     catalogue = read_catalogue(store)
     cell, stage = list(lay().evaluations.items())[2]
-    assert cell.variant.name == "den+ed+seg"
+    assert cell.variant == "den+ed+seg"
     record = catalogue.records[old.evaluations[cell].key]
     assert same_but_code(record, stage, catalogue) is alike
     assert not same_but_code(record, stage.parents[0], catalogue)
@@ -89,7 +89,7 @@ def test_only_code_may_differ(store, lay, of_code, change, alike):
 
 def test_an_ancestor_that_is_gone_may_differ_by_anything(store, lay, of_code):
     old = of_code(lambda: lay(), student=1)
-    of_code(lambda: fill(store, old.tasks.values()), student=1)
+    of_code(lambda: fill(store, old.stages.values()), student=1)
     cell, stage = next(iter(lay().evaluations.items()))
     record = read_catalogue(store).records[old.evaluations[cell].key]
     store.remove(old.evaluations[cell].parents[0].parents[0].key)

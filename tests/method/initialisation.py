@@ -1,4 +1,4 @@
-"""What initial weights should look like (specification, section 1.3)."""
+"""What initial weights should look like ("Networks" in docs/method.md)."""
 
 import math
 

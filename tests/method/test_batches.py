@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import functional
 
 from destseg import anomalies
 from destseg.batches import (
@@ -130,10 +131,15 @@ def test_rotation_stream(monkeypatch, stream, distinct):
     """Fixed: the k-th mask of every batch is turned by the same angle, as in the program."""
     seen = []
     rotated = anomalies._rotated
+
+    def note_angles(noise, degrees):
+        seen.append(degrees)
+        return rotated(noise, degrees)
+
     monkeypatch.setattr(
         anomalies,
         "_rotated",
-        lambda noise, degrees: seen.append(degrees) or rotated(noise, degrees),
+        note_angles,
     )
     config = AnomalyConfig(rotation_stream=stream)
     list(training_batches(training_data(8), batch_size=4, steps=3, seed=0, anomalies=config))
@@ -187,16 +193,16 @@ def test_as_tensor():
     tensor = as_tensor(images)
     assert tensor.is_contiguous()
     assert tensor.dtype == torch.float32
-    np.testing.assert_array_equal(tensor, images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    expected = torch.stack([functional.to_tensor(image.copy()) for image in images])
+    assert torch.equal(tensor, expected)
 
 
 def test_normalise():
     images = torch.rand(2, 3, 4, 5)
-    expected = (images.double().numpy() - np.reshape(MEAN, (3, 1, 1))) / np.reshape(STD, (3, 1, 1))
-    np.testing.assert_allclose(normalise(images), expected, atol=1e-6)
+    assert torch.equal(normalise(images), functional.normalize(images, MEAN, STD))
 
 
-# Rotation (section 3.2)
+# Rotation, of the section "Data" in docs/method.md
 
 
 @pytest.fixture
@@ -253,10 +259,9 @@ def test_angles_are_uniform_to_both_sides(degrees):
         weight[np.hypot(*np.indices((side, side)) - centre) > radius + 5] = 0
         rows, columns = np.indices((side, side)) - centre
         angles.append(np.degrees(np.arctan2(-(weight * rows).sum(), (weight * columns).sum())))
-    angles = np.array(angles)
     assert np.abs(angles).max() < degrees + 0.5
-    assert abs(angles.mean()) < 4 * degrees / np.sqrt(3 * len(angles))
-    assert angles.std() == pytest.approx(degrees / np.sqrt(3), rel=0.15)
+    assert abs(np.mean(angles)) < 4 * degrees / np.sqrt(3 * len(angles))
+    assert np.std(angles) == pytest.approx(degrees / np.sqrt(3), rel=0.15)
 
 
 def test_quarter_turns_come_before_small_angles(picture):

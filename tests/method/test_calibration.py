@@ -3,8 +3,8 @@ import pytest
 import torch
 
 import destseg
+from destseg.application.calibration import measure_scale
 from destseg.batches import Batch
-from destseg.calibration import measure_scale
 
 
 class Known(torch.nn.Module):

@@ -4,8 +4,6 @@ import re
 
 import pytest
 import torch
-from small_networks import CONFIG, changed, snapshot
-from test_golden import ARRAYS, BATCH, RELATIVE, deviation, fill
 
 from destseg import checkpoint
 from destseg.checkpoint import authors_state_dict, load, save, save_authors
@@ -14,6 +12,8 @@ from destseg.errors import InputError
 from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
+from tests.method.small_networks import CONFIG, changed, snapshot
+from tests.method.test_golden import ARRAYS, BATCH, RELATIVE, deviation, fill
 
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
@@ -39,7 +39,7 @@ def refusal(path):
     return str(caught.value)
 
 
-# The authors' names, written from the specification (section 1.6) and not from the model
+# The authors' names, written from "Checkpoints" in docs/method.md and not from the model
 
 
 def norm(prefix):

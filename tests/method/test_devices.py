@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from destseg.devices import choose_device
+from destseg.application.devices import choose_device
 from destseg.errors import InputError
 
 

@@ -100,11 +100,11 @@ def test_features_side_by_side(both):
 
 
 def test_distances_of_each_level(both):
-    maps = fusion_maps(*both, "distances")
+    maps = fusion_maps(*both, kind="distances")
     expected = [bilinear(distance, (8, 10)) for distance in cosine_distances(*both)]
     torch.testing.assert_close(maps, torch.cat(expected, dim=1))
 
 
 @pytest.mark.parametrize(("kind", "count"), [("product", 15), ("features", 30), ("distances", 3)])
 def test_fusion_channels(both, kind, count):
-    assert fusion_channels((3, 5, 7), kind) == fusion_maps(*both, kind).shape[1] == count
+    assert fusion_channels((3, 5, 7), kind) == fusion_maps(*both, kind=kind).shape[1] == count

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import CONFIG, changed, snapshot
 
 import destseg
-from destseg import resuming
+from destseg.application import resuming
+from destseg.application.fitting import ROTATIONS, normal_folder, read_folder, train
 from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
-from destseg.fitting import ROTATIONS, normal_folder, read_folder, train
 from destseg.resnet import ResNet18
+from tests.method.small_networks import CONFIG, changed, snapshot
 
 RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
 ANOMALIES = AnomalyConfig(lattice_exponents=3)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_networks import changed, snapshot
 
 from destseg import anomalies
 from destseg.anomalies import perlin_noise
@@ -20,19 +19,20 @@ from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
 from destseg.training import train_segmentation, train_student
+from tests.method.small_networks import changed, snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "forward.npz")
 NUMBERS = json.loads((GOLDEN / "forward.json").read_text())
 NOISE = np.load(GOLDEN / "perlin.npz")
 FUNCTIONS = np.load(GOLDEN / "perlin_functions.npz")
-RELATIVE = 1e-5  # section 1.8
+RELATIVE = 1e-5  # "Checkpoints" in docs/method.md
 VECTOR_ROUNDING = 2e-15  # of the cosines, sines and powers of the program's NumPy
 BATCH = Batch(*(torch.from_numpy(ARRAYS[key]) for key in ("img_aug", "img_origin", "mask")))
 
 
 def fill(model):
-    """Give every tensor values that follow from its name alone (section 1.8)."""
+    """Give every tensor values that follow from its name alone."""
     for key, tensor in model.state_dict().items():
         if key.endswith("num_batches_tracked"):
             continue

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from small_networks import small_segmentation, small_student, small_teacher
 
 from destseg.batches import normalise
 from destseg.features import cosine_distances, normalised
@@ -13,6 +12,7 @@ from destseg.inference import (
     segmentation_mapper,
     upsample,
 )
+from tests.method.small_networks import small_segmentation, small_student, small_teacher
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from initialisation import norms
-from small_networks import CONFIG
 
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
+from tests.method.initialisation import norms
+from tests.method.small_networks import CONFIG
 
 
 def test_batch_norm_settings():

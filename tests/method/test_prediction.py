@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_networks import CONFIG
 
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.model import DeSTSeg
 from destseg.prediction import Prediction, Scale, top_pixels
 from destseg.resnet import ResNet18
+from tests.method.small_networks import CONFIG
 
 SCALE = Scale(normal=0.2, anomalous=0.6, limit=0.3)
 
@@ -40,7 +40,7 @@ def test_maps_have_the_size_of_their_pictures(model):
         assert prediction.scale == SCALE
 
 
-def test_map_and_score_are_those_of_the_specification(model):
+def test_map_and_score_are_those_of_the_paper(model):
     """At the model's own size nothing but the method's own upsampling stands between."""
     original = picture(64, 64)
     (prediction,) = model.predict(original)

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from initialisation import STANDARD_ERRORS, assert_kaiming_fan_out, convolutions, norms
-from small_networks import small_segmentation
 
 from destseg.segmentation import ASPP, SegmentationNet
+from tests.method.initialisation import STANDARD_ERRORS, assert_kaiming_fan_out, convolutions, norms
+from tests.method.small_networks import small_segmentation
 
 
 def test_initial_segmentation_net():
@@ -47,7 +47,7 @@ def test_pyramid_branches():
 
 
 def test_segmentation_net_cannot_train_on_one_image():
-    """Its pooled branch has one value an image, of which BatchNorm needs two (section 1.5)."""
+    """Its pooled branch has one value an image, of which BatchNorm needs two."""
     network = small_segmentation().train()
     similarity = torch.randn(2, 56, 8, 8)
     assert network(similarity).shape == (2, 1, 8, 8)

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from initialisation import assert_kaiming_fan_out, norms
-from small_networks import small_student, small_teacher
 
 from destseg.config import STUDENT_KINDS
 from destseg.resnet import BasicBlock
 from destseg.student import Student, paired_features, student_input
+from tests.method.initialisation import assert_kaiming_fan_out, norms
+from tests.method.small_networks import small_student, small_teacher
 
 
 def test_initial_student():

@@ -1,9 +1,9 @@
 import torch
-from small_networks import CONFIG, small_teacher
 
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
+from tests.method.small_networks import CONFIG, small_teacher
 
 
 def test_teacher_never_trains():

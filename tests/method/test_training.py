@@ -3,14 +3,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_networks import (
-    changed,
-    random_batch,
-    small_segmentation,
-    small_student,
-    small_teacher,
-    snapshot,
-)
 
 from destseg import training
 from destseg.batches import Batch, TrainingImages, training_batches
@@ -19,6 +11,14 @@ from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
 from destseg.student import paired_features, student_input
 from destseg.training import TrainingDiverged, train_segmentation, train_student
+from tests.method.small_networks import (
+    changed,
+    random_batch,
+    small_segmentation,
+    small_student,
+    small_teacher,
+    snapshot,
+)
 
 RECIPE = TrainingConfig(batch_size=4, student_lr=0.1, res_lr=0.1, head_lr=0.05)
 BATCHES = [random_batch(seed=seed) for seed in range(3)]

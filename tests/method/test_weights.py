@@ -5,20 +5,18 @@ import pickle
 import threading
 import warnings
 from dataclasses import replace
-from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 from destseg import weights
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
-from destseg.weights import IMAGENET, find_weights, load_trunk, read_state_dict
+from destseg.weights import find_weights, imagenet, load_trunk, read_state_dict
 
 WIDTH = 8
-REAL_TEACHER = Path(__file__).parents[3] / "shared" / "data" / "resnet18_imagenet_layers1to3.pth"
 
 
 class MakesDirectory:
@@ -180,11 +178,11 @@ def test_shapes_of_another_width(tmp_path, state):
     assert "(16, 3, 7, 7)" in message
 
 
-@pytest.mark.skipif(not REAL_TEACHER.exists(), reason="needs the ImageNet weights")
-def test_real_teacher():
-    trunk = load_trunk(REAL_TEACHER).eval()
+def test_real_teacher(real_data):
+    real_teacher = real_data / "resnet18_imagenet_layers1to3.pth"
+    trunk = load_trunk(real_teacher).eval()
     assert sum(parameter.numel() for parameter in trunk.parameters()) == 2_782_784
-    loaded, file = trunk.state_dict(), torch.load(REAL_TEACHER, weights_only=True)
+    loaded, file = trunk.state_dict(), torch.load(real_teacher, weights_only=True)
     assert all(torch.equal(loaded[key], file[key]) for key in file)
     with torch.no_grad():
         features = trunk(torch.randn(1, 3, 64, 64))
@@ -200,12 +198,11 @@ CONTENT = b"weights " * 5000
 
 @pytest.fixture
 def server():
-    """A web server with one file; its log lists what was asked for."""
-    log = []
+    """A web server with one file, which lists what it was asked for."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            log.append(self.path)
+            Server.asked.append(self.path)
             if self.path != "/models/some-net.pth":
                 self.send_error(404)
                 return
@@ -217,8 +214,10 @@ def server():
         def log_message(self, *_arguments):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.log = log
+    class Server(http.server.ThreadingHTTPServer):
+        asked: ClassVar[list[str]] = []
+
+    with Server(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
@@ -232,17 +231,18 @@ def published(server, tmp_path, monkeypatch):
 
 
 def test_the_papers_teacher_is_torchvisions_first_version():
-    version = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-    assert IMAGENET.url == version.url
-    assert IMAGENET.sha256.startswith(Path(version.url).stem.removeprefix("resnet18-"))
-    assert len(IMAGENET.sha256) == 64
+    found = imagenet()
+    assert found.name == "torchvision's ResNet18_Weights.IMAGENET1K_V1"
+    assert found.url == "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+    assert found.sha256.startswith("f37072fd")
+    assert len(found.sha256) == 64
 
 
 def test_published_weights_are_downloaded_once(published, server, tmp_path):
     place = tmp_path / "torch" / "hub" / "checkpoints" / "some-net.pth"
     assert published.file() == published.file() == place
     assert place.read_bytes() == CONTENT
-    assert server.log == ["/models/some-net.pth"]
+    assert server.asked == ["/models/some-net.pth"]
 
 
 def test_a_download_that_is_another_file_is_not_kept(published, tmp_path):
@@ -274,6 +274,6 @@ def test_gone_from_the_server(published):
 
 
 def test_find_weights(published, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "IMAGENET", published)
+    monkeypatch.setattr(weights, "imagenet", lambda: published)
     assert find_weights("imagenet") == published.place
     assert find_weights(tmp_path / "own.pth") == tmp_path / "own.pth"

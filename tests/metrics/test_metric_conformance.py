@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from metric_definitions import f1_max as literal_f1_max
-from metric_definitions import iap as literal_iap
-from metric_definitions import iap_at as literal_iap_at
-from metric_definitions import image_score as literal_image_score
-from metric_definitions import pro as literal_pro
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from bench.metrics import ALL_METRICS, Protocol, evaluate, iap, iap_at, image_scores, pro
+from tests.metrics.metric_definitions import f1_max as literal_f1_max
+from tests.metrics.metric_definitions import iap as literal_iap
+from tests.metrics.metric_definitions import iap_at as literal_iap_at
+from tests.metrics.metric_definitions import image_score as literal_image_score
+from tests.metrics.metric_definitions import pro as literal_pro
 
 F1_MAX = (ALL_METRICS["image_f1max"], ALL_METRICS["pixel_f1max"])
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
@@ -20,7 +20,7 @@ SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
 VALUES = {
     "ties": st.sampled_from([0.0, 0.25, 0.5, 1.0]),
     "signs": st.sampled_from([-2.0, -0.0, 0.0, 1.0]),
-    "saturated": st.sampled_from([0.0, 1e-38, 0.5, 1 - 2**-24, 1.0]),
+    "saturated": st.sampled_from([0.0, float(np.float32(1e-38)), 0.5, 1 - 2**-24, 1.0]),
     "any": st.floats(-1024, 1024, width=32),
 }
 

@@ -114,7 +114,7 @@ def test_blocks_of_images_equal_one(data, monkeypatch):
 
 @pytest.mark.parametrize("metric", [iap, iap_at, pro])
 def test_single_functions_take_batches(data, metric):
-    assert metric(batches(*data, 2)) == metric(*data)
+    assert metric(batches(*data, size=2)) == metric(*data)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -156,7 +156,7 @@ def test_crop_is_the_centre(data):
     cropped = evaluate(maps, masks, Protocol(crop=12))
     assert cropped == evaluate(maps[:, 10:22, 6:18], masks[:, 10:22, 6:18])
     assert cropped != evaluate(maps, masks)
-    assert evaluate(batches(*data, 2), protocol=Protocol(crop=12)) == cropped
+    assert evaluate(batches(*data, size=2), protocol=Protocol(crop=12)) == cropped
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from metric_definitions import regions
 
 from bench.metrics.regions import label_regions
+from tests.metrics.metric_definitions import regions
 
 
 @pytest.mark.parametrize("connectivity", [4, 8])

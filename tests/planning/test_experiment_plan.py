@@ -2,9 +2,10 @@ import dataclasses
 
 import pytest
 
-from bench.data.mvtec import COUNTS
+from bench.data.kinds import find_kind
 from bench.planning.experiment_plan import is_known, lay_out, look_up, sketch
 from bench.planning.inputs import UNPREPARED, Sources
+from destseg.config import TrainingConfig
 from destseg.errors import InputError
 
 
@@ -42,15 +43,14 @@ def test_looking_up_makes_nothing(tiny, tmp_path):
 def test_one_category_may_lack_alone(tiny, sources, mvtec_folder):
     laid = look_up(of_mvtec(tiny, ("bottle",)), Sources(mvtec_folder, None, sources.cache))
     assert laid.unprepared == ("bottle",)
-    assert laid.inputs.teacher.digest != UNPREPARED
+    assert all(ref.digest != UNPREPARED for ref in laid.inputs.backbones.values())
 
 
 def test_without_a_folder_mvtecs_categories_are_assumed_where_that_is_wanted(tiny, sources):
     with pytest.raises(InputError, match="add --data DIR"):
         look_up(of_mvtec(tiny), sources)
     laid = look_up(of_mvtec(tiny), sources, assume=True)
-    assert laid.grid.categories == tuple(COUNTS)
-    assert laid.unprepared == tuple(COUNTS)
+    assert laid.grid.categories == laid.unprepared == find_kind("mvtec").categories
 
 
 def test_an_unknown_category_is_refused(tiny, sources):
@@ -58,3 +58,11 @@ def test_an_unknown_category_is_refused(tiny, sources):
     for layer in (look_up, lambda *given: lay_out(*given, jobs=1)):
         with pytest.raises(InputError, match="'botle'"):
             layer(dataclasses.replace(tiny, grid=grid), sources)
+
+
+def test_fewer_images_than_a_batch_are_refused(tiny, sources, mvtec_folder):
+    training = TrainingConfig(batch_size=7)
+    configs = {"DeSTSeg": dataclasses.replace(tiny.configs["DeSTSeg"], training=training)}
+    experiment = dataclasses.replace(of_mvtec(tiny, ("bottle",)), configs=configs)
+    with pytest.raises(InputError, match=r"bottle: 6 .* the 7 that DeSTSeg needs for one batch"):
+        lay_out(experiment, Sources(mvtec_folder, None, sources.cache), jobs=1)

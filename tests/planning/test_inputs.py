@@ -1,16 +1,25 @@
-import dataclasses
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench.data import miniature
 from bench.data.cache import NotCached, only_cached
-from bench.data.mvtec import load_category
+from bench.data.categories import load_category
+from bench.data.kinds import find_kind
 from bench.data.teacher import prepare_teacher
 from bench.data.textures import prepare_textures
+from bench.metrics import Protocol
 from bench.planning import inputs
-from bench.planning.inputs import Sources, available_categories, prepare_inputs
+from bench.planning.inputs import (
+    UNPREPARED,
+    RequiredInputs,
+    Sources,
+    cached_images,
+    look_up_inputs,
+    prepare_inputs,
+)
 from destseg.errors import InputError
 
 
@@ -20,22 +29,15 @@ def sources(shared_cache):
 
 
 @pytest.fixture
-def mvtec(tiny):
-    return dataclasses.replace(tiny, dataset=dataclasses.replace(tiny.dataset, kind="mvtec"))
+def required(weights):
+    """What the tiny experiment reads."""
+    kind, protocol = find_kind("miniature"), Protocol(name="tiny", size=32, top_t=10)
+    return RequiredInputs(kind, 32, protocol, ("bottle", "tile"), ((str(weights), 8),))
 
 
-def test_the_miniature_has_its_own_categories(tiny, sources):
-    assert available_categories(tiny, sources) == miniature.CATEGORIES
-    assert len(miniature.CATEGORIES) == 15
-
-
-def test_mvtec_has_those_of_its_folder(mvtec, mvtec_folder, tmp_path):
-    assert available_categories(mvtec, Sources(mvtec_folder, None, tmp_path)) == ("bottle",)
-
-
-def test_mvtec_needs_a_folder(mvtec, sources):
-    with pytest.raises(InputError, match=r"--data: .*add --data DIR"):
-        available_categories(mvtec, sources)
+@pytest.fixture
+def mvtec(required):
+    return replace(required, kind=find_kind("mvtec"), categories=("bottle",))
 
 
 def test_the_miniature_is_drawn_once_and_read_as_real_data(tiny_inputs, shared_cache):
@@ -49,33 +51,59 @@ def test_the_miniature_is_drawn_once_and_read_as_real_data(tiny_inputs, shared_c
         np.testing.assert_array_equal(data.train[0], first.image)
 
 
-def test_inputs_from_the_cache_are_the_same(tiny, tiny_inputs, sources):
-    again = prepare_inputs(tiny, ("bottle", "tile"), sources, 1)
-    assert again == tiny_inputs
+def test_inputs_from_the_cache_are_the_same(required, tiny_inputs, sources):
+    assert prepare_inputs(required, sources, 1) == tiny_inputs
+    assert look_up_inputs(required, sources) == tiny_inputs
+    assert cached_images(required, sources) == tiny_inputs.categories
 
 
 def test_what_is_cached_is_prepared_without_a_worker(
-    tiny, tiny_inputs, sources, monkeypatch, capsys
+    required, tiny_inputs, sources, monkeypatch, capsys
 ):
     """Workers take seconds to start, and a second run is to be quick."""
     monkeypatch.setattr(inputs, "Parallel", lambda **_: pytest.fail("workers were started"))
-    assert prepare_inputs(tiny, ("bottle", "tile"), sources, 2) == tiny_inputs
+    assert prepare_inputs(required, sources, 2) == tiny_inputs
     assert capsys.readouterr().err == ""
 
 
-def test_only_what_is_lacking_is_made(tiny, tiny_inputs, sources, capsys):
+def test_only_what_is_lacking_is_made(required, tiny_inputs, sources, capsys):
     ref = tiny_inputs.categories["tile"]
     shutil.rmtree(ref.path)
-    assert prepare_inputs(tiny, ("bottle", "tile"), sources, 1) == tiny_inputs
+    assert prepare_inputs(required, sources, 1) == tiny_inputs
     assert ref.path.is_dir()
     assert "1/1" in capsys.readouterr().err
 
 
-def test_looking_makes_nothing(tiny, tmp_path):
+def test_workers_make_several_backbones_each_found_by_source_and_width(
+    required, tiny_inputs, tmp_path
+):
+    backbones = (*required.backbones, ("untrained", 4), ("untrained", 8))
+    several = replace(required, backbones=backbones, categories=("tile",))
+    sources = Sources(None, None, tmp_path)
+    blank = look_up_inputs(several, sources).backbones
+    assert {ref.digest for ref in blank.values()} == {UNPREPARED}
+    found = prepare_inputs(several, sources, 2)
+    assert tuple(found.backbones) == backbones
+    named = [(ref.name, ref.width) for ref in found.backbones.values()]
+    assert named == [("random", 8), ("untrained", 4), ("untrained", 8)]
+    assert found.categories["tile"].digest == tiny_inputs.categories["tile"].digest
+    assert found.textures.digest == tiny_inputs.textures.digest
+
+
+def test_without_their_folder_images_are_not_prepared_and_no_fault(mvtec, tiny_inputs, sources):
+    found = look_up_inputs(mvtec, sources)
+    assert {name: ref.digest for name, ref in found.categories.items()} == {"bottle": UNPREPARED}
+    assert found.textures == tiny_inputs.textures
+    assert cached_images(mvtec, sources) == {}
+
+
+def test_looking_makes_nothing(required, tmp_path):
     prepares = [
         lambda: prepare_textures(None, 32, tmp_path),
         lambda: prepare_teacher("procedural", tmp_path, width=8),
-        lambda: inputs.prepare_images(tiny, "tile", Sources(None, None, tmp_path)),
+        lambda: required.kind.prepare(
+            "tile", size=32, protocol=required.protocol, data=None, cache=tmp_path
+        ),
     ]
     with only_cached():
         for prepare in prepares:
@@ -84,18 +112,11 @@ def test_looking_makes_nothing(tiny, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_digests_do_not_depend_on_the_cache(tiny, tiny_inputs, tmp_path):
-    fresh = prepare_inputs(tiny, ("tile",), Sources(None, None, tmp_path / "elsewhere"), 1)
-    assert fresh.categories["tile"].digest == tiny_inputs.categories["tile"].digest
-    assert fresh.textures.digest == tiny_inputs.textures.digest
-    assert fresh.teacher.digest == tiny_inputs.teacher.digest
-
-
 def test_masks_have_the_size_of_the_protocol(mvtec, mvtec_folder, shared_cache):
     """The metrics of 32-pixel images may be measured at 48 pixels."""
-    experiment = dataclasses.replace(mvtec, protocol=dataclasses.replace(mvtec.protocol, size=48))
+    required = replace(mvtec, protocol=replace(mvtec.protocol, size=48))
     sources = Sources(mvtec_folder, None, shared_cache)
-    data = load_category(prepare_inputs(experiment, ("bottle",), sources, 1).categories["bottle"])
+    data = load_category(prepare_inputs(required, sources, 1).categories["bottle"])
     assert data.test.shape == (6, 32, 32, 3)
     assert data.masks.shape == (6, 48, 48)
     assert data.masks.any(axis=(1, 2)).tolist() == [False] * 3 + [True] * 3
@@ -105,32 +126,24 @@ def test_masks_have_the_size_of_the_protocol(mvtec, mvtec_folder, shared_cache):
 
 def test_all_faults_are_told_together(mvtec, mvtec_folder, shared_cache, tmp_path):
     (mvtec_folder / "bottle" / "train" / "good" / "000.png").write_bytes(b"")
-    experiment = dataclasses.replace(mvtec, teacher=str(tmp_path / "none.pth"))
+    required = replace(mvtec, backbones=((str(tmp_path / "none.pth"), 8),))
     sources = Sources(mvtec_folder, tmp_path / "no textures", shared_cache)
     with pytest.raises(InputError) as caught:
-        prepare_inputs(experiment, ("bottle",), sources, 1)
+        prepare_inputs(required, sources, 1)
     message = str(caught.value)
     for part in ("none.pth", "no textures", "000.png"):
         assert part in message
 
 
-def test_fewer_images_than_a_batch_are_refused(mvtec, mvtec_folder, shared_cache):
-    training = dataclasses.replace(mvtec.training, batch_size=7)
-    experiment = dataclasses.replace(mvtec, training=training)
-    with pytest.raises(InputError, match=r"bottle: 6 training images .* one batch of 7; set"):
-        prepare_inputs(experiment, ("bottle",), Sources(mvtec_folder, None, shared_cache), 1)
-
-
-def test_a_miniature_too_small_to_draw_is_refused(tiny, sources):
-    experiment = dataclasses.replace(tiny, dataset=dataclasses.replace(tiny.dataset, size=31))
+def test_a_miniature_too_small_to_draw_is_refused(required, sources):
     with pytest.raises(InputError, match=r"dataset\.size is 31; .* 32 pixels at least"):
-        prepare_inputs(experiment, ("bottle",), sources, 1)
+        prepare_inputs(replace(required, size=31), sources, 1)
 
 
-def test_a_cache_that_cannot_be_written_is_named(tiny, tmp_path):
+def test_a_cache_that_cannot_be_written_is_named(required, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError) as caught:
-        prepare_inputs(tiny, ("bottle",), Sources(None, None, tmp_path / "file"), 1)
+        prepare_inputs(required, Sources(None, None, tmp_path / "file"), 1)
     for line in str(caught.value).splitlines():
         assert str(tmp_path / "file") in line
         assert "DESTSEG_BENCH_CACHE" in line

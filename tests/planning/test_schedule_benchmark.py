@@ -1,12 +1,14 @@
 """The paper's grid keeps 32 workers busy: the real schedule, with durations of realistic shares."""
 
+from pathlib import Path
+
 import pytest
 
-from bench.benchmarks.schedule import main, spread, table
-from bench.commands.experiment_options import EXPERIMENTS
-from bench.experiment.experiment import load_experiment
+from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
+from benchmarks.schedule import main, spread, table
 
 SECONDS = {"student": 3300.0, "segmentation": 9200.0, "maps": 1.2, "evaluation": 0.2}
 """Of one CPU core, scaled from the miniature."""
@@ -14,15 +16,15 @@ SECONDS = {"student": 3300.0, "segmentation": 9200.0, "maps": 1.2, "evaluation":
 
 @pytest.fixture(scope="module")
 def paper():
-    laid = sketch(load_experiment(EXPERIMENTS / "mvtec.toml")).plan
-    return laid, {key: SECONDS[task.stage.kind] for key, task in laid.tasks.items()}
+    laid = sketch(load_experiment(find_experiment(Path("mvtec")))).plan
+    return laid, {key: SECONDS[stage.kind] for key, stage in laid.stages.items()}
 
 
 @pytest.mark.parametrize("by", [0.0, 1 / 3])
 def test_32_workers_are_busy_for_nine_tenths_of_the_time(paper, by):
     plan, seconds = paper
     varied = spread(seconds, by)
-    found = simulate(plan, lambda task: varied[task.stage.key], 32)
+    found = simulate(plan, lambda stage: varied[stage.key], 32)
     assert found.stages == 1800
     assert found.efficiency >= 0.9
 

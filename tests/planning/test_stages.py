@@ -5,23 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.mvtec import CategoryRef
+from bench.data.categories import CategoryRef
 from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
-from bench.experiment.experiment import Experiment
-from bench.experiment.grid import ABLATION, VARIANTS, Cell, Grid, Variant
+from bench.experiment.experiment import Experiment, GridConfig
+from bench.experiment.grid import Cell, Grid
+from bench.methods.destseg import METHOD, Config, Variant
+from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
+from bench.methods.interface import Method, Step
 from bench.planning import stages
+from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
-from bench.planning.stages import CODE_VERSIONS, Stage, plan, shard
+from bench.planning.stages import Stage, family, plan, shard
 
-EXPERIMENT = Experiment("tiny")
+EXPERIMENT = Experiment("tiny", GridConfig({"DeSTSeg": METHOD.design}), {"DeSTSeg": Config()})
+TEACHER = TeacherRef(Path("cache/teacher"), "teacher", 64, "procedural", 0.9)
 INPUTS = Inputs(
     categories={
         name: CategoryRef(name, Path("cache") / name, f"images of {name}", 40, 34)
         for name in ("bottle", "tile")
     },
     textures=TexturesRef(Path("cache/textures"), "textures", 69),
-    teacher=TeacherRef(Path("cache/teacher"), "teacher", 64, "procedural", 0.9),
+    backbones={("procedural", width): TEACHER for width in (64, 65)},
 )
 ALL = {"student", "segmentation", "maps off", "maps on", "evaluation off", "evaluation on"}
 WITH_SEGMENTATION = {"segmentation", "maps on", "evaluation on"}
@@ -34,7 +39,7 @@ def keys(experiment=EXPERIMENT, inputs=INPUTS, *, category="bottle", den=True, e
     for seg, suffix in ((False, "off"), (True, "on")):
         shape = "encoder-decoder" if ed else "encoder"
         variant = Variant(den, shape, seg)
-        cell = Cell(category, variant, seed)
+        cell = Cell("DeSTSeg", variant.name, category, seed)
         evaluation = plan(experiment, [cell], inputs).evaluations[cell]
         (maps,) = evaluation.parents
         found[f"evaluation {suffix}"] = evaluation.key
@@ -62,17 +67,18 @@ def test_every_stage_has_a_key_of_its_own():
 
 
 def test_a_key_is_the_digest_of_canonical_json():
-    parent = Stage("student", {"b": [1, 2], "a": 0.1})
+    parent = Stage("student", 2, {"b": [1, 2], "a": 0.1})
     text = (
-        f'{{"code":{CODE_VERSIONS["student"]},"kind":"student","parameters":{{"a":0.1,"b":[1,2]}},'
+        f'{{"code":2,"kind":"student","parameters":{{"a":0.1,"b":[1,2]}},'
         f'"parents":[],"schema":{stages.SCHEMA}}}'
     )
     assert parent.key == hashlib.sha256(text.encode()).hexdigest()
-    assert parent == Stage("student", {"a": 0.1, "b": [1, 2]})
-    assert hash(parent) == hash(Stage("student", {"a": 0.1, "b": [1, 2]}))
-    assert parent != Stage("student", {"a": 0.1, "b": [2, 1]})
-    assert parent != Stage("segmentation", parent.parameters)
-    assert Stage("maps", {}, (parent,)) != Stage("maps", {})
+    assert parent == Stage("student", 2, {"a": 0.1, "b": [1, 2]}, (), "bottle", 0)
+    assert hash(parent) == hash(Stage("student", 2, {"a": 0.1, "b": [1, 2]}))
+    assert parent != Stage("student", 2, {"a": 0.1, "b": [2, 1]})
+    assert parent != Stage("student", 1, parent.parameters)
+    assert parent != Stage("segmentation", 2, parent.parameters)
+    assert Stage("maps", 1, {}, (parent,)) != Stage("maps", 1, {})
 
 
 def other(value):
@@ -147,19 +153,23 @@ CASES = [(section, field) for section, fields in SECTIONS.items() for field in f
 
 @pytest.mark.parametrize(("section", "field"), CASES, ids=".".join)
 def test_a_setting_moves_the_keys_of_what_it_moves_and_no_others(section, field):
-    before = getattr(EXPERIMENT, section)
+    config = EXPERIMENT.configs["DeSTSeg"]
+    of_method = hasattr(config, section)
+    before = getattr(config if of_method else EXPERIMENT, section)
     value = WORDS.get(field) or other(getattr(before, field))
     assert value != getattr(before, field)
-    experiment = dataclasses.replace(
-        EXPERIMENT, **{section: dataclasses.replace(before, **{field: value})}
-    )
-    assert changed(keys(experiment)) == SECTIONS[section][field]
+    change = {section: dataclasses.replace(before, **{field: value})}
+    if of_method:
+        change = {"configs": {"DeSTSeg": dataclasses.replace(config, **change)}}
+    assert changed(keys(dataclasses.replace(EXPERIMENT, **change))) == SECTIONS[section][field]
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-def test_no_setting_is_forgotten(section):
-    fields = {field.name for field in dataclasses.fields(getattr(EXPERIMENT, section))}
-    assert fields == set(SECTIONS[section])
+def test_no_setting_is_forgotten():
+    parts = [EXPERIMENT.configs["DeSTSeg"], EXPERIMENT]
+    for section, fields in SECTIONS.items():
+        of = next(getattr(part, section) for part in parts if hasattr(part, section))
+        assert {field.name for field in dataclasses.fields(of)} == set(fields)
+    assert {field.name for field in dataclasses.fields(Config)} <= set(SECTIONS)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +179,12 @@ def test_no_setting_is_forgotten(section):
         keys(den=False),
         keys(ed=False),
         keys(category="tile"),
-        keys(inputs=dataclasses.replace(INPUTS, teacher=TeacherRef(Path("x"), "other", 64, "x"))),
+        keys(
+            inputs=dataclasses.replace(
+                INPUTS,
+                backbones={("procedural", 64): dataclasses.replace(TEACHER, digest="other")},
+            )
+        ),
         keys(inputs=dataclasses.replace(INPUTS, textures=TexturesRef(Path("x"), "other", 69))),
         keys(
             inputs=dataclasses.replace(
@@ -189,32 +204,30 @@ def test_paths_names_titles_and_the_grid_move_no_key():
             "bottle": dataclasses.replace(INPUTS.categories["bottle"], path=Path("elsewhere"))
         },
         textures=dataclasses.replace(INPUTS.textures, path=Path("elsewhere"), count=1),
-        teacher=dataclasses.replace(
-            INPUTS.teacher, path=Path("elsewhere"), name="another file", accuracy=None
-        ),
+        backbones={("other", 64): TeacherRef(Path("elsewhere"), "teacher", 64, "another file")},
     )
     experiment = dataclasses.replace(
         EXPERIMENT,
         name="other",
         title="other",
         teacher="other",
-        grid=dataclasses.replace(EXPERIMENT.grid, seeds=(7,), variants=("seg",)),
+        grid=GridConfig({"DeSTSeg": ("seg",)}, seeds=(7,)),
     )
     assert changed(keys(experiment, inputs)) == set()
 
 
 @pytest.mark.parametrize(
-    ("kind", "moved"),
+    ("step", "moved"),
     [
-        ("student", ALL),
-        ("segmentation", WITH_SEGMENTATION),
-        ("maps", {"maps off", "maps on", *EVALUATIONS}),
-        ("evaluation", EVALUATIONS),
+        (TrainStudent, ALL),
+        (TrainSegmentation, WITH_SEGMENTATION),
+        (Map, {"maps off", "maps on", *EVALUATIONS}),
+        (Evaluate, EVALUATIONS),
     ],
 )
-def test_a_new_code_version_moves_its_stage_and_the_descendants(monkeypatch, kind, moved):
+def test_a_new_code_version_moves_its_stage_and_the_descendants(monkeypatch, step, moved):
     before = keys()
-    monkeypatch.setattr(stages, "CODE_VERSIONS", {**CODE_VERSIONS, kind: CODE_VERSIONS[kind] + 1})
+    monkeypatch.setattr(step, "version", step.version + 1)
     assert changed(keys(), before) == moved
 
 
@@ -225,7 +238,7 @@ def test_a_new_schema_moves_everything(monkeypatch):
 
 
 def whole():
-    grid = Grid(("bottle", "tile"), tuple(ABLATION), (0, 1))
+    grid = Grid(("bottle", "tile"), {"DeSTSeg": METHOD.design}, (0, 1))
     return plan(EXPERIMENT, grid.cells(), INPUTS), grid.cells()
 
 
@@ -235,44 +248,46 @@ def test_four_students_serve_eight_variants():
     assert len({stage.key for stage in laid.evaluations.values()}) == len(cells) == 32
     students = {cell: stage.parents[0].parents[0].key for cell, stage in laid.evaluations.items()}
     assert len(set(students.values())) == 4 * 2 * 2
+
+    def trained(cell):
+        variant = METHOD.variants[cell.variant]
+        return cell.category, cell.seed, variant.den, variant.ed
+
     for one, two in itertools.combinations(cells, 2):
-        alike = [
-            (cell.category, cell.seed, cell.variant.den, cell.variant.ed) for cell in (one, two)
-        ]
-        assert (students[one] == students[two]) == (alike[0] == alike[1])
+        assert (students[one] == students[two]) == (trained(one) == trained(two))
 
 
-def test_each_stage_is_one_task_after_its_parents():
+def test_each_stage_is_there_once_after_its_parents():
     laid, _ = whole()
-    assert len(laid.tasks) == 16 * 6
-    kinds = [task.stage.kind for task in laid.tasks.values()]
-    family = ["student", "maps", "evaluation", "segmentation", "maps", "evaluation"]
-    assert kinds == family * 16, "a student with all that descends from it before the next"
+    assert len(laid.stages) == 16 * 6
+    kinds = [stage.kind for stage in laid.stages.values()]
+    of_one = ["student", "maps", "evaluation", "segmentation", "maps", "evaluation"]
+    assert kinds == of_one * 16, "a student with all that descends from it before the next"
+    assert laid.kinds == ("student", "maps", "segmentation", "evaluation")
     seen = set()
-    for key, task in laid.tasks.items():
-        assert key == task.stage.key
-        assert seen.issuperset(parent.key for parent in task.stage.parents)
+    for key, stage in laid.stages.items():
+        assert key == stage.key
+        assert seen.issuperset(parent.key for parent in stage.parents)
         seen.add(key)
-    assert [task.seed for task in laid.tasks.values()] == [0] * 48 + [1] * 48, "seed by seed"
+    assert [stage.seed for stage in laid.stages.values()] == [0] * 48 + [1] * 48, "seed by seed"
     for cell, evaluation in laid.evaluations.items():
         for stage in evaluation.lineage():
-            task = laid.tasks[stage.key]
-            assert (task.category, task.seed) == (cell.category, cell.seed)
-            assert str(task) == f"{cell.category} seed {cell.seed} {stage.kind}"
+            assert (stage.category, stage.seed) == (cell.category, cell.seed)
+            assert str(stage) == f"{cell.category} seed {cell.seed} {stage.kind}"
 
 
 @pytest.mark.parametrize("count", [1, 3, 16, 40])
 def test_shards_are_the_whole_without_overlap(count):
     laid, _ = whole()
     parts = [shard(laid, index, count) for index in range(1, count + 1)]
-    keys = [key for part in parts for key in part.tasks]
-    assert sorted(keys) == sorted(laid.tasks)
+    keys = [key for part in parts for key in part.stages]
+    assert sorted(keys) == sorted(laid.stages)
     cells = [cell for part in parts for cell in part.evaluations]
     assert sorted(map(str, cells)) == sorted(map(str, laid.evaluations))
     for part in parts:
         wanted = {above.key for stage in part.evaluations.values() for above in stage.lineage()}
-        assert set(part.tasks) == wanted
-    sizes = {len(part.tasks) for part in parts}
+        assert set(part.stages) == wanted
+    sizes = {len(part.stages) for part in parts}
     assert max(sizes) - min(sizes) <= 6, "a student with its descendants"
 
 
@@ -289,7 +304,7 @@ def test_a_part_of_the_grid_has_the_keys_of_the_whole():
 
 
 def stage_keys(variant, experiment=EXPERIMENT):
-    cell = Cell("bottle", VARIANTS[variant], 0)
+    cell = Cell("DeSTSeg", variant, "bottle", 0)
     (maps,) = plan(experiment, [cell], INPUTS).evaluations[cell].parents
     return [parent.key for parent in maps.parents]
 
@@ -308,8 +323,8 @@ def test_each_shape_of_the_student_is_another():
 
 
 def with_training(**changes):
-    training = dataclasses.replace(EXPERIMENT.training, **changes)
-    return dataclasses.replace(EXPERIMENT, training=training)
+    config = Config(training=dataclasses.replace(Config().training, **changes))
+    return dataclasses.replace(EXPERIMENT, configs={"DeSTSeg": config})
 
 
 def test_statistics_without_den_concern_students_without_den_alone():
@@ -322,3 +337,72 @@ def test_the_data_stream_concerns_the_segmentation_net_alone():
     before, after = stage_keys("ed+seg"), stage_keys("ed+seg", with_training(data_stream="whole"))
     assert before[0] == after[0]
     assert before[1] != after[1]
+
+
+# What serves several categories or seeds
+
+
+@dataclasses.dataclass(frozen=True)
+class Codebook(Step):
+    size: int
+    kind = "test.codebook"
+    reads = ("textures",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bank(Step):
+    kind = "test.bank"
+    seeded = False
+    reads = ("images",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coded(Step):
+    codebook: Codebook
+    bank: Bank
+    kind = "test.scores"
+    reads = ("images",)
+    seeded = False
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Plan a method with this last step."""
+
+    def shared(last):
+        method = Method("shared", "", Config, lambda *_: last, {"": None})
+        monkeypatch.setattr(stages, "method", lambda _: method)
+        monkeypatch.setattr(Experiment, "backbones", lambda *_: {})
+        experiment = Experiment("shared", GridConfig({"shared": ("",)}), {"shared": Config()})
+        grid = Grid(("bottle", "tile"), {"shared": ("",)}, (0, 1))
+        return plan(experiment, grid.cells(), INPUTS)
+
+    return shared
+
+
+def test_a_step_without_images_is_computed_once_for_all_categories(shared):
+    laid = shared(Coded(Codebook(9), Bank()))
+    places = {(stage.kind, stage.category, stage.seed) for stage in laid.stages.values()}
+    assert places == {
+        *(("test.codebook", "", seed) for seed in (0, 1)),
+        *(("test.bank", category, None) for category in ("bottle", "tile")),
+        *(
+            (kind, category, seed)
+            for kind in ("test.scores", "evaluation")
+            for category in ("bottle", "tile")
+            for seed in (0, 1)
+        ),
+    }
+    named = {str(stage) for stage in laid.stages.values()}
+    assert named >= {"seed 0 test.codebook", "tile test.bank"}
+    assert len({family(stage) for stage in laid.evaluations.values()}) == 4
+    parts = [shard(laid, index, 2) for index in (1, 2)]
+    assert [len(part.evaluations) for part in parts] == [2, 2]
+    assert {key for part in parts for key in part.stages} == set(laid.stages)
+
+
+def test_a_method_without_randomness_is_computed_once_for_all_seeds(shared):
+    laid = shared(Bank())
+    assert len(laid.evaluations) == 4
+    assert len(laid.stages) == 2 * 2
+    assert all(stage.seed is None for stage in laid.stages.values())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from presentation.tabulated import MINIATURE, MVTEC, rival
+from tests.presentation.tabulated import MINIATURE, MVTEC, rival
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.category_tables import PAIR_TABLES, category_table
-from presentation.tabulated import rival
+from tests.presentation.tabulated import rival
 
 PAIRS = {"pixel": ("pixel_auroc", "pixel_ap"), "instance": ("iap", "iap90")}
 PRINTED = {

@@ -7,7 +7,7 @@ import pytest
 from bench.metrics.protocol import PROTOCOLS
 from bench.paper.published import MVTEC_CATEGORIES, published_over, published_variant
 from bench.presentation.claims_table import claims_table, verdicts_table
-from presentation.tabulated import METHOD, MVTEC, of
+from tests.presentation.tabulated import METHOD, MVTEC, of
 
 CLAIMS = METHOD.claims
 

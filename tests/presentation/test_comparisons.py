@@ -7,8 +7,8 @@ import pytest
 from bench.metrics import ALL_METRICS, METRICS, PAPER
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.tables import build_table
-from presentation import tabulated
-from presentation.tabulated import METHOD
+from tests.presentation import tabulated
+from tests.presentation.tabulated import METHOD
 
 FULL = "den+ed+seg"
 ROWS = {

@@ -5,8 +5,8 @@ import pytest
 
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.examples import examples_figure
-from presentation.figure_cases import example, words
-from presentation.tabulated import MINIATURE, MVTEC
+from tests.presentation.figure_cases import example, words
+from tests.presentation.tabulated import MINIATURE, MVTEC
 
 
 def test_examples_show_input_mask_and_map_in_bands():

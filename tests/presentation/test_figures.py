@@ -14,8 +14,8 @@ from bench.presentation.figures import (
     write_figures,
 )
 from bench.presentation.figures_curves import Curve
-from presentation.figure_cases import example
-from presentation.tabulated import MINIATURE, of, rival
+from tests.presentation.figure_cases import example
+from tests.presentation.tabulated import MINIATURE, of, rival
 
 
 @pytest.fixture(scope="module")

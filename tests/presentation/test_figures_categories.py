@@ -6,8 +6,8 @@ import pytest
 from bench.metrics import ALL_METRICS as METRICS
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
-from presentation.figure_cases import points, words
-from presentation.tabulated import ABLATION, MINIATURE, MVTEC, of, rival
+from tests.presentation.figure_cases import points, words
+from tests.presentation.tabulated import ABLATION, MINIATURE, MVTEC, of, rival
 
 
 def test_each_seed_of_each_category_is_a_mark(cells):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from bench.presentation.figures_curves import Curve, curves_figure
-from presentation.figure_cases import words
-from presentation.tabulated import MINIATURE
+from tests.presentation.figure_cases import words
+from tests.presentation.tabulated import MINIATURE
 
 
 def curve(category="bottle", variant="den+ed+seg"):

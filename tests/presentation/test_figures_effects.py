@@ -6,8 +6,8 @@ from bench.metrics import ALL_METRICS, METRICS
 from bench.presentation.figures_effects import effects_figure, with_effects
 from bench.presentation.statistics_tables import design_of, design_scores
 from bench.stats import contrast_effect, factorial_contrast
-from presentation.figure_cases import words
-from presentation.tabulated import METHOD, MINIATURE, MVTEC, of, rival
+from tests.presentation.figure_cases import words
+from tests.presentation.tabulated import METHOD, MINIATURE, MVTEC, of, rival
 
 
 def marks(axes, marker="o"):

@@ -5,8 +5,8 @@ import pytest
 from bench.metrics import ALL_METRICS as METRICS
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
-from presentation.figure_cases import points, words
-from presentation.tabulated import ABLATION, METHOD, MINIATURE, MVTEC, of, rival
+from tests.presentation.figure_cases import points, words
+from tests.presentation.tabulated import ABLATION, METHOD, MINIATURE, MVTEC, of, rival
 
 
 def test_each_variant_has_its_mean_std_and_seeds(cells):

@@ -4,7 +4,7 @@ import pytest
 
 from bench.presentation.method_tables import image_table, main_table
 from bench.stats import estimate
-from presentation.tabulated import MINIATURE, MVTEC, rival
+from tests.presentation.tabulated import MINIATURE, MVTEC, rival
 
 
 def named(table):

@@ -8,7 +8,7 @@ from bench.metrics import ALL_METRICS
 from bench.presentation.statistics_tables import intervals_table
 from bench.presentation.tables import build_table
 from bench.stats import holm, like_these_interval, new_seeds_interval
-from presentation.tabulated import of
+from tests.presentation.tabulated import of
 
 
 def effects(name, results):

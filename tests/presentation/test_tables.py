@@ -23,8 +23,8 @@ from bench.presentation.method_tables import main_table
 from bench.presentation.tables import build_table, tables, tables_of, write_tables
 from bench.results.results import Results
 from destseg.errors import InputError
-from presentation import tabulated
-from presentation.tabulated import ABLATION, of, rival
+from tests.presentation import tabulated
+from tests.presentation.tabulated import ABLATION, of, rival
 
 NAMES = ("ablation", "main", "categories", "effects")
 

@@ -2,17 +2,21 @@
 
 import itertools
 
-from bench.metrics import METRICS
-from bench.regress.baseline import Baseline, CellId, Measured, Tolerance
+import pandas as pd
 
-CELL = CellId("tile", "den", 1)
+from bench.experiment.grid import Cell
+from bench.metrics import METRICS
+from bench.regress.baseline import Baseline, Tolerance
+from bench.regress.measured import Measured
+
+CELL = Cell("DeSTSeg", "den", "tile", 1)
 SETTINGS = {"dataset": {"kind": "miniature"}, "model": {"dilations": (6, 12)}}
 SOURCES = {"destseg/losses.py": "aa", "bench/metrics/curves.py": "bb"}
 
 
 def measured(seeds=(0, 1), **changes):
-    grid = itertools.product(("grid", "tile"), ("none", "den"), seeds)
-    cells = {CellId(*names): {metric.key: 0.5 for metric in METRICS} for names in grid}
+    grid = itertools.product(("DeSTSeg",), ("none", "den"), ("grid", "tile"), seeds)
+    cells = {Cell(*names): {metric.key: 0.5 for metric in METRICS} for names in grid}
     parts = {
         "dataset": "miniature",
         "images": {"grid": "1" * 64, "tile": "2" * 64},
@@ -41,3 +45,24 @@ def small_baseline(**changes):
         "tolerance": Tolerance(spread=spread, runs=("avx2",)),
     }
     return Baseline(**{**parts, **changes})
+
+
+def cells_frame(*, variants=("none",), categories=("grid", "tile"), seeds=(0,), **columns):
+    """Return a table of cells, with columns replaced or added."""
+    rows = [
+        {
+            "dataset": "miniature",
+            "method": "DeSTSeg",
+            "category": category,
+            "variant": variant,
+            **dict.fromkeys(("den", "ed", "seg"), False),
+            "seed": seed,
+            **{metric.key: 0.5 + 0.001 * seed for metric in METRICS},
+            "key": f"{category} {variant} {seed}",
+            "images": f"images of {category}",
+            "protocol": "paper v1",
+            **columns,
+        }
+        for category, variant, seed in itertools.product(categories, variants, seeds)
+    ]
+    return pd.DataFrame(rows)

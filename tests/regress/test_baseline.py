@@ -2,11 +2,12 @@ import dataclasses
 import json
 
 import pytest
-from small_baseline import CELL, measured, small_baseline
 
+from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.regress.baseline import CellId, Tolerance, dumped, read_baseline, write_baseline
+from bench.regress.baseline import Tolerance, dumped, read_baseline, write_baseline
 from destseg.errors import InputError
+from tests.regress.small_baseline import CELL, measured, small_baseline
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_tolerance_has_a_floor():
     assert tolerance.allowed("iap") == 0.002
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1}', "nonsense"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2}', "nonsense"])
 def test_no_baseline_is_one_sentence(tmp_path, text):
     path = tmp_path / "b.json"
     path.write_text(text)
@@ -78,5 +79,11 @@ def test_another_schema_is_left_to_the_comparison(file):
     assert read_baseline(file).schema == 7
 
 
-def test_cells_are_sorted_by_name_and_number():
-    assert CellId("a", "x", 2) < CellId("a", "x", 10) < CellId("b", "a", 0)
+def test_cells_are_sorted_by_name_and_number(baseline):
+    def named(method, variant, category, seed):
+        return Cell(method, variant, category, seed), {"pro": 0.5}
+
+    names = [("A", "x", "b", 2), ("A", "x", "b", 10), ("B", "", "a", 0)]
+    cells = dict(named(*name) for name in reversed(names))
+    written = json.loads(dumped(dataclasses.replace(baseline, measured=measured(cells=cells))))
+    assert [tuple(cell[:4]) for cell in written["cells"]] == names

@@ -1,20 +1,21 @@
 """The baseline in the repository is one of the smoke experiment as it stands."""
 
 import dataclasses
-import itertools
 
 import pytest
 
-from bench.commands.gate_options import BASELINES
 from bench.data import miniature
-from bench.experiment.experiment import load_experiment
-from bench.experiment.grid import ABLATION
+from bench.experiment.grid import Grid
+from bench.experiment.library import EXPERIMENTS, baseline_of
+from bench.experiment.reading import load_experiment
+from bench.methods import PAPER, method
 from bench.metrics import METRICS
-from bench.regress.baseline import CellId, dumped, read_baseline
-from bench.regress.records import compare_records
-from bench.regress.report import Verdict
+from bench.regress.baseline import dumped, read_baseline
+from bench.regress.gate_report import Verdict
+from bench.regress.same_seeds import compare_same_seeds
 
-FILE = BASELINES / "smoke.json"
+SMOKE = EXPERIMENTS / "smoke.toml"
+FILE = baseline_of(SMOKE)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def baseline():
 
 @pytest.fixture(scope="module")
 def smoke():
-    return load_experiment(BASELINES.parent / "smoke.toml")
+    return load_experiment(SMOKE)
 
 
 def test_it_is_written_as_the_program_writes_it(baseline):
@@ -32,15 +33,15 @@ def test_it_is_written_as_the_program_writes_it(baseline):
 
 
 def test_it_is_complete(baseline, smoke):
-    assert smoke.grid.variants == tuple(ABLATION)
+    assert dict(smoke.grid.variants) == {PAPER: method(PAPER).default}
     assert len(smoke.grid.categories) >= 2
     assert set(smoke.grid.categories) <= set(miniature.CATEGORIES)
     assert len(smoke.grid.seeds) == 2
-    grid = itertools.product(smoke.grid.categories, smoke.grid.variants, smoke.grid.seeds)
-    assert set(baseline.measured.cells) == {CellId(*names) for names in grid}
+    grid = Grid(smoke.grid.categories, smoke.grid.variants, smoke.grid.seeds)
+    assert set(baseline.measured.cells) == set(grid.cells())
     for scores in baseline.measured.cells.values():
         assert set(scores) == {metric.key for metric in METRICS}
-    report = compare_records(baseline, baseline.measured, baseline.settings, baseline.sources)
+    report = compare_same_seeds(baseline, baseline.measured, baseline.settings, baseline.sources)
     assert report.verdict is Verdict.PASS
 
 
@@ -57,6 +58,6 @@ def test_its_tolerance_was_measured_and_is_small(baseline):
 
 def test_the_paper_s_recipe_is_left_to_the_defaults():
     """What the file does not say is guarded, since the code says it."""
-    text = (BASELINES.parent / "smoke.toml").read_text(encoding="utf-8")
+    text = SMOKE.read_text(encoding="utf-8")
     for name in ("dilations", "momentum", "weight_decay", "gamma", "connectivity", "threshold"):
         assert name not in text

@@ -64,7 +64,7 @@ MUTATIONS = (
         "resized[0, 0] > 0",
     ),
     Edit("training mask at > 0", "destseg/losses.py", "(small >= 0.5)", "(small > 0)"),
-    Edit("rates of the pyramid", "destseg/model.py", "= (6, 12, 18)", "= (2, 4, 6)"),
+    Edit("rates of the pyramid", "destseg/config.py", "= (6, 12, 18)", "= (2, 4, 6)"),
     Edit(
         "4-connectivity",
         "bench/metrics/regions.py",

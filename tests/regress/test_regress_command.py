@@ -1,13 +1,12 @@
 import json
 
-import pandas as pd
 import pytest
 
 from bench.cli import main
 from bench.commands import regress
-from bench.metrics import METRICS
-from bench.regress import running
 from bench.regress.baseline import read_baseline
+from bench.regress.measured import NOTHING
+from tests.regress.small_baseline import cells_frame
 
 
 @pytest.fixture
@@ -15,21 +14,7 @@ def cells(tmp_path):
     """Write a run's cells, of some seeds, with some values replaced."""
 
     def write(seeds=(0, 1), edits=None, **columns):
-        rows = [
-            {
-                "dataset": "miniature",
-                "category": category,
-                "variant": "none",
-                "seed": seed,
-                **{metric.key: 0.5 + 0.001 * seed for metric in METRICS},
-                "images": category,
-                "protocol": "paper v1",
-                **columns,
-            }
-            for category in ("grid", "tile")
-            for seed in seeds
-        ]
-        frame = pd.DataFrame(rows)
+        frame = cells_frame(seeds=seeds, **columns)
         for (row, name), value in (edits or {}).items():
             frame.loc[row, name] = value
         path = tmp_path / f"cells{len(list(tmp_path.iterdir()))}.csv"
@@ -75,7 +60,10 @@ def test_exit_codes(file, cells, capsys, edits, columns, code):
 def test_usage(file, tmp_path, capsys):
     assert gate(file, tmp_path / "absent.csv") == 2
     assert main(["regress", "--experiment", "smok"]) == 2
-    assert "unknown; there are ablation, " in capsys.readouterr().err
+    assert (
+        "smok: no such experiment, the nearest is smoke; there are ablation, "
+        in capsys.readouterr().err
+    )
 
 
 def test_everything_is_written(file, cells, tmp_path, monkeypatch, capsys):
@@ -107,7 +95,7 @@ def test_new_seeds_follow_the_baselines(tmp_path, cells, monkeypatch):
 
     def measured(options, seeds=None):
         asked.extend(seeds)
-        return running.NOTHING
+        return NOTHING
 
     monkeypatch.setattr(regress, "measured", measured)
     assert main(["regress", "--against", str(path), "--seeds", "4"]) == 3
@@ -130,11 +118,12 @@ def test_tolerance_is_measured_once_and_kept(file, cells):
     assert main([*command, "--spread", "nameless.csv"]) == 2
 
 
-@pytest.mark.parametrize("edits", [{(0, "pro"): None}, None])
-def test_an_incomplete_baseline_is_not_written(tmp_path, cells, edits):
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_incomplete_baseline_is_not_written(tmp_path, cells, whole):
     path = tmp_path / "base.json"
-    source = cells(edits=edits) if edits else cells(seeds=())
-    source.write_text(source.read_text() or "dataset,category,variant,seed,images,protocol\n")
+    source = cells(edits={(0, "pro"): None})
+    if whole:
+        source.write_text(source.read_text().splitlines()[0] + "\n")
     assert main(["baseline", "--reason", "x", "--cells", str(source), "--to", str(path)]) == 2
     assert not path.exists()
 

@@ -1,12 +1,19 @@
 import dataclasses
 
 import pytest
-from small_baseline import CELL, SETTINGS, SOURCES, measured, small_baseline, with_score
 
 from bench.metrics import METRICS
-from bench.regress.records import compare_records
+from bench.regress.gate_report import Verdict
 from bench.regress.rendering import SHOWN, markdown_text, terminal_text
-from bench.regress.report import Verdict
+from bench.regress.same_seeds import compare_same_seeds
+from tests.regress.small_baseline import (
+    CELL,
+    SETTINGS,
+    SOURCES,
+    measured,
+    small_baseline,
+    with_score,
+)
 
 
 @pytest.fixture
@@ -17,7 +24,7 @@ def baseline():
 @pytest.fixture
 def compare(baseline):
     def comparison(now, **sources):
-        return compare_records(baseline, now, SETTINGS, {**SOURCES, **sources})
+        return compare_same_seeds(baseline, now, SETTINGS, {**SOURCES, **sources})
 
     return comparison
 
@@ -65,7 +72,7 @@ def test_long_lists_are_counted(compare):
 
 
 def test_what_is_missing_is_listed(compare):
-    assert "pro of den on tile, seed 1: not in the run" in terminal_text(
+    assert "pro of DeSTSeg den on tile, seed 1: not in the run" in terminal_text(
         compare(with_score(measured(), CELL, "pro", None))
     )
 

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
-from bench.regress.t_tests import holm, smallest_visible, t_categories, t_mean
+from bench.regress.t_tests import smallest_visible, t_categories, t_mean
 
 
 @pytest.fixture
@@ -29,16 +27,6 @@ def test_seeds_that_agree_to_the_last_digit():
     same = np.full((2, 3), 0.1)
     assert t_mean(same, same).p == 1
     assert t_mean(same, same + 0.1).p == pytest.approx(0)
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_is_monotone_and_never_smaller(values):
-    adjusted = holm(values)
-    order = np.argsort(values, kind="stable")
-    assert all(a >= p for a, p in zip(adjusted, values, strict=True))
-    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
-    assert min(adjusted) == pytest.approx(min(1, len(values) * min(values)))
 
 
 def test_smallest_visible_change_is_seen_at_its_power():

@@ -1,8 +1,8 @@
 import pytest
-from small_baseline import CELL, measured, with_score
 
 from bench.regress.tolerance import spread_between
 from destseg.errors import InputError
+from tests.regress.small_baseline import CELL, measured, with_score
 
 
 def test_spread_is_the_largest_difference_over_runs():
@@ -21,5 +21,5 @@ def test_other_cells_are_refused():
 
 
 def test_a_missing_metric_is_refused():
-    with pytest.raises(InputError, match="no pro of den on tile, seed 1"):
+    with pytest.raises(InputError, match="no pro of DeSTSeg den on tile, seed 1"):
         spread_between(measured(), {"a": with_score(measured(), CELL, "pro", None)})

@@ -1,7 +1,7 @@
 import pytest
-from report_cases import table
 
 from bench.presentation.report.table_view import common_notes, sort_value, view_table
+from tests.report.report_cases import table
 
 
 @pytest.mark.parametrize(

@@ -1,116 +1,92 @@
-import csv
-import io
+import dataclasses
 
 import pytest
 
-from bench.experiment.grid import Grid
+from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.planning.stages import plan
-from bench.results.cells import PROVENANCE, collect_cells
+from bench.results.cells import PROVENANCE, cell_row, tidy
 from bench.store.records import Record
-from bench.store.runs import RunStore
 
-LEADING = [
-    "dataset",
-    "method",
-    "category",
-    "variant",
-    "den",
-    "ed",
-    "seg",
-    "seed",
-    "image_auroc",
-    "pixel_auroc",
-    "pixel_ap",
-    "pro",
-    "iap",
-    "iap90",
-]
+LEADING = ["dataset", "method", "category", "variant", "den", "ed", "seg", "seed"]
+SIX = ["image_auroc", "pixel_auroc", "pixel_ap", "pro", "iap", "iap90"]
+REST = ["key", "images", "protocol", "seconds", "peak_memory", *PROVENANCE]
+
+CELL = Cell("DeSTSeg", "den+ed+seg+no-l1", "tile", 3)
 
 
 @pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path)
-
-
-@pytest.fixture
-def laid(tiny, tiny_inputs):
-    cells = Grid(("bottle", "tile"), ("none", "den+seg"), (0, 1)).cells()
-    return plan(tiny, cells, tiny_inputs)
-
-
-def finish(store, stage, start=0.1):
-    store.put(
-        Record(
-            key=stage.key,
-            kind=stage.kind,
-            parents=tuple(parent.key for parent in stage.parents),
-            parameters=stage.parameters,
-            seconds=0.25,
-            peak_memory=1000,
-            provenance=dict.fromkeys(PROVENANCE, "known"),
-            metrics={metric.key: start / (index + 3) for index, metric in enumerate(METRICS)},
-        )
+def record(tiny):
+    return Record(
+        key="0" * 64,
+        kind="evaluation",
+        code=1,
+        category="tile",
+        seed=3,
+        parents=("1" * 64,),
+        parameters={"images": "digest", "protocol": tiny.protocol.identity()},
+        seconds=0.25,
+        peak_memory=1000,
+        provenance=dict.fromkeys(PROVENANCE, "known"),
+        metrics={metric.key: 0.3 / (index + 3) for index, metric in enumerate(METRICS)},
     )
 
 
-def test_columns_are_those_of_the_specification_then_provenance(store, laid):
-    for stage in laid.evaluations.values():
-        finish(store, stage)
-    frame = collect_cells(laid, store, dataset="a dataset")
-    assert list(frame.columns[: len(LEADING)]) == LEADING
-    rest = set(frame.columns[len(LEADING) :])
-    parts = {"student", "l1", "fusion_input"}
-    assert rest == parts | {"key", "images", "protocol", "seconds", "peak_memory", *PROVENANCE}
-    assert set(frame["dataset"]) == {"a dataset"}
-    assert set(frame["method"]) == {"DeSTSeg"}
-    assert frame["key"].tolist() == [stage.key for stage in laid.evaluations.values()]
-    assert set(frame["protocol"]) == {"paper v1 size=32 top_t=10"}
-    assert (frame[list(PROVENANCE)] == "known").all(axis=None)
+def test_columns_are_identity_metrics_parts_and_provenance(record):
+    row = cell_row(record, CELL, dataset="miniature")
+    assert list(row) == [*LEADING, *SIX, "student", "l1", "fusion_input", *REST]
+    assert [row[name] for name in LEADING] == [
+        "miniature", "DeSTSeg", "tile", CELL.variant, True, True, True, 3,
+    ]  # fmt: skip
+    assert [row[name] for name in ("student", "l1", "fusion_input")] == [
+        "encoder-decoder", False, "product",
+    ]  # fmt: skip
+    assert row["protocol"] == "paper v1 size=32 top_t=10"
+    assert {name: row[name] for name in record.metrics} == record.metrics
 
 
-def test_rows_are_the_plans_cells_in_its_order(store, laid):
-    for stage in reversed(laid.evaluations.values()):
-        finish(store, stage)
-    frame = collect_cells(laid, store, dataset="d")
-    rows = frame[["category", "variant", "den", "ed", "seg", "seed"]].to_numpy().tolist()
-    assert rows == [
-        [c.category, (v := c.variant).name, v.den, v.ed, v.seg, c.seed] for c in laid.evaluations
-    ]
+def test_further_metrics_follow_the_six(record):
+    more = {"image_f1max": 0.5, **record.metrics}
+    row = cell_row(dataclasses.replace(record, metrics=more), CELL, dataset="d")
+    assert list(row)[8:16] == [*SIX, "image_f1max", "student"]
 
 
-def test_a_cell_that_is_not_finished_has_no_row(store, laid):
-    done = list(laid.evaluations)[::2]
-    for cell in done:
-        finish(store, laid.evaluations[cell])
-    frame = collect_cells(laid, store, dataset="d")
-    assert len(frame) == len(done)
-    assert set(zip(frame["category"], frame["seed"], strict=True)) == {
-        (cell.category, cell.seed) for cell in done
-    }
+@pytest.mark.parametrize("cell", [Cell("noise", "", "tile", 0), Cell("DeSTSeg", "", "tile", 0)])
+def test_what_is_no_variant_of_a_known_method_has_no_factors(record, cell):
+    row = cell_row(record, cell, dataset="d")
+    assert {row[name] for name in ("den", "ed", "seg", "student", "l1", "fusion_input")} == {None}
 
 
-def test_without_a_record_there_is_a_table_without_rows(store, laid):
-    frame = collect_cells(laid, store, dataset="d")
-    assert list(frame.columns) == [*LEADING, "protocol"]
+def test_factors_and_parts_of_other_methods_come_last(record, monkeypatch):
+    from bench.methods import PAPER, methods
+
+    rival = dataclasses.replace(
+        methods()[PAPER],
+        name="rival",
+        variants={"small": 1, "large": 9},
+        default=(),
+        full="large",
+        factors={"big": lambda size: size > 5},
+        parts={"size": str},
+    )
+    known = {**methods(), "rival": rival}
+    monkeypatch.setattr("bench.results.cells.methods", lambda: known)
+    row = cell_row(record, Cell("rival", "large", "tile", 0), dataset="d")
+    assert list(row)[-2:] == ["big", "size"]
+    assert (row["big"], row["size"], row["den"]) == (True, "9", None)
+    frame = tidy([cell_row(record, CELL, dataset="d"), row])
+    assert list(frame.columns[-2:]) == ["big", "size"]
+    assert frame["big"].isna().tolist() == [True, False]
+
+
+def test_without_a_record_there_is_a_table_without_rows():
+    frame = tidy([])
+    assert list(frame.columns) == [*LEADING, *SIX, "key", "images", "protocol"]
     assert len(frame) == 0
 
 
-def test_values_keep_every_digit_in_a_file(store, laid):
-    stage = next(iter(laid.evaluations.values()))
-    finish(store, stage, start=0.1 + 0.2)
-    frame = collect_cells(laid, store, dataset="d")
-    (row,) = csv.DictReader(io.StringIO(frame.to_csv(index=False)))
-    metrics = store.get(stage.key).metrics
-    assert {name: float(row[name]) for name in metrics} == metrics
-
-
-def test_an_undefined_metric_is_missing(store, laid):
-    stage = next(iter(laid.evaluations.values()))
-    finish(store, stage)
-    record = store.get(stage.key)
-    store.put(Record(**{**vars(record), "metrics": {**record.metrics, "pro": None}}))
-    frame = collect_cells(laid, store, dataset="d")
+def test_an_undefined_metric_is_missing(record):
+    lacking = dataclasses.replace(record, metrics={**record.metrics, "pro": None})
+    frame = tidy([cell_row(lacking, CELL, dataset="d")])
     assert frame["pro"].isna().tolist() == [True]
     assert frame["iap"].notna().all()
     assert frame["pro"].dtype == float

@@ -4,67 +4,67 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bench.experiment.grid import ABLATION
-from bench.metrics import METRICS, PROTOCOLS
-from bench.presentation.heading import Heading
-from bench.presentation.tables import TABLES
-from bench.results.cells import tidy
-from bench.results.files import read_results, write_heading
+from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS
+from bench.results.files import joined_with, read_results, write_results
 from destseg.errors import InputError
 
 COMMITTED = Path(__file__).parents[2] / "results" / "ablation"
 
-HEADING = Heading(
-    experiment="any",
-    dataset="a folder of own images, 64 px — ±",
-    is_mvtec=False,
-    categories=("bottle", "tile"),
-    variants=tuple(ABLATION),
-    seeds=(4, 7),
-    provenance=("Command: x", "Date: y"),
-    protocol=PROTOCOLS["crop224"],
-    method="Mine",
-    paper_setting=True,
-)
-
 
 @pytest.fixture
 def folder(tmp_path):
-    shutil.copy(COMMITTED / "cells.csv", tmp_path)
-    shutil.copy(COMMITTED / "heading.json", tmp_path)
-    return tmp_path
+    folder = tmp_path / "ablation"
+    folder.mkdir()
+    shutil.copy(COMMITTED / "cells.csv", folder)
+    shutil.copy(COMMITTED / "heading.json", folder)
+    return folder
 
 
-def test_a_heading_comes_back_as_it_was(folder):
-    write_heading(folder, HEADING)
-    assert read_results(folder)[1] == HEADING
+def test_the_committed_files_are_those_that_would_be_written(folder):
+    write_results(folder, read_results(COMMITTED))
+    for name in ("cells.csv", "heading.json"):
+        assert (folder / name).read_bytes() == (COMMITTED / name).read_bytes()
 
 
-def test_cells_come_back_digit_by_digit(folder):
+def test_results_come_back_as_they_were(folder):
+    committed = read_results(COMMITTED)
     rng = np.random.default_rng(0)
-    row = {"method": "Mine", "category": "tile", "variant": "", "seed": 3, "protocol": "paper v1"}
-    cells = tidy(
-        [
-            {**row, **{metric.key: rng.uniform() for metric in METRICS}},
-            {**row, "variant": "none", "pro": float("nan"), "iap": 0.1},
-        ]
+    count = len(committed.cells)
+    drawn = {metric.key: rng.uniform(size=count) for metric in ALL_METRICS.values()}
+    cells = committed.cells.assign(**drawn, protocol=PROTOCOLS["crop224"].label)
+    cells.loc[3, "pro"] = np.nan
+    mine = cells.iloc[:1].assign(method="Mine", variant="", den=None, student=None)
+    written = dataclasses.replace(
+        committed,
+        cells=pd.concat([cells, mine], ignore_index=True).astype({"den": object}),
+        dataset="a folder of own images, 64 px — ±",
+        standing="resized",
+        variants={**committed.variants, "Mine": ("",)},
+        protocol=PROTOCOLS["crop224"],
+        metrics=tuple(ALL_METRICS.values()),
+        paper_setting=True,
+        remarks=("One.", "Two."),
     )
-    cells.to_csv(folder / "cells.csv", index=False, lineterminator="\n")
-    read = read_results(folder)[0]
-    assert read["variant"].tolist() == ["", "none"]
-    for metric in METRICS:
-        np.testing.assert_array_equal(read[metric.key], cells[metric.key])
+    write_results(folder, written)
+    read = read_results(folder)
+    pd.testing.assert_frame_equal(read.cells, written.cells, check_dtype=False, check_exact=True)
+    for field in dataclasses.fields(read):
+        if field.name != "cells":
+            assert getattr(read, field.name) == getattr(written, field.name)
 
 
 def test_the_committed_tables_are_those_of_the_committed_cells():
-    cells, heading = read_results(COMMITTED)
+    from bench.presentation.tables import build_table
+
+    results = read_results(COMMITTED)
     written = {path.name: path.read_text("utf-8") for path in (COMMITTED / "tables").iterdir()}
     names = {name.partition(".")[0] for name in written}
     assert "claims" in names
     for name in names:
-        table = TABLES[name](cells, heading)
+        table = build_table(name, results)
         assert written[f"{name}.md"] == table.markdown()
         assert written[f"{name}.csv"] == table.csv()
         assert written[f"{name}.tex"] == table.latex()
@@ -77,10 +77,17 @@ def test_no_committed_verdict_of_the_miniature_is_a_reproduction():
     assert "contradicted" not in text
 
 
-@pytest.mark.parametrize("name", ["cells.csv", "heading.json"])
-def test_a_missing_file_is_named_with_what_to_do(folder, name):
-    (folder / name).unlink()
-    with pytest.raises(InputError, match=f"{name}: no such file; the command that made the resul"):
+def test_without_cells_the_results_at_hand_are_named(folder):
+    with pytest.raises(InputError, match="visa: no results; there are ablation"):
+        read_results(folder.parent / "visa")
+    (folder / "cells.csv").unlink()
+    with pytest.raises(InputError, match="no results; run `python -m bench reproduce` first"):
+        read_results(folder)
+
+
+def test_a_missing_heading_is_named_with_what_to_do(folder):
+    (folder / "heading.json").unlink()
+    with pytest.raises(InputError, match=r"heading\.json: no such file; the command that made the"):
         read_results(folder)
 
 
@@ -102,25 +109,52 @@ def test_a_damaged_file_is_named(folder, name, content):
 
 
 @pytest.mark.parametrize(
-    "change", [{"seeds": []}, {"variants": ["den+dem"]}, {"surplus": 1}, {"protocol": {"size": 0}}]
+    "change",
+    [
+        {"seeds": []},
+        {"variants": {"DeSTSeg": ["den+dem"]}},
+        {"variants": ["none"]},
+        {"surplus": 1},
+        {"protocol": {"size": 0}},
+        {"metrics": ["accuracy"]},
+    ],
 )
 def test_a_heading_that_was_edited_is_refused(folder, change):
     record = json.loads((folder / "heading.json").read_text("utf-8"))
     (folder / "heading.json").write_text(json.dumps(record | change), encoding="utf-8")
-    with pytest.raises(InputError, match=r"heading\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"heading\.json: "):
         read_results(folder)
 
 
-def test_a_column_that_is_missing_is_named(folder):
-    (folder / "cells.csv").write_text("method,category,variant,seed,protocol\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no column 'iap'"):
+@pytest.mark.parametrize("name", ["iap", "den", "images", "seed"])
+def test_a_column_that_is_missing_is_named(folder, name):
+    cells = pd.read_csv(folder / "cells.csv", dtype=str, keep_default_na=False)
+    cells.drop(columns=name).to_csv(folder / "cells.csv", index=False)
+    with pytest.raises(InputError, match=f"no column '{name}'"):
         read_results(folder)
 
 
 def test_a_metric_without_any_value_is_missing_and_not_text(folder):
-    cells, heading = read_results(folder)
-    cells.assign(pro="").to_csv(folder / "cells.csv", index=False)
-    read = read_results(folder)[0]
-    assert read["pro"].isna().all()
-    assert "—" in TABLES["main"](read, heading).text()
-    assert dataclasses.asdict(heading)["seeds"] == (0, 1, 2)
+    results = read_results(folder)
+    write_results(folder, dataclasses.replace(results, cells=results.cells.assign(pro=np.nan)))
+    assert read_results(folder).cells["pro"].isna().all()
+    assert [metric.key for metric in read_results(folder).metrics] == [m.key for m in METRICS]
+
+
+def test_other_results_are_joined_by_the_name_of_their_folder(folder):
+    ours = read_results(folder)
+    theirs = ours.cells[ours.cells["variant"] == "ed"].assign(method="Mine", variant="")
+    mine = dataclasses.replace(
+        ours, cells=theirs, experiment="score-Mine", variants={"Mine": ("",)}
+    )
+    write_results(folder.parent / "score-Mine", mine)
+    joined = joined_with(ours, ["score-Mine"], folder.parent)
+    np.testing.assert_array_equal(
+        joined.scores("iap", method="Mine"), ours.scores("iap", variant="ed")
+    )
+    other = theirs.assign(images="another digest")
+    write_results(folder.parent / "score-Mine", dataclasses.replace(mine, cells=other))
+    with pytest.raises(InputError, match="other images of bottle"):
+        joined_with(ours, ["score-Mine"], folder.parent)
+    with pytest.raises(InputError, match="score-Yours: no results; there are ablation, score-Mine"):
+        joined_with(ours, ["score-Yours"], folder.parent)

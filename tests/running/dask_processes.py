@@ -58,6 +58,7 @@ class DaskProcesses:
     def __init__(self, folder):
         self._folder = folder
         self._started = []
+        self._logs = {}
         self.scheduler = self._start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
         )
@@ -98,23 +99,24 @@ class DaskProcesses:
     def _start(self, kind, *options):
         log = self._folder / f"{kind}-{len(self._started)}.log"
         command = [sys.executable, "-m", "dask", kind, *options]
-        paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 command,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
-                env={**os.environ, "PYTHONPATH": paths},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 start_new_session=True,
             )
-        process.log = log
         self._started.append(process)
+        self._logs[process.pid] = log
         return process
 
     def _logged(self, process, pattern):
-        def find():
-            assert process.poll() is None, process.log.read_text()
-            return re.search(pattern, process.log.read_text())
+        log = self._logs[process.pid]
 
-        return wait_for(find, f"{pattern} in {process.log}")[1]
+        def find():
+            assert process.poll() is None, log.read_text()
+            return re.search(pattern, log.read_text())
+
+        return wait_for(find, f"{pattern} in {log}")[1]

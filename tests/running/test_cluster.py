@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from dask_processes import DaskProcesses, DeadlyStore, MurderousStore, SleepyStore, wait_for
 
 from bench.cli import main
 from bench.experiment.grid import Grid
@@ -18,6 +17,13 @@ from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
 from destseg.errors import InputError
+from tests.running.dask_processes import (
+    DaskProcesses,
+    DeadlyStore,
+    MurderousStore,
+    SleepyStore,
+    wait_for,
+)
 
 pytest.importorskip("distributed")
 
@@ -128,8 +134,9 @@ def test_a_worker_that_joins_later_need_not_share_the_folder(go, pair, expected,
 
 
 def test_what_a_worker_lacks_is_named(tiny, tiny_inputs, pair, store):
-    lost = dataclasses.replace(tiny_inputs.teacher, path=Path("/nowhere/trunk.pth"))
-    inputs = dataclasses.replace(tiny_inputs, teacher=lost)
+    ((backbone, teacher),) = tiny_inputs.backbones.items()
+    lost = dataclasses.replace(teacher, path=Path("/nowhere/trunk.pth"))
+    inputs = dataclasses.replace(tiny_inputs, backbones={backbone: lost})
     laid = plan(tiny, Grid(("bottle",), ("none",), (0,)).cells(), inputs)
     with Cluster(pair.address) as workers, pytest.raises(InputError) as caught:
         run(laid, tiny, inputs, store, workers)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench.store.artifacts import stored_maps
 
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import ABLATION, VARIANTS, Cell
@@ -13,8 +14,8 @@ from bench.planning.inputs import Inputs
 from bench.planning.stages import plan
 from bench.running import execution
 from bench.running.execution import Job, run_stage
-from bench.store.artifacts import stored_maps
 from bench.store.runs import DamagedArtifact, RunStore
+from destseg import training
 from destseg.inference import distance_mapper
 
 CELLS = tuple(Cell("bottle", ABLATION[name], 0) for name in ("none", "seg"))
@@ -282,14 +283,14 @@ def test_an_interrupt_is_no_failure(job, monkeypatch):
 
 
 def test_stored_maps_without_a_record_are_missing(job):
-    with pytest.raises(DamagedArtifact, match="maps's record is gone"):
+    with pytest.raises(DamagedArtifact, match="its record is gone"):
         stored_maps(job.store, stages(job)["maps"])
 
 
 def test_networks_are_read_as_they_were_trained(job, monkeypatch):
     """A student from the store is frozen, in evaluation mode, and equal to the trained one."""
     seen = []
-    train = execution.train_student
+    train = training.train_student
 
     def keep(*arguments, **options):
         seen.append(train(*arguments, **options))

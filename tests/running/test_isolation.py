@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from bench.experiment.grid import ABLATION, Cell
+from bench.data.kinds import find_kind
+from bench.experiment.grid import Cell
 from bench.planning.stages import plan
 from bench.running.execution import Job
 from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending
@@ -55,11 +56,11 @@ class Endless(RunStore):
 
 @pytest.fixture
 def job_of(tiny, tiny_inputs, tmp_path):
-    laid = plan(tiny, [Cell("bottle", ABLATION["none"], 0)], tiny_inputs)
-    task = next(iter(laid.tasks.values()))
+    laid = plan(tiny, [Cell("DeSTSeg", "none", "bottle", 0)], tiny_inputs)
+    stage = next(iter(laid.stages.values()))
 
     def job_of(store):
-        return Job(task, tiny, tiny_inputs, store(tmp_path / "runs"))
+        return Job(stage, tiny_inputs, find_kind(tiny.dataset.kind), store(tmp_path / "runs"))
 
     return job_of
 

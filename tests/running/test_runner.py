@@ -12,6 +12,7 @@ from bench.running import execution
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
+from destseg import training
 
 VARIANTS = ("none", "seg")
 
@@ -65,7 +66,7 @@ def test_more_seeds_reuse_what_is_there(go):
 
 
 def test_a_failure_leaves_all_other_cells_done(go, store, monkeypatch, capsys):
-    train = execution.train_segmentation
+    train = training.train_segmentation
     broken = []
 
     def fail_for_tile(*arguments, **options):

@@ -1,8 +1,9 @@
 import argparse
+import os
 
 import pytest
+import torch
 
-from bench.commands import worker_options
 from bench.commands.worker_options import add_worker_options, open_workers, processes
 from bench.running.workers import Children, InProcess
 
@@ -26,7 +27,7 @@ def test_every_core_has_a_process():
 
 
 def test_every_gpu_has_its_processes(monkeypatch):
-    monkeypatch.setattr(worker_options.torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert devices("", "cuda") == ["cuda:0", "cuda:1"]
     assert devices("--per-gpu 2", "cuda") == ["cuda:0", "cuda:1"] * 2
     assert devices("--jobs 3", "cuda") == ["cuda:0", "cuda:1", "cuda:0"]
@@ -38,12 +39,10 @@ def test_one_process_is_enough_for_a_debugger():
 
 
 def test_cores_are_those_this_process_may_use(monkeypatch):
-    monkeypatch.setattr(
-        worker_options.os, "sched_getaffinity", lambda pid: {1, 5, 7}, raising=False
-    )
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 5, 7}, raising=False)
     assert processes() == 3
-    monkeypatch.delattr(worker_options.os, "sched_getaffinity")
-    monkeypatch.setattr(worker_options.os, "cpu_count", lambda: None)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert processes() == 1
 
 

@@ -3,7 +3,6 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 import pytest
-from random_cells import CATEGORIES, DESIGN, FACTORS, SEEDS, matrix, random_cells
 
 from bench.stats import (
     contrast_effect,
@@ -12,6 +11,7 @@ from bench.stats import (
     like_these_interval,
     sign_flip_p,
 )
+from tests.stats.random_cells import CATEGORIES, DESIGN, FACTORS, SEEDS, matrix, random_cells
 
 
 @pytest.fixture

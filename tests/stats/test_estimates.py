@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from random_cells import CATEGORIES, DESIGN, matrix, random_cells
 
 from bench.stats import Worst, estimate, new_seeds_interval, worst_category
+from tests.stats.random_cells import CATEGORIES, DESIGN, matrix, random_cells
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@ import pytest
 
 import destseg
 from bench.cli import main
-from bench.experiment.grid import VARIANTS, Cell
+from bench.data.kinds import find_kind
+from bench.experiment.grid import Cell
 from bench.metrics import METRICS
 from bench.planning.inputs import Sources
 from bench.planning.stages import plan
-from bench.results.cells import collect_cells
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
@@ -15,18 +15,22 @@ from bench.workflows import models
 from bench.workflows.models import evaluate_model, model_of_cell
 from destseg.errors import InputError
 
-CELL = Cell("bottle", VARIANTS["den+ed+seg"], 0)
+CELL = Cell("DeSTSeg", "den+ed+seg", "bottle", 0)
+
+
+def of(variant, category="bottle"):
+    return Cell("DeSTSeg", variant, category, 0)
 
 
 @pytest.fixture(scope="module")
 def finished(tiny, tiny_inputs, tmp_path_factory):
     """A results folder with the cell and its sister without seg."""
     results = tmp_path_factory.mktemp("results")
-    cells = [CELL, Cell("bottle", VARIANTS["den+ed"], 0)]
-    laid = plan(tiny, cells, tiny_inputs)
+    laid = plan(tiny, [CELL, of("den+ed")], tiny_inputs)
     store = RunStore(results / "runs")
     run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
-    return results, collect_cells(laid, store, dataset="miniature").set_index("variant")
+    records = {cell: store.get(stage.key) for cell, stage in laid.evaluations.items()}
+    return results, {cell.variant: record.metrics for cell, record in records.items()}
 
 
 @pytest.fixture
@@ -50,10 +54,10 @@ def test_an_exported_model_has_the_metrics_of_its_cells(
         protocol=tiny.protocol,
         device="cpu",
     )
-    assert not found.is_mvtec
+    assert not found.in_paper
     for name, variant in (("segmentation", "den+ed+seg"), ("distance", "den+ed")):
         for metric in METRICS:
-            recorded = finished[1].loc[variant, metric.key]
+            recorded = finished[1][variant][metric.key]
             assert found.scores[name][metric.key] == pytest.approx(recorded, abs=1e-6)
 
 
@@ -69,10 +73,10 @@ def test_an_exported_model_has_a_scale(export):
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        (Cell("bottle", VARIANTS["den"], 0), "without seg there is no whole model"),
-        (Cell("bottle", VARIANTS["seg"], 0), "its student is not there"),
-        (Cell("bottle", VARIANTS["den+ed+seg+no-l1"], 0), "its segmentation is not there"),
-        (Cell("bottles", VARIANTS["den+ed+seg"], 0), "no category 'bottles'; there are bottle"),
+        (of("den"), "without seg there is no whole model"),
+        (of("seg"), "its student is not there"),
+        (of("den+ed+seg+no-l1"), "its segmentation is not there"),
+        (of("den+ed+seg", "bottles"), "no category 'bottles'; there are bottle"),
     ],
 )
 def test_a_cell_that_has_no_model(export, cell, said):
@@ -88,7 +92,7 @@ def test_export_and_evaluate(finished, tiny_file, tmp_path, mvtec_folder, capsys
     path = tmp_path / "model.pt"
     arguments = ["model", "export", str(tiny_file), *common, "--device", "cpu", "--out", str(path)]
     assert main(arguments) == 0
-    assert "bottle den+ed+seg seed 0" in capsys.readouterr().out
+    assert "bottle DeSTSeg den+ed+seg seed 0" in capsys.readouterr().out
     assert main([*arguments, "--authors"]) == 2
     assert "the authors' program cannot use this model" in capsys.readouterr().err
     data = ["--data", str(mvtec_folder), "--category", "bottle", "--device", "cpu"]
@@ -106,7 +110,7 @@ def test_published_figures_stand_beside_mvtec_ad_alone(tmp_path, mvtec_folder, c
     )
     path = destseg.save(model, tmp_path / "model.pt")
     arguments = ["model", "evaluate", str(path), "--data", str(mvtec_folder), "--category"]
-    monkeypatch.setattr(models, "is_mvtec_ad", lambda refs: True)
+    monkeypatch.setattr(models, "folder_origin", lambda _: find_kind("mvtec").origin({}))
     assert main([*arguments, "bottle", "--device", "cpu"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("paper, mean ± std of 5 seeds")

@@ -3,24 +3,18 @@ import dataclasses
 
 import pytest
 
-from bench.planning.stages import plan
-from bench.presentation.heading import ABLATION_METRICS
-from bench.presentation.tables import TABLES
-from bench.results.files import read_results
-from bench.running.runner import run
-from bench.running.workers import InProcess
+from bench.experiment.grid import Cell
+from bench.metrics import METRICS
+from bench.presentation.tables import build_table
+from bench.results.files import read_results, write_results
 from bench.store.runs import RunStore
 from bench.workflows.outputs import Outputs
-from bench.workflows.reporting import mend
 
 
 @pytest.fixture
-def outputs(tiny, tiny_inputs, tiny_grid, filled, tmp_path):
+def outputs(tiny, tiny_plan, filled, tmp_path):
     return Outputs(
-        experiment=tiny,
-        grid=tiny_grid,
-        inputs=tiny_inputs,
-        plan=plan(tiny, tiny_grid.cells(), tiny_inputs),
+        laid=tiny_plan(tiny),
         store=filled,
         folder=tmp_path / "tiny",
         command="python -m bench reproduce tiny.toml",
@@ -28,10 +22,18 @@ def outputs(tiny, tiny_inputs, tiny_grid, filled, tmp_path):
     )
 
 
+def changed(outputs, **changes):
+    """The outputs of the experiment with some of its values replaced."""
+    experiment = dataclasses.replace(outputs.laid.experiment, **changes)
+    return dataclasses.replace(
+        outputs, laid=dataclasses.replace(outputs.laid, experiment=experiment)
+    )
+
+
 def without(outputs, cells, tmp_path):
     """The outputs with some cells' evaluations removed."""
     store = RunStore(tmp_path / "copy")
-    for cell, stage in outputs.plan.evaluations.items():
+    for cell, stage in outputs.laid.plan.evaluations.items():
         maps = stage.parents[0]
         record = outputs.store.get(maps.key)
         store.put(record, outputs.store.artifact(record))
@@ -50,13 +52,16 @@ def test_everything_is_written(outputs):
     assert len(rows(outputs.folder)) == 8
     tables = {path.name for path in (outputs.folder / "tables").iterdir()}
     assert tables == {
-        f"{name}.{suffix}" for name in outputs.experiment.tables for suffix in ("md", "csv", "tex")
+        f"{name}.{suffix}"
+        for name in outputs.laid.experiment.tables
+        for suffix in ("md", "csv", "tex")
     }
+    shown = [metric.key for metric in METRICS if metric.ablation]
     figures = {path.name for path in (outputs.folder / "figures").iterdir()}
     assert figures == {
         f"{name}.{suffix}"
         for name in (
-            *(f"{kind}_{m}" for kind in ("ablation", "seeds", "heatmap") for m in ABLATION_METRICS),
+            *(f"{kind}_{m}" for kind in ("ablation", "seeds", "heatmap") for m in shown),
             *("curves", "examples", "missed", "false_alarms"),
         )
         for suffix in ("png", "svg")
@@ -74,11 +79,11 @@ def test_everything_is_written(outputs):
 
 def test_what_is_written_makes_the_tables_again(outputs):
     outputs.write()
-    cells, heading = read_results(outputs.folder)
-    assert not heading.paper_setting
-    for name in outputs.experiment.tables:
+    results = read_results(outputs.folder)
+    assert not results.paper_setting
+    for name in outputs.laid.experiment.tables:
         written = (outputs.folder / "tables" / f"{name}.csv").read_text("utf-8")
-        assert TABLES[name](cells, heading).csv() == written
+        assert build_table(name, results).csv() == written
 
 
 def test_the_seeds_so_far_have_tables_but_no_figures(outputs):
@@ -105,41 +110,37 @@ def test_what_is_known_is_not_drawn_again(outputs, monkeypatch):
     outputs.write()
     assert len(drawn) == 2
     # A table that is new, or says something else than the last time.
-    more = dataclasses.replace(outputs.experiment, tables=(*outputs.experiment.tables, "loss"))
-    dataclasses.replace(outputs, experiment=more).write()
+    changed(outputs, tables=(*outputs.laid.experiment.tables, "loss")).write()
     assert len(drawn) == 3
 
 
 def test_a_seed_is_complete_when_all_its_cells_are(outputs, tmp_path):
     assert outputs.complete_seeds() == (0, 1)
-    lost = [cell for cell in outputs.plan.evaluations if str(cell) == "tile none seed 0"]
+    lost = [Cell("DeSTSeg", "none", "tile", 0)]
     partial = without(outputs, lost, tmp_path)
     assert partial.complete_seeds() == (1,)
     assert len(rows_after_write(partial)) == 7
 
 
 def rows_after_write(outputs):
-    outputs.write(seeds=outputs.grid.seeds)
+    outputs.write(seeds=outputs.laid.grid.seeds)
     return rows(outputs.folder)
 
 
 def test_without_any_cell_the_tables_say_so(outputs, tmp_path):
-    empty = without(outputs, list(outputs.plan.evaluations), tmp_path)
+    empty = without(outputs, list(outputs.laid.plan.evaluations), tmp_path)
     assert empty.complete_seeds() == ()
     assert "—" in empty.write().text()
     assert rows(empty.folder) == []
 
 
-def test_damaged_maps_are_left_out_and_computed_by_the_next_run(outputs, tmp_path, tiny):
-    copy = without(outputs, [], tmp_path)
-    cell = next(c for c in copy.plan.evaluations if str(c) == "bottle den+ed+seg seed 0")
-    stage = copy.plan.evaluations[cell]
-    path = copy.store.folder(stage.parents[0].key) / "maps.npy"
-    content = path.read_bytes()
-    path.write_bytes(content[:-1])
-    mend(copy.evidence(copy.grid.seeds))
-    assert copy.store.get(stage.key) is None
-    assert len(copy.evidence(copy.grid.seeds).cells) == 7
-    run(copy.plan, tiny, copy.inputs, copy.store, InProcess("cpu"))
-    assert path.read_bytes() == content
-    assert copy.store.get(stage.key).metrics == outputs.store.get(stage.key).metrics
+def test_other_results_stand_in_tables_and_report_and_not_among_the_cells(outputs):
+    ours = outputs.finished((0, 1)).results
+    cells = ours.cells[ours.cells["variant"] == "none"].assign(method="Mine", variant="")
+    mine = dataclasses.replace(ours, cells=cells, experiment="score-Mine", variants={"Mine": ("",)})
+    write_results(outputs.folder.parent / "score-Mine", mine)
+    table = changed(outputs, include=("score-Mine",), tables=("main", "ablation")).write()
+    assert table.formatted["Method"].tolist() == ["DeSTSeg", "Mine"]
+    assert {row["method"] for row in rows(outputs.folder)} == {"DeSTSeg"}
+    page = (outputs.folder / "report.html").read_text(encoding="utf-8")
+    assert "2 methods (DeSTSeg, Mine), complete: all 12 cells" in page

@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 
-from bench.results.gathering import Findings
 from bench.workflows.reporting import (
     PAGE,
     build_report,
@@ -15,26 +14,25 @@ from bench.workflows.reporting import (
 
 
 @pytest.fixture(scope="module")
-def built(findings):
-    return build_report(
-        findings, "python -m bench reproduce", draw(findings, ["effects", "missed"])
-    )
+def built(tiny_finished):
+    chosen = draw(tiny_finished, ["effects", "missed"])
+    return build_report(tiny_finished, "python -m bench reproduce", chosen)
 
 
-def test_a_report_says_what_its_numbers_are_of(built, findings):
+def test_a_report_says_what_its_numbers_are_of(built, tiny_finished):
     assert built.title == "tiny"
     assert built.summary[0].startswith("Measured on the embedded miniature")
     assert "complete: all 8 cells" in built.summary[1]
     assert [table.name for table in built.verdicts] == ["verdicts", "claims"]
-    others = list(findings.experiment.tables[:-2])
+    others = list(tiny_finished.experiment.tables[:-2])
     assert [table.name for table in built.tables] == others
     assert [picture.name for picture in built.pictures] == ["missed"]
     assert '"batch_size": 4' in built.setting
     assert dict(built.provenance)["Cells"] == "8"
 
 
-def test_the_gallery_has_every_test_image(built, findings):
-    refs = findings.evidence.images
+def test_the_gallery_has_every_test_image(built, tiny_finished):
+    refs = tiny_finished.images
     assert {s.category: len(s.names) for s in built.gallery.sheets} == {
         name: ref.test for name, ref in refs.items()
     }
@@ -43,28 +41,38 @@ def test_the_gallery_has_every_test_image(built, findings):
     assert built.gallery_note.startswith(f"All {total} test images of 2 categories")
 
 
-def test_a_claims_table_comes_first(findings, monkeypatch):
-    from bench import reporting
-
-    tables = {**reporting.TABLES, "claims": reporting.TABLES["main"]}
-    monkeypatch.setattr(reporting, "TABLES", tables)
-    experiment = dataclasses.replace(findings.experiment, tables=("ablation", "claims"))
-    other = Findings(experiment, dataclasses.replace(findings.evidence, images={}), None)
-    made = build_report(other, "again", ())
-    assert [len(made.verdicts), len(made.tables)] == [1, 1]
-
-
-def test_of_an_incomplete_run_the_missing_cells_are_counted(findings):
-    part = dataclasses.replace(findings.evidence, cells=findings.evidence.cells[:5], images={})
-    made = build_report(Findings(findings.experiment, part, None), "again", ())
+def test_of_an_incomplete_run_the_missing_cells_are_counted(tiny_finished):
+    results = dataclasses.replace(tiny_finished.results, cells=tiny_finished.results.cells[:5])
+    part = dataclasses.replace(tiny_finished, results=results, images={})
+    made = build_report(part, "again", ())
     assert "INCOMPLETE: 3 of 8 cells are missing" in made.summary[1]
     assert made.gallery is None
     assert "decoded images are not at hand" in made.gallery_note
 
 
+def test_of_several_methods_the_gallery_shows_all_that_have_maps(tiny_finished):
+    """Twice the same records under two names, and a method that left no maps."""
+    ours = tiny_finished.results
+    cells = ours.cells[ours.cells["variant"] == "none"].assign(variant="")
+    scored = cells.assign(method="noise", key="0" * 64)
+    others = [
+        dataclasses.replace(ours, cells=frame, experiment=f"score-{name}", variants={name: ("",)})
+        for name, frame in (("twin", cells.assign(method="twin")), ("noise", scored))
+    ]
+    joined = dataclasses.replace(tiny_finished, results=ours.joined(others))
+    made = build_report(joined, "again", ())
+    shown = {(view.method, view.variant, view.seed) for view in made.gallery.views}
+    assert shown == {
+        (method, variant, seed)
+        for method, variant in (("DeSTSeg", "none"), ("DeSTSeg", "den+ed+seg"), ("twin", ""))
+        for seed in (0, 1)
+    }
+    assert "3 methods (DeSTSeg, twin, noise), complete: all 16 cells" in made.summary[1]
+
+
 def test_views_that_are_left_out_are_told(built):
     note = gallery_note(dataclasses.replace(built.gallery, left_out=1), images=True)
-    assert "1 of 4 variants and seeds are left out" in note
+    assert "1 of 5 variants and seeds are left out" in note
     assert "stored maps are not at hand" in gallery_note(None, images=True)
 
 
@@ -75,16 +83,16 @@ def test_figures_and_gallery_share_the_page(built):
     assert gallery_budget([large, large]) == 0
 
 
-def test_where_cells_come_from_is_told_once_each(findings):
-    cells = findings.evidence.cells.assign(commit=["a"] * 7 + ["b"], dirty="yes")
+def test_where_cells_come_from_is_told_once_each(tiny_finished):
+    cells = tiny_finished.results.cells.assign(commit=["a"] * 7 + ["b"], dirty="yes")
     said = dict(measured_by(cells))
     assert said["Commit"] == "a, b (with uncommitted changes)"
     assert said["Device"] == "cpu"
     assert dict(measured_by(cells[:0])) == {"Cells": "0"}
 
 
-def test_the_page_is_written(findings, tmp_path):
-    path = write_report(findings, tmp_path / "new", "python -m bench reproduce", ())
+def test_the_page_is_written(tiny_finished, tmp_path):
+    path = write_report(tiny_finished, tmp_path / "new", "python -m bench reproduce", ())
     text = path.read_text(encoding="utf-8")
     assert text.lstrip().startswith("<!doctype html>")
     assert text.count("image/webp") == 2 * (2 + 4)

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.experiment.grid import ABLATION
+from bench.experiment.grid import Cell
+from bench.methods.destseg.variants import ABLATION, VARIANTS
 from bench.metrics import METRICS
+from bench.store.runs import RunStore
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ("dataset", "method", "category", "variant", "den", "ed", "seg", "seed")
@@ -73,7 +76,7 @@ def test_cells_have_the_specified_columns_and_every_digit(whole):
     assert all(repr(float(value)) == value for value in values), "as short as exact, no rounding"
     assert sum(len(value) >= 11 for value in values) > len(values) / 2, "9 digits and more"
     for row in found:
-        variant = ABLATION[row["variant"]]
+        variant = VARIANTS[row["variant"]]
         for flag in ("den", "ed", "seg"):
             assert row[flag] == str(getattr(variant, flag))
         assert row["method"] == "DeSTSeg"
@@ -142,6 +145,46 @@ def test_running_again_computes_nothing(whole, experiment, capsys):
     assert out.rstrip().splitlines()[-1].startswith("den+ed+seg"), "the table comes last"
     assert records(whole) == before
     assert numbers(whole) == cells
+
+
+def test_lost_maps_of_figures_are_computed_again_and_the_run_leaves_nothing_missing(
+    whole, experiment, tmp_path, capsys
+):
+    results = shutil.copytree(whole, tmp_path / "results")
+    store = RunStore(results / "runs")
+    keys = {
+        Cell(*(row[name] for name in ("method", "variant", "category", "seed"))): row["key"]
+        for row in rows(results)
+    }
+    damaged = store.get(keys[Cell("DeSTSeg", "den+ed+seg", "bottle", "0")])
+    path = store.folder(damaged.parents[0]) / "maps.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    gone = store.get(keys[Cell("DeSTSeg", "none", "tile", "0")])
+    store.remove(gone.parents[0])
+    # No figure shows these.
+    other = store.get(keys[Cell("DeSTSeg", "none", "tile", "1")])
+    store.remove(other.parents[0])
+    arguments = [str(experiment), "--results", str(results)]
+    assert main(["reproduce", *arguments, "--in-process"]) == 0
+    assert f"2 cells computed; {CELLS - 2} were there" in capsys.readouterr().out
+    assert path.read_bytes() == content
+    assert store.get(gone.parents[0]) is not None
+    assert store.get(other.parents[0]) is None
+    assert numbers(results) == numbers(whole)
+    assert store.get(damaged.key) is not None
+    assert main(["reproduce", *arguments, "--in-process"]) == 0
+    assert f"0 cells computed; {CELLS} were there" in capsys.readouterr().out
+
+
+def test_other_results_that_cannot_be_joined_are_refused_before_the_run(
+    write_tiny, tmp_path, capsys
+):
+    path = write_tiny({'title = "tiny"': 'title = "tiny"\ninclude = ["score-mine"]'})
+    results = tmp_path / "results"
+    assert main(["reproduce", str(path), "--results", str(results), "--in-process"]) == 2
+    assert "score-mine: no results" in capsys.readouterr().err
+    assert not records(results)
 
 
 def test_a_part_in_any_order_has_the_numbers_of_the_whole(whole, experiment, tmp_path):

@@ -5,25 +5,19 @@ import json
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
 
 import destseg
 from bench.cli import main
+from bench.data.kinds import find_kind
 from bench.data.layout import scan_category
-from bench.experiment.grid import Grid
 from bench.metrics import METRICS, PAPER, PROTOCOLS, Protocol, evaluate, resize_mask
-from bench.planning.stages import plan
-from bench.presentation.heading import Heading
-from bench.presentation.method_tables import main_table
-from bench.results.cells import cell_row, collect_cells, tidy
-from bench.running.runner import run
-from bench.running.workers import InProcess
+from bench.results.files import read_results
 from bench.store.runs import RunStore
 from bench.workflows import scoring
-from bench.workflows.scoring import Request, score
+from bench.workflows.scoring import ScoreRequest, score
 from destseg.__main__ import main as destseg_main
 from destseg.errors import InputError
 from destseg.images import read_mask
@@ -45,9 +39,9 @@ def maps(data, tmp_path):
     return write_maps(data, tmp_path / "maps", seed=0)
 
 
-def write_maps(data, root, *, seed, shape=(SIZE, SIZE)):
+def write_maps(data, root, *, seed, shape=(SIZE, SIZE), categories=("bottle", "cable")):
     rng = np.random.default_rng(seed)
-    for category in ("bottle", "cable"):
+    for category in categories:
         for image in scan_category(data / category).test:
             path = root / image.relative_to(data).with_suffix(".tiff")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +57,7 @@ def request(data, *maps, results, cache, **changes):
         "method": "noise",
         "command": "python -m bench score",
     }
-    return Request(maps=maps, data=data, results=results, cache=cache, **(stated | changes))
+    return ScoreRequest(maps=maps, data=data, results=results, cache=cache, **(stated | changes))
 
 
 @pytest.fixture
@@ -228,7 +222,7 @@ def test_an_undefined_metric_is_recorded_as_missing_and_shown_as_a_dash(asked, d
 
 @pytest.fixture
 def genuine(monkeypatch):
-    monkeypatch.setattr(scoring, "has_published_counts", lambda *_: True)
+    monkeypatch.setattr(scoring, "folder_origin", lambda _: find_kind("mvtec").origin({}))
 
 
 @pytest.mark.usefixtures("genuine")
@@ -252,32 +246,49 @@ def test_no_published_numbers_beside_a_folder_of_the_same_names(asked):
 # Beside the grid
 
 
-def test_cells_join_those_of_the_grid(asked, tiny, tiny_inputs, tmp_path):
-    laid = plan(tiny, Grid(("bottle", "tile"), ("den+ed+seg",), (0,)).cells(), tiny_inputs)
-    store = RunStore(tmp_path / "runs")
-    run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
-    ours = collect_cells(laid, store, dataset="miniature")
-    score(asked)
-    path = asked.folder / "cells.csv"
-    theirs = pd.read_csv(path)
-    assert theirs.columns.tolist() == ours.columns.tolist()
-    theirs["category"] = ["bottle", "tile"]
-    heading = Heading(
-        experiment="joined",
-        dataset="tiny",
-        is_mvtec=False,
-        categories=("bottle", "tile"),
-        variants=("den+ed+seg",),
-        seeds=(0,),
-        provenance=(),
-        protocol=tiny.protocol,
-    )
-    table = main_table(pd.concat([ours, theirs]), heading)
-    assert table.formatted["Method"].tolist() == ["DeSTSeg", "noise"]
-    assert "—" not in table.text()
-    other = theirs.assign(protocol=PAPER.label)
-    with pytest.raises(InputError, match="2 of 4 cells, such as noise on bottle, were measured"):
-        main_table(pd.concat([ours, other]), heading)
+def test_from_maps_to_tables_and_report_beside_the_grid(
+    tiny, filled, tiny_finished, shared_cache, write_tiny, tmp_path, capsys
+):
+    """After ``bench score`` one command shows the method beside DeSTSeg."""
+    (data,) = shared_cache.glob(f"miniature-*-{tiny.dataset.size}")
+    maps = write_maps(data, tmp_path / "maps", seed=0, categories=("bottle", "tile"))
+    results = tmp_path / "results"
+    shutil.copytree(filled.root, results / "runs")
+    path = write_tiny({"seeds = [0, 1]": 'seeds = [0, 1]\nvariants = ["none", "den+ed+seg"]'})
+    where = ["--results", str(results)]
+    assert main(["reproduce", str(path), *where, "--in-process"]) == 0
+    assert "0 cells computed; 8 were there" in capsys.readouterr().out
+    options = ["--method", "noise", "--protocol", str(path), *where]
+    for category in ("bottle", "tile"):
+        options += ["--category", category]
+    seeds = ["--maps", str(maps), "--maps", str(maps)]
+    assert main(["score", *seeds, "--data", str(data), *options]) == 0
+    said = capsys.readouterr().out
+    name = "score-noise-paper-v1-size=32-top_t=10"
+    assert f"python -m bench table main EXPERIMENT --include {name}" in said
+
+    assert main(["table", "image", "tiny", "--include", name, *where]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    scored = read_results(results / name)
+    assert f"{100 * scored.scores('image_auroc').mean():.1f} ±" in lines["noise"]
+    ours = tiny_finished.results.scores("image_auroc")
+    assert f"{100 * ours.mean():.1f} ±" in lines["DeSTSeg"]
+
+    part = [str(path), "--include", name, *where]
+    assert main(["report", *part]) == 0
+    page = (results / "tiny" / "report.html").read_text(encoding="utf-8")
+    assert "2 methods (DeSTSeg, noise), complete: all 12 cells" in page
+    assert "python -m bench reproduce" in page
+    assert main(["figure", *part, "--only", "heatmap"]) == 0
+    capsys.readouterr()
+    assert main(["table", "image", name, "--include", "tiny", *where]) == 0
+    assert "DeSTSeg" in capsys.readouterr().out
+
+    paper = ["score", *seeds, "--data", str(data), "--method", "noise", *where]
+    assert main([*paper, "--category", "bottle"]) == 0
+    capsys.readouterr()
+    assert main(["table", "image", "tiny", "--include", "score-noise", *where]) == 2
+    assert "measured under the protocols" in capsys.readouterr().err
 
 
 # Faults
@@ -447,12 +458,3 @@ def test_predicted_maps_of_images_of_the_protocols_size_score_what_evaluate_give
     masks += [resize_mask(read_mask(mask), RULES) for mask in listing.masks if mask is not None]
     known = evaluate(found, masks, RULES)
     assert {name: float(rows(asked)[0][name]) for name in known} == known
-
-
-def test_rows_of_no_variant_are_those_of_the_grid_with_blanks(asked):
-    score(asked)
-    record = RunStore(asked.results / "runs").get(rows(asked)[0]["key"])
-    where = {"dataset": "d", "method": "m", "category": "c", "seed": 0}
-    frame = tidy([cell_row(record, variant=None, **where)])
-    assert frame["den"].isna().all()
-    assert frame["variant"].tolist() == [""]

@@ -1,12 +1,11 @@
 """Writing a category to disk in MVTec AD's layout."""
 
-import shutil
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from PIL import Image
 
+from bench.data.cache import publish
 from bench.data.miniature.defects import GOOD
 from bench.data.miniature.sample import DEFECTS, Sample, render
 
@@ -16,8 +15,7 @@ def write(
 ) -> None:
     """Write one category below `root`, unless its folder is there already.
 
-    The folder appears complete or not at all, so any number of processes may ask for the same one
-    at the same time, and an interrupted call leaves nothing that looks finished.
+    The folder appears complete or not at all, see `bench.data.cache.publish`.
 
     Parameters
     ----------
@@ -30,25 +28,20 @@ def write(
     train, good, per_defect : int
         Number of images in ``train/good``, in ``test/good`` and in each ``test/<defect>``.
         Images are RGB PNG files, masks in ``ground_truth`` PNG files of one channel, 0 or 255.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written.
     """
-    target = root / category
-    if target.exists():
-        return
-    root.mkdir(parents=True, exist_ok=True)
-    unfinished = root / f".{category}-{uuid4().hex}"
-    try:
-        _write_images(unfinished, "train/good", train, category, size)
-        _write_images(unfinished, f"test/{GOOD}", good, category, size)
+
+    def fill(draft: Path) -> None:
+        _write_images(draft, "train/good", train, category, size)
+        _write_images(draft, f"test/{GOOD}", good, category, size)
         for defect in DEFECTS[category]:
-            _write_images(unfinished, f"test/{defect}", per_defect, category, size)
-        try:
-            unfinished.replace(target)
-        except OSError:
-            # Another process was faster; its folder holds the same bits.
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            _write_images(draft, f"test/{defect}", per_defect, category, size)
+
+    publish(root / category, fill)
 
 
 def _write_images(folder: Path, split: str, count: int, category: str, size: int) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 from bench.methods.destseg.claims import CLAIMS, COMPARISONS
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
@@ -33,7 +34,7 @@ class Config:
 def last_step(config: Config, variant: Variant) -> Map:
     """Return the maps of a variant."""
     training = config.training
-    data = {
+    data: dict[str, Any] = {
         "anomalies": config.anomalies,
         "batch_size": training.batch_size,
         "momentum": training.momentum,
@@ -77,9 +78,7 @@ def is_papers(config: Config) -> bool:
         den_off_statistics=TrainingConfig.den_off_statistics,
         data_stream=TrainingConfig.data_stream,
     )
-    anomalies = dataclasses.replace(
-        config.anomalies, rotation_stream=AnomalyConfig.rotation_stream
-    )
+    anomalies = dataclasses.replace(config.anomalies, rotation_stream=AnomalyConfig.rotation_stream)
     return Config(config.model, anomalies, training) == Config()
 
 
@@ -105,4 +104,5 @@ METHOD = Method(
     backbones=lambda config: {"teacher": Backbone(config.model.width)},
     is_papers=is_papers,
     summary=summary,
+    least_images=lambda config: config.training.batch_size,
 )

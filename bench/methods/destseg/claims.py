@@ -134,4 +134,3 @@ CLAIMS = (
     ),
 )
 """Not among them, since the published figures are closer than their spread: PRO over PatchCore."""
-

@@ -1,7 +1,7 @@
-"""DeSTSeg's steps: two trainings, and the maps.
+r"""DeSTSeg's steps: two trainings, and the maps.
 
     student(den, shape) ---------------------------------> maps (seg off)
-                        \\-> segmentation(loss, input) ---> maps (seg on)
+                        \-> segmentation(loss, input) ---> maps (seg on)
 
 The student is frozen after its stage, BatchNorm statistics included, so variants that differ only
 in what follows share one, exactly.
@@ -107,7 +107,9 @@ class TrainStudent(_Trained):
 
     def network(self, state: State, device: str) -> Student:
         """Put the trained student together, frozen."""
-        return _frozen(self._untrained(0), state, device)
+        student = self._untrained(0)
+        student.load_state_dict(state)
+        return student.requires_grad_(False).to(device).eval()
 
     def _untrained(self, seed: int) -> Student:
         from destseg.training import build_student
@@ -159,7 +161,9 @@ class TrainSegmentation(_Trained):
 
     def network(self, teacher: Teacher, state: State, device: str) -> SegmentationNet:
         """Put the trained segmentation net together, frozen."""
-        return _frozen(self._untrained(teacher, 0), state, device)
+        segmentation = self._untrained(teacher, 0)
+        segmentation.load_state_dict(state)
+        return segmentation.requires_grad_(False).to(device).eval()
 
     def _untrained(self, teacher: Teacher, seed: int) -> SegmentationNet:
         from destseg.training import build_segmentation
@@ -200,10 +204,3 @@ def _teacher(site: Site) -> Teacher:
     from destseg.teacher import Teacher
 
     return Teacher(site["teacher"])
-
-
-def _frozen(network: Any, state: State, device: str) -> Any:
-    network.load_state_dict(state)
-    return network.requires_grad_(False).to(device).eval()
-
-

@@ -92,4 +92,3 @@ ABLATION = tuple(
 FULL = "den+ed+seg"
 
 FACTORS = {name: attrgetter(name) for name in ("den", "ed", "seg")}
-

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.table import Table
+from bench.store.runs import Failure
 
 _HALF_PAGE = 6.0
 
@@ -37,27 +38,6 @@ class ReportFigure:
     def wide(self) -> bool:
         """Whether two of them do not fit beside each other."""
         return self.inches > _HALF_PAGE
-
-
-@dataclass(frozen=True)
-class StageFailure:
-    """Why a stage failed at its last attempt.
-
-    Attributes
-    ----------
-    kind, category, seed
-        The stage.
-    message
-        One line.
-    trace
-        End of the traceback.
-    """
-
-    kind: str
-    category: str
-    seed: str
-    message: str
-    trace: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +77,7 @@ class ReportPage:
     figures: tuple[ReportFigure, ...]
     gallery: Gallery | None
     gallery_note: str
-    failures: tuple[StageFailure, ...]
+    failures: tuple[Failure, ...]
     provenance: tuple[tuple[str, str], ...]
     setting: str
     rerun: str

@@ -1,0 +1,190 @@
+"""Categories in MVTec AD's folder layout: validated and decoded once, then memory-mapped.
+
+Images are read and masks resized as section "Data" of ``docs/method.md`` tells.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from bench.data.cache import content_digest, publish, recipe_key
+from bench.data.layout import (
+    CategoryFiles,
+    Extent,
+    list_categories,
+    other_size,
+    scan_category,
+    similar_names,
+)
+from destseg.errors import InputError
+from destseg.images import input_faults, read_mask, read_rgb, resize_rgb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.metrics import Protocol  # needs torch
+
+DECODING_VERSION = 1
+"""Raised when the decoded arrays change for the same files."""
+
+
+@dataclass(frozen=True)
+class CategoryRef:
+    """A decoded category on disk.
+
+    Parameters
+    ----------
+    category : str
+        Name of its folder.
+    path : Path
+        The decoded folder in the cache.
+    digest : str
+        Of the source files' relative paths and contents, whatever machine or folder.
+    train, test : int
+        Number of training and test images.
+    native : tuple of int, optional
+        Height and width of the source images, see `bench.data.layout.Extent`.
+    """
+
+    category: str
+    path: Path
+    digest: str
+    train: int
+    test: int
+    native: tuple[int, int] | None = None
+
+    @property
+    def extent(self) -> Extent:
+        """How many images it has, and how large they were."""
+        return Extent(self.train, self.test, self.native)
+
+
+@dataclass(frozen=True)
+class CategoryData:
+    """The memory-mapped, read-only arrays of a category.
+
+    Parameters
+    ----------
+    train : ndarray
+        (N, S, S, 3) uint8, the normal training images.
+    test : ndarray
+        (M, S, S, 3) uint8, ordered by path.
+    masks : ndarray
+        (M, P, P) bool, the ground truth at the rule's size; all False for normal images.
+    names : tuple of str
+        Test images as ``defect/stem``, for example ``broken_large/000``.
+    """
+
+    train: NDArray[np.uint8]
+    test: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    names: tuple[str, ...]
+
+
+def prepare_category(
+    root: Path, category: str, size: int, cache: Path, protocol: Protocol
+) -> CategoryRef:
+    """Validate a category and decode it into the cache, unless it is there already.
+
+    Parameters
+    ----------
+    root : Path
+        Folder that holds the categories.
+    category : str
+        Name of the category's folder.
+    size : int
+        Side of the decoded images.
+    cache : Path
+        Cache folder.
+    protocol : Protocol
+        Its size and mask rule are those of the decoded masks.
+
+    Returns
+    -------
+    CategoryRef
+        The decoded category.
+
+    Raises
+    ------
+    InputError
+        With every fault of the category, or when there is no such category.
+    """
+    known = list_categories(root)
+    if category not in known:
+        hint = similar_names(category, known)
+        raise InputError(f"{root}: no category {category!r} in it; {hint}?")
+    folder = root / category
+    listing = scan_category(folder)
+    digest = content_digest(folder, listing.paths, cache)
+    rule = f"{protocol.mask_rule}-{protocol.size}"
+    key = recipe_key([DECODING_VERSION, digest, size, rule])
+    path = cache / "categories" / f"{category}-{size}-{key}"
+    publish(path, lambda draft: _decode(folder, listing, size, protocol, draft))
+    # Only now, since what has been decoded has sizes; caches of older releases do not tell them.
+    extent = listing.extent
+    return CategoryRef(category, path, digest, *extent.counts, extent.native)
+
+
+def load_category(source: CategoryRef | Path) -> CategoryData:
+    """Map a decoded category into memory.
+
+    Parameters
+    ----------
+    source : CategoryRef or Path
+        What `prepare_category` returned, or the path in it.
+    """
+    path = source.path if isinstance(source, CategoryRef) else source
+    train, test, masks = (
+        np.load(path / f"{name}.npy", mmap_mode="r") for name in ("train", "test", "masks")
+    )
+    names = json.loads((path / "names.json").read_text(encoding="utf-8"))
+    return CategoryData(train, test, masks, tuple(names))
+
+
+def _decode(
+    folder: Path, listing: CategoryFiles, size: int, protocol: Protocol, draft: Path
+) -> None:
+    """Write a category's arrays into ``draft``, or raise one error with all its faults."""
+    from bench.metrics import resize_mask
+
+    faults = list(listing.faults)
+    images = (*listing.train, *listing.test)
+    masks: tuple[Path | None, ...] = (*(None for _ in listing.train), *listing.masks)
+    rgb = np.zeros((len(images), size, size, 3), np.uint8)
+    # Metrics have a size of their own, so that masks may have another one than images.
+    marked: dict[int, NDArray[np.bool_]] = {}
+    pairs = zip(images, masks, strict=True)
+    progress = tqdm(pairs, f"decode {folder.name}", len(images), unit="image", delay=2)
+    for index, (image, mask) in enumerate(progress):
+        shape: tuple[int, ...] | None = None
+        try:
+            native = read_rgb(image, None)
+            shape = native.shape[:2]
+            rgb[index] = resize_rgb(native, size)
+        except InputError as error:
+            faults.append(str(error))
+        try:
+            if mask is not None:
+                truth = read_mask(mask)
+                if shape is not None and truth.shape != shape:
+                    faults.append(other_size(mask, truth.shape, shape))
+                marked[index] = resize_mask(truth, protocol)
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        raise input_faults(str(folder), faults)
+    first = len(listing.train)
+    np.save(draft / "train.npy", rgb[:first])
+    np.save(draft / "test.npy", rgb[first:])
+    normal = np.zeros_like(next(iter(marked.values())))
+    tests = [marked.get(index, normal) for index in range(first, len(images))]
+    np.save(draft / "masks.npy", np.stack(tests))
+    names = [f"{image.parent.name}/{image.stem}" for image in listing.test]
+    (draft / "names.json").write_text(json.dumps(names), encoding="utf-8")

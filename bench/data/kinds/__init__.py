@@ -1,0 +1,182 @@
+"""Kinds of dataset, a module each: what ``[dataset] kind`` and ``--dataset`` can name.
+
+A kind joins by being a module of this package with a `DatasetKind` called ``KIND``. Importing them
+imports no torch, so that ``--help`` and tables of finished results stay quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Literal
+
+from bench.data.categories import CategoryRef, prepare_category
+from bench.data.layout import CategoryFiles, Extent, list_categories
+from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from bench.metrics import Protocol  # needs torch
+    from destseg.config import Rotation  # needs torch
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What images are, as far as their numbers and sizes tell.
+
+    Parameters
+    ----------
+    name : str
+        In the cells' column ``dataset``: the kind's name, or ``folder``.
+    title : str
+        For people, such as ``MVTec AD`` or ``a resized copy of MVTec AD``.
+    standing : {"original", "resized", "own"}
+        Whether the paper's numbers are of these very images and may stand beside measured ones,
+        or they are a resized copy, or others.
+    """
+
+    name: str
+    title: str
+    standing: Literal["original", "resized", "own"] = "own"
+
+
+OWN = Origin("folder", "a folder of own images")
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetKind:
+    """A kind of dataset.
+
+    Parameters
+    ----------
+    name : str
+        In experiments, on the command line and in cells.
+    title : str
+        For people, as in "measured on ...".
+    default_experiment : str
+        Name of the experiment that is run when only the kind is given.
+    categories : tuple of str
+        Known in advance; a folder of images may have others.
+    rotation : callable
+        Gives the rotation of a category's training images.
+    published : mapping of str to Extent
+        Categories as they were published, by which the original is told from copies and from own
+        images; empty for a dataset that is generated.
+    in_paper : bool
+        Whether the paper's numbers are of it.
+    smallest : int
+        Least side of its images, in pixels.
+    generate : callable, optional
+        Takes the cache, a category and a side, and returns the folder, in MVTec AD's layout, that
+        now has that category. None for a dataset that lies in a folder given with ``--data``.
+    """
+
+    name: str
+    title: str
+    default_experiment: str
+    categories: tuple[str, ...]
+    rotation: Callable[[str], Rotation]
+    published: Mapping[str, Extent] = field(default_factory=dict)
+    in_paper: bool = False
+    smallest: int = 1
+    generate: Callable[[Path, str, int], Path] | None = None
+
+    def __reduce__(self) -> tuple[Callable[[str], DatasetKind], tuple[str]]:
+        return find_kind, (self.name,)
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether it lies in a folder that ``--data`` must name."""
+        return self.generate is None
+
+    def available(self, data: Path | None) -> tuple[str, ...]:
+        """List the categories that are there.
+
+        Raises
+        ------
+        InputError
+            When the folder is needed and not given, missing or empty.
+        """
+        return list_categories(self._given(data)) if self.needs_data else self.categories
+
+    def prepare(
+        self, category: str, *, size: int, protocol: Protocol, data: Path | None, cache: Path
+    ) -> CategoryRef:
+        """Generate or read, validate and decode one category, unless the cache has it.
+
+        Parameters
+        ----------
+        category : str
+            One of `available`.
+        size : int
+            Side of the decoded images.
+        protocol : Protocol
+            Its size and mask rule are those of the decoded masks.
+        data : Path or None
+            What ``--data`` names.
+        cache : Path
+            Cache folder.
+
+        Raises
+        ------
+        InputError
+            With every fault of the category, or when the size is too small.
+        """
+        if size < self.smallest:
+            raise InputError(
+                f"dataset.size is {size}; {self.title} has {self.smallest} pixels at least."
+            )
+        root = self.generate(cache, category, size) if self.generate else self._given(data)
+        return prepare_category(root, category, size, cache, protocol)
+
+    def origin(self, categories: Mapping[str, CategoryRef | CategoryFiles]) -> Origin:
+        """Tell what images are, by categories' names and numbers and native sizes of images."""
+        original = Origin(self.name, self.title, "original" if self.in_paper else "own")
+        found = {name: category.extent for name, category in categories.items()}
+        if not self.needs_data or found == {name: self.published.get(name) for name in found}:
+            return original
+        if all(
+            name in self.published and extent.counts == self.published[name].counts
+            for name, extent in found.items()
+        ):
+            return Origin(OWN.name, f"a resized copy of {self.title}", "resized")
+        return OWN
+
+    def _given(self, data: Path | None) -> Path:
+        if data is None:
+            raise InputError(
+                f"--data: the dataset {self.name!r} needs a folder in MVTec AD layout; "
+                "add --data DIR."
+            )
+        return data
+
+
+@cache
+def all_kinds() -> Mapping[str, DatasetKind]:
+    """Return every kind by its name."""
+    names = (module.name for module in iter_modules(__path__, f"{__name__}."))
+    kinds: list[DatasetKind] = [import_module(name).KIND for name in names]
+    return {kind.name: kind for kind in kinds}
+
+
+def find_kind(name: str) -> DatasetKind:
+    """Return a kind by its name.
+
+    Raises
+    ------
+    InputError
+        When there is none of that name.
+    """
+    if name not in all_kinds():
+        raise InputError(f"dataset.kind is {name!r}; use one of {', '.join(all_kinds())}.")
+    return all_kinds()[name]
+
+
+def folder_origin(categories: Mapping[str, CategoryRef | CategoryFiles]) -> Origin:
+    """Tell what the images of a folder are, of whatever kind it may be."""
+    origins = (kind.origin(categories) for kind in all_kinds().values() if kind.needs_data)
+    return next((origin for origin in origins if origin is not OWN), OWN)

@@ -1,0 +1,119 @@
+"""What the gate compares: the cells of one run, and what they are of."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from bench.experiment.grid import Cell
+from bench.metrics import ALL_METRICS, METRICS
+from bench.results.files import read_cells
+from destseg.errors import InputError
+
+VERSIONS = ("torch", "numpy")
+
+MetricValues = Mapping[str, float | None]
+"""Metrics of a cell by key, as fractions; None where undefined."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Cells of one run, and what they are of.
+
+    Parameters
+    ----------
+    dataset : str
+        As in the cells: ``miniature``, ``mvtec`` or ``folder``.
+    images : mapping
+        Digest of the images of each category.
+    protocols : tuple of str
+        Labels of the protocols the cells were scored under; one, if all is well.
+    versions : mapping
+        Of the packages that do the arithmetic.
+    cells : mapping of Cell to mapping
+        Metrics by key; None where undefined.
+    """
+
+    dataset: str
+    images: Mapping[str, str]
+    protocols: tuple[str, ...]
+    versions: Mapping[str, str]
+    cells: Mapping[Cell, MetricValues]
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Keys of the paper's six metrics, and of all others that a cell has."""
+        six = (metric.key for metric in METRICS)
+        others = (key for values in self.cells.values() for key in values)
+        return tuple(dict.fromkeys((*six, *others)))
+
+
+NOTHING = Measured("", {}, (), {}, {})
+"""What a run measured that broke before its first cell."""
+
+
+def name_of(method: str, variant: str) -> str:
+    """Name a method's variant; a method without variants by its own name."""
+    return f"{method} {variant}".strip()
+
+
+def told(cell: Cell) -> str:
+    """Name a cell in a sentence.
+
+    Examples
+    --------
+    >>> told(Cell("DeSTSeg", "den+ed+seg", "bottle", 0)), told(Cell("Mean", "", "bottle", 0))
+    ('DeSTSeg den+ed+seg on bottle, seed 0', 'Mean on bottle, seed 0')
+    """
+    return f"{name_of(cell.method, cell.variant)} on {cell.category}, seed {cell.seed}"
+
+
+def missing_values(measured: Measured, metrics: Sequence[str], side: str) -> list[str]:
+    """Name each metric that a cell lacks, whether by column or by value."""
+    return [
+        f"{metric} of {told(cell)}: not in the {side}"
+        for cell, values in sorted(measured.cells.items())
+        for metric in metrics
+        if values.get(metric) is None
+    ]
+
+
+def read_measured(path: Path) -> Measured:
+    """Read the cells of a run from its ``cells.csv``; see `measured_from`."""
+    return measured_from(read_cells(path), path)
+
+
+def measured_from(cells: pd.DataFrame, path: Path) -> Measured:
+    """Take what is compared out of a table of cells.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        As `bench.results.files.read_cells` reads it. A value that is missing is None: it is for
+        the comparison to say so.
+    path : Path
+        For messages.
+
+    Raises
+    ------
+    InputError
+        When a cell is there twice, or a category with other images.
+    """
+    metrics = [key for key in ALL_METRICS if key in cells]
+    found: dict[Cell, MetricValues] = {}
+    images: dict[str, str] = {}
+    for row in cells.to_dict("records"):
+        cell = Cell(row["method"], row["variant"], row["category"], row["seed"])
+        if cell in found or images.setdefault(cell.category, row["images"]) != row["images"]:
+            raise InputError(f"{path}: {told(cell)} is there twice; keep the cells of one run.")
+        found[cell] = {key: row[key] if math.isfinite(row[key]) else None for key in metrics}
+    return Measured(
+        dataset="+".join(sorted(set(cells["dataset"]))),
+        images=images,
+        protocols=tuple(sorted(set(cells["protocol"]))),
+        versions={name: ", ".join(sorted(set(cells[name]))) for name in VERSIONS if name in cells},
+        cells=found,
+    )

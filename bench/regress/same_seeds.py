@@ -1,0 +1,65 @@
+"""Gate A: same seeds, record by record; what may differ is arithmetic alone."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from bench.metrics import ALL_METRICS
+from bench.regress.baseline import Baseline
+from bench.regress.gate_report import Change, GateReport, cause_of, incomparable, verdict_of
+from bench.regress.measured import Measured, missing_values, told
+
+
+def compare_same_seeds(
+    baseline: Baseline, now: Measured, settings: Mapping[str, Any], sources: Mapping[str, str]
+) -> GateReport:
+    """Compare every cell and metric of a run with the baseline's.
+
+    Parameters
+    ----------
+    baseline : Baseline
+        What was declared right.
+    now : Measured
+        The run.
+    settings, sources : mapping
+        The run's, to say what may be the cause.
+
+    Returns
+    -------
+    GateReport
+        Its changes are those beyond the tolerance.
+    """
+    then = baseline.measured
+    both = sorted(then.cells.keys() & now.cells.keys())
+    metrics = tuple(dict.fromkeys((*then.metrics, *now.metrics)))
+    missing = []
+    for side, measured, other in (("run", now, then), ("baseline", then, now)):
+        lost = sorted(other.cells.keys() - measured.cells.keys())
+        missing += [f"{told(cell)}: not in the {side}" for cell in lost]
+        missing += missing_values(measured, metrics, side)
+    changes: list[Change] = []
+    compared = 0
+    for cell, metric in itertools.product(both, metrics):
+        old, new = then.cells[cell].get(metric), now.cells[cell].get(metric)
+        if old is None or new is None:
+            continue
+        compared += 1
+        allowed = baseline.tolerance.allowed(metric)
+        if abs(new - old) > allowed:
+            worse = (new < old) == ALL_METRICS[metric].higher_is_better
+            names = (cell.method, cell.variant, cell.category, cell.seed)
+            changes.append(Change(metric, *names, old, new, allowed, worse=worse))
+    changes.sort(key=lambda change: -abs(change.change) / change.noise)
+    reasons = incomparable(baseline, now)
+    return GateReport(
+        verdict=verdict_of(
+            compared=compared, changes=changes, missing=missing, incomparable=reasons
+        ),
+        experiment=baseline.experiment,
+        compared=compared,
+        cells=tuple(both),
+        changes=tuple(changes),
+        missing=tuple(missing),
+        incomparable=reasons,
+        cause=cause_of(baseline, now, settings, sources),
+    )

@@ -1,0 +1,136 @@
+"""From an experiment's name to what is finished of it, without running anything."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.data.categories import CategoryRef
+from bench.data.kinds import find_kind
+from bench.experiment.experiment import Experiment
+from bench.experiment.grid import Grid, choose_categories
+from bench.metrics import ALL_METRICS, METRICS
+from bench.planning.experiment_plan import ExperimentPlan, look_up, required_inputs
+from bench.planning.inputs import Sources, cached_images
+from bench.results.cells import cell_row, cells_of, tidy
+from bench.results.files import CELLS, read_results
+from bench.results.finished import Finished
+from bench.results.results import Results
+from bench.store.runs import RunStore
+from destseg.errors import InputError
+
+
+def find_finished(
+    experiment: Experiment, sources: Sources, results: Path, folder: Path
+) -> Finished:
+    """Find an experiment's cells: in its records, or else in its ``cells.csv``.
+
+    Which records are the experiment's follows from its inputs, so that those must be in the
+    cache; nothing is generated, decoded or trained for a report.
+
+    Parameters
+    ----------
+    experiment
+        With the command line's changes applied.
+    sources
+        Folders of this machine.
+    results
+        Folder of all results.
+    folder
+        The experiment's own, with ``cells.csv``.
+
+    Raises
+    ------
+    InputError
+        If there is no finished cell.
+    """
+    store = RunStore(results / "runs")
+    try:
+        laid = look_up(experiment, sources)
+    except InputError:
+        # A weight file or folder that is not here: the table may be.
+        laid = None
+    if laid is not None and not laid.unprepared:
+        found = finished_of(laid, store)
+        if not found.results.cells.empty:
+            return found
+    if not (folder / CELLS).is_file():
+        raise InputError(
+            f"{experiment.name}: there is no finished cell in {store.root} and no "
+            f"{folder / CELLS}; run `python -m bench reproduce` with the same options first."
+        )
+    return _from_files(experiment, sources, store, folder)
+
+
+def finished_of(
+    laid: ExperimentPlan,
+    store: RunStore,
+    *,
+    seeds: tuple[int, ...] | None = None,
+    provenance: tuple[str, ...] = (),
+) -> Finished:
+    """Read the records of an experiment's evaluations; a cell that is not finished has no row.
+
+    Parameters
+    ----------
+    laid
+        The experiment, laid out.
+    store
+        Where the records are.
+    seeds
+        Only these; default: all of the grid.
+    provenance
+        Lines for the foot of tables.
+    """
+    experiment, grid, images = laid.experiment, laid.grid, laid.inputs.categories
+    seeds = seeds or grid.seeds
+    origin = find_kind(experiment.dataset.kind).origin(images)
+    records = {
+        cell: store.get(stage.key)
+        for cell, stage in laid.plan.evaluations.items()
+        if cell.seed in seeds
+    }
+    results = Results(
+        cells=tidy(
+            cell_row(record, cell, dataset=origin.name)
+            for cell, record in records.items()
+            if record is not None
+        ),
+        experiment=experiment.name,
+        dataset=f"{origin.title}, {experiment.dataset.size} px",
+        standing=origin.standing,
+        categories=grid.categories,
+        variants=grid.methods,
+        seeds=seeds,
+        protocol=experiment.protocol,
+        metrics=(*METRICS, *(ALL_METRICS[name] for name in experiment.metrics)),
+        provenance=provenance,
+        paper_setting=experiment.has_paper_setting,
+    )
+    failures = tuple(filter(None, map(store.failure, laid.plan.stages)))
+    return Finished(experiment, results, store, images, failures)
+
+
+def _from_files(
+    experiment: Experiment, sources: Sources, store: RunStore, folder: Path
+) -> Finished:
+    found = read_results(folder)
+    cells, grid = found.cells, experiment.grid
+    there = tuple(dict.fromkeys(cells["category"]))
+    categories = choose_categories(grid.categories, there, folder / CELLS)
+    wanted = set(Grid(categories, grid.variants, grid.seeds).cells())
+    cells = cells[[cell in wanted for cell in cells_of(cells)]]
+    if cells.empty:
+        raise InputError(f"{folder / CELLS}: none of its cells is of the grid asked for.")
+    results = dataclasses.replace(
+        found, cells=cells, categories=categories, variants=grid.variants, seeds=grid.seeds
+    )
+    return Finished(experiment, results, store, _same_images(experiment, sources, results))
+
+
+def _same_images(
+    experiment: Experiment, sources: Sources, results: Results
+) -> Mapping[str, CategoryRef]:
+    """Look up the decoded categories: maps may only be shown beside the very images they are of."""
+    known = dict(zip(results.cells["category"], results.cells["images"], strict=True))
+    found = cached_images(required_inputs(experiment, results.categories), sources)
+    return {name: ref for name, ref in found.items() if ref.digest == known.get(name)}

@@ -1,0 +1,119 @@
+"""What a running step sees of the world: what it declares to read, and nothing else."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.categories import CategoryData, CategoryRef, load_category
+from bench.data.kinds import DatasetKind
+from bench.data.teacher import TeacherRef, load_teacher
+from bench.data.textures import TexturesRef, load_textures
+from bench.methods.interface import Step, UndeclaredRead
+from bench.planning.inputs import Inputs
+from bench.planning.stages import Stage
+from destseg.application.progress import heartbeat
+from destseg.config import Rotation
+from destseg.seeding import derive_seed
+
+
+@dataclass(frozen=True)
+class Images:
+    """What methods see of a category: no masks, and no names that tell defects.
+
+    Parameters
+    ----------
+    train : ndarray
+        (N, S, S, 3) uint8 RGB, the normal training images.
+    test : ndarray
+        (M, S, S, 3) uint8 RGB.
+    """
+
+    train: NDArray[np.uint8]
+    test: NDArray[np.uint8]
+
+
+class StageSite:
+    """The `bench.methods.interface.Site` of one stage.
+
+    Parameters
+    ----------
+    stage : Stage
+        That runs; its parameters name what is read by digests.
+    inputs : Inputs
+        Where that is.
+    kind : DatasetKind
+        Whose policy of rotations holds.
+    device : str
+        Torch device.
+    """
+
+    def __init__(self, stage: Stage, inputs: Inputs, kind: DatasetKind, device: str) -> None:
+        assert stage.step is not None
+        self._stage, self._step = stage, stage.step
+        self._inputs, self._kind = inputs, kind
+        self.category, self.device = stage.category, device
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what the step declares to read under a name."""
+        if name not in self._step.reads:
+            raise UndeclaredRead(
+                f"the step {self._step.kind!r} reads {name!r}, which is not among its reads, "
+                f"{', '.join(self._step.reads) or 'none'}; add it there"
+            )
+        known: Mapping[str, Callable[[], Any]] = {
+            "images": lambda: Images(self._data.train, self._data.test),
+            "masks": lambda: self._data.masks,
+            "rotation": self._rotation,
+            "textures": lambda: _textures(self._inputs.textures),
+        }
+        return known[name]() if name in known else self._backbone(name)
+
+    def seed(self, stream: str, step: Step[Any] | None = None) -> int:
+        """Derive the seed of a random stream."""
+        owner = step or self._step
+        if not (self._step.seeded and owner.seeded):
+            raise UndeclaredRead(
+                f"the step {self._step.kind!r} asks for a seed and is not seeded; set seeded = True"
+            )
+        assert self._stage.seed is not None
+        category = {"category": self.category} if self.category else {}
+        return derive_seed(**category, stage=owner.kind, stream=stream, seed=self._stage.seed)
+
+    def beat(self, steps: int) -> Callable[[int, float], None]:
+        """Return what tells of a long computation."""
+        return heartbeat(str(self._stage), steps)
+
+    @property
+    def _data(self) -> CategoryData:
+        return _category(self._inputs.categories[self.category])
+
+    def _rotation(self) -> Rotation:
+        paper = self._stage.parameters["rotation"] == "paper"
+        return self._kind.rotation(self.category) if paper else Rotation()
+
+    def _backbone(self, name: str) -> Any:
+        digest = self._stage.parameters[name]
+        ref = next(ref for ref in self._inputs.backbones.values() if ref.digest == digest)
+        return _trunk(ref, self.device)
+
+
+# A worker gets stage after stage of the same category: what they share is loaded once.
+
+
+@functools.lru_cache(maxsize=2)
+def _category(ref: CategoryRef) -> CategoryData:
+    return load_category(ref)
+
+
+@functools.lru_cache(maxsize=2)
+def _trunk(ref: TeacherRef, device: str) -> Any:
+    return load_teacher(ref).to(device)
+
+
+@functools.lru_cache(maxsize=1)
+def _textures(ref: TexturesRef) -> NDArray[np.uint8]:
+    return load_textures(ref)

@@ -1,0 +1,1 @@
+"""Speed of the metrics, the store and the schedule: ``nox -s benchmark -- NAME``."""

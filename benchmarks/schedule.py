@@ -1,0 +1,135 @@
+"""How well the paper's grid keeps 1 to 64 workers busy: a simulation of the real schedule.
+
+Run as ``python -m benchmarks.schedule``. Durations are those that the stages of a run store
+took, scaled to the experiment's setting; what they are in hours depends on the machine, how busy
+the workers are depends on their proportions alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.experiment.library import find_experiment
+from bench.experiment.reading import load_experiment
+from bench.inspection.catalogue import read_catalogue
+from bench.inspection.estimates import Estimator, duration
+from bench.planning.experiment_plan import sketch
+from bench.planning.schedule import simulate
+from bench.store.runs import RunStore
+from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bench.planning.stages import Plan, Stage
+
+WORKERS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def stage_seconds(plan: Plan, estimator: Estimator) -> dict[str, float]:
+    """Estimate every stage of a plan, by key.
+
+    Raises
+    ------
+    InputError
+        When a kind of stage has never run.
+    """
+    found = {}
+    for key, stage in plan.stages.items():
+        estimate = estimator(stage)
+        if estimate is None:
+            raise InputError(f"no {stage.kind} in the store; run `python -m bench reproduce`.")
+        found[key] = estimate.seconds
+    return found
+
+
+def spread(seconds: Mapping[str, float], by: float, seed: int = 0) -> dict[str, float]:
+    """Let durations vary at random, by a factor whose logarithm has the deviation ``by``."""
+    factors = np.random.default_rng(seed).lognormal(0.0, by, len(seconds))
+    return {
+        key: value * float(factor)
+        for (key, value), factor in zip(seconds.items(), factors, strict=True)
+    }
+
+
+def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> list[str]:
+    """Simulate a plan on several numbers of workers.
+
+    Returns
+    -------
+    list of str
+        A Markdown table. No schedule is quicker than the bound: the work shared out evenly, or
+        the longest way from a first stage to a last one.
+    """
+    lines = [
+        "| workers | makespan | bound | busy |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    longest = _longest_way(plan, seconds)
+    for count in workers:
+        found = simulate(plan, _of(seconds), count)
+        bound = max(found.work / count, longest)
+        lines.append(
+            f"| {count} | {duration(found.makespan)} | {duration(bound)} | {found.efficiency:.1%} |"
+        )
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.schedule", description=__doc__)
+    parser.add_argument("--experiment", type=Path, default=Path("mvtec"))
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("results", "runs"),
+        metavar="DIR",
+        help="a run store, whose stages' times are taken; default: results/runs",
+    )
+    parser.add_argument("--device", default="cpu", help="whose times are taken; default: cpu")
+    options = parser.parse_args(arguments)
+    laid = sketch(load_experiment(find_experiment(options.experiment)))
+    records = read_catalogue(RunStore(options.runs)).records.values()
+    try:
+        seconds = stage_seconds(laid.plan, Estimator(records, options.device))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    grid = laid.grid
+    variants = [name for names in grid.methods.values() for name in names]
+    size = " x ".join(str(len(part)) for part in (variants, grid.categories, grid.seeds))
+    print(f"{laid.experiment.name}: {size} cells, {len(seconds)} stages\n")
+    for name, kinds in _by_kind(laid.plan, seconds).items():
+        print(f"{name}: {len(kinds)} of {duration(float(np.median(kinds)))}")
+    print()
+    print("\n".join(table(laid.plan, seconds, WORKERS)))
+    print("\nThe same with durations that vary by a third:\n")
+    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS)))
+    return 0
+
+
+def _of(seconds: Mapping[str, float]) -> Callable[[Stage], float]:
+    return lambda stage: seconds[stage.key]
+
+
+def _longest_way(plan: Plan, seconds: Mapping[str, float]) -> float:
+    ends: dict[str, float] = {}
+    for key, stage in plan.stages.items():  # parents come before children
+        ends[key] = seconds[key] + max((ends[parent.key] for parent in stage.parents), default=0.0)
+    return max(ends.values())
+
+
+def _by_kind(plan: Plan, seconds: Mapping[str, float]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for key, stage in plan.stages.items():
+        found.setdefault(stage.kind, []).append(seconds[key])
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

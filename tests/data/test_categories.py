@@ -1,0 +1,261 @@
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.data.categories import load_category, prepare_category
+from bench.data.layout import Extent, list_categories
+from bench.metrics import Protocol
+from destseg.errors import InputError
+
+SIZE = 16
+
+
+def prepare(root, cache, category="bottle", *, size=SIZE, rule="nearest"):
+    protocol = Protocol(name="small", size=size, mask_rule=rule)
+    return prepare_category(root, category, size, cache, protocol)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return build(tmp_path / "data")
+
+
+def build(root):
+    """Write a category of 3 training and 4 test images, 24x20 pixels."""
+    rng = np.random.default_rng(0)
+
+    def image(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (20, 24, 3), np.uint8)).save(path)
+
+    folder = root / "bottle"
+    for index in range(3):
+        image(folder / "train" / "good" / f"{index:03d}.png")
+    for kind, count in {"good": 1, "hole": 2, "bent": 1}.items():
+        for index in range(count):
+            image(folder / "test" / kind / f"{index:03d}.png")
+            if kind != "good":
+                mask = np.zeros((20, 24), np.uint8)
+                mask[: 5 + index, :6] = 255
+                path = folder / "ground_truth" / kind / f"{index:03d}_mask.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask).save(path)
+    return root
+
+
+def test_category_is_decoded(root, cache):
+    ref = prepare(root, cache)
+    assert (ref.category, ref.extent) == ("bottle", Extent(3, 4, (20, 24)))
+    data = load_category(ref)
+    assert data.names == ("bent/000", "good/000", "hole/000", "hole/001")
+    assert data.train.shape == (3, SIZE, SIZE, 3)
+    assert data.test.shape == (4, SIZE, SIZE, 3)
+    assert data.masks.shape == (4, SIZE, SIZE)
+    assert [a.dtype for a in (data.train, data.test, data.masks)] == [np.uint8, np.uint8, np.bool_]
+    assert data.masks.sum((1, 2)).tolist() == [16, 0, 16, 20]
+    with Image.open(root / "bottle" / "test" / "hole" / "001.png") as image:
+        expected = image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(data.test[3], np.asarray(expected))
+
+
+def test_arrays_are_mapped_and_read_only(root, cache):
+    data = load_category(prepare(root, cache).path)
+    assert isinstance(data.train, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        data.train[0] = 0
+
+
+def test_second_preparation_decodes_nothing(root, cache, monkeypatch):
+    first = prepare(root, cache)
+    monkeypatch.setattr("bench.data.categories.read_rgb", None)
+    assert prepare(root, cache) == first
+
+
+def test_digest_is_independent_of_the_folder(root, cache, tmp_path):
+    shutil.copytree(root, tmp_path / "elsewhere")
+    assert prepare(tmp_path / "elsewhere", tmp_path / "other") == prepare(root, tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "part", ["train/good/000.png", "test/good/000.png", "ground_truth/hole/000_mask.png"]
+)
+def test_digest_changes_with_any_file(root, cache, part):
+    before = prepare(root, cache)
+    path = root / "bottle" / part
+    with Image.open(path) as image:
+        flipped = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    flipped.save(path)
+    os.utime(path, ns=(1, 1))
+    after = prepare(root, cache)
+    assert after.digest != before.digest
+    assert after.path != before.path
+
+
+def test_sizes_and_mask_rules_are_kept_apart(root, cache):
+    paper = prepare(root, cache)
+    wide = prepare(root, cache, rule="any")
+    assert paper.digest == wide.digest
+    assert (load_category(paper).masks < load_category(wide).masks).any((1, 2))[[0, 2, 3]].all()
+    small = prepare(root, cache, size=8)
+    assert load_category(small).test.shape == (4, 8, 8, 3)
+
+
+def test_other_suffixes_and_modes(root, cache):
+    good = root / "bottle" / "train" / "good"
+    for name, mode in {"a.jpg": "L", "b.JPEG": "RGB", "c.bmp": "P", "d.tiff": "RGBA"}.items():
+        Image.new(mode, (24, 20)).save(good / name)
+    (good / "._000.png").write_bytes(b"resource fork")
+    (good / "Thumbs.db").touch()
+    assert prepare(root, cache).train == 7
+
+
+def test_categories_are_the_folders_with_train(root):
+    (root / "zipper" / "train").mkdir(parents=True)
+    (root / "cable" / "train").mkdir(parents=True)
+    (root / "notes").mkdir()
+    (root / "license.txt").touch()
+    assert list_categories(root) == ("bottle", "cable", "zipper")
+
+
+FILES = {
+    "mask missing": "ground_truth/hole/001_mask.png",
+    "mask of another size": "ground_truth/hole/001_mask.png",
+    "empty mask file": "ground_truth/hole/001_mask.png",
+    "zero bytes": "test/hole/001.png",
+    "truncated": "train/good/002.png",
+}
+
+FOLDERS = {
+    "missing root": "..",
+    "no train/good": "train/good",
+    "no test": "test",
+    "no normal test": "test/good",
+}
+
+
+def sabotage(root, kind):
+    """Damage a category; return the path that the message must name."""
+    folder = root / "bottle"
+    if kind in FILES:
+        return damage(folder / FILES[kind], kind)
+    if kind in FOLDERS:
+        path = Path(os.path.normpath(folder / FOLDERS[kind]))
+        shutil.rmtree(path)
+        return path
+    if kind == "empty train/good":
+        for path in (folder / "train" / "good").iterdir():
+            path.unlink()
+        return folder / "train" / "good"
+    if kind == "no defects":
+        shutil.rmtree(folder / "test" / "hole")
+        shutil.rmtree(folder / "test" / "bent")
+        return folder / "test"
+    if kind == "no category":
+        folder.rename(root / "bottles")
+        return root
+    shutil.rmtree(root)
+    if kind == "empty root":
+        root.mkdir()
+    else:
+        assert kind == "file as root"
+        root.touch()
+    return root
+
+
+def damage(path, kind):
+    if kind == "mask missing":
+        path.unlink()
+    elif kind == "mask of another size":
+        Image.new("L", (20, 24)).save(path)
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[:700])
+    else:
+        path.write_bytes(b"")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("missing root", "no such folder; give"),
+        ("file as root", "is not a folder; give"),
+        ("empty root", "no category in it.*; give"),
+        ("no category", "no category 'bottle' in it; did you mean bottles"),
+        ("no train/good", "no such folder; the training images belong there"),
+        ("empty train/good", "has no images; the training images belong there"),
+        ("no test", "no such folder; test/good and test/<defect> belong there"),
+        ("no normal test", "no normal test images"),
+        ("no defects", "no defect folder with images"),
+        ("mask missing", "no such mask for hole/001.png"),
+        ("mask of another size", "20x24 pixels, its image has 24x20; give the mask"),
+        ("empty mask file", r"empty \(0 bytes\); copy it again"),
+        ("zero bytes", r"empty \(0 bytes\); copy it again"),
+        ("truncated", "truncated or damaged image"),
+    ],
+)
+def test_fault_is_named(root, cache, kind, what):
+    path = sabotage(root, kind)
+    with pytest.raises(InputError, match=what) as caught:
+        prepare(root, cache)
+    assert f"{path}: " in str(caught.value)
+    assert not list(cache.glob("categories/*"))
+
+
+def test_all_faults_are_listed_at_once(root, cache):
+    kinds = ("mask missing", "truncated", "no normal test")
+    paths = [sabotage(root, kind) for kind in kinds]
+    with pytest.raises(InputError, match="3 faults found; mend the files listed") as caught:
+        prepare(root, cache)
+    assert len(str(caught.value).splitlines()) == 4
+    assert all(str(path) in str(caught.value) for path in paths)
+
+
+def test_mended_category_is_decoded_afresh(root, cache):
+    path = sabotage(root, "zero bytes")
+    with pytest.raises(InputError):
+        prepare(root, cache)
+    Image.new("RGB", (24, 20)).save(path)
+    assert prepare(root, cache).test == 4
+
+
+def test_unlike_any_category_lists_those_there(root, cache):
+    with pytest.raises(InputError, match="no category 'xyz' in it; it has bottle"):
+        prepare(root, cache, "xyz")
+
+
+def test_category_given_as_root_is_explained(root, cache):
+    with pytest.raises(InputError, match=r"is itself a category.*give its parent"):
+        prepare(root / "bottle", cache)
+
+
+def test_a_damaged_image_keeps_the_decoded_ones(root, cache):
+    ref = prepare(root, cache)
+    sabotage(root, "zero bytes")
+    with pytest.raises(InputError):
+        prepare(root, cache)
+    assert len(load_category(ref).train) == 3
+
+
+def test_real_bottle(real_data, cache):
+    ref = prepare(real_data / "mvtec256", cache)
+    assert ref.extent == Extent(209, 83, (256, 256))
+    data = load_category(ref)
+    assert data.names[0] == "broken_large/000"
+    good = np.array([name.startswith("good/") for name in data.names])
+    assert good.sum() == 20
+    assert not data.masks[good].any()
+    assert data.masks[~good].any((1, 2)).mean() > 0.9
+
+
+def test_native_grey_screw_has_no_training_images(real_data):
+    with pytest.raises(InputError, match="no category in it"):
+        list_categories(real_data / "mvtec_native")

@@ -1,0 +1,156 @@
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import destseg
+from destseg.application.commands import main
+from destseg.resnet import ResNet18
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    """A folder with parts, a teacher of the paper's width, and a model trained in a few steps."""
+    root = tmp_path_factory.mktemp("workshop")
+    rng = np.random.default_rng(0)
+    for name in ("parts/train/good", "parts/test/good", "parts/test/hole"):
+        (root / name).mkdir(parents=True)
+        for index in range(3):
+            pixels = rng.integers(80, 120, (48, 40, 3), np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{index:03d}.png")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.save(ResNet18(64, 3).state_dict(), root / "teacher.pth")
+    options = ["--teacher", str(root / "teacher.pth"), "--size", "64", "--batch-size", "3"]
+    arguments = ["train", "--data", str(root / "parts"), "--out", str(root / "new" / "model.pt")]
+    assert main([*arguments, *options, "--steps", "2", "1", "--device", "cpu"]) == 0
+    return root
+
+
+def predict(workshop, *images, out):
+    model = workshop / "new" / "model.pt"
+    return main(["predict", str(model), *map(str, images), "--out", str(out), "--device", "cpu"])
+
+
+def test_training_writes_a_model(workshop):
+    model = destseg.load(workshop / "new" / "model.pt")
+    assert model.size == 64
+    assert model.config == destseg.ModelConfig()
+    assert [path.name for path in (workshop / "new").iterdir()] == ["model.pt"]
+
+
+def test_prediction_of_a_folder(workshop, tmp_path, capsys):
+    assert predict(workshop, workshop / "parts" / "test", out=tmp_path) == 0
+    assert "of 6 images called anomalous" in capsys.readouterr().out
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    expected = {"scores.csv"}
+    for name in ("good", "hole"):
+        for index in range(3):
+            expected |= {f"{name}/{index:03d}.tiff", f"{name}/{index:03d}_overlay.png"}
+    assert files == expected
+    with Image.open(tmp_path / "hole" / "000.tiff") as anomaly_map:
+        assert (anomaly_map.mode, anomaly_map.size) == ("F", (40, 48))
+        values = np.asarray(anomaly_map)
+    with Image.open(tmp_path / "hole" / "000_overlay.png") as overlay:
+        assert (overlay.mode, overlay.size) == ("RGB", (40, 48))
+    rows = list(csv.DictReader((tmp_path / "scores.csv").read_text("utf-8").splitlines()))
+    assert [tuple(row) for row in rows] == [("image", "score", "relative_score", "anomalous")] * 6
+    model = destseg.load(workshop / "new" / "model.pt")
+    (known,) = model.predict(workshop / "parts" / "test" / "hole" / "000.png")
+    assert np.allclose(values, known.anomaly_map, atol=1e-6)
+    row = next(row for row in rows if row["image"].endswith("hole/000.png"))
+    assert float(row["score"]) == pytest.approx(known.score, rel=1e-4)
+    assert row["anomalous"] == ("yes" if known.anomalous else "no")
+
+
+def test_prediction_of_single_files(workshop, tmp_path):
+    test = workshop / "parts" / "test"
+    assert predict(workshop, test / "good" / "001.png", out=tmp_path / "one") == 0
+    assert (tmp_path / "one" / "001.tiff").is_file()
+    both = (test / "good" / "001.png", test / "hole" / "001.png", test / "good" / "001.png")
+    assert predict(workshop, *both, out=tmp_path / "two") == 0
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["good", "hole", "scores.csv"]
+
+
+def test_conversion_to_the_authors_format(workshop, tmp_path):
+    path = tmp_path / "model.pckl"
+    assert main(["convert", str(workshop / "new" / "model.pt"), str(path)]) == 0
+    state = torch.load(path, weights_only=True)
+    assert len(state) == 392
+    assert predict_with(path, workshop, tmp_path / "out") == 0
+
+
+def predict_with(model, workshop, out):
+    image = workshop / "parts" / "test" / "good" / "000.png"
+    return main(["predict", str(model), str(image), "--out", str(out), "--device", "cpu"])
+
+
+def test_results_never_replace_pictures(workshop, tmp_path, capsys):
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.tiff")
+    before = (tmp_path / "a.tiff").read_bytes()
+    assert predict(workshop, tmp_path / "a.tiff", out=tmp_path) == 2
+    assert "a.tiff would replace a picture" in capsys.readouterr().err
+    assert (tmp_path / "a.tiff").read_bytes() == before
+
+
+def test_two_pictures_of_one_name(workshop, tmp_path, capsys):
+    for suffix in (".png", ".jpg"):
+        Image.new("RGB", (40, 40)).save(tmp_path / f"a{suffix}")
+    assert predict(workshop, tmp_path, out=tmp_path / "out") == 2
+    assert "both results would be named a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "absent.pt", "x.png", "--out", "o"], "absent.pt: no such weight file"),
+        (["train", "--data", "absent", "--out", "m.pt"], "absent: no such folder"),
+        (["train", "--data", ".", "--out", "m.pt", "--batch-size", "1"], "at least 2"),
+        (["train", "--data", ".", "--out", "m.pt", "--device", "tpu"], "--device tpu"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_images_that_are_not_there(workshop, tmp_path, capsys):
+    assert predict(workshop, tmp_path / "absent.png", out=tmp_path / "o") == 2
+    assert "absent.png: no such file or folder" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert predict(workshop, tmp_path / "empty", out=tmp_path / "o") == 2
+    assert "empty: no images in it" in capsys.readouterr().err
+
+
+def test_divergence_has_its_own_exit_code(workshop, tmp_path, monkeypatch, capsys):
+    def diverge(*_arguments, **_options):
+        raise destseg.TrainingDiverged("the loss is nan after 3 updates; lower the learning rate")
+
+    monkeypatch.setattr("destseg.application.commands.train", diverge)
+    out = tmp_path / "model.pt"
+    assert main(["train", "--data", str(workshop / "parts"), "--out", str(out)]) == 3
+    assert "the loss is nan" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "convert"])
+def test_help(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    if command != "convert":
+        assert "examples:" in capsys.readouterr().out
+
+
+def test_usage_errors():
+    for arguments in ([], ["train", "--data", "x", "--out", "y", "--steps", "0", "1"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
