@@ -1,7 +1,6 @@
 """Mean and spread of each variant, its parts below."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,32 +126,33 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, look: dict[str, Any]) -> b
 def _parts(results: Results) -> Mapping[str, Sequence[bool]]:
     """Say what each variant of the one method has or not; nothing where there are several.
 
-    Shown are the parts by which the variants differ, those that the method's table of the
-    experiment's name shows first, and each difference once; else the factors.
+    Of the method's table that has the experiment's name, or its first, the parts by which the
+    variants differ; of its others those that tell more; if there are none, the factors.
     """
     method = results.known.get(results.method)
     if method is None or len(results.variants) > 1:
         return {}
-    found: dict[str, tuple[bool, ...]] = {}
-    for name, has in _candidates(method, results):
-        opposite = tuple(not on for on in has)
-        if len(set(has)) == 2 and not {has, opposite} & {*found.values()}:
-            found[name] = has
-    factors = {
-        name: [is_on(method.variants[variant]) for variant in results.rows(method.name)]
-        for name, is_on in method.factors.items()
-    }
-    return found or factors
-
-
-def _candidates(
-    method: Method[Any, Any], results: Results
-) -> Iterator[tuple[str, tuple[bool, ...]]]:
-    """Yield names of parts and which variants have them; a text's values one by one."""
-    variants = [method.variants[variant] for variant in results.rows(method.name)]
     own_first = sorted(method.comparisons, key=lambda one: one.name != results.experiment)
-    parts = itertools.chain(*(comparison.parts.items() for comparison in own_first))
-    for name, part in itertools.chain(parts, method.factors.items()):
+    found: dict[str, tuple[bool, ...]] = {}
+    for place, parts in enumerate((*(one.parts for one in own_first), method.factors)):
+        for name, has in _switches(method, results, parts):
+            tells = _distinct({**found, name: has}) > _distinct(found)
+            if len(set(has)) == 2 and (tells or place == 0):
+                found[name] = has
+    return found or dict(_switches(method, results, method.factors))
+
+
+def _distinct(parts: Mapping[str, Sequence[bool]]) -> int:
+    """How many variants these parts tell apart."""
+    return len(set(zip(*parts.values(), strict=True)))
+
+
+def _switches(
+    method: Method[Any, Any], results: Results, parts: Mapping[str, Callable[[Any], bool | str]]
+) -> Iterator[tuple[str, tuple[bool, ...]]]:
+    """Yield names of parts and which variants have them; a text's unusual values one by one."""
+    variants = [method.variants[variant] for variant in results.rows(method.name)]
+    for name, part in parts.items():
         values = [part(variant) for variant in variants]
         usual = part(method.variants[method.full])
         if isinstance(usual, bool):

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.metrics import METRICS, PAPER, PROTOCOLS, Metric
+from bench.metrics import ALL_METRICS, METRICS, PAPER, PROTOCOLS
 from bench.results.results import Results
 from destseg.errors import InputError
 
@@ -189,6 +189,8 @@ def test_numbers_compare_with_the_papers_on_its_own_images_alone(ours):
 
 
 def test_metrics_may_be_others(ours):
-    f1 = Metric("image_f1", "Image F1")
-    more = replace(ours, metrics=(*METRICS, f1), cells=ours.cells.assign(image_f1=0.5))
-    assert (more.scores("image_f1") == 0.5).all()
+    f1 = ALL_METRICS["image_f1max"]
+    more = replace(ours, metrics=(*METRICS, f1), cells=ours.cells.assign(image_f1max=0.5))
+    assert (more.scores("image_f1max") == 0.5).all()
+    assert [metric.key for metric in ours.headline] == ["image_auroc", "pixel_ap", "iap"]
+    assert more.headline == (*ours.headline, f1)
