@@ -3,22 +3,26 @@
 import numpy as np
 import pandas as pd
 
-from bench.presentation.heading import Heading
-from bench.presentation.report.content import Picture, Report, StageFailure
+from bench.presentation.report.content import Picture, Report
 from bench.presentation.report.gallery import CategoryImages, View, make_gallery
 from bench.presentation.table import Table
+from bench.results.cells import tidy
+from bench.results.results import Results
+from bench.store.runs import Failure
 
 HOSTILE = "<script>alert('&\"')</script>"
 
-HEADING = Heading(
+RESULTS = Results(
+    tidy(()),
     experiment="tiny",
     dataset="a dataset",
-    is_mvtec=False,
+    standing="own",
     categories=("bottle", "metal_nut"),
-    variants=("none", "den+ed+seg"),
+    variants={"DeSTSeg": ("none", "den+ed+seg")},
     seeds=(0, 1),
-    provenance=(),
 )
+
+FAILURE = Failure("0" * 64, "student", "bottle", 0, "raised", f"boom {HOSTILE}", ("trace", "back"))
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="200"><rect width="9"/></svg>'
 
@@ -31,7 +35,7 @@ def table(name="ablation", notes=("Shared.", "Own.")):
         {"Variant": "ed", "seg": "✓", "IAP": "−3.0"},
     ]
     frame = pd.DataFrame(rows)
-    return Table(name, f"Title of {name}: a dataset", HEADING, notes, frame, "lcr", pd.DataFrame())
+    return Table(name, f"Title of {name}: a dataset", RESULTS, notes, frame, "lcr", pd.DataFrame())
 
 
 def category_images():
@@ -43,20 +47,20 @@ def category_images():
             rng.integers(0, 256, (5, 32, 32, 3), np.uint8),
             rng.random((5, 32, 32)) > 0.5,
         )
-        for name in HEADING.categories
+        for name in RESULTS.categories
     ]
 
 
 def maps(category, view):
     """Left to right rising maps of the one variant, falling ones of the other."""
     ramp = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (5, 8, 1))
-    if (category, view) == ("metal_nut", View("none", 1)):
+    if (category, view) == ("metal_nut", View("DeSTSeg", "none", 1)):
         return None
     return ramp if view.variant == "none" else ramp[..., ::-1]
 
 
 def gallery():
-    return make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 1_000_000)
+    return make_gallery(category_images(), RESULTS.labels, RESULTS.seeds, maps, 1_000_000)
 
 
 def report(**changes):
@@ -71,7 +75,7 @@ def report(**changes):
         ),
         "gallery": gallery(),
         "gallery_note": "All images.",
-        "failures": (StageFailure("student", "bottle", "0", f"boom {HOSTILE}", "trace\nback"),),
+        "failures": (FAILURE,),
         "provenance": (("Commit", "abc" * 20),),
         "setting": '{"seed": 0}',
         "rerun": "python -m bench reproduce",

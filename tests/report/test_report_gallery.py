@@ -12,7 +12,7 @@ from bench.presentation.report.gallery import (
     layout,
     make_gallery,
 )
-from tests.report.report_cases import HEADING, category_images, gallery, maps
+from tests.report.report_cases import RESULTS, category_images, gallery, maps
 
 
 def pixels(content):
@@ -52,17 +52,17 @@ def test_sheets_show_input_truth_and_map():
     np.testing.assert_allclose(shown, first.images[4].mean(axis=(0, 1)), atol=12)
     truth = tile(sheet, sheet.truth, 1)
     assert np.ptp(truth) > 150
-    rising = tile(sheet, sheet.maps[View("none", 0)], 2).sum(axis=-1)
+    rising = tile(sheet, sheet.maps[View("DeSTSeg", "none", 0)], 2).sum(axis=-1)
     assert rising[:, -5:].mean() > rising[:, :5].mean() + 300
-    falling = tile(sheet, sheet.maps[View("den+ed+seg", 0)], 2).sum(axis=-1)
+    falling = tile(sheet, sheet.maps[View("DeSTSeg", "den+ed+seg", 0)], 2).sum(axis=-1)
     assert falling[:, -5:].mean() < falling[:, :5].mean() - 300
 
 
 def test_the_full_method_and_the_first_seed_are_shown_first():
     made = gallery()
-    assert made.views[0] == View("den+ed+seg", 0)
-    assert set(made.views) == {View(v, s) for v in HEADING.variants for s in HEADING.seeds}
-    assert View("none", 1) not in made.sheets[1].maps
+    assert made.views[0] == View("DeSTSeg", "den+ed+seg", 0)
+    assert set(made.views) == {View(*row, seed) for row in RESULTS.labels for seed in RESULTS.seeds}
+    assert View("DeSTSeg", "none", 1) not in made.sheets[1].maps
     assert made.left_out == 0
 
 
@@ -83,16 +83,16 @@ def test_what_would_be_too_large_is_left_out_view_by_view():
         )
 
     budget = size(whole) - 1
-    part = make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, budget)
+    part = make_gallery(category_images(), RESULTS.labels, RESULTS.seeds, maps, budget)
     assert part.views == whole.views[:-1]
     assert part.left_out == 1
     assert size(part) <= budget
-    assert make_gallery(category_images(), HEADING.variants, HEADING.seeds, maps, 10) is None
+    assert make_gallery(category_images(), RESULTS.labels, RESULTS.seeds, maps, 10) is None
 
 
 def test_without_maps_or_images_there_is_no_gallery():
     assert (
-        make_gallery(category_images(), HEADING.variants, HEADING.seeds, lambda *_: None, 10**6)
+        make_gallery(category_images(), RESULTS.labels, RESULTS.seeds, lambda *_: None, 10**6)
         is None
     )
-    assert make_gallery([], HEADING.variants, HEADING.seeds, maps, 10**6) is None
+    assert make_gallery([], RESULTS.labels, RESULTS.seeds, maps, 10**6) is None
