@@ -8,7 +8,7 @@ import pytest
 
 from bench.presentation.claims_table import verdicts_table
 from bench.presentation.report.page import render
-from tests.presentation.tabulated import MINIATURE, table_cells
+from tests.presentation.tabulated import MINIATURE
 from tests.report.report_cases import report
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -147,7 +147,7 @@ def test_a_narrow_page_is_not_scrolled_sideways(page, address, width):
 
 @pytest.mark.parametrize("width", [390, 1200])
 def test_verdicts_are_in_sight(page, tmp_path, width):
-    verdicts = verdicts_table(table_cells(), MINIATURE)
+    verdicts = verdicts_table(MINIATURE)
     path = tmp_path / "report.html"
     path.write_text(render(report(verdicts=(verdicts,))), encoding="utf-8")
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 400}
