@@ -15,7 +15,7 @@ CATEGORIES = ("bottle", "tile")
 INPUTS = SimpleNamespace(
     categories={name: SimpleNamespace(digest=name) for name in CATEGORIES},
     textures=SimpleNamespace(digest="textures"),
-    teacher=SimpleNamespace(digest="teacher"),
+    backbones={("procedural", 64): SimpleNamespace(digest="teacher")},
 )
 GRID = Grid(CATEGORIES, tuple(ABLATION), (0, 1))
 PLAN = plan(Experiment("test"), GRID.cells(), INPUTS)

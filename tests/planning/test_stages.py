@@ -169,7 +169,11 @@ def test_no_setting_is_forgotten(section):
         keys(den=False),
         keys(ed=False),
         keys(category="tile"),
-        keys(inputs=dataclasses.replace(INPUTS, teacher=TeacherRef(Path("x"), "other", 64, "x"))),
+        keys(
+            inputs=dataclasses.replace(
+                INPUTS, backbones={("x", 64): TeacherRef(Path("x"), "other", 64, "x")}
+            )
+        ),
         keys(inputs=dataclasses.replace(INPUTS, textures=TexturesRef(Path("x"), "other", 69))),
         keys(
             inputs=dataclasses.replace(
