@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from destseg.checkpoint import load, save, save_authors
+    from destseg.config import ModelConfig, TrainingConfig
     from destseg.errors import InputError
     from destseg.fitting import train
-    from destseg.model import DeSTSeg, ModelConfig, Output
+    from destseg.model import DeSTSeg, Output
     from destseg.prediction import Prediction, Scale
-    from destseg.training import TrainingConfig, TrainingDiverged
+    from destseg.training import TrainingDiverged
 
 __all__ = [
     "DeSTSeg",
@@ -39,11 +40,12 @@ __all__ = [
 
 _HOMES = {
     "checkpoint": ("load", "save", "save_authors"),
+    "config": ("ModelConfig", "TrainingConfig"),
     "errors": ("InputError",),
     "fitting": ("train",),
-    "model": ("DeSTSeg", "ModelConfig", "Output"),
+    "model": ("DeSTSeg", "Output"),
     "prediction": ("Prediction", "Scale"),
-    "training": ("TrainingConfig", "TrainingDiverged"),
+    "training": ("TrainingDiverged",),
 }
 
 

@@ -15,14 +15,14 @@ from tqdm import tqdm
 from destseg.atomic import write_atomically
 from destseg.bars import progress_bars
 from destseg.checkpoint import load, save, save_authors
+from destseg.config import STUDENT_KINDS, TrainingConfig
 from destseg.devices import choose_device
 from destseg.errors import InputError
 from destseg.fitting import ROTATIONS, train
 from destseg.images import images_below
 from destseg.option_types import positive
 from destseg.prediction import Prediction
-from destseg.student import STUDENT_KINDS
-from destseg.training import TrainingConfig, TrainingDiverged
+from destseg.training import TrainingDiverged
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 

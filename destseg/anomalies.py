@@ -5,8 +5,6 @@ same images on every device; the arithmetic runs where the images are.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,34 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor
 
-RotationStream = Literal["fresh", "fixed"]
-
-
-@dataclass(frozen=True)
-class AnomalyConfig:
-    """How anomalies are drawn; the defaults are the authors' program's.
-
-    Parameters
-    ----------
-    lattice_exponents : int
-        Lattices have 2**t cells along each axis, t uniform in 0 .. lattice_exponents - 1.
-    threshold : float
-        Noise above it is anomalous.
-    max_rotation : float
-        The noise is rotated by an angle uniform in plus or minus this many degrees.
-    max_original_weight : float
-        The weight of the original image under the mask is uniform in [0, this): 0.8 in the
-        program, so that the anomaly's opacity is in (0.2, 1]; 0.85 in the paper.
-    rotation_stream : {"fresh", "fixed"}
-        Whether each mask's angle is drawn anew, or the k-th of every batch keeps one angle for
-        the whole training, as happens in the program (section 3.4).
-    """
-
-    lattice_exponents: int = 6
-    threshold: float = 0.5
-    max_rotation: float = 90.0
-    max_original_weight: float = 0.8
-    rotation_stream: RotationStream = "fresh"
+from destseg.config import AnomalyConfig
 
 
 def perlin_noise(

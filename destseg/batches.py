@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from destseg.anomalies import AnomalyConfig, corrupt, draw_angles
+from destseg.anomalies import corrupt, draw_angles
+from destseg.config import AnomalyConfig, Rotation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -26,34 +27,6 @@ class Batch(NamedTuple):
     """(B, 3, H, W) float32."""
     mask: Tensor
     """(B, 1, H, W) float32 of 0 and 1: where the two differ."""
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """How training images of a category may be turned (section 3.2).
-
-    Parameters
-    ----------
-    quarter_turns : bool
-        Turn by 0, 90, 180 or 270 degrees, uniformly.
-    degrees : float
-        Then turn by an angle uniform in plus or minus this many degrees.
-    """
-
-    quarter_turns: bool = False
-    degrees: float = 0.0
-
-    def apply(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Rotate an image (H, W, 3); corners turned into view are grey."""
-        if self.quarter_turns:
-            image = np.rot90(image, int(rng.integers(4)))
-        if self.degrees > 0:
-            angle = rng.uniform(-self.degrees, self.degrees)
-            turned = Image.fromarray(np.ascontiguousarray(image)).rotate(
-                angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL
-            )
-            image = np.asarray(turned)
-        return image
 
 
 @dataclass(frozen=True)
@@ -124,11 +97,26 @@ def training_batches(
         order = _generator(seed, "epoch", epoch).permutation(len(data.images))
         chosen = order[place * batch_size : (place + 1) * batch_size]
         rng = _generator(seed, "batch", index)
-        turned = np.stack([data.rotation.apply(data.images[i], rng) for i in chosen])
+        turned = np.stack([turn(data.images[i], data.rotation, rng) for i in chosen])
         sources = data.textures[rng.integers(len(data.textures), size=batch_size)]
         clean = as_tensor(turned, device)
         corrupted, mask = corrupt(clean, as_tensor(sources, device), rng, anomalies, degrees=fixed)
         yield Batch(normalise(corrupted), normalise(clean), mask)
+
+
+def turn(
+    image: NDArray[np.uint8], rotation: Rotation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Rotate an image (H, W, 3) at random; corners turned into view are grey."""
+    if rotation.quarter_turns:
+        image = np.rot90(image, int(rng.integers(4)))
+    if rotation.degrees > 0:
+        angle = rng.uniform(-rotation.degrees, rotation.degrees)
+        turned = Image.fromarray(np.ascontiguousarray(image)).rotate(
+            angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL
+        )
+        image = np.asarray(turned)
+    return image
 
 
 def as_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:

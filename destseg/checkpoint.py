@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from destseg.atomic import write_atomically
+from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
 from destseg.errors import InputError
-from destseg.features import FUSION_INPUTS, LEVELS, FusionInput, fusion_channels
-from destseg.model import DeSTSeg, ModelConfig
+from destseg.features import LEVELS, fusion_channels
+from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
-from destseg.student import StudentKind
 from destseg.teacher import TEACHER_LAYERS
 from destseg.weights import read_file
 

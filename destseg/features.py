@@ -1,21 +1,17 @@
 """Comparing two networks' features: distances, and what the segmentation net is fed."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
+from destseg.config import FusionInput
+
 LEVELS = 3
 """Feature levels compared between teacher and student."""
 
 NORM_EPSILON = 1e-12
-
-FusionInput = Literal["product", "features", "distances"]
-"""What the segmentation net is fed (Table 6); see `fusion_maps`."""
-
-FUSION_INPUTS: tuple[FusionInput, ...] = get_args(FusionInput)
 
 
 def resize_like(x: Tensor, reference: Tensor) -> Tensor:

@@ -9,18 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from destseg.anomalies import AnomalyConfig
 from destseg.bars import OnProgress
-from destseg.batches import Batch, Rotation, TrainingImages, training_batches
+from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.errors import InputError
 from destseg.images import image_files, images_below, input_faults, read_rgb, require_folder
-from destseg.model import DeSTSeg, ModelConfig
+from destseg.model import DeSTSeg
 from destseg.resuming import PartFile, StageKeeper, identity_of
-from destseg.student import StudentKind
 from destseg.textures import procedural_textures
 from destseg.training import (
-    TrainingConfig,
     build_segmentation,
     build_student,
     train_segmentation,

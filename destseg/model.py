@@ -5,38 +5,19 @@ checkpoints (specification, section 1.6); `destseg.checkpoint` reads and writes 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
 
-from destseg.features import FusionInput, cosine_distances, fused_distance, fusion_maps
+from destseg.config import FusionInput, ModelConfig, StudentKind
+from destseg.features import cosine_distances, fused_distance, fusion_maps
 from destseg.prediction import Picture, Prediction, Scale, predict
 from destseg.resnet import ResNet18
 from destseg.segmentation import SegmentationNet
-from destseg.student import Student, StudentKind, paired_features
+from destseg.student import Student, paired_features
 from destseg.teacher import Teacher
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Sizes of the networks; the defaults are the paper's.
-
-    Parameters
-    ----------
-    width : int
-        Channels of the first level of teacher and student.
-    segmentation_width : int
-        Channels inside the segmentation net.
-    dilations : tuple of int
-        Rates of the dilated branches of its pyramid (ASPP), in cells of the first level.
-    """
-
-    width: int = 64
-    segmentation_width: int = 256
-    dilations: tuple[int, ...] = (6, 12, 18)
 
 
 class Output(NamedTuple):

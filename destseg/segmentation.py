@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from destseg.features import FusionInput, fusion_channels, resize_like
+from destseg.config import FusionInput
+from destseg.features import fusion_channels, resize_like
 from destseg.resnet import initialise, residual_stage
 
 

@@ -1,18 +1,14 @@
 """The student in its three shapes, all with outputs shaped as the teacher's features."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from destseg.config import STUDENT_KINDS, StudentKind
 from destseg.features import normalised, resize_like
 from destseg.resnet import ENCODER_LAYERS, ResNet18, initialise, residual_stage
 from destseg.teacher import Teacher
-
-StudentKind = Literal["encoder", "encoder-decoder", "decoder"]
-
-STUDENT_KINDS: tuple[StudentKind, ...] = get_args(StudentKind)
 
 
 class Student(nn.Module):

@@ -1,18 +1,17 @@
 """The two training stages as functions of their data and a seed (specification, section 2)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from destseg.batches import Batch
-from destseg.features import FusionInput, cosine_distances, fusion_maps, normalised
+from destseg.config import FusionInput, ModelConfig, StudentKind, TrainingConfig
+from destseg.features import cosine_distances, fusion_maps, normalised
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
-from destseg.model import ModelConfig
 from destseg.segmentation import SegmentationNet
-from destseg.student import Student, StudentKind, paired_features, student_input
+from destseg.student import Student, paired_features, student_input
 from destseg.teacher import Teacher
 
 CHECK_EVERY = 50
@@ -37,44 +36,6 @@ class Keeper(Protocol):
 
 class TrainingDiverged(ArithmeticError):
     """The loss is no longer a number."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """The recipe; the defaults are the authors' program's.
-
-    Parameters
-    ----------
-    batch_size : int
-        Images in a batch.
-    student_steps, segmentation_steps : int
-        Updates of stage 1 and of stage 2.
-    student_lr, res_lr, head_lr : float
-        Constant learning rates of the student and of the two parts of the segmentation net.
-    momentum, weight_decay : float
-        Of every SGD optimiser.
-    gamma : float
-        Exponent of the focal loss.
-    den_off_statistics : {"clean", "both"}
-        Without den, whether the student's running BatchNorm statistics are those of the clean
-        images alone, or also of the corrupted ones, which the program's student sees as well in
-        each step (section 1.7).
-    data_stream : {"stage", "whole"}
-        Whether stage 2 draws batches of its own, or goes on in the stream of stage 1 where that
-        ended, in the middle of an epoch, as the program's single loop does.
-    """
-
-    batch_size: int = 32
-    student_steps: int = 1000
-    segmentation_steps: int = 4000
-    student_lr: float = 0.4
-    res_lr: float = 0.1
-    head_lr: float = 0.01
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    gamma: float = 4.0
-    den_off_statistics: Literal["clean", "both"] = "clean"
-    data_stream: Literal["stage", "whole"] = "stage"
 
 
 def build_student(config: ModelConfig, kind: StudentKind, *, seed: int) -> Student:

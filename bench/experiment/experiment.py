@@ -13,10 +13,8 @@ from typing import Any, Literal, TypeVar
 
 from bench.experiment.grid import ABLATION, VARIANTS, nearest_variants
 from bench.metrics import PROTOCOLS, Protocol
-from destseg.anomalies import AnomalyConfig
+from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
 from destseg.errors import InputError
-from destseg.model import ModelConfig
-from destseg.training import TrainingConfig
 
 T = TypeVar("T")
 
@@ -252,7 +250,8 @@ def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     try:
         return cls(**values)
     except ValueError as error:
-        raise InputError(f"{where}: {error}.") from None
+        joint = "." if ": " in where else ": "
+        raise InputError(f"{where}{joint}{error}.") from None
 
 
 def _convert(value: Any, wanted: Any, where: str) -> Any:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from destseg.errors import InputError
 
-if TYPE_CHECKING:  # their modules need torch, and a table of finished results does not
+if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from destseg.features import FusionInput
-    from destseg.student import StudentKind
+    from destseg.config import FusionInput, StudentKind
 
 METHOD = "DeSTSeg"
 

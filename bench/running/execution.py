@@ -28,7 +28,8 @@ from bench.planning.stages import Kind, Stage, Task
 from bench.store.artifacts import read_artifact, serialise, stored_maps
 from bench.store.records import Record, recordable
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
-from destseg.batches import Rotation, TrainingImages, training_batches
+from destseg.batches import TrainingImages, training_batches
+from destseg.config import Rotation
 from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper, upsample
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student

@@ -11,7 +11,7 @@ from bench.data import miniature
 from bench.data.categories import CategoryRef
 from bench.data.kinds import all_kinds, find_kind, folder_origin
 from bench.data.layout import scan_category
-from destseg.batches import Rotation
+from destseg.config import Rotation
 from destseg.errors import InputError
 
 MVTEC = find_kind("mvtec")

@@ -257,7 +257,7 @@ BAD = {
     ),
     "protocol's own check": (
         {"top_t = 10": "top_t = 10\nconnectivity = 6"},
-        ("protocol: connectivity is 6", "4, 8"),
+        ("protocol.connectivity is 6", "4, 8"),
     ),
     "own name": ({'title = "tiny"': 'name = "other"'}, ("remove the key 'name'", "'tiny'")),
     "no TOML": ({"batch_size = 4": "batch_size 4"}, ("not valid TOML", "line 20")),

@@ -3,7 +3,7 @@
 import torch
 
 from destseg.batches import Batch
-from destseg.model import ModelConfig
+from destseg.config import ModelConfig
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
 from destseg.training import build_segmentation, build_student

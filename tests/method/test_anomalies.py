@@ -7,7 +7,8 @@ import torch
 from scipy import ndimage
 
 from destseg import anomalies
-from destseg.anomalies import AnomalyConfig, corrupt, draw_masks, perlin_noise
+from destseg.anomalies import corrupt, draw_masks, perlin_noise
+from destseg.config import AnomalyConfig
 
 STANDARD_ERRORS = 4
 # Every draw of these tests is seeded: a tolerance is chosen once, by standard errors, and a

@@ -5,15 +5,15 @@ import pytest
 import torch
 
 from destseg import anomalies
-from destseg.anomalies import AnomalyConfig
 from destseg.batches import (
     ROTATION_FILL,
-    Rotation,
     TrainingImages,
     as_tensor,
     normalise,
     training_batches,
+    turn,
 )
+from destseg.config import AnomalyConfig, Rotation
 
 SIDE = 16
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -207,7 +207,7 @@ def picture():
 def test_no_rotation(picture):
     rng = np.random.default_rng(0)
     state = rng.bit_generator.state
-    assert np.array_equal(Rotation().apply(picture, rng), picture)
+    assert np.array_equal(turn(picture, Rotation(), rng), picture)
     assert rng.bit_generator.state == state
 
 
@@ -217,7 +217,7 @@ def test_quarter_turns_are_exact_and_equally_likely(picture):
     rotation = Rotation(quarter_turns=True)
     counts = np.zeros(4)
     for _ in range(400):
-        result = rotation.apply(picture, rng)
+        result = turn(picture, rotation, rng)
         counts += [np.array_equal(result, candidate) for candidate in turned]
     assert counts.sum() == 400
     # Binomial with mean 100 and standard deviation 8.7: within four of them.
@@ -228,12 +228,12 @@ def test_rotation_fills_with_grey():
     rng = np.random.default_rng(0)
     white = np.full((33, 33, 3), 255, np.uint8)
     for _ in range(20):
-        turned = Rotation(degrees=5).apply(white, rng)
+        turned = turn(white, Rotation(degrees=5), rng)
         assert turned.shape == white.shape
         assert turned.dtype == np.uint8
         assert np.all(turned[4:-4, 4:-4] == 255)
         assert turned.min() >= 114
-    turned = Rotation(degrees=180).apply(white, np.random.default_rng(0))
+    turned = turn(white, Rotation(degrees=180), np.random.default_rng(0))
     assert np.all(turned[[0, 0, -1, -1], [0, -1, 0, -1]] == ROTATION_FILL)
     assert ROTATION_FILL == (114, 114, 114)
 
@@ -248,7 +248,7 @@ def test_angles_are_uniform_to_both_sides(degrees):
     rng = np.random.default_rng(0)
     angles = []
     for _ in range(200):
-        turned = Rotation(degrees=degrees).apply(picture, rng)
+        turned = turn(picture, Rotation(degrees=degrees), rng)
         weight = np.where(np.all(turned == ROTATION_FILL, axis=2), 0, turned[..., 0]).astype(float)
         weight[np.hypot(*np.indices((side, side)) - centre) > radius + 5] = 0
         rows, columns = np.indices((side, side)) - centre
@@ -261,9 +261,9 @@ def test_angles_are_uniform_to_both_sides(degrees):
 
 def test_quarter_turns_come_before_small_angles(picture):
     rng, same = np.random.default_rng(4), np.random.default_rng(4)
-    both = Rotation(quarter_turns=True, degrees=30).apply(picture, rng)
-    quarter = Rotation(quarter_turns=True).apply(picture, same)
-    assert np.array_equal(both, Rotation(degrees=30).apply(quarter, same))
+    both = turn(picture, Rotation(quarter_turns=True, degrees=30), rng)
+    quarter = turn(picture, Rotation(quarter_turns=True), same)
+    assert np.array_equal(both, turn(quarter, Rotation(degrees=30), same))
     assert rng.bit_generator.state == same.bit_generator.state
 
 

@@ -9,12 +9,11 @@ from test_golden import ARRAYS, BATCH, RELATIVE, deviation, fill
 
 from destseg import checkpoint
 from destseg.checkpoint import authors_state_dict, load, save, save_authors
+from destseg.config import FUSION_INPUTS, STUDENT_KINDS, ModelConfig
 from destseg.errors import InputError
-from destseg.features import FUSION_INPUTS
-from destseg.model import DeSTSeg, ModelConfig
+from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
-from destseg.student import STUDENT_KINDS
 
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 

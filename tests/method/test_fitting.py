@@ -6,12 +6,10 @@ from small_networks import CONFIG, changed, snapshot
 
 import destseg
 from destseg import resuming
-from destseg.anomalies import AnomalyConfig
+from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
 from destseg.fitting import ROTATIONS, normal_folder, read_folder, train
 from destseg.resnet import ResNet18
-from destseg.student import STUDENT_KINDS
-from destseg.training import TrainingConfig
 
 RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
 ANOMALIES = AnomalyConfig(lattice_exponents=3)

@@ -14,11 +14,12 @@ from small_networks import changed, snapshot
 from destseg import anomalies
 from destseg.anomalies import perlin_noise
 from destseg.batches import Batch
+from destseg.config import TrainingConfig
 from destseg.features import cosine_distances, normalised
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
-from destseg.training import TrainingConfig, train_segmentation, train_student
+from destseg.training import train_segmentation, train_student
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "forward.npz")

@@ -3,10 +3,9 @@ import torch
 from initialisation import norms
 from small_networks import CONFIG
 
-from destseg.features import FUSION_INPUTS
+from destseg.config import FUSION_INPUTS, STUDENT_KINDS
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
-from destseg.student import STUDENT_KINDS
 
 
 def test_batch_norm_settings():

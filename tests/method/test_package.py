@@ -18,6 +18,7 @@ def test_a_name_that_is_none_is_an_ordinary_error():
         destseg.trian  # noqa: B018
 
 
-def test_the_package_alone_does_not_wait_for_torch():
-    code = "import destseg, sys; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["destseg", "destseg.config", "destseg.errors"])
+def test_what_needs_no_torch_does_not_wait_for_it(module):
+    code = f"import {module}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

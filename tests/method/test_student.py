@@ -3,8 +3,9 @@ import torch
 from initialisation import assert_kaiming_fan_out, norms
 from small_networks import small_student, small_teacher
 
+from destseg.config import STUDENT_KINDS
 from destseg.resnet import BasicBlock
-from destseg.student import STUDENT_KINDS, Student, paired_features, student_input
+from destseg.student import Student, paired_features, student_input
 
 
 def test_initial_student():

@@ -14,10 +14,11 @@ from small_networks import (
 
 from destseg import training
 from destseg.batches import Batch, TrainingImages, training_batches
-from destseg.features import FUSION_INPUTS, fusion_maps
+from destseg.config import FUSION_INPUTS, STUDENT_KINDS, TrainingConfig
+from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
-from destseg.student import STUDENT_KINDS, paired_features, student_input
-from destseg.training import TrainingConfig, TrainingDiverged, train_segmentation, train_student
+from destseg.student import paired_features, student_input
+from destseg.training import TrainingDiverged, train_segmentation, train_student
 
 RECIPE = TrainingConfig(batch_size=4, student_lr=0.1, res_lr=0.1, head_lr=0.05)
 BATCHES = [random_batch(seed=seed) for seed in range(3)]

@@ -1,0 +1,106 @@
+"""DeSTSeg: the paper's method and its ablation (Zhang et al., CVPR 2023)."""
+
+import dataclasses
+from dataclasses import dataclass
+from operator import attrgetter
+
+from bench.methods.destseg.claims import CLAIMS, COMPARISONS
+from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
+from bench.methods.destseg.variants import ABLATION, FACTORS, FULL, VARIANTS, Variant
+from bench.methods.interface import Backbone, Method
+from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """The method's settings; the defaults are the paper's.
+
+    Parameters
+    ----------
+    model : ModelConfig
+        Sizes of the networks.
+    anomalies : AnomalyConfig
+        How synthetic anomalies are drawn.
+    training : TrainingConfig
+        The recipe of both stages.
+    """
+
+    model: ModelConfig = ModelConfig()
+    anomalies: AnomalyConfig = AnomalyConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+def last_step(config: Config, variant: Variant) -> Map:
+    """Return the maps of a variant."""
+    training = config.training
+    data = {
+        "anomalies": config.anomalies,
+        "batch_size": training.batch_size,
+        "momentum": training.momentum,
+        "weight_decay": training.weight_decay,
+    }
+    student = TrainStudent(
+        **data,
+        steps=training.student_steps,
+        width=config.model.width,
+        den=variant.den,
+        student=variant.student,
+        lr=training.student_lr,
+        statistics=None if variant.den else training.den_off_statistics,
+    )
+    if not variant.seg:
+        return Map(False, student, None)
+    segmentation = TrainSegmentation(
+        **data,
+        steps=training.segmentation_steps,
+        width=config.model.segmentation_width,
+        dilations=config.model.dilations,
+        res_lr=training.res_lr,
+        head_lr=training.head_lr,
+        gamma=training.gamma,
+        l1=variant.l1,
+        fusion_input=variant.fusion_input,
+        data_stream=training.data_stream,
+        student=student,
+    )
+    return Map(True, student, segmentation)
+
+
+def is_papers(config: Config) -> bool:
+    """Whether networks, steps, optimiser and anomalies are the paper's.
+
+    In either reading where paper and released program differ by a switch; see
+    ``docs/differences.md``.
+    """
+    training = dataclasses.replace(
+        config.training,
+        den_off_statistics=TrainingConfig.den_off_statistics,
+        data_stream=TrainingConfig.data_stream,
+    )
+    anomalies = dataclasses.replace(config.anomalies, rotation_stream=AnomalyConfig.rotation_stream)
+    return Config(config.model, anomalies, training) == Config()
+
+
+def summary(config: Config) -> str:
+    """Return steps, batch size and width in words."""
+    training = config.training
+    steps = f"{training.student_steps} + {training.segmentation_steps} steps"
+    return f"{steps} of {training.batch_size} images, width {config.model.width}"
+
+
+METHOD = Method(
+    name="DeSTSeg",
+    reference="Zhang et al., DeSTSeg, CVPR 2023",
+    config=Config,
+    last=last_step,
+    variants=VARIANTS,
+    default=ABLATION,
+    full=FULL,
+    factors=FACTORS,
+    parts={name: attrgetter(name) for name in ("student", "l1", "fusion_input")},
+    comparisons=COMPARISONS,
+    claims=CLAIMS,
+    backbones=lambda config: {"teacher": Backbone(config.model.width)},
+    is_papers=is_papers,
+    summary=summary,
+)

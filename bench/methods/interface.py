@@ -1,0 +1,310 @@
+"""What a method is: a chain of steps, and what the harness has to know of it.
+
+A *step* is a frozen dataclass. Its fields are its key, its fields of step type are its parents, and
+`Step.run` computes it from these and from what it declares to read: nothing else is in reach, so
+that no setting can be used without being in the key. The last step of a method gives `Scores`; the
+harness evaluates them.
+
+A *method* is a module of `bench.methods` with a `Method` named ``METHOD``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+C = TypeVar("C")
+V = TypeVar("V")
+
+
+class Scores(NamedTuple):
+    """What the last step of a method gives of a category's test images, in their order."""
+
+    maps: NDArray[np.float32]
+    """(N, h, w) float32, larger is more anomalous; they cover the whole image at any resolution."""
+    image_scores: NDArray[np.float64] | None = None
+    """(N,), larger is more anomalous; None where the image score is the protocol's, of the map."""
+
+
+class Codec(Protocol):
+    """How a step's result becomes the file beside its record, and back."""
+
+    def encode(self, result: Any) -> tuple[str, bytes]:
+        """Return the file's name and its content."""
+
+    def decode(self, content: bytes) -> Any:
+        """Return what was encoded."""
+
+
+class UndeclaredRead(LookupError):
+    """A step asked for something that it does not declare to read."""
+
+
+class Site(Protocol):
+    """What a running step sees of the world.
+
+    Attributes
+    ----------
+    category : str
+        Whose images are read; empty for a step that belongs to none.
+    device : str
+        Torch device.
+    """
+
+    category: str
+    device: str
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what the step reads under a name of `Step.reads`.
+
+        - ``images``: the category's images, ``.train`` (N, S, S, 3) and ``.test`` (M, S, S, 3),
+          uint8 RGB, the first all normal; no masks and no names.
+        - ``rotation``: the dataset's `destseg.config.Rotation` of the category.
+        - ``textures``: (K, S, S, 3) uint8 RGB, sources of synthetic anomalies.
+        - a name of `Method.backbones`: its `destseg.resnet.ResNet18` trunk, frozen, on the device.
+
+        Raises
+        ------
+        UndeclaredRead
+            For any other name.
+        """
+
+    def seed(self, stream: str, step: Step[Any] | None = None) -> int:
+        """Derive the seed of a random stream from category, kind, stream and the run's seed.
+
+        Parameters
+        ----------
+        stream : str
+            Such as ``weights`` or ``data``.
+        step : Step, optional
+            An ancestor whose stream is meant; by default the running step.
+
+        Raises
+        ------
+        UndeclaredRead
+            When the step is not `Step.seeded`.
+        """
+
+    def beat(self, steps: int) -> Callable[[int, float], None]:
+        """Return what is called with (steps done, loss) now and then, and tells of long ones."""
+
+
+@dataclass(frozen=True)
+class Step(Generic[T]):
+    """One step of a method; subclasses are frozen dataclasses in the method's module.
+
+    Their fields are JSON values, tuples, dataclasses of these, or steps. One that is None does not
+    enter the key: so a field may be added later without moving the keys of those without it.
+
+    Attributes
+    ----------
+    kind : str
+        Names the step in records, random streams and on screen; no other step has it.
+    version : int
+        Raised when the code computes something else from the same fields.
+    seeded : bool
+        Whether it draws random numbers. Steps that neither are nor descend from such are computed
+        once for all seeds.
+    reads : tuple of str
+        What `Site` shall give. Without ``images`` the step is computed once for all categories.
+    traits : tuple of str
+        Fields by which variants of the method differ; all others are settings.
+    codec : Codec
+        Of its result.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    seeded: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ()
+    traits: ClassVar[tuple[str, ...]] = ()
+    codec: ClassVar[Codec]
+
+    def run(self, site: Site, *parents: Any) -> T:
+        """Compute the result.
+
+        Parameters
+        ----------
+        site : Site
+            What it reads, its seeds, its device.
+        *parents
+            Results of the parents, in the order of `parents`.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def work(cls, settings: Mapping[str, Any]) -> float:
+        """Return what the duration is about proportional to.
+
+        Parameters
+        ----------
+        settings : mapping
+            As `settings`, with ``size``, the side of the images, where they are read.
+        """
+        return float(settings.get("size", 1) ** 2)
+
+    @property
+    def parents(self) -> tuple[Step[Any], ...]:
+        """The steps it is computed from."""
+        values = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple(value for value in values if isinstance(value, Step))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The other fields as plain JSON values, those that are None left out."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            name: _plain(value)
+            for name, value in values.items()
+            if value is not None and not isinstance(value, Step)
+        }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained ResNet-18 trunk, up to layer 3, that steps read.
+
+    Parameters
+    ----------
+    width : int
+        Channels of its first level.
+    source : str or None
+        As an experiment's ``teacher``; None for whatever that is.
+    """
+
+    width: int = 64
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison(Generic[V]):
+    """A table of variants of one method.
+
+    Attributes
+    ----------
+    name, title
+        Stem of its files, and its title before the dataset.
+    table
+        Number of the paper's table that prints these rows.
+    parts
+        Column in print -> the part of a variant shown there, a text or whether it is on.
+    published
+        Variant -> its row in ``bench/paper/published.csv``.
+    """
+
+    name: str
+    title: str
+    table: str
+    parts: Mapping[str, Callable[[V], bool | str]]
+    published: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a method's paper.
+
+    It holds where the better of each of its pairs is better on each of its metrics.
+
+    Attributes
+    ----------
+    name, statement
+        For programs, and for people.
+    table
+        Number of the paper's table that supports it.
+    metrics
+        Keys of metrics.
+    pairs
+        The better and the worse: variants of the method, or names of methods.
+    """
+
+    name: str
+    statement: str
+    table: str
+    metrics: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Method(Generic[C, V]):
+    """A method, as the harness knows it.
+
+    Attributes
+    ----------
+    name
+        In the TOML, on the command line, in cells and tables.
+    reference
+        What to cite.
+    config
+        Frozen dataclass of its settings, read strictly from ``[methods.<name>]``; what it refuses
+        it refuses with a `ValueError`.
+    last
+        (configuration, variant) -> the last step.
+    variants
+        Name -> variant, in the order of the paper's tables. One of the empty name where there is
+        but one.
+    default
+        Names of the variants that an experiment has which names none; empty for all.
+    full
+        Name of the variant that stands for the method among others.
+    factors
+        Switches whose effects are estimated: name -> whether it is on in a variant. The variants
+        of `default` are the factorial design.
+    parts
+        Further columns of the cells: name -> part of a variant.
+    comparisons, claims
+        The paper's tables of variants, and its claims.
+    backbones
+        Configuration -> the backbones its steps read, by name.
+    is_papers
+        Whether a configuration is the paper's, in one of the defensible readings.
+    summary
+        Configuration -> a few words for the foot of tables.
+    """
+
+    name: str
+    reference: str
+    config: type[C]
+    last: Callable[[C, V], Step[Scores]]
+    variants: Mapping[str, V]
+    default: tuple[str, ...] = ()
+    full: str = ""
+    factors: Mapping[str, Callable[[V], bool]] = MappingProxyType({})
+    parts: Mapping[str, Callable[[V], bool | str]] = MappingProxyType({})
+    comparisons: tuple[Comparison[V], ...] = ()
+    claims: tuple[Claim, ...] = ()
+    backbones: Callable[[C], Mapping[str, Backbone]] = lambda _: {}
+    is_papers: Callable[[C], bool] = lambda _: False
+    summary: Callable[[C], str] = lambda _: ""
+
+    def __post_init__(self) -> None:
+        unknown = {*self.default, self.full} - {*self.variants}
+        if unknown:
+            raise ValueError(f"{self.name}: {unknown} are no variants of it")
+
+    @property
+    def design(self) -> tuple[str, ...]:
+        """The variants of an experiment that names none."""
+        return self.default or tuple(self.variants)
+
+    def ordered(self, variants: Any) -> tuple[str, ...]:
+        """Sort names of variants as the rows of the paper's tables; others are left out."""
+        wanted = set(variants)
+        return tuple(name for name in self.variants if name in wanted)
