@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bench.data.categories import CategoryRef, prepare_category
 from bench.data.layout import CategoryFiles, Extent, list_categories
+from destseg.config import Rotation
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.metrics import Protocol  # needs torch
-    from destseg.config import Rotation  # needs torch
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,13 @@ class Origin:
         In the cells' column ``dataset``: the kind's name, or ``folder``.
     title : str
         For people, such as ``MVTec AD`` or ``a resized copy of MVTec AD``.
-    standing : {"original", "resized", "own"}
-        Whether the paper's numbers are of these very images and may stand beside measured ones,
-        or they are a resized copy, or others.
+    in_paper : bool
+        Whether the paper's numbers are of these images and may stand beside measured ones.
     """
 
     name: str
     title: str
-    standing: Literal["original", "resized", "own"] = "own"
+    in_paper: bool = False
 
 
 OWN = Origin("folder", "a folder of own images")
@@ -61,8 +60,8 @@ class DatasetKind:
         Name of the experiment that is run when only the kind is given.
     categories : tuple of str
         Known in advance; a folder of images may have others.
-    rotation : callable
-        Gives the rotation of a category's training images.
+    rotations : mapping of str to Rotation
+        How training images of a category are turned; those of others are not.
     published : mapping of str to Extent
         Categories as they were published, by which the original is told from copies and from own
         images; empty for a dataset that is generated.
@@ -79,7 +78,7 @@ class DatasetKind:
     title: str
     default_experiment: str
     categories: tuple[str, ...]
-    rotation: Callable[[str], Rotation]
+    rotations: Mapping[str, Rotation]
     published: Mapping[str, Extent] = field(default_factory=dict)
     in_paper: bool = False
     smallest: int = 1
@@ -92,6 +91,10 @@ class DatasetKind:
     def needs_data(self) -> bool:
         """Whether it lies in a folder that ``--data`` must name."""
         return self.generate is None
+
+    def rotation(self, category: str) -> Rotation:
+        """Return how a category's training images are turned."""
+        return self.rotations.get(category, Rotation())
 
     def available(self, data: Path | None) -> tuple[str, ...]:
         """List the categories that are there.
@@ -135,7 +138,7 @@ class DatasetKind:
 
     def origin(self, categories: Mapping[str, CategoryRef | CategoryFiles]) -> Origin:
         """Tell what images are, by categories' names and numbers and native sizes of images."""
-        original = Origin(self.name, self.title, "original" if self.in_paper else "own")
+        original = Origin(self.name, self.title, self.in_paper)
         found = {name: category.extent for name, category in categories.items()}
         if not self.needs_data or found == {name: self.published.get(name) for name in found}:
             return original
@@ -143,7 +146,7 @@ class DatasetKind:
             name in self.published and extent.counts == self.published[name].counts
             for name, extent in found.items()
         ):
-            return Origin(OWN.name, f"a resized copy of {self.title}", "resized")
+            return Origin(OWN.name, f"a resized copy of {self.title}")
         return OWN
 
     def _given(self, data: Path | None) -> Path:
