@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.data.categories import CategoryRef, prepare_category
 from bench.data.layout import CategoryFiles, Extent, list_categories
@@ -34,13 +34,14 @@ class Origin:
         In the cells' column ``dataset``: the kind's name, or ``folder``.
     title : str
         For people, such as ``MVTec AD`` or ``a resized copy of MVTec AD``.
-    in_paper : bool
-        Whether the paper's numbers are of these images and may stand beside measured ones.
+    standing : {"original", "resized", "own"}
+        Whether the paper's numbers are of these very images and may stand beside measured ones,
+        or they are a resized copy, or others.
     """
 
     name: str
     title: str
-    in_paper: bool = False
+    standing: Literal["original", "resized", "own"] = "own"
 
 
 OWN = Origin("folder", "a folder of own images")
@@ -138,7 +139,7 @@ class DatasetKind:
 
     def origin(self, categories: Mapping[str, CategoryRef | CategoryFiles]) -> Origin:
         """Tell what images are, by categories' names and numbers and native sizes of images."""
-        original = Origin(self.name, self.title, self.in_paper)
+        original = Origin(self.name, self.title, "original" if self.in_paper else "own")
         found = {name: category.extent for name, category in categories.items()}
         if not self.needs_data or found == {name: self.published.get(name) for name in found}:
             return original
@@ -146,7 +147,7 @@ class DatasetKind:
             name in self.published and extent.counts == self.published[name].counts
             for name, extent in found.items()
         ):
-            return Origin(OWN.name, f"a resized copy of {self.title}")
+            return Origin(OWN.name, f"a resized copy of {self.title}", "resized")
         return OWN
 
     def _given(self, data: Path | None) -> Path:
