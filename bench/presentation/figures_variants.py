@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bench.methods.interface import Method
 from bench.metrics import Metric
@@ -15,6 +14,7 @@ from bench.presentation.figure_style import (
     FAINT,
     MUTED,
     PAPER_MARK,
+    add_legend,
     add_title,
     mark,
     mark_name,
@@ -190,24 +190,12 @@ def _clear(axes: Axes) -> None:
 
 
 def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
-    entries = {mark_name(results, row): mark(results, row) for row in results.labels}
-    handles = [
-        Line2D([], [], linestyle="", markersize=6.5, label=name, **look)
-        for name, look in entries.items()
-    ]
+    entries = {
+        mark_name(results, row): {**mark(results, row), "linestyle": "", "markersize": 6.5}
+        for row in results.labels
+    }
     if with_seeds:
-        seed_mark = {"color": "0.3", "marker": "o"} | _SEED_MARK
-        handles.append(Line2D([], [], label="single seeds", **seed_mark))
+        entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK
     if with_paper:
-        handles.append(Line2D([], [], label="paper", **PAPER_MARK))
-    figure.legend(
-        handles=handles,
-        loc="upper right",
-        bbox_to_anchor=(0.985, 0.835),
-        ncols=len(handles),
-        fontsize=7.5,
-        handletextpad=0.1,
-        columnspacing=1.2,
-        borderaxespad=0,
-        frameon=False,
-    )
+        entries["paper"] = PAPER_MARK
+    add_legend(figure, entries, (0.985, 0.835))
