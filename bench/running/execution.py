@@ -185,7 +185,7 @@ def _require_scores(scores: Scores, job: Job) -> None:
     for name, values in parts.items():
         if values is None:
             continue
-        if len(values) != count or values.ndim != (3 if name == "anomaly maps" else 1):
+        if values.ndim != (3 if name == "anomaly maps" else 1) or len(values) != count:
             raise ValueError(
                 f"the {name} have the shape {values.shape}, for {count} test images; a method "
                 "gives maps (N, h, w) and image scores (N,)"

@@ -263,7 +263,7 @@ def test_each_stage_is_there_once_after_its_parents():
     kinds = [stage.kind for stage in laid.stages.values()]
     of_one = ["student", "maps", "evaluation", "segmentation", "maps", "evaluation"]
     assert kinds == of_one * 16, "a student with all that descends from it before the next"
-    assert laid.kinds == ("student", "maps", "segmentation", "evaluation")
+    assert laid.kinds == ("student", "segmentation", "maps", "evaluation")
     seen = set()
     for key, stage in laid.stages.items():
         assert key == stage.key

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.experiment.grid import Grid
-from bench.planning.stages import plan
 from bench.running import cluster, dask_client
 from bench.running.cluster import Cluster
 from bench.running.runner import run
@@ -50,17 +48,11 @@ def own(tmp_path):
 
 
 @pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def go(tiny, tiny_inputs, store):
+def go(lay, tiny_inputs, store):
     """Run 2 categories x 2 variants, and return the metrics by cell and the summary."""
 
-    def go(workers, *, store=store, seeds=(0,)):
-        cells = Grid(("bottle", "tile"), ("none", "seg"), seeds).cells()
-        laid = plan(tiny, cells, tiny_inputs)
+    def go(workers, *, store=store):
+        tiny, laid = lay(("none", "seg"), categories=("bottle", "tile"))
         with workers:
             # In a thread, so that one that hangs fails; it is a daemon, and ends with the tests.
             done = []
@@ -133,11 +125,11 @@ def test_a_worker_that_joins_later_need_not_share_the_folder(go, pair, expected,
     assert said.count("a new worker does not share") == 1
 
 
-def test_what_a_worker_lacks_is_named(tiny, tiny_inputs, pair, store):
+def test_what_a_worker_lacks_is_named(lay, tiny_inputs, pair, store):
     ((backbone, teacher),) = tiny_inputs.backbones.items()
     lost = dataclasses.replace(teacher, path=Path("/nowhere/trunk.pth"))
     inputs = dataclasses.replace(tiny_inputs, backbones={backbone: lost})
-    laid = plan(tiny, Grid(("bottle",), ("none",), (0,)).cells(), inputs)
+    tiny, laid = lay(("none",))
     with Cluster(pair.address) as workers, pytest.raises(InputError) as caught:
         run(laid, tiny, inputs, store, workers)
     first, second = str(caught.value).splitlines()
@@ -176,9 +168,9 @@ def test_a_run_survives_the_end_of_a_machine(go, own, expected, store):
 def test_a_stage_that_kills_its_process_fails_alone(go, own, expected, store):
     workers = [own.worker_of(own.add_worker()) for _ in range(2)]
     metrics, summary = go(Cluster(own.address), store=DeadlyStore(store.root))
-    assert metrics == {**expected, "tile seg seed 0": None}
+    assert metrics == {**expected, "tile DeSTSeg seg seed 0": None}
     ((cell, message),) = ((str(f.cell), f.message) for f in summary.failures)
-    assert cell == "tile seg seed 0"
+    assert cell == "tile DeSTSeg seg seed 0"
     assert "SIGKILL" in message
     assert summary.stopped is None
     assert all(worker.is_running() for worker in workers)
@@ -192,7 +184,7 @@ def test_a_stage_that_kills_worker_after_worker_fails_alone(
     with closing(DaskProcesses(tmp_path)) as own:
         own.add_worker()
         metrics, summary = go(Cluster(own.address), store=MurderousStore(store.root))
-    assert metrics == {**expected, "tile seg seed 0": None}
+    assert metrics == {**expected, "tile DeSTSeg seg seed 0": None}
     (failure,) = summary.failures
     assert failure.message == "2 workers died while they computed it"
     (note,) = filter(None, map(store.failure, store.keys()))

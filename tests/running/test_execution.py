@@ -5,87 +5,96 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench.store.artifacts import stored_maps
 
+from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
-from bench.experiment.grid import ABLATION, VARIANTS, Cell
+from bench.methods.interface import Scores
 from bench.metrics import METRICS
 from bench.planning.inputs import Inputs
-from bench.planning.stages import plan
+from bench.planning.stages import Plan
 from bench.running import execution
-from bench.running.execution import Job, run_stage
+from bench.running.execution import Job, result_of, run_stage
 from bench.store.runs import DamagedArtifact, RunStore
-from destseg import training
-from destseg.inference import distance_mapper
-
-CELLS = tuple(Cell("bottle", ABLATION[name], 0) for name in ("none", "seg"))
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
+from destseg import inference, training
+from tests.running.codebook import Nearest
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """A student and all that descends from it: with `CELLS` six stages."""
+    """Some cells and all that they descend from."""
 
-    experiment: Experiment
+    laid: tuple[Experiment, Plan]
     inputs: Inputs
     store: RunStore
-    cells: tuple = CELLS
 
     @property
     def plan(self):
-        return plan(self.experiment, self.cells, self.inputs)
+        return self.laid[1]
 
-    def job(self, task):
-        return Job(task, self.experiment, self.inputs, self.store)
+    def stages(self):
+        """By kind; with the variants none and seg, those of seg under names of their own."""
+        found = {}
+        for stage in self.plan.stages.values():
+            found[f"{stage.kind} with seg" if stage.kind in found else stage.kind] = stage
+        return found
+
+    def run(self):
+        """Bring the stages about one after the other, without those whose parents are missing."""
+        return [
+            run_stage(Job(stage, self.inputs, find_kind("miniature"), self.store))
+            for stage in self.plan.stages.values()
+            if all(self.store.get(parent.key) for parent in stage.parents)
+        ]
+
+    def statuses(self):
+        return [(self.plan.stages[done.key].kind, done.status) for done in self.run()]
+
+    def failed(self):
+        return [outcome for outcome in self.run() if outcome.status == "failed"]
+
+    def results(self):
+        """Everything stored that must be the same each time."""
+        records = {name: self.store.get(stage.key) for name, stage in self.stages().items()}
+        return {name: (dict(record.metrics), record.digest) for name, record in records.items()}
+
+    def record(self, name):
+        return self.store.get(self.stages()[name].key)
+
+    def discard(self, *names):
+        for name in names:
+            self.store.discard(self.stages()[name].key)
+
+    def damage(self, name):
+        record = self.record(name)
+        path = self.store.folder(record.key) / record.artifact
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
 
 
 @pytest.fixture
-def job(tiny, tiny_inputs, store):
-    return Family(tiny, tiny_inputs, store)
+def family(lay, tiny_inputs, store):
+    """By default a student and what two variants make of it: six stages."""
+
+    def family(variants=("none", "seg"), store=store, **options):
+        return Family(lay(variants, **options), tiny_inputs, store)
+
+    return family
 
 
-def run_job(job):
-    """Bring the stages about one after the other, without those whose parents are missing."""
-    return [
-        run_stage(job.job(task))
-        for task in job.plan.tasks.values()
-        if all(job.store.get(parent.key) for parent in task.stage.parents)
-    ]
+@pytest.fixture
+def job(family):
+    return family()
 
 
-def statuses(job, outcomes):
-    tasks = job.plan.tasks
-    return [(tasks[outcome.key].stage.kind, outcome.status) for outcome in outcomes]
-
-
-def stages(job):
-    """The family's stages by kind, those of the variant with seg under a name of their own."""
-    off, on = job.plan.evaluations.values()
-    return {
-        "student": off.parents[0].parents[0],
-        "maps": off.parents[0],
-        "evaluation": off,
-        "segmentation": on.parents[0].parents[1],
-        "maps with seg": on.parents[0],
-        "evaluation with seg": on,
-    }
-
-
-def results(job):
-    """Everything a family has stored that must be the same each time."""
-    found = {}
-    for name, stage in stages(job).items():
-        record = job.store.get(stage.key)
-        found[name] = (dict(record.metrics), record.digest)
-    return found
+@pytest.fixture
+def scored(family, with_codebook):
+    """A method with image scores of its own: three stages."""
+    return family(("",), method="codebook", metrics=("image_f1max", "pixel_f1max"))
 
 
 def test_each_stage_is_computed_once_after_its_parents(job):
-    assert statuses(job, run_job(job)) == [
+    assert job.statuses() == [
         ("student", "done"),
         ("maps", "done"),
         ("evaluation", "done"),
@@ -96,9 +105,9 @@ def test_each_stage_is_computed_once_after_its_parents(job):
 
 
 def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
-    outcomes = run_job(job)
-    for name, stage in stages(job).items():
-        record = job.store.get(stage.key)
+    outcomes = job.run()
+    for name, stage in job.stages().items():
+        record = job.record(name)
         assert (record.kind, record.parameters) == (stage.kind, stage.parameters)
         assert record.parents == tuple(parent.key for parent in stage.parents)
         assert record.seconds >= 0
@@ -115,23 +124,24 @@ def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
         else:
             assert job.store.artifact(record)
     assert sum(outcome.seconds for outcome in outcomes) > 0
-    maps = stored_maps(job.store, stages(job)["maps"])
-    assert maps.shape == (tiny_inputs.categories["bottle"].test, 8, 8)
-    assert maps.dtype == np.float32
-    assert not np.array_equal(maps, stored_maps(job.store, stages(job)["maps with seg"]))
+    off, on = (result_of(job.store, job.stages()[name]) for name in ("maps", "maps with seg"))
+    assert off.maps.shape == (tiny_inputs.categories["bottle"].test, 8, 8)
+    assert off.maps.dtype == np.float32
+    assert off.image_scores is None
+    assert not np.array_equal(off.maps, on.maps)
 
 
 def test_what_is_stored_is_not_run_again(job, monkeypatch):
-    run_job(job)
-    monkeypatch.setattr(execution._Work, "record", lambda *_: pytest.fail("ran again"))
-    assert {status for _, status in statuses(job, run_job(job))} == {"cached"}
+    job.run()
+    monkeypatch.setattr(execution, "_computed", lambda _: pytest.fail("ran again"))
+    assert {status for _, status in job.statuses()} == {"cached"}
 
 
-def test_two_runs_give_the_same_bits(job, tmp_path):
-    run_job(job)
-    again = dataclasses.replace(job, store=RunStore(tmp_path / "again"))
-    run_job(again)
-    assert results(again) == results(job)
+def test_two_runs_give_the_same_bits(family, job, tmp_path):
+    job.run()
+    again = family(store=RunStore(tmp_path / "again"))
+    again.run()
+    assert again.results() == job.results()
 
 
 @pytest.mark.parametrize(
@@ -147,23 +157,20 @@ def test_two_runs_give_the_same_bits(job, tmp_path):
 )
 def test_a_run_goes_on_from_what_is_stored_to_the_same_bits(job, lost):
     """The networks now come from files instead of memory."""
-    run_job(job)
-    before = results(job)
-    for name in lost:
-        job.store.discard(stages(job)[name].key)
-    ran = {outcome.key for outcome in run_job(job) if outcome.status == "done"}
-    assert ran == {stages(job)[name].key for name in lost}
-    assert results(job) == before
+    job.run()
+    before = job.results()
+    job.discard(*lost)
+    ran = {outcome.key for outcome in job.run() if outcome.status == "done"}
+    assert ran == {job.stages()[name].key for name in lost}
+    assert job.results() == before
 
 
-def test_a_student_is_the_same_with_and_without_a_sibling(job, tiny, tiny_inputs, tmp_path):
+def test_a_student_is_the_same_with_and_without_a_sibling(family, job, tmp_path):
     """Sharing one student between the variants changes no number."""
-    run_job(job)
-    alone = dataclasses.replace(job, cells=CELLS[1:], store=RunStore(tmp_path / "alone"))
-    run_job(alone)
-    (evaluation,) = alone.plan.evaluations.values()
-    key = evaluation.key
-    assert alone.store.get(key).metrics == job.store.get(key).metrics
+    job.run()
+    alone = family(("seg",), store=RunStore(tmp_path / "alone"))
+    alone.run()
+    assert alone.record("evaluation").metrics == job.record("evaluation with seg").metrics
 
 
 def fail(*_, **__):
@@ -171,12 +178,11 @@ def fail(*_, **__):
 
 
 def test_an_exception_is_a_failure_with_its_last_lines(job, monkeypatch):
-    monkeypatch.setattr(execution, "train_segmentation", fail)
-    outcomes = run_job(job)
-    (failed,) = (outcome for outcome in outcomes if outcome.status == "failed")
+    monkeypatch.setattr(training, "train_segmentation", fail)
+    (failed,) = job.failed()
     assert failed.message == "RuntimeError: out of luck"
     failure = failed.failure
-    assert failure.key == failed.key == stages(job)["segmentation"].key
+    assert failure.key == failed.key == job.stages()["segmentation"].key
     assert (failure.kind, failure.category, failure.seed) == ("segmentation", "bottle", 0)
     assert (failure.cause, failure.attempts) == ("raised", 1)
     assert failure.trace[-1] == "RuntimeError: out of luck"
@@ -195,49 +201,111 @@ def test_want_of_memory_is_told_apart(job, monkeypatch, error):
     def want(*_, **__):
         raise error
 
-    monkeypatch.setattr(execution, "train_student", want)
-    (failed,) = run_job(job)
+    monkeypatch.setattr(training, "train_student", want)
+    (failed,) = job.failed()
     assert failed.failure.cause == "memory"
 
 
-def test_a_run_that_diverges_is_a_failure(job, tiny):
-    training = dataclasses.replace(tiny.training, student_lr=1e30, student_steps=3)
-    wild = dataclasses.replace(job, experiment=dataclasses.replace(tiny, training=training))
-    (failed,) = run_job(wild)
-    assert (failed.status, failed.failure.cause) == ("failed", "diverged")
+def test_a_run_that_diverges_is_a_failure(family, tiny):
+    config = tiny.configs["DeSTSeg"]
+    wild = dataclasses.replace(config.training, student_lr=1e30, student_steps=3)
+    (failed,) = family(config=dataclasses.replace(config, training=wild)).failed()
+    assert failed.failure.cause == "diverged"
     assert failed.message.startswith("TrainingDiverged: the loss is")
 
 
-def test_maps_that_are_not_finite_are_a_failure(job, monkeypatch):
-    def broken(mapper, images, **_):
-        return np.full((len(images), 8, 8), math.nan, np.float32)
+def with_first(values, value):
+    values = values.copy()
+    values.flat[0] = value
+    return values
 
-    monkeypatch.setattr(execution, "anomaly_maps", broken)
-    outcomes = run_job(job)
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    assert [outcome.failure.kind for outcome in failed] == ["maps", "maps"]
-    assert failed[0].failure.cause == "diverged"
-    assert "not finite" in failed[0].message
-    assert job.store.get(stages(job)["maps"].key) is None
+
+MAPS = "ValueError: the anomaly maps have the shape"
+IMAGE_SCORES = "ValueError: the image scores have the shape"
+DIVERGED = "TrainingDiverged: the"
+
+
+@pytest.mark.parametrize(
+    ("maps", "image_scores", "cause", "said"),
+    [
+        (lambda m: m[1:], lambda s: s, "raised", f"{MAPS} (35, 8, 8), for 36 test images"),
+        (lambda m: m[0], lambda s: s, "raised", f"{MAPS} (8, 8)"),
+        (lambda m: m[..., None], lambda s: s, "raised", f"{MAPS} (36, 8, 8, 1)"),
+        (lambda m: m.sum(), lambda s: s, "raised", f"{MAPS} ()"),
+        (lambda m: m, lambda s: s[1:], "raised", f"{IMAGE_SCORES} (35,), for 36 test images"),
+        (lambda m: m, lambda s: s[:, None], "raised", f"{IMAGE_SCORES} (36, 1)"),
+        (
+            lambda m: with_first(m, math.nan),
+            lambda s: s,
+            "diverged",
+            f"{DIVERGED} anomaly maps hold",
+        ),
+        (
+            lambda m: m,
+            lambda s: with_first(s, math.inf),
+            "diverged",
+            f"{DIVERGED} image scores hold",
+        ),
+    ],
+)
+def test_scores_that_are_none_are_a_failure(scored, monkeypatch, maps, image_scores, cause, said):
+    run = Nearest.run
+
+    def wrong(step, site, *parents):
+        scores = run(step, site, *parents)
+        return Scores(maps(scores.maps), image_scores(scores.image_scores))
+
+    monkeypatch.setattr(Nearest, "run", wrong)
+    (failed,) = scored.failed()
+    assert failed.message.startswith(said)
+    assert (failed.failure.kind, failed.failure.cause) == ("codebook.maps", cause)
+    assert scored.record("codebook.maps") is None
+
+
+def test_image_scores_and_further_metrics_are_measured(scored, family):
+    assert scored.statuses() == [
+        ("codebook.codes", "done"),
+        ("codebook.maps", "done"),
+        ("evaluation", "done"),
+    ]
+    record = scored.record("codebook.maps")
+    assert record.artifact == "scores.npz"
+    scores = result_of(scored.store, scored.stages()["codebook.maps"])
+    np.testing.assert_array_equal(scores.image_scores, scores.maps.max(axis=(1, 2)))
+    metrics = scored.record("evaluation").metrics
+    assert set(metrics) == {*(m.key for m in METRICS), "image_f1max", "pixel_f1max"}
+    plain = family(("",), method="codebook")
+    plain.run()
+    assert plain.record("evaluation").metrics.items() < metrics.items()
+
+
+def test_image_scores_move_the_metrics_of_images_alone(scored, monkeypatch):
+    scored.run()
+    before = scored.record("evaluation").metrics
+    run = Nearest.run
+
+    def reversed_(step, site, *parents):
+        scores = run(step, site, *parents)
+        return Scores(scores.maps, -scores.image_scores)
+
+    monkeypatch.setattr(Nearest, "run", reversed_)
+    scored.discard("codebook.maps", "evaluation")
+    scored.run()
+    after = scored.record("evaluation").metrics
+    assert after["image_auroc"] == pytest.approx(1 - before["image_auroc"])
+    for key in before:
+        assert key.startswith("image") or after[key] == before[key]
 
 
 def test_an_undefined_metric_is_stored_as_missing(job, monkeypatch):
     def half(*_, **__):
         return {metric.key: math.nan if metric.key == "pro" else 0.5 for metric in METRICS}
 
-    monkeypatch.setattr(execution, "evaluate", half)
-    assert {outcome.status for outcome in run_job(job)} == {"done"}
-    metrics = job.store.get(stages(job)["evaluation"].key).metrics
+    monkeypatch.setattr("bench.planning.evaluation.evaluate", half)
+    assert {outcome.status for outcome in job.run()} == {"done"}
+    metrics = job.record("evaluation").metrics
     assert metrics["pro"] is None
     assert metrics["iap"] == 0.5
-
-
-def damage(job, name):
-    record = job.store.get(stages(job)[name].key)
-    path = job.store.folder(record.key) / record.artifact
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
 
 
 @pytest.mark.parametrize(
@@ -249,17 +317,24 @@ def damage(job, name):
     ],
 )
 def test_a_damaged_artifact_is_named_and_forgotten(job, damaged, lost):
-    run_job(job)
-    before = results(job)
-    damage(job, damaged)
-    for name in lost:
-        job.store.discard(stages(job)[name].key)
-    found = [outcome for outcome in run_job(job) if outcome.status == "damaged"]
-    assert [outcome.key for outcome in found] == [stages(job)[lost[0]].key]
-    assert found[0].damaged == stages(job)[damaged].key
+    check_damage(job, damaged, lost)
+
+
+def test_a_damaged_file_of_maps_and_image_scores_is_named_and_forgotten(scored):
+    check_damage(scored, "codebook.maps", ("evaluation",))
+
+
+def check_damage(family, damaged, lost):
+    family.run()
+    before = family.results()
+    family.damage(damaged)
+    family.discard(*lost)
+    found = [outcome for outcome in family.run() if outcome.status == "damaged"]
+    assert [outcome.key for outcome in found] == [family.stages()[lost[0]].key]
+    assert found[0].damaged == family.stages()[damaged].key
     assert "not what its record says" in found[0].message
-    assert {outcome.status for outcome in run_job(job)} <= {"done", "cached"}
-    assert results(job) == before
+    assert {outcome.status for outcome in family.run()} <= {"done", "cached"}
+    assert family.results() == before
 
 
 def test_a_full_disk_is_told_apart_from_a_failure(job, monkeypatch):
@@ -267,7 +342,7 @@ def test_a_full_disk_is_told_apart_from_a_failure(job, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bench.store.runs.write_atomically", full)
-    (outcome,) = run_job(job)
+    (outcome,) = job.run()
     assert (outcome.status, outcome.failure) == ("unwritable", None)
     assert outcome.message == f"{job.store.root}: No space left on device"
 
@@ -276,21 +351,21 @@ def test_an_interrupt_is_no_failure(job, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(execution, "train_student", interrupt)
+    monkeypatch.setattr(training, "train_student", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_job(job)
+        job.run()
     assert not list(Path(job.store.root).rglob("failure.json"))
 
 
-def test_stored_maps_without_a_record_are_missing(job):
+def test_a_result_without_a_record_is_missing(job):
     with pytest.raises(DamagedArtifact, match="its record is gone"):
-        stored_maps(job.store, stages(job)["maps"])
+        result_of(job.store, job.stages()["maps"])
 
 
-def test_networks_are_read_as_they_were_trained(job, monkeypatch):
+def test_networks_are_read_as_they_were_trained(family, monkeypatch):
     """A student from the store is frozen, in evaluation mode, and equal to the trained one."""
     seen = []
-    train = training.train_student
+    train, mapper = training.train_student, inference.distance_mapper
 
     def keep(*arguments, **options):
         seen.append(train(*arguments, **options))
@@ -298,11 +373,11 @@ def test_networks_are_read_as_they_were_trained(job, monkeypatch):
 
     def note(teacher, student):
         seen.append(student)
-        return distance_mapper(teacher, student)
+        return mapper(teacher, student)
 
-    monkeypatch.setattr(execution, "train_student", keep)
-    monkeypatch.setattr(execution, "distance_mapper", note)
-    run_job(job)
+    monkeypatch.setattr(training, "train_student", keep)
+    monkeypatch.setattr(inference, "distance_mapper", note)
+    family(("none",)).run()
     trained, read = seen
     assert trained is not read
     assert not read.training
@@ -311,41 +386,7 @@ def test_networks_are_read_as_they_were_trained(job, monkeypatch):
         assert torch.equal(value, read.state_dict()[key]), key
 
 
-@pytest.mark.parametrize("rotation", ["paper", "none"])
-def test_rotation_is_the_papers_or_none(job, tiny, monkeypatch, rotation):
-    seen = []
-
-    def note(data, **_):
-        seen.append(data.rotation)
-        raise RuntimeError("enough")
-
-    monkeypatch.setattr(execution, "training_batches", note)
-    dataset = dataclasses.replace(tiny.dataset, rotation=rotation)
-    run_job(dataclasses.replace(job, experiment=dataclasses.replace(tiny, dataset=dataset)))
-    assert (seen[0].quarter_turns, seen[0].degrees) == (
-        (True, 5.0) if rotation == "paper" else (False, 0.0)
-    )
-
-
-def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_inputs, monkeypatch):
-    """Variants share data order, anomalies and weights; stages, categories and seeds do not."""
-    seen = {}
-
-    def note(images, *, seed, **_):
-        seen.setdefault((current[0], "data"), []).append(seed)
-        raise RuntimeError("enough")
-
-    monkeypatch.setattr(execution, "training_batches", note)
-    current = [None]
-    for category, seed in (("bottle", 0), ("tile", 0), ("bottle", 1)):
-        current[0] = (category, seed)
-        cells = tuple(Cell(category, variant, seed) for variant in ABLATION.values())
-        run_job(dataclasses.replace(job, cells=cells))
-    assert all(len(seeds) == 4 and len(set(seeds)) == 1 for seeds in seen.values())
-    assert len({seeds[0] for seeds in seen.values()}) == 3
-
-
-# Beyond the ablation
+# DeSTSeg beyond the ablation
 
 
 @pytest.mark.parametrize(
@@ -358,30 +399,25 @@ def test_random_streams_belong_to_category_seed_and_stage_only(job, tiny, tiny_i
         "seg+no-l1+distances",
     ],
 )
-def test_every_part_is_trained_stored_and_read_again(tiny, tiny_inputs, store, name):
+def test_every_part_is_trained_stored_and_read_again(family, name):
     """A second process has the first one's numbers, from its files."""
-    cell = Cell("bottle", VARIANTS[name], 0)
-    job = Family(tiny, tiny_inputs, store, (cell,))
-    evaluation = job.plan.evaluations[cell]
-    assert {outcome.status for outcome in run_job(job)} == {"done"}
-    metrics = store.get(evaluation.key).metrics
-    for stage in (evaluation, *evaluation.parents):
-        store.discard(stage.key)
-    assert statuses(job, run_job(job))[-2:] == [("maps", "done"), ("evaluation", "done")]
-    assert store.get(evaluation.key).metrics == metrics
+    job = family((name,))
+    assert {status for _, status in job.statuses()} == {"done"}
+    before = job.results()
+    job.discard("maps", "evaluation")
+    assert job.statuses()[-2:] == [("maps", "done"), ("evaluation", "done")]
+    assert job.results() == before
 
 
-def test_loss_and_input_are_those_of_the_variant(tiny, tiny_inputs, store, monkeypatch):
+def test_loss_and_input_are_those_of_the_variant(family, monkeypatch):
     seen = []
 
     def note(teacher, student, segmentation, *_, l1, **__):
         seen.append((student.kind, segmentation.fusion_input, l1))
         raise RuntimeError("enough")
 
-    monkeypatch.setattr(execution, "train_segmentation", note)
-    names = ("den+decoder+seg", "den+ed+seg+no-l1", "seg+features")
-    cells = tuple(Cell("bottle", VARIANTS[name], 0) for name in names)
-    run_job(Family(tiny, tiny_inputs, store, cells))
+    monkeypatch.setattr(training, "train_segmentation", note)
+    family(("den+decoder+seg", "den+ed+seg+no-l1", "seg+features")).run()
     assert seen == [
         ("decoder", "product", True),
         ("encoder-decoder", "product", False),
@@ -389,20 +425,20 @@ def test_loss_and_input_are_those_of_the_variant(tiny, tiny_inputs, store, monke
     ]
 
 
-def test_a_whole_stream_goes_on_where_the_student_stopped(tiny, tiny_inputs, store, monkeypatch):
+def test_a_whole_stream_goes_on_where_the_student_stopped(family, tiny, monkeypatch):
     seen = []
 
     def note(images, *, steps, seed, first, **_):
         seen.append((seed, first, steps))
         return iter(())
 
-    monkeypatch.setattr(execution, "training_batches", note)
+    monkeypatch.setattr("destseg.batches.training_batches", note)
+    config = tiny.configs["DeSTSeg"]
     for stream in ("stage", "whole"):
-        training = dataclasses.replace(tiny.training, data_stream=stream)
-        experiment = dataclasses.replace(tiny, training=training)
-        job = Family(experiment, tiny_inputs, store, CELLS[1:])
-        store.discard(next(iter(job.plan.tasks)))
-        run_job(job)
+        training_ = dataclasses.replace(config.training, data_stream=stream)
+        job = family(("seg",), config=dataclasses.replace(config, training=training_))
+        job.discard("student")
+        job.run()
     (first, own), (again, continued) = seen[:2], seen[2:]
     assert first == again == (first[0], 0, 2)
     assert own == (own[0], 0, 3)

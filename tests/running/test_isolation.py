@@ -6,8 +6,6 @@ import time
 import pytest
 
 from bench.data.kinds import find_kind
-from bench.experiment.grid import Cell
-from bench.planning.stages import plan
 from bench.running.execution import Job
 from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending
 from bench.running.workers import Children, InProcess
@@ -55,14 +53,10 @@ class Endless(RunStore):
 
 
 @pytest.fixture
-def job_of(tiny, tiny_inputs, tmp_path):
-    laid = plan(tiny, [Cell("DeSTSeg", "none", "bottle", 0)], tiny_inputs)
+def job_of(lay, tiny_inputs, tmp_path):
+    _, laid = lay(("none",))
     stage = next(iter(laid.stages.values()))
-
-    def job_of(store):
-        return Job(stage, tiny_inputs, find_kind(tiny.dataset.kind), store(tmp_path / "runs"))
-
-    return job_of
+    return lambda store: Job(stage, tiny_inputs, find_kind("miniature"), store(tmp_path / "runs"))
 
 
 @pytest.fixture

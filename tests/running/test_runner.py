@@ -3,36 +3,44 @@ import errno
 import json
 import os
 import signal
+from collections import Counter
 
 import pytest
 
-from bench.experiment.grid import Grid
-from bench.planning.stages import plan
-from bench.running import execution
+from bench.methods import step_types
+from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
-from destseg import training
+from tests.running.codebook import Codes
 
-VARIANTS = ("none", "seg")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
+CELLS = ("tile DeSTSeg seg seed 0", "tile DeSTSeg seg seed 1")
 
 
 @pytest.fixture
-def go(tiny, tiny_inputs, store):
+def go(lay, tiny_inputs, store):
     """Run 2 categories x 2 variants x 2 seeds in this process."""
 
-    def go(*, experiment=tiny, seeds=(0, 1), store=store, workers=None, **options):
-        cells = Grid(("bottle", "tile"), VARIANTS, seeds).cells()
-        laid = plan(experiment, cells, tiny_inputs)
+    def go(
+        variants=("none", "seg"),
+        *,
+        seeds=(0, 1),
+        store=store,
+        workers=None,
+        changes=None,
+        **options,
+    ):
+        experiment, laid = lay(
+            variants, categories=("bottle", "tile"), seeds=seeds, **(changes or {})
+        )
         with workers or InProcess("cpu") as chosen:
             return laid, run(laid, experiment, tiny_inputs, store, chosen, **options)
 
     return go
+
+
+def fail(*_, **__):
+    raise RuntimeError("out of luck")
 
 
 def metrics(laid, store):
@@ -66,35 +74,25 @@ def test_more_seeds_reuse_what_is_there(go):
 
 
 def test_a_failure_leaves_all_other_cells_done(go, store, monkeypatch, capsys):
-    train = training.train_segmentation
-    broken = []
+    compute = TrainSegmentation.run
 
-    def fail_for_tile(*arguments, **options):
-        if broken[-1] == "tile":
-            raise RuntimeError("out of luck")
-        return train(*arguments, **options)
-
-    load = execution._category
-
-    def note(ref):
-        broken.append(ref.category)
-        return load(ref)
+    def fail_for_tile(step, site, *parents):
+        return fail() if site.category == "tile" else compute(step, site, *parents)
 
     seeds = []
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "_category", note)
-        patch.setattr(execution, "train_segmentation", fail_for_tile)
+        patch.setattr(TrainSegmentation, "run", fail_for_tile)
         laid, summary = go(on_seed=seeds.append)
     assert (summary.done, summary.cached, summary.stopped) == (6, 0, None)
     assert [(str(failure.cell), failure.message) for failure in summary.failures] == [
-        (f"tile seg seed {seed}", "RuntimeError: out of luck") for seed in (0, 1)
+        (cell, "RuntimeError: out of luck") for cell in CELLS
     ]
     assert seeds == [0, 1], "a seed ends with its failures"
     err = capsys.readouterr().err
-    assert "failed: tile seg seed 0: RuntimeError: out of luck\n" in err
+    assert f"failed: {CELLS[0]}: RuntimeError: out of luck\n" in err
     assert "2 failed" in err
     lacking = {name for name, values in metrics(laid, store).items() if values is None}
-    assert lacking == {"tile seg seed 0", "tile seg seed 1"}
+    assert lacking == set(CELLS)
     notes = [json.loads(path.read_text()) for path in store.root.rglob("failure.json")]
     assert sorted((note["category"], note["kind"], note["seed"]) for note in notes) == [
         ("tile", "segmentation", 0),
@@ -108,8 +106,10 @@ def test_a_failure_leaves_all_other_cells_done(go, store, monkeypatch, capsys):
 
 
 def test_a_run_that_diverges_is_counted_with_the_failures(go, tiny):
-    training = dataclasses.replace(tiny.training, student_lr=1e30)
-    _, summary = go(experiment=dataclasses.replace(tiny, training=training), seeds=(0,))
+    config = tiny.configs["DeSTSeg"]
+    wild = dataclasses.replace(config.training, student_lr=1e30)
+    changes = {"config": dataclasses.replace(config, training=wild)}
+    _, summary = go(changes=changes, seeds=(0,))
     assert summary.done == 0
     assert len(summary.failures) == 4
     assert all(failure.message.startswith("TrainingDiverged") for failure in summary.failures)
@@ -117,7 +117,7 @@ def test_a_run_that_diverges_is_counted_with_the_failures(go, tiny):
 
 def test_the_command_line_is_in_every_record(go, store):
     laid, _ = go(seeds=(0,), command="python -m bench reproduce tiny.toml")
-    told = {store.get(key).provenance["command"] for key in laid.tasks}
+    told = {store.get(key).provenance["command"] for key in laid.stages}
     assert told == {"python -m bench reproduce tiny.toml"}
 
 
@@ -147,7 +147,7 @@ def test_an_interrupt_lets_running_stages_finish(go, store, capsys, number):
     assert (summary.stopped, summary.signal) == ("interrupted", number)
     assert (summary.done, summary.failures) == (1, ())
     assert len(workers.jobs) == 5
-    assert store.get(workers.jobs[-1].task.stage.key) is not None, "the running stage is stored"
+    assert store.get(workers.jobs[-1].stage.key) is not None, "the running stage is stored"
     assert "stopping after 1 running stage; interrupt again to stop now" in capsys.readouterr().err
     assert workers.closed == 1, "at the end, as always"
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
@@ -175,7 +175,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(go, store):
     laid, summary = go(store=Full(store.root))
     assert summary.stopped == f"{store.root}: No space left on device"
     assert (summary.done, summary.failures, summary.signal) == (2, (), None)
-    finished = [key for key in laid.tasks if store.get(key)]
+    finished = [key for key in laid.stages if store.get(key)]
     assert len(finished) == 7
     assert not list(store.root.rglob("failure.json"))
     _, rest = go()
@@ -186,10 +186,7 @@ def test_a_failure_that_cannot_be_noted_stops_the_run(go, store, monkeypatch):
     def full(*_):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    def fail(*_, **__):
-        raise RuntimeError("out of luck")
-
-    monkeypatch.setattr(execution, "train_student", fail)
+    monkeypatch.setattr(TrainStudent, "run", fail)
     monkeypatch.setattr(RunStore, "fail", full)
     _, summary = go()
     assert summary.stopped == f"{store.root}: Read-only file system"
@@ -205,11 +202,10 @@ def flip(path):
 def test_what_a_stage_finds_damaged_is_computed_again(go, store, capsys, lost):
     laid, _ = go(seeds=(0,))
     before = metrics(laid, store)
-    tasks = list(laid.tasks.values())
-    student, segmentation = tasks[0].stage, tasks[3].stage
+    student, _, _, segmentation, *descendants = laid.stages.values()
     assert (student.kind, segmentation.kind) == ("student", "segmentation")
-    for task in tasks[4:6]:
-        store.discard(task.stage.key)
+    for stage in descendants[:2]:
+        store.discard(stage.key)
     for stage in (student, segmentation):
         folder = store.folder(stage.key)
         if lost == "folder":
@@ -256,17 +252,84 @@ def test_a_disk_that_damages_everything_is_a_failure(go, store):
     messages = [failure.message for failure in summary.failures]
     assert sum("weights.pt: its content is not what its record says" in m for m in messages) == 2
     assert {m.rpartition(": ")[2] for m in messages if "weights.pt" not in m} == {
-        "the student's record is gone"
+        "its record is gone"
     }
-    kinds = [note.kind for key in laid.tasks if (note := store.failure(key))]
+    kinds = [note.kind for key in laid.stages if (note := store.failure(key))]
     assert sorted(kinds) == ["maps", "maps", "segmentation", "segmentation"]
 
 
 def test_attempts_add_up_over_runs(go, store, monkeypatch):
-    def fail(*_, **__):
-        raise RuntimeError("out of luck")
-
-    monkeypatch.setattr(execution, "train_student", fail)
+    monkeypatch.setattr(TrainStudent, "run", fail)
     laid, _ = go(seeds=(0,))
     go(seeds=(0,))
-    assert store.failure(next(iter(laid.tasks))).attempts == 2
+    assert store.failure(next(iter(laid.stages))).attempts == 2
+
+
+# Methods with less randomness than seeds, and steps of no category
+
+
+@pytest.fixture
+def without_randomness(go, with_example):
+    """Its evaluation of a category serves both seeds."""
+    return lambda **options: go(("",), changes={"method": "mean-patch"}, **options)
+
+
+def test_seeds_share_what_is_not_random(without_randomness, store, capsys):
+    finished = []
+    laid, summary = without_randomness(on_seed=finished.append)
+    assert (len(laid.evaluations), len(laid.stages)) == (4, 2 * 3)
+    assert (summary.done, summary.cached, summary.failures) == (4, 0, ())
+    assert sorted(finished) == [0, 1]
+    assert "4/4" in capsys.readouterr().err
+    assert len(list(store.records())) == 6
+    assert {record.seed for record in store.records()} == {None}
+    _, again = without_randomness()
+    assert (again.done, again.cached) == (0, 4)
+    assert capsys.readouterr().err == ""
+    _, third = without_randomness(seeds=(0, 1, 2))
+    assert (third.done, third.cached) == (0, 6)
+
+
+def test_a_failure_of_what_seeds_share_is_one_of_each(
+    without_randomness, store, monkeypatch, capsys
+):
+    monkeypatch.setattr(step_types()["mean-patch.means"], "run", fail)
+    finished = []
+    laid, summary = without_randomness(on_seed=finished.append)
+    assert summary.done == 0
+    assert {failure.cell for failure in summary.failures} == set(laid.evaluations)
+    assert sorted(finished) == [0, 1]
+    assert "4 failed" in capsys.readouterr().err
+    assert len(list(store.root.rglob("failure.json"))) == 2, "one for each category"
+
+
+def test_what_belongs_to_no_category_is_computed_once_for_all(go, with_codebook, store):
+    laid, summary = go(("",), changes={"method": "codebook"})
+    assert (summary.done, summary.failures) == (4, ())
+    assert Counter(stage.kind for stage in laid.stages.values()) == {
+        "codebook.codes": 2,
+        "codebook.maps": 4,
+        "evaluation": 4,
+    }
+    codes = [record for record in store.records() if record.kind == "codebook.codes"]
+    assert sorted((record.category, record.seed) for record in codes) == [("", 0), ("", 1)]
+
+
+def test_a_failure_of_what_categories_share_is_one_of_each(go, with_codebook, monkeypatch):
+    monkeypatch.setattr(Codes, "run", fail)
+    laid, summary = go(("",), changes={"method": "codebook"})
+    assert {failure.cell for failure in summary.failures} == set(laid.evaluations)
+
+
+def test_a_damaged_file_of_maps_and_image_scores_is_computed_again(
+    go, with_codebook, store, capsys
+):
+    laid, _ = go(("",), changes={"method": "codebook"})
+    before = metrics(laid, store)
+    for evaluation in laid.evaluations.values():
+        store.discard(evaluation.key)
+        flip(store.folder(evaluation.parents[0].key) / "scores.npz")
+    _, summary = go(("",), changes={"method": "codebook"})
+    assert (summary.done, summary.failures, summary.stopped) == (4, (), None)
+    assert metrics(laid, store) == before
+    assert "scores.npz: its content is not what its record says" in capsys.readouterr().err

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bench.common.seeding import derive_seed
 from bench.data.kinds import find_kind
 from bench.methods.interface import UndeclaredRead
 from bench.running.site import StageSite
+from destseg.seeding import derive_seed
 
 ABLATION = ("none", "den", "ed", "seg", "den+ed", "den+seg", "ed+seg", "den+ed+seg")
 EVERYTHING = {"images", "masks", "rotation", "textures", "teacher", "names", "Images"}
@@ -59,7 +59,7 @@ def test_a_step_gets_nothing_that_it_does_not_declare(sites):
     assert found.keys() == declared.keys()
     for kind, (site,) in found.items():
         for name in EVERYTHING - declared[kind]:
-            with pytest.raises(UndeclaredRead, match=f"{kind!r} reads {name!r}.*; add it there"):
+            with pytest.raises(UndeclaredRead, match=rf"{kind!r} reads {name!r}.*; add it there"):
                 site[name]
         for name in declared[kind]:
             assert site[name] is not None
@@ -130,6 +130,6 @@ def test_a_step_of_no_category_has_streams_of_none(sites, with_codebook):
     (codes,) = found["codebook.codes"]
     assert codes.category == ""
     assert codes.seed("codes") == derive_seed(stage="codebook.codes", stream="codes", seed=0)
-    with pytest.raises(UndeclaredRead, match="'images'.*its reads, textures"):
+    with pytest.raises(UndeclaredRead, match=r"'images'.*its reads, textures"):
         codes["images"]
     assert [site.category for site in found["codebook.maps"]] == ["bottle", "tile"]
