@@ -87,7 +87,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     )
     behind = sign * (best - means)
     rows = [*(name.replace("_", " ") for name in results.categories), "all"]
-    what = "variant" if len(results.variants) == 1 else "one"
+    alone = len(results.variants) == 1
+    what, best_one = ("variant", "best variant") if alone else ("method and variant", "best")
     with style():
         foot = 0.7 + 0.018 * max(map(len, names))  # room for the variants' slanting names
         width = max(2.2 + 0.56 * len(names), 5.2)
@@ -123,7 +124,7 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
         figure.text(
             2.72 / width,
             0.345 / height,
-            f"points behind the best {what} (•) of the row"
+            f"points behind the {best_one} (•) of the row"
             + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
             fontsize=7,
             color=MUTED,

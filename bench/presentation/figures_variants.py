@@ -40,7 +40,7 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     paper = [_published(results, metric, row) for row in rows]
     left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
     with style():
-        figure = Figure(figsize=(5.6, 4.0))
+        figure = Figure(figsize=(5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows)), 4.0))
         grid = figure.add_gridspec(
             2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
         )
@@ -190,9 +190,11 @@ def _clear(axes: Axes) -> None:
 
 
 def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
+    # Where methods stand side by side, one with a single row is named below it.
     entries = {
         mark_name(results, row): {**mark(results, row), "linestyle": "", "markersize": 6.5}
         for row in results.labels
+        if len(results.variants) == 1 or len(results.variants[row[0]]) > 1
     }
     if with_seeds:
         entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK

@@ -86,5 +86,8 @@ def test_each_measured_method_has_its_published_row_and_the_difference(both, mvt
     assert table.loc["PatchCore (paper)", "Pixel AP"] == "61.2"
     alone = named(main_table(mvtec))
     assert table.loc["DeSTSeg"].tolist() == alone.loc["DeSTSeg"].tolist()
+    said = "the full one is shown: DeSTSeg by its variant den+ed+seg."
+    assert said in main_table(both).markdown()
+    assert "the full one is shown" not in main_table(mvtec).markdown()
     mine = named(main_table(join(MVTEC, [rival("Mine")])))
     assert "Mine (paper)" not in mine.index
