@@ -68,5 +68,5 @@ def test_from_grid_to_gate(run, tmp_path):
     worse = cells.assign(pixel_ap=cells["pixel_ap"].where(cells["method"] != "mean-patch", 0.0))
     worse.to_csv(cells_file, index=False)
     told = run("regress", *asked, "--against", baseline, experiment=False, code=1)
-    assert "mean-patch on bottle" in told
+    assert "mean-patch  bottle" in told
     assert "0 cells computed; 4 were there" in run("reproduce", "--method", "mean-patch")
