@@ -62,7 +62,7 @@ def test_of_several_methods_the_gallery_shows_all_that_have_maps(tiny_finished):
     ]
     joined = dataclasses.replace(tiny_finished, results=join(ours, others))
     made = build_report(joined, "again", ())
-    shown = {(view.method, view.variant, view.seed) for view in made.gallery.views}
+    shown = {(*view.row, view.seed) for view in made.gallery.views}
     assert shown == {
         (method, variant, seed)
         for method, variant in (("DeSTSeg", "none"), ("DeSTSeg", "den+ed+seg"), ("twin", ""))
