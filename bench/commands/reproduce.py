@@ -14,7 +14,7 @@ from bench.commands.worker_options import (
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.running.runner import Summary
-from bench.workflows.reproduction import ReproduceRequest, reproduce
+from bench.workflows.reproduction import reproduce
 from destseg.application.devices import choose_device
 
 EXAMPLES = """\
@@ -62,17 +62,15 @@ def run(options: argparse.Namespace) -> int:
     else:
         device = choose_device(options.device)
     summary, outputs = reproduce(
-        ReproduceRequest(
-            experiment=experiment,
-            sources=chosen_sources(options),
-            results=options.results,
-            folder=folder,
-            workers=open_workers(options, device),
-            jobs=options.jobs or processes(),
-            device=device,
-            command=_command(sys.argv[1:]),
-            shard=options.shard,
-        )
+        experiment,
+        chosen_sources(options),
+        options.results,
+        folder,
+        open_workers(options, device),
+        jobs=options.jobs or processes(),
+        device=device,
+        command=_command(sys.argv[1:]),
+        part=options.shard,
     )
     code = _report(summary)
     if options.shard is None:
