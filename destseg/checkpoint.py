@@ -1,6 +1,5 @@
 """Model files: ours, with settings and score scale, and the authors', a plain state dict."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from destseg.atomic import write_atomically
 from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
 from destseg.errors import InputError
 from destseg.features import LEVELS, fusion_channels
@@ -18,7 +16,7 @@ from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import read_file
+from destseg.weights import read_file, write_file
 
 AUTHORS_PREFIXES = {
     "teacher": "teacher_net.encoder.",
@@ -64,7 +62,7 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
         "scale": asdict(model.scale),
     }
     content = {"format": FORMAT, "version": VERSION, "settings": settings}
-    return _write(path, {**content, "tensors": authors_state_dict(model)})
+    return write_file(Path(path), {**content, "tensors": authors_state_dict(model)})
 
 
 def save_authors(model: DeSTSeg, path: Path | str) -> Path:
@@ -99,7 +97,7 @@ def save_authors(model: DeSTSeg, path: Path | str) -> Path:
             raise InputError(
                 f"{path}: the authors' program cannot use this model; {name}: {found}."
             )
-    return _write(path, authors_state_dict(model))
+    return write_file(Path(path), authors_state_dict(model))
 
 
 def authors_state_dict(model: DeSTSeg) -> dict[str, Tensor]:
@@ -176,17 +174,6 @@ def _part(model: DeSTSeg, part: str) -> nn.Module:
         "segmentation": model.segmentation_net,
     }
     return parts[part]
-
-
-def _write(path: Path | str, content: Mapping[str, Any]) -> Path:
-    path = Path(path)
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    try:
-        write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
-    return path
 
 
 def _ours(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

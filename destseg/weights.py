@@ -1,6 +1,7 @@
 """Weight files: read without running code, and the published ones by name and SHA-256."""
 
 import hashlib
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from destseg.atomic import write_atomically
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
@@ -112,6 +114,23 @@ def read_file(path: Path) -> Any:
             f"{path}: not a PyTorch file of plain tensors ({reason[:120]}); "
             "give a state dict written by torch.save(model.state_dict(), path)."
         ) from None
+
+
+def write_file(path: Path, content: Mapping[str, Any]) -> Path:
+    """Write a file of tensors and plain values, whole or not at all; return its path.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    try:
+        write_atomically(path, buffer.getvalue())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
+    return path
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

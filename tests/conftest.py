@@ -112,9 +112,9 @@ def with_example(monkeypatch):
     """The example method, in this process and in those it starts."""
     monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(EXAMPLE)])
     monkeypatch.setenv(methods.METHODS_VARIABLE, str(EXAMPLE))
-    methods.methods.cache_clear()
+    methods.forget()
     yield
-    methods.methods.cache_clear()
+    methods.forget()
 
 
 @pytest.fixture

@@ -146,7 +146,8 @@ class Experiment:
             tuple(dict.fromkeys(categories)) or self.grid.categories,
             tuple(dict.fromkeys(seeds)) or self.grid.seeds,
         )
-        return dataclasses.replace(self, grid=grid)
+        configs = {name: self.configs[name] for name in chosen}
+        return dataclasses.replace(self, grid=grid, configs=configs)
 
 
 def _with_variants(

@@ -121,6 +121,8 @@ def _with_prefixes(table: dict[str, Any], path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise InputError(f"{path}: methods is {settings!r}; it must be tables [methods.<name>].")
     own = settings.setdefault(PAPER, {})
+    if not isinstance(own, dict):
+        return table  # refused with the other methods' settings
     for name in _PREFIXED[1:]:
         if name in table:
             if name in own:

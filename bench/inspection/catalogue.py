@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bench.methods import step_types
-from bench.planning.stages import Stage, stage_key
+from bench.planning.stages import Stage, stage_key, step_types
 from bench.store.records import DamagedRecord, Record
 from bench.store.runs import RunStore
 

@@ -5,8 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.methods import step_types
-from bench.planning.stages import Stage, canonical
+from bench.planning.stages import Stage, canonical, step_types
 from bench.store.records import Record
 
 Basis = Literal["alike", "scaled"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from bench.methods.interface import Method, Step
@@ -30,24 +30,27 @@ if os.environ.get(METHODS_VARIABLE):
 
 
 @cache
+def _modules() -> tuple[ModuleType, ...]:
+    names = (module.name for module in iter_modules(__path__))
+    return tuple(import_module(f"{__name__}.{name}") for name in names if name not in _PARTS)
+
+
+@cache
 def methods() -> Mapping[str, Method[Any, Any]]:
     """Return every method by its name, the paper's own first.
 
     Raises
     ------
     InputError
-        When a module is no method, or two methods have one name or one kind of step.
+        When a module is no method, or two methods have one name.
     """
     found: dict[str, Method[Any, Any]] = {}
-    for module in iter_modules(__path__):
-        if module.name in _PARTS:
-            continue
-        loaded = import_module(f"{__name__}.{module.name}")
-        method = getattr(loaded, "METHOD", None)
+    for module in _modules():
+        method = getattr(module, "METHOD", None)
         if not isinstance(method, Method):
-            raise InputError(f"{loaded.__file__}: has no METHOD; see bench/methods/interface.py.")
+            raise InputError(f"{module.__file__}: has no METHOD; see bench/methods/interface.py.")
         if method.name in found:
-            raise InputError(f"{loaded.__file__}: a method {method.name!r} is there already.")
+            raise InputError(f"{module.__file__}: a method {method.name!r} is there already.")
         found[method.name] = method
     order = sorted(found, key=lambda name: (name != PAPER, name.lower()))
     return MappingProxyType({name: found[name] for name in order})
@@ -69,21 +72,27 @@ def method(name: str, where: str = "method") -> Method[Any, Any]:
     return methods()[name]
 
 
-def step_types() -> Mapping[str, type[Step[Any]]]:
-    """Return the class of every step of every method by its kind.
+@cache
+def method_steps() -> Mapping[str, type[Step[Any]]]:
+    """Return the class of every step in the methods' modules by its kind.
 
     Raises
     ------
     InputError
         When two steps have one kind.
     """
-    methods()
     found: dict[str, type[Step[Any]]] = {}
-    waiting = Step.__subclasses__()
-    while waiting:
-        step = waiting.pop()
-        waiting += step.__subclasses__()
-        kind = getattr(step, "kind", None)
-        if kind is not None and found.setdefault(kind, step) is not step:
-            raise InputError(f"{step.__module__}: another step has the kind {kind!r}.")
-    return found
+    for module in _modules():
+        for value in vars(module).values():
+            kind = getattr(value, "kind", None) if isinstance(value, type) else None
+            if kind is None or not issubclass(value, Step):
+                continue
+            if found.setdefault(kind, value) is not value:
+                raise InputError(f"{module.__file__}: another step has the kind {kind!r}.")
+    return MappingProxyType(found)
+
+
+def forget() -> None:
+    """Look for methods anew, as after a change of the folders that they are in."""
+    for known in (_modules, methods, method_steps):
+        known.cache_clear()

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
-from bench.methods import method
+from bench.methods import method, method_steps
 from bench.methods.interface import Step
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
@@ -141,6 +141,11 @@ class Plan:
         for kind in tuple(parents):
             visit(kind)
         return tuple(found)
+
+
+def step_types() -> Mapping[str, type[Step[Any]]]:
+    """Return the class of every step by its kind, the harness's evaluation among them."""
+    return {**method_steps(), Evaluate.kind: Evaluate}
 
 
 def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:

@@ -1,13 +1,11 @@
 """Mean and spread of each variant, its parts below."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bench.methods.interface import Method
 from bench.metrics import Metric
@@ -16,6 +14,7 @@ from bench.presentation.figure_style import (
     FAINT,
     MUTED,
     PAPER_MARK,
+    add_legend,
     add_title,
     mark,
     mark_name,
@@ -41,7 +40,7 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     paper = [_published(results, metric, row) for row in rows]
     left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
     with style():
-        figure = Figure(figsize=(5.6, 4.0))
+        figure = Figure(figsize=(5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows)), 4.0))
         grid = figure.add_gridspec(
             2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
         )
@@ -127,32 +126,33 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, look: dict[str, Any]) -> b
 def _parts(results: Results) -> Mapping[str, Sequence[bool]]:
     """Say what each variant of the one method has or not; nothing where there are several.
 
-    Shown are the parts by which the variants differ, those that the method's table of the
-    experiment's name shows first, and each difference once; else the factors.
+    Of the method's table that has the experiment's name, or its first, the parts by which the
+    variants differ; of its others those that tell more; if there are none, the factors.
     """
     method = results.known.get(results.method)
     if method is None or len(results.variants) > 1:
         return {}
-    found: dict[str, tuple[bool, ...]] = {}
-    for name, has in _candidates(method, results):
-        opposite = tuple(not on for on in has)
-        if len(set(has)) == 2 and not {has, opposite} & {*found.values()}:
-            found[name] = has
-    factors = {
-        name: [is_on(method.variants[variant]) for variant in results.rows(method.name)]
-        for name, is_on in method.factors.items()
-    }
-    return found or factors
-
-
-def _candidates(
-    method: Method[Any, Any], results: Results
-) -> Iterator[tuple[str, tuple[bool, ...]]]:
-    """Yield names of parts and which variants have them; a text's values one by one."""
-    variants = [method.variants[variant] for variant in results.rows(method.name)]
     own_first = sorted(method.comparisons, key=lambda one: one.name != results.experiment)
-    parts = itertools.chain(*(comparison.parts.items() for comparison in own_first))
-    for name, part in itertools.chain(parts, method.factors.items()):
+    found: dict[str, tuple[bool, ...]] = {}
+    for place, parts in enumerate((*(one.parts for one in own_first), method.factors)):
+        for name, has in _switches(method, results, parts):
+            tells = _distinct({**found, name: has}) > _distinct(found)
+            if len(set(has)) == 2 and (tells or place == 0):
+                found[name] = has
+    return found or dict(_switches(method, results, method.factors))
+
+
+def _distinct(parts: Mapping[str, Sequence[bool]]) -> int:
+    """How many variants these parts tell apart."""
+    return len(set(zip(*parts.values(), strict=True)))
+
+
+def _switches(
+    method: Method[Any, Any], results: Results, parts: Mapping[str, Callable[[Any], bool | str]]
+) -> Iterator[tuple[str, tuple[bool, ...]]]:
+    """Yield names of parts and which variants have them; a text's unusual values one by one."""
+    variants = [method.variants[variant] for variant in results.rows(method.name)]
+    for name, part in parts.items():
         values = [part(variant) for variant in variants]
         usual = part(method.variants[method.full])
         if isinstance(usual, bool):
@@ -190,24 +190,14 @@ def _clear(axes: Axes) -> None:
 
 
 def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
-    entries = {mark_name(results, row): mark(results, row) for row in results.labels}
-    handles = [
-        Line2D([], [], linestyle="", markersize=6.5, label=name, **look)
-        for name, look in entries.items()
-    ]
+    # Where methods stand side by side, one with a single row is named below it.
+    entries = {
+        mark_name(results, row): {**mark(results, row), "linestyle": "", "markersize": 6.5}
+        for row in results.labels
+        if len(results.variants) == 1 or len(results.variants[row[0]]) > 1
+    }
     if with_seeds:
-        seed_mark = {"color": "0.3", "marker": "o"} | _SEED_MARK
-        handles.append(Line2D([], [], label="single seeds", **seed_mark))
+        entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK
     if with_paper:
-        handles.append(Line2D([], [], label="paper", **PAPER_MARK))
-    figure.legend(
-        handles=handles,
-        loc="upper right",
-        bbox_to_anchor=(0.985, 0.835),
-        ncols=len(handles),
-        fontsize=7.5,
-        handletextpad=0.1,
-        columnspacing=1.2,
-        borderaxespad=0,
-        frameon=False,
-    )
+        entries["paper"] = PAPER_MARK
+    add_legend(figure, entries, (0.985, 0.835))

@@ -31,8 +31,8 @@ from bench.presentation.notes import (
     effect_notes,
     grid_notes,
     interval_notes,
+    method_notes,
     paper_notes,
-    score_notes,
 )
 from bench.presentation.table import Table, make_table
 from bench.results.results import Results
@@ -90,7 +90,7 @@ def intervals_table(results: Results) -> Table:
         title,
         results,
         (
-            *score_notes(results, results.metrics, results.fulls.items()),
+            *method_notes(results, results.metrics),
             *interval_notes(results),
         ),
         lines,
@@ -127,7 +127,7 @@ class EffectTable:
     order
         Factors of each effect: 1 or 2.
     contrast
-        The sentence that says what is subtracted from what, of ``{half}`` the variants.
+        The sentence that says what is subtracted from what, of ``{half}`` the variants each.
     """
 
     name: str
@@ -169,7 +169,7 @@ class EffectTable:
                 *grid_notes(results, results.metrics, rows),
                 *effect_notes(
                     results,
-                    self.contrast.format(half=in_words(len(methods[0].design) // 2)),
+                    self.contrast.format(half=_half(methods)),
                     "; ".join(filter(None, families)),
                 ),
                 *(_paper_notes(results, published) if with_paper else ()),
@@ -203,6 +203,15 @@ class EffectTable:
             "p_holm": corrected,
         }
         return texts, numbers
+
+
+def _half(methods: Sequence[Method[Any, Any]]) -> tuple[str, str]:
+    """Name the variants on either side of an effect, such as ``("four variants", "four")``."""
+    sizes = {len(method.design) // 2 for method in methods}
+    if len(sizes) > 1:
+        return "variants", "variants"
+    (size,) = sizes
+    return in_words(size, "variant"), in_words(size)
 
 
 def _paper_notes(results: Results, methods: Sequence[Method[Any, Any]]) -> Iterator[str]:
@@ -259,8 +268,8 @@ EFFECT_TABLES = (
         "Main effects",
         "Factor",
         1,
-        "In points: for each category and seed, the mean of the {half} variants with the "
-        "factor minus the mean of the {half} without, averaged.",
+        "In points: for each category and seed, the mean of the {half[0]} with the "
+        "factor minus the mean of the {half[1]} without, averaged.",
     ),
     EffectTable(
         "interactions",

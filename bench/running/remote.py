@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.cache import CACHE_VARIABLE
-from bench.methods import step_types
-from bench.planning.stages import SCHEMA
+from bench.planning.stages import SCHEMA, step_types
 from bench.running.execution import Job, Outcome
 from bench.running.isolation import Child
 from bench.store.runs import RECORD

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from bench.data.categories import load_category
+from bench.data.categories import load_category, prepare_category
 from bench.data.kinds import find_kind, folder_origin
 from bench.data.teacher import load_teacher
 from bench.data.textures import load_textures
@@ -72,9 +72,8 @@ def evaluate_model(
     InputError
         When the images are not there.
     """
-    ref = find_kind("mvtec").prepare(
-        category, size=model.size, protocol=protocol, data=sources.data, cache=sources.cache
-    )
+    assert sources.data is not None
+    ref = prepare_category(sources.data, category, model.size, sources.cache, protocol)
     data = load_category(ref)
     size = (protocol.size, protocol.size)
     mappers = {

@@ -1,7 +1,6 @@
 """Long trainings that go on where they were interrupted, to the same weights."""
 
 import hashlib
-import io
 import json
 import time
 from collections.abc import Mapping
@@ -11,9 +10,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from destseg.atomic import write_atomically
 from destseg.errors import InputError
-from destseg.weights import read_file
+from destseg.weights import read_file, write_file
 
 FORMAT = "destseg-bench training 2"
 STAGES = ("student", "segmentation")
@@ -81,12 +79,7 @@ class PartFile:
             return
         self._last = now
         state = {"model": self._model.state_dict(), "optimiser": optimiser.state_dict()}
-        buffer = io.BytesIO()
-        torch.save({**self._head, "stage": self._stage, "step": step, **state}, buffer)
-        try:
-            write_atomically(self._path, buffer.getvalue())
-        except OSError as error:
-            raise InputError(f"{self._path}: cannot be written ({error.strerror}).") from None
+        write_file(self._path, {**self._head, "stage": self._stage, "step": step, **state})
 
 
 def identity_of(options: Mapping[str, Any], *data: Tensor) -> str:

@@ -4,10 +4,10 @@ import time
 from urllib.error import URLError
 
 import pytest
-from bench.common.progress import Progress
 
 from bench.data import download as module
 from bench.data.download import DownloadFailed, download, forget
+from destseg.application.progress import Progress
 
 CONTENT = bytes(range(256)) * 40
 HALF = len(CONTENT) // 2

@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 
 from bench.experiment.grid import Grid
-from bench.methods import step_types
-from bench.planning.stages import plan
+from bench.planning.stages import plan, step_types
 from bench.store.runs import RunStore
 from tests.inspection.inspected import INPUTS, fill
 

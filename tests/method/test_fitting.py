@@ -6,9 +6,15 @@ from PIL import Image
 import destseg
 from destseg.application import resuming
 from destseg.application.fitting import ROTATIONS, normal_folder, read_folder, train
+from destseg.batches import TrainingImages, training_batches
 from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
+from destseg.seeding import derive_seed
+from destseg.teacher import Teacher
+from destseg.textures import procedural_textures
+from destseg.training import build_student, train_student
+from destseg.weights import load_trunk
 from tests.method.small_networks import CONFIG, changed, snapshot
 
 RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
@@ -61,6 +67,23 @@ def test_the_same_seed_gives_the_same_model(fit):
     assert not changed(first, snapshot(same))
     assert first.scale == same.scale
     assert changed(first, snapshot(other))
+
+
+def test_the_stages_are_the_steps_of_the_harness(fit, parts, teacher):
+    """Networks and batches of a stage from its derived seeds, the first stage's by hand."""
+    model = fit(seed=3)
+    weights, data_seed = (
+        derive_seed(stage="student", stream=stream, seed=3) for stream in ("weights", "data")
+    )
+    data = TrainingImages(read_folder(normal_folder(parts), 32), procedural_textures(32))
+    student = train_student(
+        Teacher(load_trunk(teacher, width=CONFIG.width)),
+        build_student(CONFIG, "encoder-decoder", seed=weights),
+        training_batches(data, batch_size=4, steps=3, seed=data_seed, anomalies=ANOMALIES),
+        RECIPE,
+        den=True,
+    )
+    assert not changed(model.student_net, snapshot(student))
 
 
 def test_a_folder_of_images_will_do(fit, parts):

@@ -26,7 +26,9 @@ SMALL = {
     "DeSTSeg": {
         "model": ModelConfig(width=8, segmentation_width=8, dilations=(1, 2)),
         "anomalies": AnomalyConfig(lattice_exponents=3),
-        "training": TrainingConfig(batch_size=2, student_steps=1, segmentation_steps=1),
+        "training": TrainingConfig(
+            batch_size=4, student_steps=1, segmentation_steps=1, student_lr=0.05
+        ),
     },
 }
 """Settings of seconds, of methods whose own defaults take longer."""
@@ -35,12 +37,12 @@ SMALL = {
 def every_method():
     """The shipped methods and the example, which lies elsewhere."""
     package.__path__.append(str(EXAMPLE))
-    package.methods.cache_clear()
+    package.forget()
     try:
         return dict(package.methods())
     finally:
         package.__path__.remove(str(EXAMPLE))
-        package.methods.cache_clear()
+        package.forget()
 
 
 METHODS = every_method()

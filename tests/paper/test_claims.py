@@ -2,19 +2,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from bench.presentation.heading import METRIC_NAMES
 
-from bench.experiment.grid import ABLATION, METHOD, VARIANTS
-from bench.paper.claims import Claim, assess, claims
-from bench.paper.published import (
-    MVTEC_CATEGORIES,
-    VARIANT_TABLES,
-    published_difference,
-    published_methods,
-)
+from bench.methods import methods
+from bench.methods.interface import Claim
+from bench.metrics import ALL_METRICS
+from bench.paper.claims import assess
+from bench.paper.published import MVTEC_CATEGORIES, published_difference, published_methods
 from bench.stats import MOST_SEEDS, new_seeds_interval
 
 SEEDS = 3
+METHOD = methods()["DeSTSeg"]
+VARIANTS, ABLATION, CLAIMS = METHOD.variants, METHOD.design, METHOD.claims
 
 
 def table(means, spread=0.01, seeds=SEEDS, seed=0):
@@ -25,8 +23,7 @@ def table(means, spread=0.01, seeds=SEEDS, seed=0):
         for metric, (name, mean) in product(("iap", "pro"), means.items())
     }
 
-    def lookup(metric, method, variant):
-        name = variant if method == METHOD else method
+    def lookup(metric, name):
         return known.get((metric, name), np.full((15, seeds), np.nan))
 
     return lookup
@@ -41,33 +38,34 @@ TWO = claim(("seg", "none"), ("den+seg", "den"))
 
 
 def test_every_claim_is_about_things_that_exist():
-    assert len({one.name for one in claims()}) == len(claims()) == 12
-    for one in claims():
-        assert set(one.metrics) <= set(METRIC_NAMES)
-        known = VARIANTS if one.table in VARIANT_TABLES else published_methods(one.table)
+    assert len({one.name for one in CLAIMS}) == len(CLAIMS) == 12
+    for one in CLAIMS:
+        assert set(one.metrics) <= set(ALL_METRICS)
+        of_variants = one.table in {comparison.table for comparison in METHOD.comparisons}
+        known = VARIANTS if of_variants else published_methods(one.table)
         assert {side for pair in one.pairs for side in pair} <= set(known)
         assert len(set(one.pairs)) == len(one.pairs)
         assert len(one.statement) < 46, "claims stand in one line of a table"
 
 
 def test_the_paper_itself_prints_every_pair_as_it_is_claimed():
-    for one in claims():
+    for one in CLAIMS:
         for metric, (better, worse) in product(one.metrics, one.pairs):
             effect = published_difference(
-                MVTEC_CATEGORIES, better, worse, metric=metric, table=one.table
+                MVTEC_CATEGORIES, METHOD, (better, worse), metric=metric, table=one.table
             )
             assert effect is not None, (one.name, metric)
             assert effect > 0, (one.name, metric, better, worse)
 
 
 def test_the_full_variant_is_compared_with_all_seven_others():
-    (best,) = (one for one in claims() if one.name == "full-is-best")
+    (best,) = (one for one in CLAIMS if one.name == "full-is-best")
     assert {worse for _, worse in best.pairs} == set(ABLATION) - {"den+ed+seg"}
     assert {better for better, _ in best.pairs} == {"den+ed+seg"}
 
 
 def test_seg_is_tried_at_every_setting_of_den_and_ed():
-    (helps,) = (one for one in claims() if one.name == "seg-helps")
+    (helps,) = (one for one in CLAIMS if one.name == "seg-helps")
     for better, worse in helps.pairs:
         with_seg, without = VARIANTS[better], VARIANTS[worse]
         assert (with_seg.den, with_seg.student) == (without.den, without.student)
@@ -128,7 +126,7 @@ def test_one_seed_decides_nothing_and_foretells_nothing():
 
 def test_methods_are_compared_like_variants():
     rivals = claim(("DeSTSeg", "PatchCore"))
-    means = {"den+ed+seg": 0.7, "PatchCore": 0.6, "none": 0.1}
+    means = {"DeSTSeg": 0.7, "PatchCore": 0.6, "none": 0.1}
     found = assess(rivals, table(means))
     assert found.verdict == "holds"
     assert found.weakest.estimate.mean == pytest.approx(0.1, abs=0.02)
@@ -168,7 +166,7 @@ def test_a_claim_on_one_metric_keeps_the_levels_of_the_whole():
         strict = [part.opposed for part in found.parts]
         lookup = table(means, seed=seed)
         expected = [
-            new_seeds_interval(lookup(m, METHOD, "seg") - lookup(m, METHOD, "none"), 0.975).high < 0
+            new_seeds_interval(lookup(m, "seg") - lookup(m, "none"), 0.975).high < 0
             for m in both.metrics
         ]
         assert strict == expected

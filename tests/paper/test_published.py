@@ -4,9 +4,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from bench.experiment.grid import ABLATION
+from bench.methods import methods
+from bench.metrics import ALL_METRICS
 from bench.paper.published import (
-    METRIC_TABLES,
     MVTEC_CATEGORIES,
     is_whole,
     prints_categories,
@@ -15,7 +15,10 @@ from bench.paper.published import (
     published_over,
     published_variant,
 )
-from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES
+from bench.stats import contrast_weights
+
+METHOD = methods()["DeSTSeg"]
+ABLATION_METRICS = tuple(key for key, metric in ALL_METRICS.items() if metric.ablation)
 
 # Table 4 as printed, den/ed/seg from 000 to 111: image AUC, pixel AP, IAP.
 TABLE_4 = {
@@ -41,10 +44,10 @@ def test_every_figure_has_its_source_and_occurs_once():
 
 
 def test_table_4_is_found_under_the_names_of_the_variants():
-    assert set(TABLE_4) == set(ABLATION)
+    assert set(TABLE_4) == set(METHOD.design)
     for variant, row in TABLE_4.items():
         for metric, value in zip(ABLATION_METRICS, row, strict=True):
-            figure = published_variant(MVTEC_CATEGORIES, variant=variant, metric=metric)
+            figure = published_variant(MVTEC_CATEGORIES, METHOD, variant, metric=metric)
             assert figure is not None
             assert figure.mean == value
             assert figure.std is None
@@ -63,15 +66,15 @@ TABLES_5_AND_6 = {
 @pytest.mark.parametrize(("table", "variant"), TABLES_5_AND_6)
 def test_tables_5_and_6_are_found_under_the_names_of_the_variants(table, variant):
     for metric, value in zip(ABLATION_METRICS, TABLES_5_AND_6[table, variant], strict=True):
-        figure = published_variant(MVTEC_CATEGORIES, variant=variant, metric=metric, table=table)
+        figure = published_variant(MVTEC_CATEGORIES, METHOD, variant, metric=metric, table=table)
         assert figure is not None
         assert (figure.mean, figure.source) == (value, f"Zhang et al., CVPR 2023, Tab. {table}")
 
 
 def test_a_variant_that_the_paper_does_not_print():
     for variant in ("den+decoder+seg", "seg+no-l1"):
-        assert published_variant(MVTEC_CATEGORIES, variant=variant, metric="iap") is None
-    assert published_variant(MVTEC_CATEGORIES, variant="seg", metric="iap", table="5") is None
+        assert published_variant(MVTEC_CATEGORIES, METHOD, variant, metric="iap") is None
+    assert published_variant(MVTEC_CATEGORIES, METHOD, "seg", metric="iap", table="5") is None
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_the_full_method_over_all_categories(metric, mean, std):
 @pytest.mark.parametrize("method", ["DeSTSeg", "STFPM", "DRAEM", "PatchCore"])
 @pytest.mark.parametrize("metric", ["pixel_auroc", "pixel_ap", "iap", "iap90"])
 def test_printed_averages_are_those_of_the_printed_categories(method, metric):
-    table = METRIC_TABLES[metric]
+    table = ALL_METRICS[metric].table
     average = published(method=method, table=table, metric=metric)
     each = [
         published(method=method, table=table, metric=metric, category=category)
@@ -130,9 +133,9 @@ def test_a_category_the_paper_does_not_know_has_no_figure():
 
 
 def test_of_some_categories_only_the_full_variant_is_known():
-    assert published_variant(("bottle",), variant="den+ed", metric="pixel_ap") is None
-    assert published_variant(("bottle",), variant="den+ed+seg", metric="image_auroc") is None
-    full = published_variant(("bottle",), variant="den+ed+seg", metric="pixel_ap")
+    assert published_variant(("bottle",), METHOD, "den+ed", metric="pixel_ap") is None
+    assert published_variant(("bottle",), METHOD, "den+ed+seg", metric="image_auroc") is None
+    full = published_variant(("bottle",), METHOD, "den+ed+seg", metric="pixel_ap")
     assert full is not None
     assert full.mean == 90.3
 
@@ -143,8 +146,16 @@ def test_what_no_table_prints_is_none():
 
 
 def test_metrics_printed_by_category():
-    printed = {metric for metric in METRIC_NAMES if prints_categories(metric)}
+    printed = {metric for metric in ALL_METRICS if prints_categories(metric)}
     assert printed == {"pixel_auroc", "pixel_ap", "iap", "iap90"}
+
+
+def weights(factor):
+    design = {
+        name: {factor: is_on(METHOD.variants[name]) for factor, is_on in METHOD.factors.items()}
+        for name in METHOD.design
+    }
+    return contrast_weights(design, factor)
 
 
 @pytest.mark.parametrize("position", range(3))
@@ -154,13 +165,13 @@ def test_effects_follow_from_the_eight_rows(position):
         on = [row[column] for name, row in TABLE_4.items() if factor in name.split("+")]
         off = [row[column] for name, row in TABLE_4.items() if factor not in name.split("+")]
         assert len(on) == len(off) == 4
-        effect = published_effect(MVTEC_CATEGORIES, factor, metric=metric)
+        effect = published_effect(MVTEC_CATEGORIES, METHOD, weights(factor), metric)
         assert effect == pytest.approx(np.mean(on) - np.mean(off))
 
 
 def test_there_is_no_published_effect_on_some_categories_or_other_metrics():
-    assert published_effect(("bottle",), "seg", metric="pixel_ap") is None
-    assert published_effect(MVTEC_CATEGORIES, "seg", metric="pro") is None
+    assert published_effect(("bottle",), METHOD, weights("seg"), "pixel_ap") is None
+    assert published_effect(MVTEC_CATEGORIES, METHOD, weights("seg"), "pro") is None
 
 
 def test_whole_is_all_fifteen_in_any_order():

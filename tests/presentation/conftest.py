@@ -1,18 +1,14 @@
-"""Cells to tabulate, a rival's beside them, and what they may be of."""
+"""What may be tabulated: results on MVTec AD and on the miniature, and a rival's."""
 
 import pytest
 
-from tests.presentation.tabulated import MINIATURE, MVTEC, rival_of, table_cells
+from bench.results.joining import join
+from tests.presentation.tabulated import MINIATURE, MVTEC, rival
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture
 def cells():
-    return table_cells()
-
-
-@pytest.fixture(scope="package")
-def rival(cells):
-    return rival_of(cells)
+    return MVTEC.cells
 
 
 @pytest.fixture
@@ -23,3 +19,9 @@ def mvtec():
 @pytest.fixture
 def miniature():
     return MINIATURE
+
+
+@pytest.fixture
+def both():
+    """DeSTSeg and a rival without variants."""
+    return join(MVTEC, [rival()])

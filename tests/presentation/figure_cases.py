@@ -1,29 +1,8 @@
-"""Cells and examples to draw, and ways to look at a figure."""
-
-from itertools import product
+"""Examples to draw, and ways to look at a figure."""
 
 import numpy as np
-import pandas as pd
 
-from bench.metrics import PAPER
-from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.examples import Example
-
-
-def measured():
-    """A cell for each category, variant and seed."""
-    rng = np.random.default_rng(5)
-    return pd.DataFrame(
-        {
-            "method": "DeSTSeg",
-            "category": category,
-            "variant": variant,
-            "seed": seed,
-            "protocol": PAPER.label,
-            **{metric: rng.uniform(0.2, 0.4) for metric in METRIC_NAMES},
-        }
-        for category, variant, seed in product(MVTEC_CATEGORIES, ABLATION, (0, 1, 2))
-    )
 
 
 def example(category="bottle", *, low=0.0, high=1.0, score=0.5):

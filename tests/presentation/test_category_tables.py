@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 
 from bench.paper.published import MVTEC_CATEGORIES
-from bench.presentation.category_tables import PAIR_TABLES
+from bench.presentation.category_tables import PAIR_TABLES, category_table
+from tests.presentation.tabulated import rival
 
 PAIRS = {"pixel": ("pixel_auroc", "pixel_ap"), "instance": ("iap", "iap90")}
 PRINTED = {
@@ -13,13 +12,14 @@ PRINTED = {
 }
 
 
-def build(name, cells, heading):
-    return PAIR_TABLES[name].build(cells, heading)
+def build(name, results):
+    (table,) = (table for table in PAIR_TABLES if table.name == name)
+    return table.build(results)
 
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_metrics_stand_in_each_cell(cells, miniature, name):
-    table = build(name, cells, miniature).formatted
+    table = build(name, miniature).formatted
     assert table["Category"].tolist() == [*MVTEC_CATEGORIES, "average"]
     assert table.columns.tolist() == ["Category", "DeSTSeg"]
     full = cells[cells["variant"] == "den+ed+seg"]
@@ -34,7 +34,7 @@ def test_two_metrics_stand_in_each_cell(cells, miniature, name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_papers_methods_stand_beside_on_mvtec(cells, mvtec, name):
-    table = build(name, cells, mvtec).formatted
+    table = build(name, mvtec).formatted
     assert table.columns.tolist() == [
         "Category", "DeSTSeg", *(f"{method} (paper)" for method in PRINTED[name]),
         "DeSTSeg − paper",
@@ -42,16 +42,16 @@ def test_the_papers_methods_stand_beside_on_mvtec(cells, mvtec, name):
 
 
 def test_printed_figures_are_found_and_a_gap_is_a_dash(cells, mvtec):
-    pixel = build("pixel", cells, mvtec).formatted.set_index("Category")
+    pixel = build("pixel", mvtec).formatted.set_index("Category")
     assert pixel.loc["bottle", "DeSTSeg (paper)"] == "99.2 ± 0.2 / 90.3 ± 1.8"
     assert pixel.loc["bottle", "DSR (paper)"] == "— / 91.5"
     assert pixel.loc["average", "PatchCore (paper)"] == "98.4 / 61.2"
-    instance = build("instance", cells, mvtec).formatted.set_index("Category")
+    instance = build("instance", mvtec).formatted.set_index("Category")
     assert instance.loc["average", "DeSTSeg (paper)"] == "76.4 ± 1.0 / 57.8 ± 1.8"
 
 
 def test_the_difference_is_of_each_category_by_itself(cells, mvtec):
-    table = build("instance", cells, mvtec)
+    table = build("instance", mvtec)
     numbers = table.numbers.set_index("category")
     ours = numbers["DeSTSeg_iap_mean"] - numbers["DeSTSeg_iap_paper_mean"]
     pd.testing.assert_series_equal(numbers["DeSTSeg_iap_minus_paper"], ours, check_names=False)
@@ -64,11 +64,24 @@ def test_the_difference_is_of_each_category_by_itself(cells, mvtec):
     assert shown.count("(") == 2
 
 
-def test_a_measured_rival_has_a_column_of_its_own(cells, rival, mvtec):
-    table = build("pixel", pd.concat([cells, rival]), mvtec).formatted
+def test_a_measured_rival_has_a_column_of_its_own(both):
+    table = build("pixel", both).formatted
     assert table.columns[1:3].tolist() == ["DeSTSeg", "PatchCore"]
-    alone = build("pixel", rival, replace(mvtec, method="PatchCore", variants=())).formatted
+    assert table.columns[-2:].tolist() == ["DeSTSeg (paper)", "DeSTSeg − paper"]
+    alone = build("pixel", rival()).formatted
     assert alone.columns[1] == "PatchCore"
     assert "PatchCore − paper" in alone
     assert "DeSTSeg − paper" not in alone
     assert table["PatchCore"].tolist() == alone["PatchCore"].tolist()
+
+
+def test_all_metrics_of_several_methods_stand_below_each_other_in_each_category(both, mvtec):
+    table = category_table(both)
+    assert table.title == "The methods by category: MVTec AD, 256 px"
+    frame = table.formatted
+    assert frame["Method"].tolist() == ["DeSTSeg", "PatchCore"] * 16
+    assert frame["Category"].tolist()[::2] == [*MVTEC_CATEGORIES, "average"]
+    alone = category_table(mvtec).formatted
+    own = frame[frame["Method"] == "DeSTSeg"].drop(columns="Method").reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, alone)
+    assert frame["Pixel AP (paper)"].tolist()[:2] == ["90.3 ± 1.8", "80.1"]

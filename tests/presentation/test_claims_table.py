@@ -5,21 +5,24 @@ import pandas as pd
 import pytest
 
 from bench.metrics.protocol import PROTOCOLS
-from bench.paper.claims import claims
 from bench.paper.published import MVTEC_CATEGORIES, published_over, published_variant
 from bench.presentation.claims_table import claims_table, verdicts_table
+from tests.presentation.tabulated import METHOD, MVTEC, of
+
+CLAIMS = METHOD.claims
 
 WORDS = ("reproduced", "contradicted")
 
 
 @pytest.fixture(scope="module")
-def as_published(cells):
+def as_published():
     """Cells whose means are the paper's Table 4, with a little noise."""
     rng = np.random.default_rng(0)
+    cells = MVTEC.cells
     moved = cells.copy()
     for metric in ("image_auroc", "pixel_ap", "iap"):
         means = {
-            variant: published_variant(MVTEC_CATEGORIES, variant=variant, metric=metric).mean
+            variant: published_variant(MVTEC_CATEGORIES, METHOD, variant, metric=metric).mean
             for variant in cells["variant"].unique()
         }
         moved[metric] = cells["variant"].map(means) / 100 + rng.normal(0, 0.004, len(cells))
@@ -36,32 +39,32 @@ def verdicts(table):
     }
 
 
-ON_TABLE_4 = [claim.statement for claim in claims() if claim.table == "4"]
-ELSEWHERE = [claim.statement for claim in claims() if claim.table != "4"]
+ON_TABLE_4 = [claim.statement for claim in CLAIMS if claim.table == "4"]
+ELSEWHERE = [claim.statement for claim in CLAIMS if claim.table != "4"]
 
 
-def test_every_claim_has_a_row_and_one_for_each_of_several_metrics(cells, miniature):
-    found = verdicts(claims_table(cells, miniature))
-    assert len(found) == sum(len(c.metrics) + (len(c.metrics) > 1) for c in claims())
-    assert {claim for claim, _ in found} == {claim.statement for claim in claims()}
+def test_every_claim_has_a_row_and_one_for_each_of_several_metrics(miniature):
+    found = verdicts(claims_table(miniature))
+    assert len(found) == sum(len(c.metrics) + (len(c.metrics) > 1) for c in CLAIMS)
+    assert {claim for claim, _ in found} == {claim.statement for claim in CLAIMS}
 
 
-def test_verdicts_are_the_claims_table_without_its_metrics(cells, as_published, miniature, mvtec):
-    for data, heading in ((cells, miniature), (as_published, mvtec)):
-        short = verdicts_table(data, heading)
-        long = claims_table(data, heading)
+def test_verdicts_are_the_claims_table_without_its_metrics(as_published, miniature, mvtec):
+    for results in (miniature, of(mvtec, as_published)):
+        short = verdicts_table(results)
+        long = claims_table(results)
         whole = long.numbers.drop_duplicates("claim")
         pd.testing.assert_frame_equal(short.numbers, whole.reset_index(drop=True))
         assert short.formatted["Verdict"].tolist() == short.numbers["verdict"].tolist()
         assert short.formatted.columns[1] == "Verdict"
-    count = sum(claim.table == "4" for claim in claims())
-    assert f"{len(claims())} claims: {count} reproduced; {len(claims()) - count} not measured." in (
+    count = sum(claim.table == "4" for claim in CLAIMS)
+    assert f"{len(CLAIMS)} claims: {count} reproduced; {len(CLAIMS) - count} not measured." in (
         short.markdown()
     )
 
 
 def test_on_the_papers_own_ground_claims_are_reproduced(as_published, mvtec):
-    found = verdicts(claims_table(as_published, mvtec))
+    found = verdicts(claims_table(of(mvtec, as_published)))
     assert {found[claim, metric] for claim, metric in found if claim in ON_TABLE_4} == {
         "reproduced"
     }
@@ -74,7 +77,7 @@ def test_reversed_cells_contradict_every_claim(as_published, mvtec):
     reversed_ = as_published.assign(
         **{metric: 1 - as_published[metric] for metric in ("image_auroc", "pixel_ap", "iap")}
     )
-    found = verdicts(claims_table(reversed_, mvtec))
+    found = verdicts(claims_table(of(mvtec, reversed_)))
     assert {found[claim, metric] for claim, metric in found if claim in ON_TABLE_4} == {
         "contradicted"
     }
@@ -83,18 +86,21 @@ def test_reversed_cells_contradict_every_claim(as_published, mvtec):
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"is_mvtec": False, "dataset": "the embedded miniature v1, 64 px"}, "the embedded minia"),
-        ({"is_mvtec": False, "dataset": "a folder of own images, 256 px"}, "a folder of own ima"),
+        ({"standing": "own", "dataset": "the embedded miniature v1, 64 px"}, "the embedded minia"),
+        ({"standing": "own", "dataset": "a folder of own images, 256 px"}, "a folder of own ima"),
+        (
+            {"standing": "resized", "dataset": "a resized copy of MVTec AD, 256 px"},
+            "a resized copy of MVTec AD",
+        ),
         ({"paper_setting": False}, "MVTec AD, 256 px, 15 categories"),
         ({"categories": MVTEC_CATEGORIES[:9]}, "MVTec AD, 256 px, 9 categories"),
         ({"protocol": PROTOCOLS["crop224"]}, "MVTec AD, 256 px, 15 categories"),
     ],
 )
 def test_nothing_else_is_ever_called_a_reproduction(as_published, mvtec, change, where):
-    heading = replace(mvtec, **change)
-    cells = as_published.assign(protocol=heading.protocol.label)
+    cells = as_published.assign(protocol=change.get("protocol", mvtec.protocol).label)
     for moved in (cells, cells.assign(iap=1 - cells["iap"])):
-        table = claims_table(moved, heading)
+        table = claims_table(of(mvtec, moved, **change))
         for form in (table.markdown(), table.csv(), table.latex(), table.text()):
             assert not [word for word in WORDS if word in form]
         found = set(verdicts(table).values())
@@ -103,29 +109,29 @@ def test_nothing_else_is_ever_called_a_reproduction(as_published, mvtec, change,
 
 
 def test_published_effects_stand_beside_on_mvtec_alone(as_published, mvtec, miniature):
-    table = claims_table(as_published, mvtec)
+    table = claims_table(of(mvtec, as_published))
     line = table.formatted.set_index(["Claim", "Metric"]).loc[
         ("den alone hurts the plain student", "IAP")
     ]
     assert line["Paper"] == f"+{55.8 - 53.9:.2f}"
     assert line["Weakest pair"] == "none over den"
-    assert "Paper" not in claims_table(as_published, miniature).formatted
+    assert "Paper" not in claims_table(of(miniature, as_published)).formatted
 
 
 def test_the_weakest_pair_is_shown_with_its_own_effect(as_published, mvtec):
-    lines = claims_table(as_published, mvtec).numbers.set_index(["claim", "metric"])
+    lines = claims_table(of(mvtec, as_published)).numbers.set_index(["claim", "metric"])
     line = lines.loc[("full-is-best", "all")]
     better, worse = (
-        mvtec.scores(as_published, line["weakest_metric"], variant=line[side])
+        of(mvtec, as_published).scores(line["weakest_metric"], variant=line[side])
         for side in ("weakest_better", "weakest_worse")
     )
     assert line["effect_mean"] == pytest.approx(100 * (better - worse).mean())
     assert line["pairs_holding"] == line["pairs"] == 21
 
 
-def test_undecided_claims_say_how_many_seeds_would_decide_them(cells, mvtec):
+def test_undecided_claims_say_how_many_seeds_would_decide_them(mvtec):
     # Cells without any effect.
-    frame = claims_table(cells, mvtec).formatted
+    frame = claims_table(mvtec).formatted
     undecided = frame[frame["Verdict"] == "undecided with 3 seeds"]
     assert len(undecided)
     for needed in undecided["Seeds to decide"]:
@@ -134,17 +140,17 @@ def test_undecided_claims_say_how_many_seeds_would_decide_them(cells, mvtec):
 
 
 def test_one_seed_decides_nothing(as_published, mvtec):
-    table = claims_table(as_published, replace(mvtec, seeds=(0,)))
+    table = claims_table(of(replace(mvtec, seeds=(0,)), as_published))
     assert set(verdicts(table).values()) == {"undecided with 1 seed", "not measured"}
     assert set(table.formatted["Seeds to decide"]) == {"—"}
     assert "no interval exists" in table.markdown()
 
 
-def test_a_rival_that_is_measured_is_compared_and_the_rest_named(cells, rival, mvtec):
-    both = pd.concat([cells, rival])
-    both["pixel_ap"] = 0.5 + 0.2 * (both["method"] == "DeSTSeg") + 0.01 * both["seed"]
+def test_a_rival_that_is_measured_is_compared_and_the_rest_named(both):
+    ours = both.cells["method"] == "DeSTSeg"
+    cells = both.cells.assign(pixel_ap=0.5 + 0.2 * ours + 0.01 * both.cells["seed"])
     line = (
-        claims_table(both, mvtec)
+        claims_table(of(both, cells))
         .formatted.set_index("Claim")
         .loc["DeSTSeg localises best of all methods"]
     )

@@ -3,24 +3,14 @@ from itertools import product
 
 import pandas as pd
 import pytest
-from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 
-from bench.experiment.grid import VARIANTS
-from bench.metrics import PAPER
+from bench.metrics import ALL_METRICS, METRICS, PAPER
 from bench.paper.published import MVTEC_CATEGORIES
-from bench.presentation.comparisons import COMPARISONS
+from bench.presentation.tables import build_table
+from tests.presentation import tabulated
+from tests.presentation.tabulated import METHOD
 
 FULL = "den+ed+seg"
-MVTEC = Heading(
-    experiment="x",
-    dataset="MVTec AD, 256 px",
-    is_mvtec=True,
-    categories=MVTEC_CATEGORIES,
-    variants=(FULL,),
-    seeds=(0, 1, 2),
-    provenance=(),
-)
-MINIATURE = replace(MVTEC, dataset="miniature v1, 64 px", is_mvtec=False)
 ROWS = {
     "loss": {
         f"{FULL}+no-l1": ("", "97.9", "72.2", "74.4"),
@@ -34,8 +24,8 @@ ROWS = {
 }
 
 
-def cells_of(variants):
-    return pd.DataFrame(
+def results_of(variants, results=tabulated.MVTEC):
+    cells = pd.DataFrame(
         {
             "method": "DeSTSeg",
             "category": category,
@@ -44,37 +34,35 @@ def cells_of(variants):
             "protocol": PAPER.label,
             **{
                 metric: 0.5 + 0.1 * variants.index(variant) + 0.01 * seed + 0.001 * column
-                for column, metric in enumerate(METRIC_NAMES)
+                for column, metric in enumerate(ALL_METRICS)
             },
         }
         for category, variant, seed in product(MVTEC_CATEGORIES, variants, (0, 1, 2))
     )
+    return replace(results, cells=cells, variants={"DeSTSeg": tuple(reversed(variants))})
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_published_rows_stand_beside_ours(name):
     rows = ROWS[name]
-    heading = replace(MVTEC, variants=tuple(reversed(rows)))
-    table = COMPARISONS[name].build(cells_of(list(rows)), heading)
+    table = build_table(name, results_of(list(rows)))
     assert table.formatted["Variant"].tolist() == list(rows)
     for index, (line, (shown, *printed)) in enumerate(
         zip(table.formatted.to_dict("records"), rows.values(), strict=True)
     ):
         assert list(line.values())[1] == shown
-        for metric, value in zip(ABLATION_METRICS, printed, strict=True):
-            assert line[f"{METRIC_NAMES[metric]} (paper)"] == value
+        for metric, value in zip(("Image AUROC", "Pixel AP", "IAP"), printed, strict=True):
+            assert line[f"{metric} (paper)"] == value
         assert line["Image AUROC"] == f"{100 * (0.51 + 0.1 * index):.1f} ± 1.0"
     number = {"loss": "5", "fusion-input": "6"}[name]
-    assert f"Zhang et al., CVPR 2023, Table {number}." in table.markdown()
+    assert f"Zhang et al., DeSTSeg, CVPR 2023, Table {number}." in table.markdown()
     assert "input" in table.csv() if name == "fusion-input" else "L1" in table.csv()
 
 
-@pytest.mark.parametrize("name", COMPARISONS)
+@pytest.mark.parametrize("name", [one.name for one in METHOD.comparisons])
 def test_no_published_number_beside_the_miniature(name):
     variants = [FULL, "den+decoder+seg", f"{FULL}+no-l1"]
-    table = COMPARISONS[name].build(
-        cells_of(variants), replace(MINIATURE, variants=tuple(variants))
-    )
+    table = build_table(name, results_of(variants, tabulated.MINIATURE))
     assert not [column for column in table.formatted if "paper" in str(column).lower()]
     assert not [column for column in table.numbers if "paper" in str(column).lower()]
     assert "not comparable with the numbers of the paper" in table.markdown()
@@ -82,9 +70,7 @@ def test_no_published_number_beside_the_miniature(name):
 
 def test_students_with_the_row_that_the_paper_lacks():
     variants = ["ed+seg", FULL, "den+decoder+seg"]
-    table = COMPARISONS["students"].build(
-        cells_of(variants), replace(MVTEC, variants=tuple(variants))
-    )
+    table = build_table("students", results_of(variants))
     lines = {line["Variant"]: line for line in table.formatted.to_dict("records")}
     assert [line["student"] for line in lines.values()] == ["encoder-decoder"] * 2 + ["decoder"]
     assert lines["ed+seg"]["IAP (paper)"] == "71.2"
@@ -93,8 +79,18 @@ def test_students_with_the_row_that_the_paper_lacks():
 
 
 def test_every_variant_can_be_a_row_of_every_table():
-    variants = list(VARIANTS)
-    for comparison in COMPARISONS.values():
-        table = comparison.build(cells_of(variants), replace(MVTEC, variants=tuple(variants)))
+    variants = list(METHOD.variants)
+    for comparison in METHOD.comparisons:
+        table = build_table(comparison.name, results_of(variants))
         assert len(table.formatted) == len(variants)
         assert len(table.alignment) == table.formatted.shape[1]
+
+
+def test_a_metric_that_is_asked_for_is_compared_as_well():
+    f1 = ALL_METRICS["pixel_f1max"]
+    results = replace(results_of(["seg", FULL]), metrics=(*METRICS, f1))
+    table = build_table("ablation", results)
+    shown = [name for name in table.formatted if "paper" not in name]
+    assert shown[4:] == ["Image AUROC", "Pixel AP", "IAP", "Pixel F1-max"]
+    assert set(table.formatted["Pixel F1-max (paper)"]) == {""}
+    assert (table.numbers["pixel_f1max_mean"] > 50).all()

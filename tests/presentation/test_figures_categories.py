@@ -3,20 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.experiment.grid import ABLATION
+from bench.metrics import ALL_METRICS as METRICS
 from bench.paper.published import MVTEC_CATEGORIES
-from bench.presentation.figures_categories import extremes, heatmap_figure, seeds_figure
-from tests.presentation.figure_cases import measured, points, words
-from tests.presentation.tabulated import MINIATURE, MVTEC
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return measured()
+from bench.presentation.figures_categories import heatmap_figure, seeds_figure
+from bench.results.joining import join
+from tests.presentation.figure_cases import points, words
+from tests.presentation.tabulated import ABLATION, MINIATURE, MVTEC, of, rival
 
 
 def test_each_seed_of_each_category_is_a_mark(cells):
-    figure = seeds_figure(cells, MINIATURE, "iap")
+    figure = seeds_figure(MINIATURE, METRICS["iap"])
     for marker, variant in (("s", "none"), ("o", "den+ed+seg")):
         marks = points(figure, marker)
         assert len(marks) == 15 * 3
@@ -28,21 +24,34 @@ def test_each_seed_of_each_category_is_a_mark(cells):
     assert not points(figure, "D")
 
 
-def test_the_papers_categories_are_marked_on_mvtec_only(cells):
-    figure = seeds_figure(cells, MVTEC, "pixel_ap")
+def test_the_papers_categories_are_marked_on_mvtec_only():
+    figure = seeds_figure(MVTEC, METRICS["pixel_ap"])
     assert len(points(figure, "D")) == 15
     assert (90.3, 0) in points(figure, "D")
     assert "paper, den+ed+seg" in words(figure)
 
 
 def test_a_variant_alone_is_drawn_once():
-    assert extremes(replace(MINIATURE, variants=("seg",))) == ("seg",)
-    assert extremes(MINIATURE) == ("none", "den+ed+seg")
-    assert extremes(replace(MINIATURE, variants=("den", "seg"))) == ("den", "seg")
+    figure = seeds_figure(replace(MINIATURE, variants={"DeSTSeg": ("seg",)}), METRICS["iap"])
+    assert len(points(figure, "o")) == 15 * 3
+    assert not points(figure, "s")
+
+
+def test_of_several_methods_each_is_drawn_once():
+    three = join(MVTEC, [rival(), rival("Mine")])
+    figure = seeds_figure(three, METRICS["iap"])
+    rows = [{round(y % 1, 2) for _, y in points(figure, marker)} for marker in "ov>"]
+    assert all(len(shifts) == 1 for shifts in rows)
+    assert len(set.union(*rows)) == 3
+    for name in ("DeSTSeg den+ed+seg", "PatchCore", "Mine"):
+        assert name in words(figure)
+    heat = heatmap_figure(three, METRICS["iap"])
+    assert len(heat.axes[0].texts) == 16 * 10
+    assert [text.get_text() for text in heat.axes[0].get_xticklabels()] == [*three.labels.values()]
 
 
 def test_the_heat_map_has_every_mean_and_marks_the_best(cells):
-    figure = heatmap_figure(cells, MINIATURE, "pixel_ap")
+    figure = heatmap_figure(MINIATURE, METRICS["pixel_ap"])
     means = 100 * cells.groupby(["category", "variant"])["pixel_ap"].mean().unstack()
     means = means.loc[list(MVTEC_CATEGORIES), list(ABLATION)]
     means.loc["all"] = means.mean()
@@ -54,10 +63,10 @@ def test_the_heat_map_has_every_mean_and_marks_the_best(cells):
 
 def test_what_is_missing_has_no_colour_and_no_number(cells):
     gone = (cells["variant"] == "ed") & (cells["category"] == "tile") & (cells["seed"] == 1)
-    figure = heatmap_figure(cells[~gone], MINIATURE, "iap")
+    figure = heatmap_figure(of(MINIATURE, cells[~gone]), METRICS["iap"])
     assert len([text for text in figure.axes[0].texts if text.get_text()]) == 16 * 8 - 2
     assert "hatched: a seed is missing" in words(figure)
     behind = figure.axes[0].collections[0].get_array()
     assert np.ma.getmaskarray(behind).sum() == 2
-    seeds = seeds_figure(cells[cells["variant"] != "none"], MINIATURE, "iap")
+    seeds = seeds_figure(of(MINIATURE, cells[cells["variant"] != "none"]), METRICS["iap"])
     assert not points(seeds, "s")

@@ -1,57 +1,59 @@
 from dataclasses import replace
 
 import pytest
-from bench.presentation.heading import METRIC_NAMES
 
-from bench.experiment.grid import FACTORS
-from bench.presentation.figures_effects import effects_figure, has_effects
+from bench.metrics import ALL_METRICS, METRICS
+from bench.presentation.figures_effects import effects_figure, with_effects
+from bench.presentation.statistics_tables import design_of, design_scores
+from bench.results.joining import join
 from bench.stats import contrast_effect, factorial_contrast
-from tests.presentation.figure_cases import measured, words
-from tests.presentation.tabulated import MINIATURE, MVTEC
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return measured()
+from tests.presentation.figure_cases import words
+from tests.presentation.tabulated import METHOD, MINIATURE, MVTEC, of, rival
 
 
 def marks(axes, marker="o"):
     return [line for line in axes.lines if line.get_marker() == marker]
 
 
-def test_each_factor_has_the_effect_on_each_metric(cells):
-    figure = effects_figure(cells, MINIATURE)
-    for axes, factor in zip(figure.axes, FACTORS, strict=True):
+def test_each_factor_has_the_effect_on_each_metric():
+    figure = effects_figure(MINIATURE, METHOD)
+    for axes, factor in zip(figure.axes, METHOD.factors, strict=True):
         assert axes.get_title() == factor
-        for line, metric in zip(marks(axes), METRIC_NAMES, strict=True):
-            scores = MINIATURE.ablation_scores(cells, metric)
-            ours = contrast_effect(factorial_contrast(scores, factor)).estimate
+        for line, metric in zip(marks(axes), METRICS, strict=True):
+            scores = design_scores(MINIATURE, METHOD, metric.key)
+            ours = contrast_effect(factorial_contrast(scores, design_of(METHOD), factor)).estimate
             assert float(line.get_xdata()[0]) == pytest.approx(100 * ours.mean)
             hollow = line.get_markerfacecolor() == "white"
             assert hollow != ours.interval.excludes_zero
         assert not marks(axes, "D")
 
 
-def test_the_papers_effects_are_marked_on_mvtec(cells):
-    figure = effects_figure(cells, MVTEC)
+def test_the_papers_effects_are_marked_on_mvtec():
+    figure = effects_figure(MVTEC, METHOD)
     assert all(len(marks(axes, "D")) == 3 for axes in figure.axes)
-    some = effects_figure(cells, replace(MVTEC, categories=("bottle",)))
+    some = effects_figure(replace(MVTEC, categories=("bottle",)), METHOD)
     assert not any(marks(axes, "D") for axes in some.axes)
 
 
-def test_one_seed_has_no_interval(cells):
-    figure = effects_figure(cells, replace(MINIATURE, seeds=(0,)))
+def test_one_seed_has_no_interval():
+    figure = effects_figure(replace(MINIATURE, seeds=(0,)), METHOD)
     assert not any(axes.collections for axes in figure.axes)
     assert "one seed, no interval" in words(figure)
     assert "undecided" not in words(figure)
 
 
 def test_what_is_not_measured_is_said(cells):
-    figure = effects_figure(cells[cells["variant"] != "ed"], MINIATURE)
+    figure = effects_figure(of(MINIATURE, cells[cells["variant"] != "ed"]), METHOD)
     said = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert said == ["not measured"] * 18
 
 
 def test_effects_need_all_eight_variants():
-    assert has_effects(MINIATURE)
-    assert not has_effects(replace(MINIATURE, variants=MINIATURE.variants[1:]))
+    assert with_effects(MINIATURE) == with_effects(join(MVTEC, [rival()])) == (METHOD,)
+    assert not with_effects(replace(MINIATURE, variants={"DeSTSeg": METHOD.design[1:]}))
+    assert not with_effects(rival())
+
+
+def test_a_metric_that_is_asked_for_has_a_row():
+    figure = effects_figure(replace(MINIATURE, metrics=tuple(ALL_METRICS.values())), METHOD)
+    assert all(len(marks(axes)) == 8 for axes in figure.axes)

@@ -1,33 +1,28 @@
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
-from bench.presentation.heading import METRIC_NAMES
 from bench.presentation.method_tables import image_table, main_table
+from bench.results.joining import join
 from bench.stats import estimate
-
-
-@pytest.fixture
-def both(cells, rival):
-    return pd.concat([cells, rival])
+from tests.presentation.tabulated import MINIATURE, MVTEC, rival
 
 
 def named(table):
     return table.formatted.set_index("Method")
 
 
-def test_the_summary_has_the_state_of_the_art_beside_it(cells, mvtec):
-    best = named(main_table(cells, mvtec)).loc["best other (paper)"]
+def test_the_summary_has_the_state_of_the_art_beside_it(mvtec):
+    best = named(main_table(mvtec)).loc["best other (paper)"]
     assert best.tolist() == [
         "98.5 (PatchCore)", "98.4 (PatchCore)", "70.2 (DSR)", "94.5 (PatchCore)", "71.5 (DRAEM)",
         "51.7 (DRAEM)",
     ]  # fmt: skip
 
 
-def test_the_difference_is_in_points_and_in_half_widths_of_our_interval(cells, mvtec):
-    table = main_table(cells, mvtec)
-    ours = estimate(mvtec.scores(cells, "pixel_ap", variant="den+ed+seg"))
+def test_the_difference_is_in_points_and_in_half_widths_of_our_interval(mvtec):
+    table = main_table(mvtec)
+    ours = estimate(mvtec.scores("pixel_ap", variant="den+ed+seg"))
     points = 100 * ours.mean - 75.8
     half = 50 * (ours.interval.high - ours.interval.low)
     shown = named(table).loc["ours − paper", "Pixel AP"]
@@ -38,28 +33,26 @@ def test_the_difference_is_in_points_and_in_half_widths_of_our_interval(cells, m
     assert "beyond ±1 it lies outside" in table.markdown()
 
 
-def test_one_seed_has_a_difference_but_no_units_for_it(cells, mvtec):
-    shown = named(main_table(cells, replace(mvtec, seeds=(0,)))).loc["ours − paper", "IAP"]
+def test_one_seed_has_a_difference_but_no_units_for_it(mvtec):
+    shown = named(main_table(replace(mvtec, seeds=(0,)))).loc["ours − paper", "IAP"]
     assert shown.startswith("−")
     assert shown.endswith("(—)")
 
 
-def test_some_categories_have_the_best_over_the_same_ones(cells, mvtec):
-    best = named(main_table(cells, replace(mvtec, categories=("bottle",)))).loc[
-        "best other (paper)"
-    ]
+def test_some_categories_have_the_best_over_the_same_ones(mvtec):
+    best = named(main_table(replace(mvtec, categories=("bottle",)))).loc["best other (paper)"]
     assert best["Pixel AP"] == "91.5 (DSR)"
     assert best["Image AUROC"] == best["PRO"] == ""
 
 
-def test_training_that_is_not_the_papers_is_said_to_be_so(cells, mvtec):
+def test_training_that_is_not_the_papers_is_said_to_be_so(mvtec):
     said = "NOT the paper's training"
-    assert said in main_table(cells, replace(mvtec, paper_setting=False)).markdown()
-    assert said not in main_table(cells, mvtec).markdown()
+    assert said in main_table(replace(mvtec, paper_setting=False)).markdown()
+    assert said not in main_table(mvtec).markdown()
 
 
-def test_table_1_has_the_papers_rows_in_its_order_and_ours_beside(both, mvtec):
-    table = named(image_table(both, mvtec))
+def test_table_1_has_the_papers_rows_in_its_order_and_ours_beside(both):
+    table = named(image_table(both))
     assert table.index.tolist() == [
         "US", "STFPM", "CutPaste", "DRAEM", "DSR", "PatchCore", "DeSTSeg",
     ]  # fmt: skip
@@ -71,14 +64,30 @@ def test_table_1_has_the_papers_rows_in_its_order_and_ours_beside(both, mvtec):
     assert ((table["Image AUROC − paper"] != "") == measured).all()
 
 
-def test_a_method_that_the_paper_lacks_comes_last(cells, rival, mvtec):
-    table = named(image_table(pd.concat([cells, rival.assign(method="Mine")]), mvtec))
+def test_a_method_that_the_paper_lacks_comes_last():
+    table = named(image_table(join(MVTEC, [rival("Mine")])))
     assert table.index[-1] == "Mine"
     assert table.loc["Mine", "Image AUROC (paper)"] == ""
     assert table.loc["Mine", "Image AUROC"] != ""
 
 
-def test_elsewhere_table_1_knows_only_what_was_measured(both, miniature):
-    table = image_table(both, miniature).formatted
+def test_elsewhere_table_1_knows_only_what_was_measured():
+    table = image_table(join(MINIATURE, [rival()])).formatted
     assert table["Method"].tolist() == ["DeSTSeg", "PatchCore"]
-    assert table.columns.tolist() == ["Method", METRIC_NAMES["image_auroc"]]
+    assert table.columns.tolist() == ["Method", "Image AUROC"]
+
+
+def test_each_measured_method_has_its_published_row_and_the_difference(both, mvtec):
+    table = named(main_table(both))
+    assert table.index.tolist() == [
+        "DeSTSeg", "PatchCore", "DeSTSeg (paper)", "DeSTSeg − paper", "PatchCore (paper)",
+        "PatchCore − paper", "best other (paper)",
+    ]  # fmt: skip
+    assert table.loc["PatchCore (paper)", "Pixel AP"] == "61.2"
+    alone = named(main_table(mvtec))
+    assert table.loc["DeSTSeg"].tolist() == alone.loc["DeSTSeg"].tolist()
+    said = "the full one is shown: DeSTSeg by its variant den+ed+seg."
+    assert said in main_table(both).markdown()
+    assert "the full one is shown" not in main_table(mvtec).markdown()
+    mine = named(main_table(join(MVTEC, [rival("Mine")])))
+    assert "Mine (paper)" not in mine.index

@@ -4,34 +4,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.experiment.grid import ABLATION, FACTORS
-from bench.presentation.heading import METRIC_NAMES
-from bench.presentation.statistics_tables import EFFECT_TABLES, FAMILY, intervals_table
+from bench.metrics import ALL_METRICS
+from bench.presentation.statistics_tables import intervals_table
+from bench.presentation.tables import build_table
 from bench.stats import holm, like_these_interval, new_seeds_interval
+from tests.presentation.tabulated import of
 
 
-def effects(name, cells, heading):
-    return EFFECT_TABLES[name].build(cells, heading)
+def effects(name, results):
+    return build_table(name, results)
 
 
-def test_the_family_is_every_effect_on_every_metric():
-    assert len(set(FAMILY)) == len(FAMILY) == 36
-    shown = [factors for table in EFFECT_TABLES.values() for factors in table.effects]
-    assert {factors for factors, _ in FAMILY} == set(shown)
-    assert len(shown) == 6
-
-
-def test_both_tables_correct_over_the_one_family(cells, miniature):
-    tables = [effects(name, cells, miniature).numbers for name in ("effects", "interactions")]
+def test_both_tables_correct_over_the_one_family(miniature):
+    tables = [effects(name, miniature).numbers for name in ("effects", "interactions")]
     p = [value for table in tables for value in table["p"]]
     corrected = [value for table in tables for value in table["p_holm"]]
     assert corrected == pytest.approx(holm(p))
-    assert "the 36 tests" in effects("effects", cells, miniature).markdown()
+    said = "the 36 tests of three main effects and three interactions on six metrics"
+    assert said in effects("effects", miniature).markdown()
 
 
 def test_an_effect_shows_both_intervals_and_p(cells, miniature):
     helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"])
-    table = effects("effects", helped, miniature)
+    table = effects("effects", of(miniature, helped))
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     assert line["p"] == "<0.0001"
     assert line["p (Holm)"] == f"{36 * 2 / 32768:.4f}"
@@ -43,7 +38,7 @@ def test_an_effect_shows_both_intervals_and_p(cells, miniature):
 def test_an_interaction_is_found_where_parts_help_each_other(cells, miniature):
     # Smooth cells: whatever is left is the synergy.
     smooth = cells.assign(pro=0.5 + 0.1 * (cells["den"] & cells["ed"]) + 0.001 * cells["seed"])
-    table = effects("interactions", smooth, miniature)
+    table = effects("interactions", of(miniature, smooth))
     lines = table.formatted.set_index(["Pair", "Metric"])
     assert lines.loc[("den × ed", "PRO"), "Effect"] == "+10.00"
     assert lines.loc[("den × seg", "PRO"), "Effect"] == "+0.00"
@@ -53,10 +48,10 @@ def test_an_interaction_is_found_where_parts_help_each_other(cells, miniature):
     assert "help each other" in table.markdown()
 
 
-def test_published_effects_and_interactions_follow_from_table_4(cells, mvtec):
-    main = effects("effects", cells, mvtec).formatted.set_index(["Factor", "Metric"])
+def test_published_effects_and_interactions_follow_from_table_4(mvtec):
+    main = effects("effects", mvtec).formatted.set_index(["Factor", "Metric"])
     assert main.loc[("den", "Image AUROC"), "Paper"] == "−0.35"
-    pairs = effects("interactions", cells, mvtec)
+    pairs = effects("interactions", mvtec)
     line = pairs.formatted.set_index(["Pair", "Metric"]).loc[("den × ed", "Pixel AP")]
     # With ed: (54.0 - 53.3 + 75.8 - 69.7) / 2; without: (49.6 - 52.9 + 70.9 - 70.1) / 2.
     assert line["Paper"] == f"+{3.4 + 1.25:.2f}"
@@ -65,9 +60,9 @@ def test_published_effects_and_interactions_follow_from_table_4(cells, mvtec):
     assert line["− paper"].count("(") == 1
 
 
-def test_one_seed_has_no_interval_and_no_p(cells, miniature):
-    for name in EFFECT_TABLES:
-        table = effects(name, cells, replace(miniature, seeds=(2,)))
+def test_one_seed_has_no_interval_and_no_p(miniature):
+    for name in ("effects", "interactions"):
+        table = effects(name, replace(miniature, seeds=(2,)))
         for column in ("95 % interval", "95 % like these", "p", "p (Holm)"):
             assert set(table.formatted[column]) == {"—"}
         text = table.markdown()
@@ -77,11 +72,11 @@ def test_one_seed_has_no_interval_and_no_p(cells, miniature):
 
 
 def test_intervals_and_the_worst_category_of_each_metric(cells, miniature):
-    table = intervals_table(cells, miniature)
+    table = intervals_table(miniature)
     full = cells[cells["variant"] == "den+ed+seg"]
     for line in table.formatted.to_dict("records"):
-        metric = next(key for key, name in METRIC_NAMES.items() if name == line["Metric"])
-        scores = miniature.scores(cells, metric, variant="den+ed+seg")
+        metric = next(key for key, one in ALL_METRICS.items() if one.display == line["Metric"])
+        scores = miniature.scores(metric, variant="den+ed+seg")
         for column, interval in {
             "95 % interval": new_seeds_interval(scores),
             "95 % like these": like_these_interval(scores),
@@ -91,8 +86,8 @@ def test_intervals_and_the_worst_category_of_each_metric(cells, miniature):
         assert line["Worst category"] == f"{100 * means.min():.1f} ({means.idxmin()})"
 
 
-def test_intervals_of_one_seed_are_dashes_but_the_worst_category_is_there(cells, miniature):
-    table = intervals_table(cells, replace(miniature, seeds=(1,)))
+def test_intervals_of_one_seed_are_dashes_but_the_worst_category_is_there(miniature):
+    table = intervals_table(replace(miniature, seeds=(1,)))
     assert set(table.formatted["95 % interval"]) == {"—"}
     assert set(table.formatted["95 % like these"]) == {"—"}
     assert "—" not in set(table.formatted["Worst category"])
@@ -101,12 +96,23 @@ def test_intervals_of_one_seed_are_dashes_but_the_worst_category_is_there(cells,
 
 def test_a_metric_that_is_undefined_is_no_test_of_the_family(cells, miniature):
     undefined = cells.assign(pro=np.nan)
-    table = effects("effects", undefined, miniature)
+    table = effects("effects", of(miniature, undefined))
     assert "the 30 tests" in table.markdown()
     assert table.numbers.set_index(["factor", "metric"]).loc[("den", "pro")].isna()["p"]
 
 
-def test_effects_are_of_all_the_factors(cells, miniature):
-    factors = effects("effects", cells, miniature).formatted["Factor"]
-    assert tuple(dict.fromkeys(factors)) == FACTORS
-    assert len(ABLATION) == 2 ** len(FACTORS)
+def test_effects_are_of_all_the_factors(miniature):
+    factors = effects("effects", miniature).formatted["Factor"]
+    assert list(dict.fromkeys(factors)) == ["den", "ed", "seg"]
+
+
+def test_intervals_of_several_methods_stand_below_each_other(both, mvtec):
+    frame = intervals_table(both).formatted
+    assert frame["Method"].tolist() == ["DeSTSeg", "PatchCore"] * 6
+    own = frame[frame["Method"] == "DeSTSeg"]["Mean"]
+    assert own.tolist() == intervals_table(mvtec).formatted["Mean"].tolist()
+
+
+def test_a_metric_that_is_asked_for_is_in_the_family(miniature):
+    table = effects("effects", replace(miniature, metrics=tuple(ALL_METRICS.values())))
+    assert "the 48 tests of three main effects and three interactions on eight" in table.markdown()

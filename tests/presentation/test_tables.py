@@ -3,35 +3,38 @@ import io
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
+from operator import attrgetter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bench.experiment.grid import ABLATION
-from bench.metrics import PROTOCOLS, Protocol
+from bench.methods import methods
+from bench.methods.interface import Claim, Comparison, Method
+from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS, Protocol
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation import latex
 from bench.presentation.category_tables import category_table
-from bench.presentation.heading import ABLATION_METRICS, METRIC_NAMES, Heading
 from bench.presentation.method_tables import main_table
-from bench.presentation.tables import TABLES, write_tables
+from bench.presentation.tables import build_table, tables, tables_of, write_tables
+from bench.results.files import read_results
+from bench.results.joining import join
 from destseg.errors import InputError
+from tests.presentation import tabulated
+from tests.presentation.tabulated import ABLATION, of, rival
 
 NAMES = ("ablation", "main", "categories", "effects")
 
-MINIATURE = Heading(
-    experiment="ablation",
+MINIATURE = replace(
+    tabulated.MINIATURE,
     dataset="miniature v1, 64 px",
-    is_mvtec=False,
-    categories=MVTEC_CATEGORIES,
-    variants=tuple(reversed(ABLATION)),
-    seeds=(0, 1, 2),
+    variants={"DeSTSeg": tuple(reversed(ABLATION))},
     provenance=("command: python -m bench reproduce", "commit: 0123abc & 100% {clean}_tree"),
 )
-MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", is_mvtec=True)
+MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", standing="original")
 BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
 
 
@@ -57,7 +60,7 @@ def row(table, name):
 
 
 def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
-    frame = TABLES["ablation"](cells, MINIATURE).formatted
+    frame = build_table("ablation", MINIATURE).formatted
     assert frame["Variant"].tolist() == [
         "none", "den", "ed", "seg", "den+ed", "den+seg", "ed+seg", "den+ed+seg",
     ]  # fmt: skip
@@ -67,31 +70,30 @@ def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
 
 
 def test_ablation_prints_mean_and_sample_std_in_percent(cells):
-    table = TABLES["ablation"](cells, MINIATURE)
-    for variant, metric in product(ABLATION, ABLATION_METRICS):
-        means = seed_means(cells, variant, metric)
-        printed = row(table, variant)[METRIC_NAMES[metric]]
+    table = build_table("ablation", MINIATURE)
+    for variant, metric in product(ABLATION, MINIATURE.headline):
+        means = seed_means(cells, variant, metric.key)
+        printed = row(table, variant)[metric.display]
         assert printed == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
 def test_ablation_shows_only_the_variants_asked_for(cells):
-    heading = replace(MINIATURE, variants=("den+ed+seg", "none"))
-    table = TABLES["ablation"](cells, heading)
+    heading = replace(MINIATURE, variants={"DeSTSeg": ("den+ed+seg", "none")})
+    table = build_table("ablation", heading)
     assert table.formatted["Variant"].tolist() == ["none", "den+ed+seg"]
 
 
 def test_main_table_has_six_metrics_and_a_row_for_each_method(cells):
-    rival = cells[cells["variant"] == "none"].assign(method="PatchCore")
-    table = main_table(pd.concat([rival, cells]), MINIATURE)
+    table = main_table(join(replace(rival(), standing="own"), [MINIATURE]))
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "PatchCore"]
-    assert table.formatted.columns[1:].tolist() == list(METRIC_NAMES.values())
-    for method, variant in (("DeSTSeg", "den+ed+seg"), ("PatchCore", "none")):
-        means = seed_means(cells, variant, "pro")
+    assert table.formatted.columns[1:].tolist() == [metric.display for metric in METRICS]
+    for method, variant in (("DeSTSeg", "den+ed+seg"), ("PatchCore", "")):
+        means = seed_means(pd.concat([cells, rival().cells]), variant, "pro")
         assert row(table, method)["PRO"] == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
 def test_category_table_has_each_category_and_their_average(cells):
-    table = category_table(cells, MINIATURE)
+    table = category_table(MINIATURE)
     assert table.formatted["Category"].tolist() == [*MVTEC_CATEGORIES, "average"]
     full = cells[cells["variant"] == "den+ed+seg"]
     own = 100 * full[full["category"] == "screw"]["iap90"]
@@ -102,8 +104,8 @@ def test_category_table_has_each_category_and_their_average(cells):
 
 def test_effects_table_states_effect_interval_and_categories_improved(cells):
     helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"] - 0.1 * cells["ed"])
-    table = TABLES["effects"](helped, MINIATURE)
-    assert len(table.formatted) == 3 * len(METRIC_NAMES)
+    table = build_table("effects", of(MINIATURE, helped))
+    assert len(table.formatted) == 3 * len(METRICS)
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     sides = helped.groupby("seg")["iap"].mean()
     assert line["Effect"] == f"+{100 * (sides[True] - sides[False]):.2f}"
@@ -115,27 +117,27 @@ def test_effects_table_states_effect_interval_and_categories_improved(cells):
 
 def test_one_seed_shows_no_spread_and_says_so(cells):
     heading = replace(MINIATURE, seeds=(1,))
-    for build in TABLES.values():
-        text = flat(build(cells, heading))
+    for name in tables_of(MINIATURE):
+        text = flat(build_table(name, heading))
         assert "1 seed (1)" in text
         assert "no interval" in text
         assert not re.search(r"\d ± \d", text)
-    assert set(TABLES["effects"](cells, heading).formatted["95 % interval"]) == {"—"}
+    assert set(build_table("effects", heading).formatted["95 % interval"]) == {"—"}
 
 
 def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
-    table = TABLES["ablation"](incomplete, MINIATURE)
+    table = build_table("ablation", of(MINIATURE, incomplete))
     means = seed_means(cells, "den", "pixel_ap")[[0, 2]]
     expected = f"{means.mean():.1f} ± {means.std():.1f} (2 of 3 seeds)"
     assert row(table, "den")["Pixel AP"] == expected
     assert row(table, "ed")["Pixel AP"] == "—"
     assert "(" not in row(table, "none")["Pixel AP"]
     assert "INCOMPLETE: 46 of 360 cells" in flat(table)
-    assert "INCOMPLETE" not in flat(TABLES["ablation"](cells, MINIATURE))
+    assert "INCOMPLETE" not in flat(build_table("ablation", MINIATURE))
 
 
 def test_incomplete_effects_are_missing_not_estimated_from_other_variants(incomplete):
-    table = TABLES["effects"](incomplete, MINIATURE)
+    table = build_table("effects", of(MINIATURE, incomplete))
     assert set(table.formatted["Effect"]) == {"—"}
     assert set(table.formatted["Improved"]) == {"—"}
 
@@ -143,32 +145,31 @@ def test_incomplete_effects_are_missing_not_estimated_from_other_variants(incomp
 def test_an_undefined_metric_counts_as_missing(cells):
     undefined = cells.copy()
     undefined.loc[(undefined["category"] == "grid") & (undefined["seed"] == 0), "pro"] = np.nan
-    table = main_table(undefined, MINIATURE)
+    table = main_table(of(MINIATURE, undefined))
     assert row(table, "DeSTSeg")["PRO"].endswith("(2 of 3 seeds)")
     assert "INCOMPLETE: 1 of 45 cells" in flat(table)
 
 
 def test_the_first_seed_alone_makes_whole_tables(cells):
-    for build in TABLES.values():
-        assert "1 of 3 seeds" in flat(build(cells[cells["seed"] == 0], MINIATURE))
+    for name in tables_of(MINIATURE):
+        assert "1 of 3 seeds" in flat(build_table(name, of(MINIATURE, cells[cells["seed"] == 0])))
 
 
 def test_tables_of_nothing_are_dashes(cells):
-    for build in TABLES.values():
-        table = build(cells[:0], MVTEC)
+    for name in tables_of(MINIATURE):
+        table = build_table(name, of(MVTEC, cells[:0]))
         assert "—" in table.text()
         assert table.latex()
 
 
 def test_a_variant_not_asked_for_is_named(cells):
-    heading = replace(MINIATURE, variants=("none", "seg"))
-    only = cells[cells["variant"].isin(heading.variants)]
-    assert "Not part of this run: den+ed+seg." in flat(main_table(only, heading))
+    heading = replace(MINIATURE, variants={"DeSTSeg": ("none", "seg")})
+    assert "Not part of this run: den+ed+seg." in flat(main_table(heading))
 
 
 def test_every_form_names_the_dataset_and_that_it_is_not_mvtec(cells):
-    for build in TABLES.values():
-        table = build(cells, MINIATURE)
+    for name in tables_of(MINIATURE):
+        table = build_table(name, MINIATURE)
         for text in (table.text(), table.markdown(), table.latex()):
             words = " ".join(text.split())
             assert "Measured on miniature v1, 64 px, not on MVTec AD: not comparable" in words
@@ -185,8 +186,8 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
         raise AssertionError("published numbers were looked up")
 
     monkeypatch.setattr("bench.paper.published._figures", forbidden)
-    for build in TABLES.values():
-        table = build(cells, MINIATURE)
+    for name in tables_of(MINIATURE):
+        table = build_table(name, MINIATURE)
         assert not any("paper" in name.lower() for name in table.formatted.columns)
         assert not any("paper" in name for name in rows(table)[0])
         assert "(paper)" not in table.markdown()
@@ -194,99 +195,168 @@ def test_no_published_number_off_mvtec(cells, monkeypatch):
 
 
 def test_published_numbers_stand_beside_ours_on_mvtec(cells):
-    ablation = TABLES["ablation"](cells, MVTEC)
+    ablation = build_table("ablation", MVTEC)
     assert row(ablation, "den+seg")["Pixel AP (paper)"] == "70.9"
-    assert row(main_table(cells, MVTEC), "DeSTSeg (paper)").tolist()[1:] == [
+    assert row(main_table(MVTEC), "DeSTSeg (paper)").tolist()[1:] == [
         "98.6 ± 0.4", "97.9 ± 0.3", "75.8 ± 0.8", "94.4 ± 0.4", "76.4 ± 1.0", "57.8 ± 1.8",
     ]  # fmt: skip
-    assert row(category_table(cells, MVTEC), "bottle")["Pixel AP (paper)"] == "90.3 ± 1.8"
-    assert row(category_table(cells, MVTEC), "average")["IAP@90 (paper)"] == "57.8 ± 1.8"
-    effects = TABLES["effects"](cells, MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
+    assert row(category_table(MVTEC), "bottle")["Pixel AP (paper)"] == "90.3 ± 1.8"
+    assert row(category_table(MVTEC), "average")["IAP@90 (paper)"] == "57.8 ± 1.8"
+    effects = build_table("effects", MVTEC).formatted.set_index(["Factor", "Metric"])["Paper"]
     assert effects["seg", "Image AUROC"] == "+3.20"
     assert effects["seg", "PRO"] == ""
-    for build in TABLES.values():
-        assert "not comparable" not in flat(build(cells, MVTEC))
+    for name in tables_of(MINIATURE):
+        assert "not comparable" not in flat(build_table(name, MVTEC))
 
 
 def test_an_average_over_all_never_stands_beside_a_subset(cells):
-    ablation = TABLES["ablation"](cells, BOTTLE)
+    ablation = build_table("ablation", BOTTLE)
     assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
-    assert row(main_table(cells, BOTTLE), "DeSTSeg (paper)")["PRO"] == ""
-    assert "Paper" not in TABLES["effects"](cells, BOTTLE).formatted
-    for build in (TABLES["ablation"], main_table, category_table):
-        assert "averaged over the same categories" in flat(build(cells, BOTTLE))
+    assert row(main_table(BOTTLE), "DeSTSeg (paper)")["PRO"] == ""
+    assert "Paper" not in build_table("effects", BOTTLE).formatted
+    for name in ("ablation", "main", "categories"):
+        assert "averaged over the same categories" in flat(build_table(name, BOTTLE))
 
 
 CROP = PROTOCOLS["crop224"]
 
 
-def under(cells, protocol):
-    return cells.assign(protocol=protocol.label)
+def under(results, protocol):
+    return of(results, results.cells.assign(protocol=protocol.label), protocol=protocol)
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_tables_refuse_to_mix_protocols(cells, name):
-    mixed = cells.copy()
-    mixed.loc[mixed.index[-1], "protocol"] = CROP.label
-    said = (
-        "^1 of 360 cells, such as DeSTSeg on zipper, were measured under the protocol "
-        "'crop224 v1', not under 'paper v1': measure them again under one, or tabulate"
-    )
-    with pytest.raises(InputError, match=said):
-        TABLES[name](mixed, MINIATURE)
-    with pytest.raises(InputError, match="360 of 360 cells"):
-        TABLES[name](cells, replace(MINIATURE, protocol=CROP))
-    table = TABLES[name](under(cells, CROP), replace(MINIATURE, protocol=CROP))
-    assert "Protocol: crop224 v1." in flat(table)
-    assert {line["protocol"] for line in rows(table)} == {"crop224 v1"}
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_published_numbers_stand_beside_the_papers_protocol_alone(cells, name):
-    table = TABLES[name](under(cells, CROP), replace(MVTEC, protocol=CROP))
+@pytest.mark.parametrize("name", tables_of(MINIATURE))
+def test_published_numbers_stand_beside_the_papers_protocol_alone(name):
+    table = build_table(name, under(MVTEC, CROP))
     assert "Measured under the protocol crop224 v1, not under the paper's: not comparable" in flat(
         table
     )
+    assert "Protocol: crop224 v1." in flat(table)
+    assert {line["protocol"] for line in rows(table)} == {"crop224 v1"}
     assert "(paper)" not in table.markdown()
     assert not any("paper" in column.lower() for column in table.formatted.columns)
 
 
-def test_the_papers_protocol_may_have_another_name_and_its_programs_reading(cells):
+def test_published_numbers_never_stand_beside_a_resized_copy():
+    copy = replace(MVTEC, standing="resized", dataset="a resized copy of MVTec AD, 256 px")
+    for name in tables_of(copy):
+        table = build_table(name, copy)
+        assert "Measured on a resized copy of MVTec AD, 256 px, not on MVTec AD" in flat(table)
+        assert "(paper)" not in table.markdown()
+
+
+def test_the_papers_protocol_may_have_another_name_and_its_programs_reading():
     for change in ({"name": "ours"}, {"compat": "authors"}):
-        protocol = Protocol(**change)
-        table = main_table(under(cells, protocol), replace(MVTEC, protocol=protocol))
+        table = main_table(under(MVTEC, Protocol(**change)))
         assert "DeSTSeg (paper)" in table.formatted["Method"].tolist()
 
 
-RIVAL = replace(MVTEC, method="PatchCore", variants=())
-
-
-def rival(cells):
-    """A method without variants, as it comes from a file."""
-    own = cells[cells["variant"] == "none"]
-    return own.assign(method="PatchCore", variant=np.nan, den=np.nan)
-
-
-def test_category_table_of_another_method_has_its_own_published_numbers(cells):
-    table = category_table(pd.concat([cells, rival(cells)]), RIVAL)
+def test_category_table_of_another_method_has_its_own_published_numbers():
+    table = category_table(rival())
     assert table.title == "PatchCore by category: MVTec AD, 256 px"
-    means = seed_means(cells, "none", "iap")
+    means = seed_means(rival().cells, "", "iap")
     assert row(table, "average")["IAP"] == f"{means.mean():.1f} ± {means.std():.1f}"
     assert row(table, "bottle")["Pixel AP (paper)"] == "80.1"
     assert "INCOMPLETE" not in flat(table)
     assert "Not part of this run" not in flat(table)
-    lacking = category_table(rival(cells)[1:], RIVAL)
+    lacking = category_table(of(rival(), rival().cells[1:]))
     assert "INCOMPLETE: 1 of 45 cells" in flat(lacking)
 
 
-def test_category_table_of_an_unpublished_method_names_no_paper(cells):
-    table = category_table(rival(cells).assign(method="ours"), replace(RIVAL, method="ours"))
+def test_category_table_of_an_unpublished_method_names_no_paper():
+    table = category_table(rival("ours"))
     assert "paper" not in table.markdown().lower().replace("protocol: paper v1", "")
 
 
+SEVERAL = join(MVTEC, [rival()])
+MORE = tuple(ALL_METRICS.values())
+
+
+@pytest.mark.parametrize("name", tables_of(SEVERAL))
+def test_every_table_can_be_of_several_methods_and_of_more_metrics(name):
+    table = build_table(name, replace(SEVERAL, metrics=MORE))
+    assert table.latex()
+    shown = table.markdown()
+    if name in ("main", "image", "pixel", "instance", "categories", "intervals"):
+        columns = {*table.formatted.columns, *table.formatted.iloc[:, 0]}
+        assert "PatchCore" in {*columns, *table.formatted.iloc[:, 1]}
+    if name not in ("image", "pixel", "instance", "verdicts", "claims"):
+        assert "Image F1-max" in shown
+        assert "Pixel F1-max" in shown
+    fewer = build_table(name, SEVERAL)
+    assert "F1-max" not in fewer.markdown()
+    assert len(fewer.alignment) == fewer.formatted.shape[1]
+
+
+def test_a_method_without_variants_has_the_tables_of_all_methods():
+    names = tables_of(rival("Mine"))
+    assert names == ("main", "image", "pixel", "instance", "categories", "intervals")
+    for name in names:
+        table = build_table(name, rival("Mine"))
+        assert "Mine" in table.csv() + table.title or name == "intervals"
+        assert table.latex()
+    with pytest.raises(InputError, match="'effects' has no row for Mine; leave it out, or use one"):
+        build_table("effects", rival("Mine"))
+
+
+@dataclass(frozen=True)
+class Toggled:
+    """Of a method with one switch."""
+
+    on: bool
+
+
+def test_a_method_with_one_switch_has_effects_but_no_interactions(monkeypatch):
+    toggle = Method(
+        "Toggle", "Nobody, 2026", Toggled, lambda *_: None,
+        variants={"off": Toggled(False), "on": Toggled(True)},
+        full="on",
+        factors={"switch": lambda variant: variant.on},
+        comparisons=(Comparison("ablation", "Its switch", "4", {"switch": attrgetter("on")}, {}),),
+        claims=(Claim("on-helps", "on helps", "4", ("iap",), (("on", "off"),)),),
+    )  # fmt: skip
+    everything = {**methods(), "Toggle": toggle}
+    for module in ("bench.results.results", "bench.presentation.tables"):
+        monkeypatch.setattr(f"{module}.methods", lambda: everything)
+    cells = pd.concat(
+        rival().cells.assign(method="Toggle", variant=name) for name in toggle.variants
+    )
+    alone = replace(rival(), cells=cells, variants={"Toggle": ("on", "off")})
+    names = tables_of(alone)
+    assert names[0] == "Toggle-ablation"
+    assert names[-3:] == ("effects", "verdicts", "claims")
+    assert set(names) <= set(tables())
+    effects = build_table("effects", alone)
+    assert "the six tests of one main effect and no interactions on six metrics" in flat(effects)
+    assert "the mean of the one variant with the factor" in flat(effects)
+    assert set(effects.formatted["Effect"]) == {"+0.00"}
+    both = join(MVTEC, [alone])
+    for name in tables_of(both):
+        assert build_table(name, both).latex()
+    assert (
+        build_table("effects", both).formatted["Method"].tolist()
+        == ["DeSTSeg"] * 18 + ["Toggle"] * 6
+    )
+    claims = build_table("claims", both).numbers
+    assert claims[claims["method"] == "Toggle"]["claim"].tolist() == ["on-helps"]
+
+
+def test_the_tables_in_the_repository_are_made_of_its_cells():
+    folder = Path(__file__).parents[2] / "results" / "ablation"
+    results = read_results(folder)
+    committed = {path.stem: path for path in (folder / "tables").glob("*.csv")}
+    assert len(committed) >= 11
+    for name, path in committed.items():
+        table = build_table(name, results)
+        for text, suffix in (
+            (table.csv(), ".csv"), (table.markdown(), ".md"), (table.latex(), ".tex"),
+        ):  # fmt: skip
+            assert text.encode() == path.with_suffix(suffix).read_bytes()
+
+
 def test_csv_holds_the_numbers_in_percent(cells):
-    lines = {line["variant"]: line for line in rows(TABLES["ablation"](cells, MVTEC))}
+    lines = {line["variant"]: line for line in rows(build_table("ablation", MVTEC))}
     means = seed_means(cells, "ed+seg", "iap")
     line = lines["ed+seg"]
     assert float(line["iap_mean"]) == pytest.approx(means.mean(), abs=1e-6)
@@ -298,14 +368,16 @@ def test_csv_holds_the_numbers_in_percent(cells):
 
 
 def test_csv_leaves_what_is_missing_empty(incomplete):
-    lines = {line["variant"]: line for line in rows(TABLES["ablation"](incomplete, MINIATURE))}
+    lines = {
+        line["variant"]: line for line in rows(build_table("ablation", of(MINIATURE, incomplete)))
+    }
     assert lines["ed"]["iap_mean"] == ""
     assert lines["ed"]["iap_seeds"] == "0"
     assert lines["den"]["iap_seeds"] == "2"
 
 
 def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
-    text = TABLES["ablation"](cells, MINIATURE).markdown()
+    text = build_table("ablation", MINIATURE).markdown()
     grid = [line for line in text.splitlines() if line.startswith("|")]
     assert len(grid) == 2 + len(ABLATION)
     assert {line.count("|") for line in grid} == {8}
@@ -313,9 +385,9 @@ def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
 
 
 @pytest.mark.parametrize("heading", [MINIATURE, MVTEC, BOTTLE], ids=["mini", "mvtec", "bottle"])
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", tables_of(MINIATURE))
 def test_latex_is_balanced_and_has_as_many_cells_as_columns(cells, name, heading):
-    text = TABLES[name](cells, heading).latex()
+    text = build_table(name, heading).latex()
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     opened = re.findall(r"\\begin\{(\w+)\}", body)
     closed = re.findall(r"\\end\{(\w+)\}", body)
@@ -325,7 +397,7 @@ def test_latex_is_balanced_and_has_as_many_cells_as_columns(cells, name, heading
     assert len(re.findall(r"(?<!\\)\$", body)) % 2 == 0
     columns = len(re.search(r"\\begin\{tabular\}\{([lcr]+)\}", body)[1])
     lines = [line for line in body.splitlines() if line.endswith(r" \\")]
-    assert len(lines) == 1 + len(TABLES[name](cells, heading).formatted)
+    assert len(lines) == 1 + len(build_table(name, heading).formatted)
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {columns - 1}
     assert [body.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
     assert body.count(r"\caption{") == body.count(rf"\label{{tab:ablation-{name}}}") == 1
@@ -357,18 +429,20 @@ def test_latex_refuses_rows_of_another_length():
 
 def test_write_tables_writes_all_forms_and_nothing_else(cells, tmp_path):
     folder = tmp_path / "results" / "tables"
-    written = write_tables(NAMES, cells, MINIATURE, folder)
+    written = write_tables(NAMES, MINIATURE, folder)
     names = {f"{name}.{form}" for name in NAMES for form in ("md", "csv", "tex")}
     assert {path.name for path in written} == {path.name for path in folder.iterdir()} == names
-    assert (folder / "main.md").read_text("utf-8") == main_table(cells, MINIATURE).markdown()
-    assert (folder / "main.tex").read_text("utf-8") == main_table(cells, MINIATURE).latex()
+    assert (folder / "main.md").read_text("utf-8") == main_table(MINIATURE).markdown()
+    assert (folder / "main.tex").read_text("utf-8") == main_table(MINIATURE).latex()
     before = {path: path.read_bytes() for path in written}
-    assert write_tables(NAMES, cells.sample(frac=1, random_state=0), MINIATURE, folder) == written
+    assert (
+        write_tables(NAMES, of(MINIATURE, cells.sample(frac=1, random_state=0)), folder) == written
+    )
     assert {path: path.read_bytes() for path in written} == before
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_path, monkeypatch):
-    write_tables(NAMES, cells, MINIATURE, tmp_path)
+    write_tables(NAMES, MINIATURE, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def full(_descriptor):
@@ -376,16 +450,8 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_pat
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_tables(NAMES, cells[:9], MINIATURE, tmp_path)
+        write_tables(NAMES, of(MINIATURE, cells[:9]), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    "change", [{"seeds": ()}, {"categories": ("a", "a")}, {"variants": ("den+dem",)}]
-)
-def test_a_heading_refuses_a_grid_that_is_none(change):
-    with pytest.raises(ValueError):
-        replace(MINIATURE, **change)
 
 
 COMPILER = next(filter(shutil.which, ("tectonic", "pdflatex")), None)
@@ -393,12 +459,14 @@ COMPILER = next(filter(shutil.which, ("tectonic", "pdflatex")), None)
 
 @pytest.mark.skipif(COMPILER is None, reason="neither tectonic nor pdflatex is installed")
 def test_latex_compiles_as_it_is(cells, tmp_path):
-    tables = [
-        build(cells, heading).latex() for build in TABLES.values() for heading in (MINIATURE, MVTEC)
+    written = [
+        build_table(name, results).latex()
+        for results in (MINIATURE, MVTEC, SEVERAL)
+        for name in tables_of(results)
     ]
     packages = ",".join(latex.PACKAGES)
     document = [r"\documentclass{article}", rf"\usepackage{{{packages}}}", r"\begin{document}"]
-    for table in tables:
+    for table in written:
         document += [table, r"\clearpage"]
     (tmp_path / "all.tex").write_text("\n".join([*document, r"\end{document}"]), encoding="utf-8")
     options = [] if COMPILER == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from bench.presentation.report.content import ReportFigure, ReportPage, StageFailure
+from bench.presentation.report.content import ReportFigure, ReportPage
 from bench.presentation.report.gallery import CategoryImages, View, make_gallery
 from bench.presentation.table import Table
 from bench.results.results import Results
+from bench.store.runs import Failure
 
 HOSTILE = "<script>alert('&\"')</script>"
 
@@ -72,7 +73,10 @@ def report(**changes):
         ),
         "gallery": gallery(),
         "gallery_note": "All images.",
-        "failures": (StageFailure("student", "bottle", "0", f"boom {HOSTILE}", "trace\nback"),),
+        "failures": (
+            Failure("1a", "student", "bottle", 0, "raised", f"boom {HOSTILE}", ("trace", "back")),
+            Failure("2b", "codebook", "", None, "memory", "too little"),
+        ),
         "provenance": (("Commit", "abc" * 20),),
         "setting": '{"seed": 0}',
         "rerun": "python -m bench reproduce",

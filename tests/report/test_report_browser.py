@@ -5,11 +5,11 @@ import shutil
 import subprocess
 
 import pytest
-from presentation.tabulated import MINIATURE
-from report_cases import report
 
 from bench.presentation.claims_table import verdicts_table
 from bench.presentation.report.page import render
+from tests.presentation.tabulated import MINIATURE
+from tests.report.report_cases import report
 
 webdriver = pytest.importorskip("selenium.webdriver")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from report_cases import FULL, NONE, RESULTS, category_images, gallery, maps
 
 from bench.presentation.report.gallery import (
     TILE,
@@ -14,6 +13,7 @@ from bench.presentation.report.gallery import (
     layout,
     make_gallery,
 )
+from tests.report.report_cases import FULL, NONE, RESULTS, category_images, gallery, maps
 
 
 def pixels(content):

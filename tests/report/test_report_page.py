@@ -142,6 +142,9 @@ def test_failures_are_told_with_their_trace(page):
     (details,) = (e for e in page.all("details") if "boom" in e["text"])
     assert f"student of bottle, seed 0: boom {HOSTILE}" in details["text"]
     assert "trace\nback" in details["text"]
+    assert [e["text"] for e in page.all("summary") if "codebook" in e["text"]] == [
+        "codebook: too little"
+    ]
 
 
 def test_what_is_not_there_is_said():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.data.categories import CategoryRef, prepare_category
 from bench.data.layout import CategoryFiles, Extent, list_categories
+from destseg.config import Rotation
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.metrics import Protocol  # needs torch
-    from destseg.config import Rotation  # needs torch
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class DatasetKind:
         Name of the experiment that is run when only the kind is given.
     categories : tuple of str
         Known in advance; a folder of images may have others.
-    rotation : callable
-        Gives the rotation of a category's training images.
+    rotations : mapping of str to Rotation
+        How training images of a category are turned; those of others are not.
     published : mapping of str to Extent
         Categories as they were published, by which the original is told from copies and from own
         images; empty for a dataset that is generated.
@@ -79,7 +79,7 @@ class DatasetKind:
     title: str
     default_experiment: str
     categories: tuple[str, ...]
-    rotation: Callable[[str], Rotation]
+    rotations: Mapping[str, Rotation]
     published: Mapping[str, Extent] = field(default_factory=dict)
     in_paper: bool = False
     smallest: int = 1
@@ -92,6 +92,10 @@ class DatasetKind:
     def needs_data(self) -> bool:
         """Whether it lies in a folder that ``--data`` must name."""
         return self.generate is None
+
+    def rotation(self, category: str) -> Rotation:
+        """Return how a category's training images are turned."""
+        return self.rotations.get(category, Rotation())
 
     def available(self, data: Path | None) -> tuple[str, ...]:
         """List the categories that are there.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.data import miniature
 from bench.data.kinds import DatasetKind
-from bench.data.kinds.mvtec import rotation_of
+from bench.data.kinds.mvtec import ROTATIONS
 
 
 def _generate(cache: Path, category: str, size: int) -> Path:
@@ -18,7 +18,7 @@ KIND = DatasetKind(
     title=f"the embedded miniature v{miniature.VERSION}",
     default_experiment="ablation",
     categories=miniature.CATEGORIES,
-    rotation=rotation_of,  # its categories are drawn after those of MVTec AD
+    rotations=ROTATIONS,  # its categories are drawn after those of MVTec AD
     smallest=miniature.MIN_SIZE,
     generate=_generate,
 )

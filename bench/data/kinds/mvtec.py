@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from bench.data.kinds import DatasetKind
 from bench.data.layout import Extent
+from destseg.config import Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from destseg.config import Rotation  # needs torch
 
 
 @dataclass(frozen=True)
@@ -88,20 +87,14 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
 """The 15 categories (Bergmann et al., Table 1)."""
 
 
-def rotation_of(category: str) -> Rotation:
-    """Return the paper's rotation of a category; no rotation for a category it has not.
-
-    See section "Data" of ``docs/method.md``.
-    """
-    from destseg.config import Rotation
-
-    match category:
-        case "bottle" | "grid" | "hazelnut" | "leather" | "tile" | "carpet" | "screw":
-            return Rotation(quarter_turns=True, degrees=5.0)
-        case "wood" | "zipper" | "cable":
-            return Rotation(degrees=5.0)
-        case _:
-            return Rotation()
+ROTATIONS: Mapping[str, Rotation] = MappingProxyType(
+    dict.fromkeys(("wood", "zipper", "cable"), Rotation(degrees=5.0))
+    | dict.fromkeys(
+        ("bottle", "grid", "hazelnut", "leather", "tile", "carpet", "screw"),
+        Rotation(quarter_turns=True, degrees=5.0),
+    )
+)
+"""The paper's rotations, see section "Data" of ``docs/method.md``; other categories have none."""
 
 
 KIND = DatasetKind(
@@ -109,7 +102,7 @@ KIND = DatasetKind(
     title="MVTec AD",
     default_experiment="mvtec",
     categories=tuple(PUBLISHED),
-    rotation=rotation_of,
+    rotations=ROTATIONS,
     published={name: published.extent for name, published in PUBLISHED.items()},
     in_paper=True,
 )
