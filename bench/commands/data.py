@@ -5,13 +5,16 @@ import os
 import shlex
 from pathlib import Path
 
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import BAD_INPUT, DONE
 from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
 from bench.data.verification import Report, recognise, verify
 from destseg.application.options import positive
 
-EXAMPLES = """\
+HELP = """\
+Check MVTec AD and DTD on disk, or download them.
+
 examples:
   python -m bench data fetch mvtec --to data
       downloads MVTec AD (5 GB) and unpacks it into data/mvtec_ad
@@ -25,31 +28,33 @@ examples:
 exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
 """
 
+_, EXAMPLES = HELP.split("\n\n", 1)
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+VERIFY_HELP = f"""\
+Compare a folder with the published dataset.
+That is its folders and numbers of images, and whether every image and mask can be read. Every fault
+is listed, then the digests that runs on these files write into their records. Nothing is written.
+
+{EXAMPLES}"""
+
+FETCH_HELP = f"""\
+Download a dataset, check its SHA-256, unpack and verify it.
+An interrupted download continues when the same command is given again; an archive that lies in DIR
+under its own name is used without any download.
+
+{EXAMPLES}"""
+
+
+def add_parser(commands: Commands) -> None:
     """Add the command, its actions and their options."""
-    command = commands.add_parser(
-        "data",
-        help="check MVTec AD and DTD on disk, or download them",
-        description="Check MVTec AD and DTD on disk, or download them.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "data", HELP)
     actions = command.add_subparsers(required=True, metavar="ACTION")
     _add_verify(actions)
     _add_fetch(actions)
 
 
-def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    action = actions.add_parser(
-        "verify",
-        help="compare a folder with the published dataset",
-        description="Compare a folder with the published dataset: its folders and numbers of "
-        "images, and whether every image and mask can be read. Every fault is listed, then the "
-        "digests that runs on these files write into their records. Nothing is written.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_verify(actions: Commands) -> None:
+    action = add_command(actions, "verify", VERIFY_HELP, run=run_verify)
     action.add_argument(
         "kind",
         nargs="?",
@@ -70,19 +75,10 @@ def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="mvtec: only this category; may be given several times; default: all 15",
     )
     _add_jobs(action)
-    action.set_defaults(run=run_verify)
 
 
-def _add_fetch(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    action = actions.add_parser(
-        "fetch",
-        help="download a dataset, check its hash, unpack and verify it",
-        description="Download a dataset, check its SHA-256, unpack and verify it. An interrupted "
-        "download continues when the same command is given again; an archive that lies in DIR "
-        "under its own name is used without any download.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_fetch(actions: Commands) -> None:
+    action = add_command(actions, "fetch", FETCH_HELP, run=run_fetch)
     action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset")
     places = " or ".join(f"DIR/{archive.folder}" for archive in ARCHIVES.values())
     action.add_argument(
@@ -99,7 +95,6 @@ def _add_fetch(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--keep-archive", action="store_true", help="keep the downloaded archive in DIR"
     )
     _add_jobs(action)
-    action.set_defaults(run=run_fetch)
 
 
 def _add_jobs(action: argparse.ArgumentParser) -> None:

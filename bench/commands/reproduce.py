@@ -6,6 +6,7 @@ import signal
 import sys
 
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.parsers import Commands, add_command
 from bench.commands.worker_options import (
     add_worker_options,
     on_cluster,
@@ -17,7 +18,10 @@ from bench.running.runner import Summary
 from bench.workflows.reproduction import ReproduceRequest, reproduce
 from destseg.application.devices import choose_device
 
-EXAMPLES = """\
+HELP = """\
+Run an experiment's grid and write its tables and figures.
+What is already there is not run again, so an interrupted run continues where it was.
+
 examples:
   python -m bench reproduce
       the eight ablations on the embedded miniature benchmark: needs no data, no weights, no GPU
@@ -38,19 +42,11 @@ cannot be written, 130 interrupted, 143 terminated
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "reproduce",
-        help="run an experiment's grid and write its tables and figures",
-        description="Run an experiment's grid and write its tables and figures. What is already\n"
-        "there is not run again, so an interrupted run continues where it was.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "reproduce", HELP, run=run)
     add_options(command)
     add_worker_options(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
