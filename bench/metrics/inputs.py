@@ -1,11 +1,9 @@
 """Anomaly maps and masks from the forms users have them in, checked, in blocks of images."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +13,9 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 Array: TypeAlias = NDArray[Any]
-Values: TypeAlias = "Array | torch.Tensor"
+Values: TypeAlias = Union[Array, "torch.Tensor"]
 #: (N, H, W) array or tensor, or a sequence of N images (H, W), which may differ in size.
-Images: TypeAlias = "Values | Sequence[Values]"
+Images: TypeAlias = Values | Sequence[Values]
 #: Pairs of maps (n, H, W) and masks (n, H, W), read once.
 Batches: TypeAlias = Iterable[tuple[Values, Values]]
 
@@ -166,13 +164,13 @@ def _scores(given: Values | Sequence[float], what: str) -> Array:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _is_tensor(values: object) -> TypeIs[torch.Tensor]:
+def _is_tensor(values: object) -> "TypeIs[torch.Tensor]":
     # Whoever has a tensor has imported torch.
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(values, torch.Tensor)
 
 
-def _is_array(values: object) -> TypeIs[Values]:
+def _is_array(values: object) -> "TypeIs[Values]":
     return isinstance(values, np.ndarray) or _is_tensor(values)
 
 
