@@ -10,7 +10,7 @@ from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
 from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, read_baseline
 from bench.regress.ci_formats import annotations, json_text, junit_text
-from bench.regress.gate_report import GateReport, Verdict
+from bench.regress.gate_report import GateReport, Verdict, cause_of
 from bench.regress.new_seeds import FLOOR, LEAST_SEEDS, compare_new_seeds
 from bench.regress.rendering import markdown_text, terminal_text
 from bench.regress.same_seeds import compare_same_seeds
@@ -93,9 +93,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
     settings, sources = settings_of(options), source_digests()
-    if baseline.comparison == "records":
-        now = measured(options)
-        return compare_same_seeds(baseline, now, settings, sources)
+    new_seeds = baseline.comparison == "seeds"
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
-    now = measured(options, range(first, first + options.seeds))
-    return compare_new_seeds(baseline, now, settings, sources, floor=options.floor)
+    now = measured(options, range(first, first + options.seeds) if new_seeds else ())
+    cause = cause_of(baseline, now, settings, sources)
+    if new_seeds:
+        return compare_new_seeds(baseline, now, cause, floor=options.floor)
+    return compare_same_seeds(baseline, now, cause)

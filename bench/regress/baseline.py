@@ -20,14 +20,8 @@ DIGITS = 6
 class Tolerance:
     """How much one record may change by arithmetic alone.
 
-    Parameters
-    ----------
-    spread : mapping
-        Of each metric, the largest difference seen between instruction sets and versions.
-    factor, floor : float
-        Allowed is ``factor`` times the spread, and ``floor`` at least.
-    runs : tuple of str
-        What the spread was measured over.
+    ``spread`` is the largest difference of each metric seen between instruction sets and versions,
+    over ``runs``. Allowed is ``factor`` times that, and ``floor`` at least.
     """
 
     spread: Mapping[str, float] = field(default_factory=dict)
@@ -42,22 +36,11 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A run that was declared right, with the reason.
+    """A run that was declared right, with the reason why its numbers replaced those before.
 
-    Parameters
-    ----------
-    experiment, reason : str
-        Name of the experiment, and why these numbers replaced the ones before.
-    comparison : {"records", "seeds"}
-        Same seeds, record by record, or new seeds, by statistics.
-    measured : Measured
-        The numbers.
-    settings : mapping
-        The experiment, as read from its file.
-    sources : mapping
-        From `bench.regress.sources.source_digests`.
-    tolerance : Tolerance
-        For ``records``.
+    It is compared either with ``records`` of the same seeds, one by one within the tolerance, or
+    with new ``seeds``, by statistics. ``settings`` are the experiment's, as read from its file,
+    ``sources`` those of `bench.regress.sources.source_digests`.
     """
 
     experiment: str

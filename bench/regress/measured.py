@@ -23,18 +23,9 @@ MetricValues = Mapping[str, float | None]
 class Measured:
     """Cells of one run, and what they are of.
 
-    Parameters
-    ----------
-    dataset : str
-        As in the cells: ``miniature``, ``mvtec`` or ``folder``.
-    images : mapping
-        Digest of the images of each category.
-    protocols : tuple of str
-        Labels of the protocols the cells were scored under; one, if all is well.
-    versions : mapping
-        Of the packages that do the arithmetic.
-    cells : mapping of Cell to mapping
-        Metrics by key; None where undefined.
+    ``images`` holds the digest of each category's images, ``protocols`` the labels that the cells
+    were scored under, which is one if all is well, and ``versions`` those of the packages that do
+    the arithmetic.
     """
 
     dataset: str
@@ -87,15 +78,9 @@ def read_measured(path: Path) -> Measured:
 
 
 def measured_from(cells: pd.DataFrame, path: Path) -> Measured:
-    """Take what is compared out of a table of cells.
+    """Take what is compared out of a table of cells, as `bench.results.files.read_cells` reads it.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        As `bench.results.files.read_cells` reads it. A value that is missing is None: it is for
-        the comparison to say so.
-    path : Path
-        For messages.
+    A value that is missing is None: it is for the comparison to say so.
 
     Raises
     ------

@@ -1,15 +1,13 @@
 """Gate B: new seeds against the baseline's, by two tests with known false-alarm rates."""
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.regress.baseline import Baseline
-from bench.regress.gate_report import Change, GateReport, cause_of, incomparable, verdict_of
+from bench.regress.gate_report import Cause, Change, GateReport, incomparable
 from bench.regress.measured import Measured, missing_values, told
 from bench.regress.t_tests import (
     CATEGORY_LEVEL,
@@ -32,12 +30,7 @@ _Tests = list[tuple[tuple[str, str, str, str], Tested]]
 
 
 def compare_new_seeds(
-    baseline: Baseline,
-    now: Measured,
-    settings: Mapping[str, Any],
-    sources: Mapping[str, str],
-    *,
-    floor: float = FLOOR,
+    baseline: Baseline, now: Measured, cause: Cause, *, floor: float = FLOOR
 ) -> GateReport:
     """Test whether a run with new seeds is as good as the baseline.
 
@@ -46,7 +39,7 @@ def compare_new_seeds(
 
     Parameters
     ----------
-    baseline, now, settings, sources
+    baseline, now, cause
         As for `bench.regress.same_seeds.compare_same_seeds`.
     floor : float
         Least change of one category that is told.
@@ -71,9 +64,6 @@ def compare_new_seeds(
         changes = ()
         missing.append(f"cannot decide: {len(seeds[1])} new seeds, {LEAST_SEEDS} are needed")
     return GateReport(
-        verdict=verdict_of(
-            compared=compared, changes=changes, missing=missing, incomparable=reasons
-        ),
         experiment=baseline.experiment,
         compared=compared,
         cells=tuple(sorted(now.cells)),
@@ -81,7 +71,7 @@ def compare_new_seeds(
         missing=tuple(missing),
         incomparable=reasons,
         notes=notes,
-        cause=cause_of(baseline, now, settings, sources),
+        cause=cause,
     )
 
 
