@@ -8,7 +8,7 @@ from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names
 from bench.inspection.census import take_census
-from bench.inspection.explaining import described, explain, find_cell
+from bench.inspection.explaining import explained, find_cell
 
 HELP = """\
 Tell why a cell would run again.
@@ -44,8 +44,9 @@ def run(options: argparse.Namespace) -> int:
     laid = look_up_chosen(options)
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
     store = chosen_store(options)
-    print(f"{cell}")
-    for found in explain(cell, take_census(laid.plan, store)):
-        head, *lines = described(found, store)
+    print(cell)
+    census = take_census(laid.plan, store)
+    for stage in dict.fromkeys(laid.plan.evaluations[cell].lineage()):
+        head, *lines = explained(stage, census, store)
         print("\n".join([f"  {head}", *(f"      {line}" for line in lines)]))
     return DONE

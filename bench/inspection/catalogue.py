@@ -14,17 +14,8 @@ from bench.store.runs import RunStore
 class Place:
     """What a stage is for, whatever the settings.
 
-    Parameters
-    ----------
-    kind : str
-        Of the stage.
-    category : str
-        Whose images it reads.
-    seed : int or None
-        Of its run.
-    traits : tuple
-        What tells variants apart, `bench.methods.interface.Step.traits`, of the stage and its
-        ancestors: for each its kind, name and value.
+    ``traits`` are what tells variants apart, `bench.methods.interface.Step.traits`, of the stage
+    and its ancestors: for each its kind, name and value.
     """
 
     kind: str
@@ -35,15 +26,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The records of a store.
-
-    Parameters
-    ----------
-    records : mapping of str to Record
-        Whole ones by key.
-    damaged : mapping of str to str
-        What is wrong with the others, by key.
-    """
+    """The whole records of a store by key, and what is wrong with the damaged ones."""
 
     records: Mapping[str, Record]
     damaged: Mapping[str, str] = field(default_factory=dict)
