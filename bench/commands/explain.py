@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
+from bench.data.kinds import all_kinds
 from bench.experiment.library import experiment_names
 from bench.inspection.census import take_census
 from bench.inspection.explaining import explained, find_cell
@@ -38,8 +39,11 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; return the exit code."""
     words = [str(options.experiment), *options.cell] if options.experiment else []
-    # The first word is the experiment's by its place, even where none is given.
-    files = [word for word in words if word.endswith(".toml") or word in experiment_names()]
+    # The first word is the experiment's by its place, even where none is given, and some
+    # experiments are called as a category is.
+    categories = {name for kind in all_kinds().values() for name in kind.categories}
+    named = {*experiment_names()} - categories
+    files = [word for word in words if word.endswith(".toml") or word in named]
     options.experiment = Path(files[0]) if files else None
     laid = look_up_chosen(options)
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
