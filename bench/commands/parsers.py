@@ -1,6 +1,7 @@
 """What the parsers of all commands have in common: a page of help, and some options."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +27,11 @@ def add_command(
     )
     command.set_defaults(**defaults)
     return command
+
+
+def typed(*words: object) -> str:
+    """Return a command line as one would type it, of what follows the program's name."""
+    return shlex.join(["python", "-m", "bench", *map(str, words)])
 
 
 def add_results(command: argparse.ArgumentParser) -> None:

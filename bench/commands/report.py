@@ -1,12 +1,11 @@
 """``python -m bench report``: one page with everything that is known of an experiment."""
 
 import argparse
-import shlex
 import sys
 
 from bench.commands.experiment_options import add_options
 from bench.commands.finished_options import find_chosen
-from bench.commands.parsers import Commands, add_command, add_include
+from bench.commands.parsers import Commands, add_command, add_include, typed
 from bench.common.exit_codes import DONE
 
 HELP = """\
@@ -53,4 +52,4 @@ def reproducing(arguments: list[str]) -> str:
     parser = argparse.ArgumentParser(add_help=False)
     add_include(parser)
     _, others = parser.parse_known_args(arguments[1:])
-    return shlex.join(["python", "-m", "bench", "reproduce", *others])
+    return typed("reproduce", *others)

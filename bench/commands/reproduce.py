@@ -1,12 +1,11 @@
 """``python -m bench reproduce``: run an experiment's grid and write its tables and figures."""
 
 import argparse
-import shlex
 import signal
 import sys
 
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
-from bench.commands.parsers import Commands, add_command
+from bench.commands.parsers import Commands, add_command, typed
 from bench.commands.worker_options import (
     add_worker_options,
     on_cluster,
@@ -66,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             workers=open_workers(options, device),
             jobs=options.jobs or processes(),
             device=device,
-            command=_command(sys.argv[1:]),
+            command=typed(*sys.argv[1:]),
             shard=options.shard,
         )
     )
@@ -96,14 +95,10 @@ def _report(summary: Summary) -> int:
         print(f"This tries only them again:\n  {_rerun(summary)}")
     if summary.stopped is not None:
         print(f"stopped early: {summary.stopped}.\nFinished stages are kept; this goes on:")
-        print(f"  {_command(sys.argv[1:])}")
+        print(f"  {typed(*sys.argv[1:])}")
         if summary.signal is not None:
             return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
     return FAILURES if summary.failures or summary.stopped else DONE
-
-
-def _command(arguments: list[str]) -> str:
-    return shlex.join(["python", "-m", "bench", *arguments])
 
 
 def _rerun(summary: Summary) -> str:
@@ -123,4 +118,4 @@ def _rerun(summary: Summary) -> str:
         else:
             kept.append(argument)
     extra = [word for name, values in chosen.items() for value in values for word in (name, value)]
-    return _command(kept + extra)
+    return typed(*kept, *extra)

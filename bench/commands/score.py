@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bench.commands.experiment_options import add_protocol
-from bench.commands.parsers import Commands, add_command, add_results
+from bench.commands.parsers import Commands, add_command, add_results, typed
 from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
 from bench.experiment.reading import load_protocol
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         method=options.method or options.maps[0].resolve().name,
         results=options.results,
         cache=cache_root(),
-        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        command=typed(*sys.argv[1:]),
     )
     outcome = score(request)
     print(outcome.table.text())

@@ -38,23 +38,10 @@ def acceptable(census: Census) -> tuple[Acceptable, ...]:
 def accept(
     chosen: Iterable[Acceptable], store: RunStore, reason: str
 ) -> tuple[int, tuple[str, ...]]:
-    """Take old records over under the new keys, their artifacts with them.
+    """Take old records over under the new keys, their artifacts with them, parents first.
 
-    Parameters
-    ----------
-    chosen : iterable of Acceptable
-        Which; parents first, as `acceptable` lists them.
-    store : RunStore
-        Where they are, and where the new records go.
-    reason : str
-        Why the results are the same; it is written into every record.
-
-    Returns
-    -------
-    count : int
-        How many were taken over.
-    faults : tuple of str
-        Why others were not: their artifacts are damaged.
+    The reason why the results are the same is written into every record. Returned is how many were
+    taken over, and why others were not: their artifacts are damaged.
 
     Raises
     ------

@@ -26,14 +26,7 @@ _BLOCK_PIXELS = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some images of the test set.
-
-    Attributes
-    ----------
-    maps : ndarray, shape (n, H, W)
-        Finite scores, in a native floating or integer type.
-    masks : ndarray of bool, shape (n, H, W)
-    """
+    """Some images of the test set, (n, H, W): finite scores in a native type, and their masks."""
 
     maps: Array
     masks: NDArray[np.bool_]

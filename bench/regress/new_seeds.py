@@ -35,20 +35,9 @@ def compare_new_seeds(
     """Test whether a run with new seeds is as good as the baseline.
 
     Holm's method spans every number of a run, so that the rates, 5 % by category and 1 % on the
-    means, are those of the run and not of each number.
-
-    Parameters
-    ----------
-    baseline, now, cause
-        As for `bench.regress.same_seeds.compare_same_seeds`.
-    floor : float
-        Least change of one category that is told.
-
-    Returns
-    -------
-    GateReport
-        Incomplete with fewer than `LEAST_SEEDS` new seeds, with the smallest drop that the
-        seeds at hand could have shown.
+    means, are those of the run and not of each number. Of one category, only changes above the
+    floor are told. With fewer than `LEAST_SEEDS` new seeds the report is incomplete, and has the
+    smallest drop that the seeds at hand could have shown.
     """
     missing, seeds = _missing(baseline.measured, now)
     reasons = incomparable(baseline, now)

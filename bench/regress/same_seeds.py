@@ -11,19 +11,7 @@ from bench.regress.measured import Measured, missing_values, told
 def compare_same_seeds(baseline: Baseline, now: Measured, cause: Cause) -> GateReport:
     """Compare every cell and metric of a run with the baseline's.
 
-    Parameters
-    ----------
-    baseline : Baseline
-        What was declared right.
-    now : Measured
-        The run.
-    cause : Cause
-        What else differs between the two.
-
-    Returns
-    -------
-    GateReport
-        Its changes are those beyond the tolerance.
+    The report's changes are those beyond the tolerance; the cause is what else differs.
     """
     then = baseline.measured
     both = sorted(then.cells.keys() & now.cells.keys())
