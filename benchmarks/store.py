@@ -5,7 +5,6 @@ reading their files as plain JSON, in the same process, is what that is compared
 """
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import sys
@@ -31,28 +30,21 @@ def fill(store: RunStore, count: int) -> None:
     """
     provenance = record_provenance("cpu", datetime.now(UTC), "python -m bench reproduce")
     parameters = {"images": "0" * 64, "protocol": PAPER.identity()}
-    template = Record(
-        key="",
-        kind="evaluation",
-        parents=("0" * 64,),
-        parameters=parameters,
-        seconds=0.1,
-        peak_memory=10**9,
-        provenance=provenance,
-        code=1,
-        category="",
-        seed=0,
-    )
     for index in range(count):
-        key = hashlib.sha256(str(index).encode()).hexdigest()
-        record = dataclasses.replace(
-            template,
-            key=key,
+        record = Record(
+            key=hashlib.sha256(str(index).encode()).hexdigest(),
+            kind="evaluation",
+            parents=("0" * 64,),
+            parameters=parameters,
+            seconds=0.1,
+            peak_memory=10**9,
+            provenance=provenance,
+            code=1,
             category=CATEGORIES[index % len(CATEGORIES)],
             seed=index // len(CATEGORIES),
             metrics={metric.key: index / count for metric in METRICS},
         )
-        folder = store.folder(key)
+        folder = store.folder(record.key)
         folder.mkdir(parents=True)
         (folder / RECORD).write_bytes(encode(record))
 

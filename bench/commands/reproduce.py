@@ -110,12 +110,9 @@ def _rerun(summary: Summary) -> str:
         "--variant": dict.fromkeys(cell.variant for cell in cells if cell.variant),
         "--seed": dict.fromkeys(str(cell.seed) for cell in cells),
     }
-    kept, skip = [], False
-    for argument in sys.argv[1:]:
-        name, given, _ = argument.partition("=")
-        if skip or name in chosen:
-            skip = not skip and not given
-        else:
-            kept.append(argument)
+    parser = argparse.ArgumentParser(add_help=False)
+    for name in chosen:
+        parser.add_argument(name, action="append")
+    _, kept = parser.parse_known_args(sys.argv[1:])
     extra = [word for name, values in chosen.items() for value in values for word in (name, value)]
     return typed(*kept, *extra)

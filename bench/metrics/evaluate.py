@@ -138,7 +138,22 @@ def iap_at(
     Read from the envelope at the smallest recall of at least `k` that the instances attain
     (Zhang et al., CVPR 2023; docs/method.md, Metrics).
 
-    Parameters, errors and what is returned are those of `iap`; `k` is in (0, 1].
+    Parameters
+    ----------
+    maps, masks, compat
+        See `evaluate`.
+    k : float
+        In (0, 1].
+
+    Returns
+    -------
+    float
+        In (0, 1].
+
+    Raises
+    ------
+    UndefinedMetric, ValueError
+        If there is no anomalous instance; if `k` is out of range; see `evaluate`.
     """
     return ALL_METRICS["iap90"].compute(count(maps, masks, Protocol(iap_k=k, compat=compat)))
 
