@@ -8,9 +8,8 @@ from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
 from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, Tolerance, read_baseline, write_baseline
-from bench.regress.measured import Measured, missing_values, read_measured
+from bench.regress.measured import Measured, missing_values, read_measured, spread_between
 from bench.regress.sources import source_digests
-from bench.regress.tolerance import spread_between
 from destseg.errors import InputError
 
 HELP = """\

@@ -48,11 +48,6 @@ class Reason:
     own: tuple[Difference, ...]
     parents: tuple[str, ...]
 
-    def __str__(self) -> str:
-        words = [str(difference) for difference in self.own]
-        words += [f"parents: the {kind} is another" for kind in self.parents]
-        return "; ".join(words)
-
 
 def own_differences(record: Record, stage: Stage) -> tuple[Difference, ...]:
     """List what differs between a record and a planned stage of its kind, parents aside."""

@@ -72,6 +72,27 @@ def missing_values(measured: Measured, metrics: Sequence[str], side: str) -> lis
     ]
 
 
+def spread_between(now: Measured, runs: Mapping[str, Measured]) -> dict[str, float]:
+    """Return each metric's largest difference between a run and others of the same code and cells.
+
+    Raises
+    ------
+    InputError
+        When another run has not the same cells, of the same images.
+    """
+    spread = dict.fromkeys(now.metrics, 0.0)
+    for name, run in runs.items():
+        if run.cells.keys() != now.cells.keys() or run.images != now.images:
+            raise InputError(f"--spread {name}: other cells or images than the run's; run it anew.")
+        for cell, values in run.cells.items():
+            for metric in spread:
+                old, new = now.cells[cell].get(metric), values.get(metric)
+                if old is None or new is None:
+                    raise InputError(f"--spread {name}: no {metric} of {told(cell)}; run it anew.")
+                spread[metric] = max(spread[metric], abs(new - old))
+    return spread
+
+
 def read_measured(path: Path) -> Measured:
     """Read the cells of a run from its ``cells.csv``; see `measured_from`."""
     return measured_from(read_cells(path), path)
