@@ -8,7 +8,7 @@ from bench.experiment.experiment import Experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
-from bench.presentation.tables import tables
+from bench.presentation.tables import require_rows, tables
 from bench.results.files import CELLS, joined_with, read_cells
 from bench.results.finished import Finished
 from bench.running.runner import Summary, run
@@ -118,9 +118,9 @@ def discard_lost_maps(plan: Plan, finished: Finished) -> None:
 
 
 def _check_included(known: Finished, root: Path) -> None:
-    """Refuse results that tables cannot take in, before anything is trained."""
+    """Refuse results that tables cannot take in or have no rows for, before training."""
     names = known.experiment.include
-    joined_with(known.results, names, root)
+    require_rows(known.experiment.tables, joined_with(known.results, names, root))
     for name in names:
         cells = read_cells(root / name / CELLS)
         for category, digest in zip(cells["category"], cells["images"], strict=True):

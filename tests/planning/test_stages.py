@@ -10,8 +10,9 @@ from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.experiment.experiment import Experiment, GridConfig
 from bench.experiment.grid import Cell, Grid
-from bench.methods.destseg import METHOD, Config, Variant
+from bench.methods.destseg import METHOD, Config
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
+from bench.methods.destseg.variants import Variant
 from bench.methods.interface import Method, Step
 from bench.planning import stages
 from bench.planning.evaluation import Evaluate

@@ -18,7 +18,7 @@ from bench.results.files import read_results
 from bench.store.runs import RunStore
 from bench.workflows import scoring
 from bench.workflows.scoring import ScoreRequest, score
-from destseg.__main__ import main as destseg_main
+from destseg.application.commands import main as destseg_main
 from destseg.errors import InputError
 from destseg.images import read_mask
 from destseg.resnet import ResNet18
