@@ -4,13 +4,18 @@ import argparse
 from pathlib import Path
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
 from bench.data.kinds import all_kinds
 from bench.experiment.library import experiment_names
 from bench.inspection.census import take_census
-from bench.inspection.explaining import described, explain, find_cell
+from bench.inspection.explaining import explained, find_cell
 
-EXAMPLES = """\
+HELP = """\
+Tell why a cell would run again.
+Of each of its stages: whether it is done, or which record is nearest and what differs. Nothing is
+written.
+
 examples:
   python -m bench explain "bottle den+ed+seg seed 0"
   python -m bench explain bottle den+ed+seg 0
@@ -22,21 +27,13 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "explain",
-        help="why a cell would run again",
-        description="Tell of each stage of a cell whether it is done, or which record is nearest\n"
-        "and what differs. Nothing is written.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "explain", HELP, run=run)
     add_options(command)
     command.add_argument(
         "cell", nargs="*", metavar="CELL", help="category, method, variant and seed"
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,8 +48,9 @@ def run(options: argparse.Namespace) -> int:
     laid = look_up_chosen(options)
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
     store = chosen_store(options)
-    print(f"{cell}")
-    for found in explain(cell, take_census(laid.plan, store)):
-        head, *lines = described(found, store)
+    print(cell)
+    census = take_census(laid.plan, store)
+    for stage in dict.fromkeys(laid.plan.evaluations[cell].lineage()):
+        head, *lines = explained(stage, census, store)
         print("\n".join([f"  {head}", *(f"      {line}" for line in lines)]))
     return DONE
