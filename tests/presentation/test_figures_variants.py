@@ -7,6 +7,7 @@ from matplotlib.text import Annotation
 from bench.metrics import ALL_METRICS as METRICS
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
+from bench.results.joining import join
 from tests.presentation.figure_cases import points, words
 from tests.presentation.tabulated import ABLATION, METHOD, MINIATURE, MVTEC, of, rival
 
@@ -81,7 +82,7 @@ def test_another_protocol_than_the_papers_is_not_compared(cells):
 
 
 def test_methods_stand_beside_the_variants_by_their_names():
-    both = MVTEC.joined([rival()])
+    both = join(MVTEC, [rival()])
     figure = variants_figure(both, METRICS["image_auroc"])
     names = [text.get_text() for text in figure.axes[1].texts]
     assert names == [*(f"DeSTSeg {variant}" for variant in ABLATION), "PatchCore"]
