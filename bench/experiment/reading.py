@@ -122,7 +122,7 @@ def _with_prefixes(table: dict[str, Any], path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: methods is {settings!r}; it must be tables [methods.<name>].")
     own = settings.setdefault(PAPER, {})
     if not isinstance(own, dict):
-        return table  # refused with the other methods' settings
+        raise InputError(f"{path}: methods.{PAPER} is {own!r}; it must be a table.")
     for name in _PREFIXED[1:]:
         if name in table:
             if name in own:
