@@ -112,7 +112,7 @@ def test_sizes_and_mask_rules_are_kept_apart(root, cache):
 def test_other_suffixes_and_modes(root, cache):
     good = root / "bottle" / "train" / "good"
     for name, mode in {"a.jpg": "L", "b.JPEG": "RGB", "c.bmp": "P", "d.tiff": "RGBA"}.items():
-        Image.new(mode, (24, 20)).save(good / name)
+        Image.new("RGB", (24, 20)).convert(mode).save(good / name)
     (good / "._000.png").write_bytes(b"resource fork")
     (good / "Thumbs.db").touch()
     assert prepare(root, cache).train == 7
