@@ -68,7 +68,7 @@ def test_category_is_decoded(root, cache):
 
 
 def test_arrays_are_mapped_and_read_only(root, cache):
-    data = load_category(prepare(root, cache).path)
+    data = load_category(prepare(root, cache))
     assert isinstance(data.train, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         data.train[0] = 0

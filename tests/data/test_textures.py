@@ -114,7 +114,7 @@ def texture_folder(root):
 
 def test_folder_is_read_in_the_order_of_paths(tmp_path, cache):
     ref = prepare_textures(texture_folder(tmp_path / "dtd"), 8, cache)
-    images = load_textures(ref.path)
+    images = load_textures(ref)
     assert ref.count == 4
     assert images.shape == (4, 8, 8, 3)
     # banded/a.png, banded/deep/c.tif, x.png, zigzag/b.jpg
