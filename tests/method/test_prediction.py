@@ -72,16 +72,10 @@ def test_files_and_arrays_are_alike(model, tmp_path):
         assert np.array_equal(prediction.anomaly_map, expected)
 
 
-def test_a_grey_picture(model, tmp_path):
+def test_a_grey_picture_nothing_and_an_unreadable_file(model, tmp_path):
     Image.fromarray(picture(50, 60)[..., 0]).save(tmp_path / "grey.png")
     assert model.predict(tmp_path / "grey.png")[0].picture.shape == (50, 60, 3)
-
-
-def test_nothing_gives_nothing(model):
     assert model.predict([]) == []
-
-
-def test_an_unreadable_file_is_named(model, tmp_path):
     (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"b\.png: not an image"):
         model.predict(tmp_path / "b.png")
