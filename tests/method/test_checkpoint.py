@@ -12,18 +12,10 @@ from destseg.errors import InputError
 from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
-from tests.method.small_networks import CONFIG, changed, snapshot
+from tests.method.small_networks import CONFIG, changed, small_model, snapshot
 from tests.method.test_golden import ARRAYS, BATCH, RELATIVE, deviation, fill
 
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
-def small_model(student="encoder-decoder", fusion_input="product", **options):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return DeSTSeg(
-            ResNet18(CONFIG.width, 3), CONFIG, student=student, fusion_input=fusion_input, **options
-        ).eval()
 
 
 def plain_model():
@@ -80,7 +72,7 @@ def authors_names(*, ed=True):
 
 @pytest.mark.parametrize(("student", "ed"), [("encoder-decoder", True), ("encoder", False)])
 def test_names_are_the_authors(student, ed):
-    assert set(authors_state_dict(small_model(student))) == authors_names(ed=ed)
+    assert set(authors_state_dict(small_model(student=student))) == authors_names(ed=ed)
     assert len(authors_names()) == 392
 
 
@@ -167,7 +159,9 @@ def test_batch_counters_may_be_lacking(tmp_path):
 @pytest.mark.parametrize("student", STUDENT_KINDS)
 @pytest.mark.parametrize("fusion_input", FUSION_INPUTS)
 def test_our_file_holds_everything(tmp_path, student, fusion_input):
-    model = small_model(student, fusion_input, size=96, scale=Scale(0.01, 0.6, 0.2))
+    model = small_model(
+        student=student, fusion_input=fusion_input, size=96, scale=Scale(0.01, 0.6, 0.2)
+    )
     loaded = load(save(model, tmp_path / "model.pt"))
     assert not changed(loaded, snapshot(model))
     assert loaded.config == CONFIG
@@ -187,7 +181,7 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
-        save(small_model("encoder"), path)
+        save(small_model(student="encoder"), path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.pt"]
 

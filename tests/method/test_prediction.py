@@ -1,23 +1,18 @@
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
-from destseg.model import DeSTSeg
 from destseg.prediction import Prediction, Scale, top_pixels
-from destseg.resnet import ResNet18
-from tests.method.small_networks import CONFIG
+from tests.method.small_networks import small_model
 
 SCALE = Scale(normal=0.2, anomalous=0.6, limit=0.3)
 
 
 @pytest.fixture(scope="module")
 def model():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return DeSTSeg(ResNet18(8, 3), CONFIG, size=64, scale=SCALE).eval()
+    return small_model(size=64, scale=SCALE)
 
 
 def picture(height, width, seed=0):
