@@ -20,12 +20,11 @@ from destseg.checkpoint import load, save, save_authors
 from destseg.config import STUDENT_KINDS, TrainingConfig
 from destseg.errors import InputError
 from destseg.images import images_below
+from destseg.model import PICTURES_AT_A_TIME
 from destseg.prediction import Prediction
 from destseg.training import TrainingDiverged
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
-
-PICTURES_AT_A_TIME = 8
 
 RESULTS = {".tiff": "TIFF", "_overlay.png": "PNG"}
 """What the name of a picture's map and of its overlay end with -> the format."""
