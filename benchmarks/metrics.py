@@ -4,8 +4,6 @@ Run as ``python -m benchmarks.metrics``. Each implementation gets a fresh proces
 thread and the same synthetic maps; times are medians, memory is the peak above the loaded input.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import multiprocessing
@@ -14,25 +12,22 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
+import timeit
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bench.metrics import evaluate
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    Maps = NDArray[np.float32]
-    Masks = NDArray[np.bool_]
+Maps = NDArray[np.float32]
+Masks = NDArray[np.bool_]
 
 SIDE: Final = 256
 FPR_LIMIT: Final = 0.3
@@ -41,18 +36,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def synthetic_maps(images: int, seed: int = 0) -> tuple[Maps, Masks]:
-    """Noisy maps of elliptic defects: 60 % of the images with about two regions each.
-
-    Parameters
-    ----------
-    images : int
-    seed : int
-
-    Returns
-    -------
-    maps : ndarray of float32, shape (images, 256, 256)
-    masks : ndarray of bool, shape (images, 256, 256)
-    """
+    """Noisy maps of elliptic defects: 60 % of the images with about two regions each."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     maps = np.empty((images, SIDE, SIDE), np.float32)
@@ -171,20 +155,9 @@ class Measurement:
 
 
 def measure(name: str, folder: Path, repeats: int) -> Measurement:
-    """Run an implementation in a fresh process with one thread.
+    """Run one of `IMPLEMENTATIONS` in a fresh process on what `_store` wrote into a folder.
 
-    Parameters
-    ----------
-    name : str
-        A key of `IMPLEMENTATIONS`.
-    folder : Path
-        With ``maps.npy`` and ``masks.npy``.
-    repeats : int
-        Timed runs, after one that warms up and is measured for memory.
-
-    Returns
-    -------
-    Measurement
+    A first run warms up and is measured for memory, the repeats are timed.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
@@ -197,11 +170,7 @@ def _measure_here(name: str, folder: Path, repeats: int) -> Measurement:
     before = _peak_bytes()
     values = run(maps, masks)
     extra = _peak_bytes() - before
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run(maps, masks)
-        seconds.append(time.perf_counter() - start)
+    seconds = timeit.repeat(lambda: run(maps, masks), repeat=repeats, number=1)
     return Measurement(statistics.median(seconds), extra, values)
 
 
@@ -219,13 +188,10 @@ def _store(images: int, folder: Path) -> tuple[Maps, Masks]:
 
 
 def compare(images: int, repeats: int) -> list[str]:
-    """Compare all implementations on one set of maps.
+    """Compare all implementations on one set of maps, in the lines of a Markdown table.
 
-    Returns
-    -------
-    list of str
-        A Markdown table with the time, its ratio to PRO by its definition, the peak memory above
-        the input, and the largest deviation of a value from ours.
+    It has the time, its ratio to PRO by its definition, the peak memory above the input, and the
+    largest deviation of a value from ours.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -252,17 +218,11 @@ def compare(images: int, repeats: int) -> list[str]:
 
 
 def scaling(pixels: Sequence[int], repeats: int) -> list[str]:
-    """Time the six metrics on growing test sets.
+    """Time the six metrics on growing test sets, in the lines of a Markdown table.
 
-    Returns
-    -------
-    list of str
-        A Markdown table; the last column stays level or falls where time grows as n log n.
+    The last column stays level or falls where time grows as n log n.
     """
-    lines = [
-        "| pixels | ms | extra MB | ns per n log2 n |",
-        "| ---: | ---: | ---: | ---: |",
-    ]
+    lines = ["| pixels | ms | extra MB | ns per n log2 n |", "| ---: | ---: | ---: | ---: |"]
     for wanted in pixels:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

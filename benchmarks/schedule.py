@@ -5,12 +5,10 @@ took, scaled to the experiment's setting; what they are in hours depends on the 
 the workers are depends on their proportions alone.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +18,9 @@ from bench.inspection.catalogue import read_catalogue
 from bench.inspection.estimates import Estimator, duration
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
+from bench.planning.stages import Plan
 from bench.store.runs import RunStore
 from destseg.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from bench.planning.stages import Plan, Stage
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -58,21 +52,15 @@ def spread(seconds: Mapping[str, float], by: float, seed: int = 0) -> dict[str, 
 
 
 def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> list[str]:
-    """Simulate a plan on several numbers of workers.
+    """Simulate a plan on several numbers of workers, in the lines of a Markdown table.
 
-    Returns
-    -------
-    list of str
-        A Markdown table. No schedule is quicker than the bound: the work shared out evenly, or
-        the longest way from a first stage to a last one.
+    No schedule is quicker than the bound: the work shared out evenly, or the longest way from a
+    first stage to a last one.
     """
-    lines = [
-        "| workers | makespan | bound | busy |",
-        "| ---: | ---: | ---: | ---: |",
-    ]
+    lines = ["| workers | makespan | bound | busy |", "| ---: | ---: | ---: | ---: |"]
     longest = _longest_way(plan, seconds)
     for count in workers:
-        found = simulate(plan, _of(seconds), count)
+        found = simulate(plan, lambda stage: seconds[stage.key], count)
         bound = max(found.work / count, longest)
         lines.append(
             f"| {count} | {duration(found.makespan)} | {duration(bound)} | {found.efficiency:.1%} |"
@@ -104,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     variants = [name for names in grid.methods.values() for name in names]
     size = " x ".join(str(len(part)) for part in (variants, grid.categories, grid.seeds))
     print(f"{laid.experiment.name}: {size} cells, {len(seconds)} stages\n")
-    for name, kinds in _by_kind(laid.plan, seconds).items():
-        print(f"{name}: {len(kinds)} of {duration(float(np.median(kinds)))}")
+    for kind in laid.plan.kinds:
+        spent = [seconds[key] for key, stage in laid.plan.stages.items() if stage.kind == kind]
+        print(f"{kind}: {len(spent)} of {duration(float(np.median(spent)))}")
     print()
     print("\n".join(table(laid.plan, seconds, WORKERS)))
     print("\nThe same with durations that vary by a third:\n")
@@ -113,22 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _of(seconds: Mapping[str, float]) -> Callable[[Stage], float]:
-    return lambda stage: seconds[stage.key]
-
-
 def _longest_way(plan: Plan, seconds: Mapping[str, float]) -> float:
     ends: dict[str, float] = {}
     for key, stage in plan.stages.items():  # parents come before children
         ends[key] = seconds[key] + max((ends[parent.key] for parent in stage.parents), default=0.0)
     return max(ends.values())
-
-
-def _by_kind(plan: Plan, seconds: Mapping[str, float]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
-    for key, stage in plan.stages.items():
-        found.setdefault(stage.kind, []).append(seconds[key])
-    return found
 
 
 if __name__ == "__main__":

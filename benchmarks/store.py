@@ -4,18 +4,16 @@ Run as ``python -m benchmarks.store``. Synthetic records are written into a temp
 reading their files as plain JSON, in the same process, is what that is compared with.
 """
 
-from __future__ import annotations
-
 import argparse
-import dataclasses
 import hashlib
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.common.provenance import record_provenance
 from bench.data.miniature import CATEGORIES
@@ -23,9 +21,6 @@ from bench.metrics import METRICS, PAPER
 from bench.store.records import Record, encode
 from bench.store.runs import RECORD, RunStore
 from destseg.application.options import positive
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 
 def fill(store: RunStore, count: int) -> None:
@@ -35,28 +30,21 @@ def fill(store: RunStore, count: int) -> None:
     """
     provenance = record_provenance("cpu", datetime.now(UTC), "python -m bench reproduce")
     parameters = {"images": "0" * 64, "protocol": PAPER.identity()}
-    template = Record(
-        key="",
-        kind="evaluation",
-        parents=("0" * 64,),
-        parameters=parameters,
-        seconds=0.1,
-        peak_memory=10**9,
-        provenance=provenance,
-        code=1,
-        category="",
-        seed=0,
-    )
     for index in range(count):
-        key = hashlib.sha256(str(index).encode()).hexdigest()
-        record = dataclasses.replace(
-            template,
-            key=key,
+        record = Record(
+            key=hashlib.sha256(str(index).encode()).hexdigest(),
+            kind="evaluation",
+            parents=("0" * 64,),
+            parameters=parameters,
+            seconds=0.1,
+            peak_memory=10**9,
+            provenance=provenance,
+            code=1,
             category=CATEGORIES[index % len(CATEGORIES)],
             seed=index // len(CATEGORIES),
             metrics={metric.key: index / count for metric in METRICS},
         )
-        folder = store.folder(key)
+        folder = store.folder(record.key)
         folder.mkdir(parents=True)
         (folder / RECORD).write_bytes(encode(record))
 
@@ -67,13 +55,7 @@ def read_plainly(store: RunStore) -> list[Any]:
 
 
 def compare(store: RunStore) -> list[str]:
-    """Time both ways of reading a store.
-
-    Returns
-    -------
-    list of str
-        A Markdown table.
-    """
+    """Time both ways of reading a store, in the lines of a Markdown table."""
     # The plain way first: if the files are not in memory yet, it is the one to wait for them.
     plain, reference = _timed(lambda: read_plainly(store))
     records, seconds = _timed(lambda: list(store.records()))

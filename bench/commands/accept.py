@@ -6,12 +6,16 @@ from collections import Counter
 from tabulate import tabulate
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES
 from bench.inspection.acceptance import accept, acceptable, stated_reason
 from bench.inspection.census import take_census
 from bench.store.runs import check_writable
 
-EXAMPLES = """\
+HELP = """\
+Take over records that only a version of code makes stale.
+You must know of that version's change that it moves no result.
+
 examples:
   python -m bench accept --reason "the data loader was only renamed"
       which records would be taken over
@@ -25,20 +29,12 @@ exit codes: 0 done, 2 bad input or usage, 3 artifacts of some are damaged
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "accept",
-        help="take over records that only a version of code makes stale",
-        description="Take over records of an earlier version of the code, of whose change you\n"
-        "know that it changes no result.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "accept", HELP, run=run)
     add_options(command)
     command.add_argument("--reason", required=True, metavar="TEXT", help="why the results hold")
     command.add_argument("--yes", action="store_true", help="do it; without it only show")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

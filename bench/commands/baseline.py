@@ -3,20 +3,19 @@
 import argparse
 from pathlib import Path
 
-from bench.commands.gate_options import (
-    add_run_options,
-    measured,
-    settings_of,
-)
+from bench.commands.gate_options import add_run_options, measured, settings_of
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
 from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, Tolerance, read_baseline, write_baseline
-from bench.regress.measured import Measured, missing_values, read_measured
+from bench.regress.measured import Measured, missing_values, read_measured, spread_between
 from bench.regress.sources import source_digests
-from bench.regress.tolerance import spread_between
 from destseg.errors import InputError
 
-EXAMPLES = """\
+HELP = """\
+Write the baseline that `regress` compares with.
+The same cells give the same file, so that its diff is what is to be reviewed.
+
 examples:
   python -m bench baseline --reason "the student starts from other weights"
       runs the smoke grid and rewrites experiments/baselines/smoke.json; commit the diff
@@ -30,16 +29,9 @@ exit codes: 0 written, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "baseline",
-        help="write the baseline that `regress` compares with",
-        description="Write the baseline that `regress` compares with. The same cells give the\n"
-        "same file, so that its diff is what is to be reviewed.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "baseline", HELP, run=run)
     add_run_options(command)
     command.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the file")
     command.add_argument(
@@ -56,7 +48,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME=CSV",
         help="runs to measure the tolerance over; default: the file's is kept",
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

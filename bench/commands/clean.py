@@ -7,11 +7,15 @@ from pathlib import Path
 from tabulate import tabulate
 
 from bench.commands.experiment_options import chosen_sources, chosen_store
+from bench.commands.parsers import Commands, add_command, add_results
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names, find_experiment
 from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 
-EXAMPLES = """\
+HELP = """\
+Delete records that no experiment and no results folder refers to.
+Temporary files older than a day go with them.
+
 examples:
   python -m bench clean
       what no experiment in experiments/ and no results folder refers to, and how large it is
@@ -27,16 +31,9 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "clean",
-        help="delete records that no experiment and no results folder refers to",
-        description="Delete records that no experiment and no results folder refers to, and\n"
-        "temporary files older than a day.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "clean", HELP, run=run)
     command.add_argument(
         "experiments",
         nargs="*",
@@ -51,11 +48,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--teacher", metavar="NAME|PATH", help="one that may be in use instead of the experiments'"
     )
-    command.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
-    )
+    add_results(command)
     command.add_argument("--yes", action="store_true", help="do it; without it only show")
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

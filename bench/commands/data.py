@@ -2,16 +2,18 @@
 
 import argparse
 import os
-import shlex
 from pathlib import Path
 
+from bench.commands.parsers import Commands, add_command, typed
 from bench.common.exit_codes import BAD_INPUT, DONE
 from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
 from bench.data.verification import Report, recognise, verify
 from destseg.application.options import positive
 
-EXAMPLES = """\
+HELP = """\
+Check MVTec AD and DTD on disk, or download them.
+
 examples:
   python -m bench data fetch mvtec --to data
       downloads MVTec AD (5 GB) and unpacks it into data/mvtec_ad
@@ -25,91 +27,69 @@ examples:
 exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
 """
 
+_, EXAMPLES = HELP.split("\n\n", 1)
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+VERIFY_HELP = f"""\
+Compare a folder with the published dataset.
+That is its folders and numbers of images, and whether every image and mask can be read. Every fault
+is listed, then the digests that runs on these files write into their records. Nothing is written.
+
+{EXAMPLES}"""
+
+FETCH_HELP = f"""\
+Download a dataset, check its SHA-256, unpack and verify it.
+An interrupted download continues when the same command is given again; an archive that lies in DIR
+under its own name is used without any download.
+
+{EXAMPLES}"""
+
+
+def add_parser(commands: Commands) -> None:
     """Add the command, its actions and their options."""
-    command = commands.add_parser(
-        "data",
-        help="check MVTec AD and DTD on disk, or download them",
-        description="Check MVTec AD and DTD on disk, or download them.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "data", HELP)
     actions = command.add_subparsers(required=True, metavar="ACTION")
-    _add_verify(actions)
-    _add_fetch(actions)
-
-
-def _add_verify(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    action = actions.add_parser(
-        "verify",
-        help="compare a folder with the published dataset",
-        description="Compare a folder with the published dataset: its folders and numbers of "
-        "images, and whether every image and mask can be read. Every fault is listed, then the "
-        "digests that runs on these files write into their records. Nothing is written.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    action.add_argument(
+    verifying = add_command(actions, "verify", VERIFY_HELP, run=run_verify)
+    verifying.add_argument(
         "kind",
         nargs="?",
         choices=sorted(ARCHIVES),
         help="which dataset it is; default: what the folder looks like",
     )
-    action.add_argument(
+    verifying.add_argument(
         "folder",
         type=Path,
         metavar="DIR",
         help="mvtec: the folder that holds the categories; dtd: the one that holds images",
     )
-    action.add_argument(
+    verifying.add_argument(
         "--category",
         action="append",
         default=[],
         metavar="C",
         help="mvtec: only this category; may be given several times; default: all 15",
     )
-    _add_jobs(action)
-    action.set_defaults(run=run_verify)
-
-
-def _add_fetch(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    action = actions.add_parser(
-        "fetch",
-        help="download a dataset, check its hash, unpack and verify it",
-        description="Download a dataset, check its SHA-256, unpack and verify it. An interrupted "
-        "download continues when the same command is given again; an archive that lies in DIR "
-        "under its own name is used without any download.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    action.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset")
+    fetching = add_command(actions, "fetch", FETCH_HELP, run=run_fetch)
+    fetching.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset")
     places = " or ".join(f"DIR/{archive.folder}" for archive in ARCHIVES.values())
-    action.add_argument(
+    fetching.add_argument(
         "--to",
         type=Path,
         required=True,
         metavar="DIR",
         help=f"where to put it: the dataset becomes {places}",
     )
-    action.add_argument(
-        "--url", metavar="URL", help="a mirror; its archive must have the same hash"
-    )
-    action.add_argument(
+    fetching.add_argument("--url", help="a mirror; its archive must have the same hash")
+    fetching.add_argument(
         "--keep-archive", action="store_true", help="keep the downloaded archive in DIR"
     )
-    _add_jobs(action)
-    action.set_defaults(run=run_fetch)
-
-
-def _add_jobs(action: argparse.ArgumentParser) -> None:
-    action.add_argument(
-        "--jobs",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes that read at most; default: all cores",
-    )
+    for action in (verifying, fetching):
+        action.add_argument(
+            "--jobs",
+            type=positive,
+            default=os.cpu_count() or 1,
+            metavar="N",
+            help="processes that read at most; default: all cores",
+        )
 
 
 def run_verify(options: argparse.Namespace) -> int:
@@ -135,15 +115,11 @@ def run_fetch(options: argparse.Namespace) -> int:
     print("next:")
     for kind, other in ARCHIVES.items():
         if not (options.to / other.folder).is_dir():
-            print(f"  {_line('data', 'fetch', kind, '--to', options.to)}")
+            print(f"  {typed('data', 'fetch', kind, '--to', options.to)}")
     data, textures = (options.to / ARCHIVES[kind].folder for kind in ("mvtec", "dtd"))
     setting = ("reproduce", "--dataset", "mvtec", "--data", data, "--textures", textures)
-    print(f"  {_line(*setting, '--teacher', 'imagenet')}")
+    print(f"  {typed(*setting, '--teacher', 'imagenet')}")
     return code
-
-
-def _line(*words: str | Path) -> str:
-    return shlex.join(["python", "-m", "bench", *map(str, words)])
 
 
 def _print_report(kind: str, folder: Path, report: Report) -> int:

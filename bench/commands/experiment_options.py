@@ -5,6 +5,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from bench.commands.parsers import add_results
 from bench.data.cache import cache_root
 from bench.data.kinds import all_kinds, find_kind
 from bench.experiment.experiment import Experiment
@@ -44,9 +45,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--teacher", metavar="NAME|PATH", help="procedural, untrained, imagenet or a weight file"
     )
-    command.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
-    )
+    add_results(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
 
 

@@ -4,12 +4,18 @@ import argparse
 from pathlib import Path
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
+from bench.data.kinds import all_kinds
 from bench.experiment.library import experiment_names
 from bench.inspection.census import take_census
-from bench.inspection.explaining import described, explain, find_cell
+from bench.inspection.explaining import explained, find_cell
 
-EXAMPLES = """\
+HELP = """\
+Tell why a cell would run again.
+Of each of its stages: whether it is done, or which record is nearest and what differs. Nothing is
+written.
+
 examples:
   python -m bench explain "bottle den+ed+seg seed 0"
   python -m bench explain bottle den+ed+seg 0
@@ -21,34 +27,30 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "explain",
-        help="why a cell would run again",
-        description="Tell of each stage of a cell whether it is done, or which record is nearest\n"
-        "and what differs. Nothing is written.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "explain", HELP, run=run)
     add_options(command)
     command.add_argument(
         "cell", nargs="*", metavar="CELL", help="category, method, variant and seed"
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; return the exit code."""
     words = [str(options.experiment), *options.cell] if options.experiment else []
-    # The first word is the experiment's by its place, even where none is given.
-    files = [word for word in words if word.endswith(".toml") or word in experiment_names()]
+    # The first word is the experiment's by its place, even where none is given, and some
+    # experiments are called as a category is.
+    categories = {name for kind in all_kinds().values() for name in kind.categories}
+    named = {*experiment_names()} - categories
+    files = [word for word in words if word.endswith(".toml") or word in named]
     options.experiment = Path(files[0]) if files else None
     laid = look_up_chosen(options)
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
     store = chosen_store(options)
-    print(f"{cell}")
-    for found in explain(cell, take_census(laid.plan, store)):
-        head, *lines = described(found, store)
+    print(cell)
+    census = take_census(laid.plan, store)
+    for stage in dict.fromkeys(laid.plan.evaluations[cell].lineage()):
+        head, *lines = explained(stage, census, store)
         print("\n".join([f"  {head}", *(f"      {line}" for line in lines)]))
     return DONE

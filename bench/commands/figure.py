@@ -3,11 +3,15 @@
 import argparse
 
 from bench.commands.experiment_options import add_options
-from bench.commands.finished_options import add_include, find_chosen
+from bench.commands.finished_options import find_chosen
+from bench.commands.parsers import Commands, add_command, add_include
 from bench.common.exit_codes import DONE
 from destseg.errors import InputError
 
-EXAMPLES = """\
+HELP = """\
+Draw an experiment's figures from what is finished.
+Nothing is run.
+
 examples:
   python -m bench figure
       all of the ablation on the miniature, as PNG and SVG in results/ablation/figures
@@ -23,15 +27,9 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "figure",
-        help="draw an experiment's figures from what is finished",
-        description="Draw an experiment's figures from what is finished. Nothing is run.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "figure", HELP, run=run)
     add_options(command)
     add_include(command)
     command.add_argument(
@@ -40,7 +38,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME",
         help="only this one; may be given several times; default: all",
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

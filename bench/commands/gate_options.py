@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ from bench.experiment.reading import load_experiment
 from bench.regress.fresh_run import measure
 from bench.regress.measured import Measured, read_measured
 
-PASSED_ON = ("data", "textures", "teacher", "device", "jobs")
+PASSED_ON = {
+    "method": "M",
+    "variant": "V",
+    "data": "DIR",
+    "textures": "DIR",
+    "teacher": "NAME|PATH",
+    "device": "DEVICE",
+    "jobs": "N",
+}
+"""Options of `python -m bench reproduce`, with what their values are called."""
 
 
 def add_run_options(command: argparse.ArgumentParser) -> None:
@@ -29,13 +39,8 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
         help="cells.csv of a finished run; default: run the experiment from nothing",
     )
     run = command.add_argument_group("run", "passed on to `python -m bench reproduce`")
-    run.add_argument("--method", action="append", metavar="M", default=[])
-    run.add_argument("--variant", action="append", metavar="V", default=[])
-    run.add_argument("--data", metavar="DIR")
-    run.add_argument("--textures", metavar="DIR")
-    run.add_argument("--teacher", metavar="NAME|PATH")
-    run.add_argument("--device", metavar="DEVICE")
-    run.add_argument("--jobs", metavar="N")
+    for name, value in PASSED_ON.items():
+        run.add_argument(f"--{name}", action="append", metavar=value, default=[])
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -44,21 +49,14 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     for name in ("name", "title", "tables", "include", "grid"):
         del settings[name]
     if options.teacher:
-        settings["teacher"] = Path(options.teacher).stem
+        settings["teacher"] = Path(options.teacher[-1]).stem
     return settings
 
 
-def measured(options: argparse.Namespace, seeds: list[int] | None = None) -> Measured:
+def measured(options: argparse.Namespace, seeds: Sequence[int] = ()) -> Measured:
     """Read the cells that were named, or run the experiment."""
     if options.cells is not None:
         return read_measured(options.cells)
-    passed = [
-        part
-        for name in PASSED_ON
-        if (value := getattr(options, name)) is not None
-        for part in (f"--{name}", value)
-    ]
-    passed += [part for name in options.method for part in ("--method", name)]
-    passed += [part for name in options.variant for part in ("--variant", name)]
-    passed += [part for seed in seeds or [] for part in ("--seed", str(seed))]
+    passed = [f"--{name}={value}" for name in PASSED_ON for value in getattr(options, name)]
+    passed += [f"--seed={seed}" for seed in seeds]
     return measure(find_experiment(options.experiment), passed)

@@ -11,6 +11,7 @@ from bench.commands.experiment_options import (
     chosen_experiment,
     chosen_sources,
 )
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
 from bench.experiment.grid import Cell
@@ -39,36 +40,22 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command, its actions and their options."""
-    form = argparse.RawDescriptionHelpFormatter
-    command = commands.add_parser(
-        "model",
-        help="measure a model file, or write one from a run",
-        description="Measure a model file, or write one from a run.",
-        epilog=EXAMPLES,
-        formatter_class=form,
-    )
+    command = add_command(commands, "model", f"Measure a model file, or write one.\n\n{EXAMPLES}")
     actions = command.add_subparsers(required=True, metavar="ACTION")
-    action = actions.add_parser(
-        "evaluate", help="the six metrics of a model file", epilog=EXAMPLES, formatter_class=form
-    )
+    page = f"Measure a model file: the six metrics of a category.\n\n{EXAMPLES}"
+    action = add_command(actions, "evaluate", page, run=run_evaluate)
     action.add_argument("model", type=Path, metavar="MODEL", help="ours or the authors'")
     action.add_argument("--data", type=Path, required=True, metavar="DIR", help="MVTec AD layout")
     action.add_argument("--category", required=True, metavar="C")
     add_protocol(action)
     action.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
-    action.set_defaults(run=run_evaluate)
-    action = actions.add_parser(
-        "export",
-        help="write a finished cell's networks as one model file",
-        epilog=EXAMPLES,
-        formatter_class=form,
-    )
+    page = f"Write a finished cell's networks as one model file.\n\n{EXAMPLES}"
+    action = add_command(actions, "export", page, run=run_export)
     add_options(action)
     action.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model file")
     action.add_argument("--authors", action="store_true", help="as the authors' program loads it")
-    action.set_defaults(run=run_export)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

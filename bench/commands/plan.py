@@ -6,6 +6,7 @@ import torch
 from tabulate import tabulate
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.parsers import Commands, add_command
 from bench.commands.worker_options import processes
 from bench.common.exit_codes import DONE
 from bench.common.provenance import device_name
@@ -15,7 +16,10 @@ from bench.inspection.forecasting import Workload, forecast, workloads
 from destseg.application.devices import choose_device
 from destseg.application.options import positive
 
-EXAMPLES = """\
+HELP = """\
+Tell what would run, and how long it would take.
+That is what `reproduce` would do with the same options. Nothing is written.
+
 examples:
   python -m bench plan
       what `reproduce` would run of the ablation on the miniature
@@ -24,27 +28,19 @@ examples:
   python -m bench plan --dataset mvtec --workers 32
       the paper's setting; without --data MVTec AD's 15 categories are assumed
 
-Nothing is written. Times are medians of finished stages in --results.
+Times are medians of finished stages in --results.
 
 exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "plan",
-        help="what would run, and how long it would take",
-        description="Tell what `reproduce` would run with the same options, and how long that\n"
-        "would take.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "plan", HELP, run=run)
     add_options(command)
     command.add_argument(
         "--workers", type=positive, metavar="N", help="default: this machine's cores, or GPUs"
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,16 +4,13 @@ import argparse
 import os
 from pathlib import Path
 
-from bench.commands.gate_options import (
-    add_run_options,
-    measured,
-    settings_of,
-)
+from bench.commands.gate_options import add_run_options, measured, settings_of
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
 from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, read_baseline
 from bench.regress.ci_formats import annotations, json_text, junit_text
-from bench.regress.gate_report import GateReport, Verdict
+from bench.regress.gate_report import GateReport, Verdict, cause_of
 from bench.regress.new_seeds import FLOOR, LEAST_SEEDS, compare_new_seeds
 from bench.regress.rendering import markdown_text, terminal_text
 from bench.regress.same_seeds import compare_same_seeds
@@ -28,7 +25,11 @@ CODES = {
     Verdict.NOT_COMPARABLE: NOT_COMPARABLE,
 }
 
-EXAMPLES = """\
+HELP = """\
+Compare a run with a committed baseline.
+Same seeds record by record, or new seeds by statistics, as the baseline says. The run starts from
+nothing.
+
 examples:
   python -m bench regress
       gate A: the smoke grid on the CPU, record by record, against experiments/baselines/smoke.json
@@ -42,16 +43,9 @@ exit codes: 0 pass or improvement, 1 regression, 2 bad input or usage, 3 incompl
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "regress",
-        help="compare a run with a committed baseline",
-        description="Compare a run with a committed baseline: same seeds record by record, or new\n"
-        "seeds by statistics, as the baseline says. The run starts from nothing.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "regress", HELP, run=run)
     add_run_options(command)
     command.add_argument(
         "--against", type=Path, metavar="JSON", help="default: experiments/baselines/<name>.json"
@@ -74,7 +68,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="X",
         help=f"least change of one category that is told; default: {FLOOR}",
     )
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,9 +93,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
     settings, sources = settings_of(options), source_digests()
-    if baseline.comparison == "records":
-        now = measured(options)
-        return compare_same_seeds(baseline, now, settings, sources)
+    new_seeds = baseline.comparison == "seeds"
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
-    now = measured(options, list(range(first, first + options.seeds)))
-    return compare_new_seeds(baseline, now, settings, sources, floor=options.floor)
+    now = measured(options, range(first, first + options.seeds) if new_seeds else ())
+    cause = cause_of(baseline, now, settings, sources)
+    if new_seeds:
+        return compare_new_seeds(baseline, now, cause, floor=options.floor)
+    return compare_same_seeds(baseline, now, cause)

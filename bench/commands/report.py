@@ -1,14 +1,18 @@
 """``python -m bench report``: one page with everything that is known of an experiment."""
 
 import argparse
-import shlex
 import sys
 
 from bench.commands.experiment_options import add_options
-from bench.commands.finished_options import add_include, find_chosen
+from bench.commands.finished_options import find_chosen
+from bench.commands.parsers import Commands, add_command, add_include, typed
 from bench.common.exit_codes import DONE
 
-EXAMPLES = """\
+HELP = """\
+Write report.html from what is finished.
+One page in results/<experiment>/ that needs nothing beside it: tables, figures, every test image
+with its maps, failures, provenance.
+
 examples:
   python -m bench report
       results/ablation/report.html, from the records of the ablation on the miniature
@@ -25,19 +29,11 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "report",
-        help="write report.html from what is finished",
-        description="Write results/<experiment>/report.html, one page that needs nothing beside\n"
-        "it: tables, figures, every test image with its maps, failures, provenance.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "report", HELP, run=run)
     add_options(command)
     add_include(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,4 +52,4 @@ def reproducing(arguments: list[str]) -> str:
     parser = argparse.ArgumentParser(add_help=False)
     add_include(parser)
     _, others = parser.parse_known_args(arguments[1:])
-    return shlex.join(["python", "-m", "bench", "reproduce", *others])
+    return typed("reproduce", *others)

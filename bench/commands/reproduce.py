@@ -1,11 +1,11 @@
 """``python -m bench reproduce``: run an experiment's grid and write its tables and figures."""
 
 import argparse
-import shlex
 import signal
 import sys
 
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.parsers import Commands, add_command, typed
 from bench.commands.worker_options import (
     add_worker_options,
     on_cluster,
@@ -14,10 +14,13 @@ from bench.commands.worker_options import (
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
 from bench.running.runner import Summary
-from bench.workflows.reproduction import ReproduceRequest, reproduce
+from bench.workflows.reproduction import reproduce
 from destseg.application.devices import choose_device
 
-EXAMPLES = """\
+HELP = """\
+Run an experiment's grid and write its tables and figures.
+What is already there is not run again, so an interrupted run continues where it was.
+
 examples:
   python -m bench reproduce
       the eight ablations on the embedded miniature benchmark: needs no data, no weights, no GPU
@@ -38,19 +41,11 @@ cannot be written, 130 interrupted, 143 terminated
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "reproduce",
-        help="run an experiment's grid and write its tables and figures",
-        description="Run an experiment's grid and write its tables and figures. What is already\n"
-        "there is not run again, so an interrupted run continues where it was.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "reproduce", HELP, run=run)
     add_options(command)
     add_worker_options(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,17 +57,15 @@ def run(options: argparse.Namespace) -> int:
     else:
         device = choose_device(options.device)
     summary, outputs = reproduce(
-        ReproduceRequest(
-            experiment=experiment,
-            sources=chosen_sources(options),
-            results=options.results,
-            folder=folder,
-            workers=open_workers(options, device),
-            jobs=options.jobs or processes(),
-            device=device,
-            command=_command(sys.argv[1:]),
-            shard=options.shard,
-        )
+        experiment,
+        chosen_sources(options),
+        options.results,
+        folder,
+        open_workers(options, device),
+        jobs=options.jobs or processes(),
+        device=device,
+        command=typed(*sys.argv[1:]),
+        part=options.shard,
     )
     code = _report(summary)
     if options.shard is None:
@@ -100,14 +93,10 @@ def _report(summary: Summary) -> int:
         print(f"This tries only them again:\n  {_rerun(summary)}")
     if summary.stopped is not None:
         print(f"stopped early: {summary.stopped}.\nFinished stages are kept; this goes on:")
-        print(f"  {_command(sys.argv[1:])}")
+        print(f"  {typed(*sys.argv[1:])}")
         if summary.signal is not None:
             return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
     return FAILURES if summary.failures or summary.stopped else DONE
-
-
-def _command(arguments: list[str]) -> str:
-    return shlex.join(["python", "-m", "bench", *arguments])
 
 
 def _rerun(summary: Summary) -> str:
@@ -119,12 +108,9 @@ def _rerun(summary: Summary) -> str:
         "--variant": dict.fromkeys(cell.variant for cell in cells if cell.variant),
         "--seed": dict.fromkeys(str(cell.seed) for cell in cells),
     }
-    kept, skip = [], False
-    for argument in sys.argv[1:]:
-        name, given, _ = argument.partition("=")
-        if skip or name in chosen:
-            skip = not skip and not given
-        else:
-            kept.append(argument)
+    parser = argparse.ArgumentParser(add_help=False)
+    for name in chosen:
+        parser.add_argument(name, action="append")
+    _, kept = parser.parse_known_args(sys.argv[1:])
     extra = [word for name, values in chosen.items() for value in values for word in (name, value)]
-    return _command(kept + extra)
+    return typed(*kept, *extra)

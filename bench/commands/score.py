@@ -6,12 +6,18 @@ import sys
 from pathlib import Path
 
 from bench.commands.experiment_options import add_protocol
+from bench.commands.parsers import Commands, add_command, add_results, typed
 from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
 from bench.experiment.reading import load_protocol
 from bench.workflows.scoring import ScoreRequest, score
 
-EXAMPLES = """\
+HELP = """\
+Score anybody's anomaly maps.
+They are laid out as for MVTec's own evaluation; there come a table by category, cells and records
+like ours. Maps that were scored are not read again. Missing maps, wrong sizes and duplicates are
+all listed by name.
+
 examples:
   python -m bench score --maps maps --data mvtec_ad --method PatchCore
       maps/<category>/test/<defect>/<name>.tiff (or .tif, .png, .npy) of all 15 categories
@@ -30,17 +36,9 @@ exit codes: 0 done, 2 faults, bad input or usage, 130 interrupted
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "score",
-        help="score anybody's anomaly maps",
-        description="Score anybody's anomaly maps, laid out as for MVTec's own evaluation: a\n"
-        "table by category, cells and records like ours. Maps that were scored are not read\n"
-        "again. Missing maps, wrong sizes and duplicates are all listed by name.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "score", HELP, run=run)
     command.add_argument(
         "--maps",
         type=Path,
@@ -60,10 +58,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--seed", action="append", type=int, metavar="S", help="of each --maps; default: 0, 1, ..."
     )
-    command.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
-    )
-    command.set_defaults(run=run)
+    add_results(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         method=options.method or options.maps[0].resolve().name,
         results=options.results,
         cache=cache_root(),
-        command=shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
+        command=typed(*sys.argv[1:]),
     )
     outcome = score(request)
     print(outcome.table.text())

@@ -7,13 +7,17 @@ from typing import get_args
 from tabulate import tabulate
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES
 from bench.inspection.census import Census, State, mixed_environments, take_census
 from bench.inspection.explaining import failed
 from bench.planning.stages import Stage
 from bench.store.runs import RunStore
 
-EXAMPLES = """\
+HELP = """\
+Tell what is done, failed, missing or stale.
+Of an experiment's stages, and in which environments they were computed. Nothing is written.
+
 examples:
   python -m bench status
       of the ablation on the miniature
@@ -31,18 +35,10 @@ SHOWN = 12
 """Values listed of one part of the environment; the rest is counted."""
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "status",
-        help="what is done, failed, missing or stale",
-        description="Tell what an experiment has of its stages, and in which environments they\n"
-        "were computed. Nothing is written.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "status", HELP, run=run)
     add_options(command)
-    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,16 +1,18 @@
 """``python -m bench table``: any table of finished results, in the terminal."""
 
 import argparse
-from pathlib import Path
 
-from bench.commands.finished_options import add_include
+from bench.commands.parsers import Commands, add_command, add_include, add_results
 from bench.common.exit_codes import DONE
 from bench.presentation.table import FORMATS
 from bench.presentation.tables import build_table, tables
 from bench.results.files import joined_with, read_results
 from destseg.errors import InputError
 
-EXAMPLES = f"""\
+HELP = f"""\
+Print a table of finished results.
+From their cells alone: no data, no GPU, nothing is computed but the statistics.
+
 tables:
   {", ".join(tables())}
 
@@ -28,16 +30,9 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = commands.add_parser(
-        "table",
-        help="print a table of finished results",
-        description="Print a table from the cells of finished results alone: no data, no GPU,\n"
-        "nothing is computed but the statistics.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "table", HELP, run=run)
     command.add_argument("name", metavar="NAME", help="one of the tables below")
     command.add_argument(
         "experiment",
@@ -50,10 +45,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--format", choices=list(FORMATS), default="text", help="default: %(default)s"
     )
-    command.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
-    )
-    command.set_defaults(run=run)
+    add_results(command)
 
 
 def run(options: argparse.Namespace) -> int:

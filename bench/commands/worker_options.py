@@ -57,13 +57,7 @@ def processes() -> int:
 
 
 def on_cluster(options: argparse.Namespace) -> bool:
-    """Tell whether a dask cluster computes.
-
-    Raises
-    ------
-    InputError
-        When options contradict each other.
-    """
+    """Tell whether a dask cluster computes; refuse options that contradict each other."""
     given = options.scheduler is not None
     if options.backend == "dask" and not given:
         raise InputError("--backend dask: which cluster? Add --scheduler tcp://HOST:8786.")

@@ -1,1 +1,1 @@
-"""What every package may use: progress, provenance, seeds, exit codes."""
+"""What every package may use: provenance, exit codes."""

@@ -146,7 +146,8 @@ class Experiment:
             tuple(dict.fromkeys(categories)) or self.grid.categories,
             tuple(dict.fromkeys(seeds)) or self.grid.seeds,
         )
-        return dataclasses.replace(self, grid=grid)
+        configs = {name: self.configs[name] for name in chosen}
+        return dataclasses.replace(self, grid=grid, configs=configs)
 
 
 def _with_variants(
@@ -154,9 +155,12 @@ def _with_variants(
 ) -> dict[str, tuple[str, ...]]:
     """Choose variants of the methods that have some; those without are left."""
     known = {name: tuple(method(name).variants) for name in chosen}
+    named = [variant for variants in known.values() for variant in variants if variant]
     for variant in wanted:
-        if not any(variant in variants for variants in known.values()):
-            near = nearest_variants(variant, [v for variants in known.values() for v in variants])
+        if not named:
+            raise InputError(f"--variant {variant}: {', '.join(chosen)} has none; leave it out.")
+        if variant not in named:
+            near = nearest_variants(variant, named)
             raise InputError(f"--variant: unknown variant {variant!r}; use {' or '.join(near)}.")
     found = {
         name: variants if variants == ("",) else method(name).ordered({*wanted} & {*known[name]})

@@ -8,8 +8,8 @@ import dataclasses
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bench.common.provenance import provenance
 from bench.inspection.catalogue import Catalogue, place_of
@@ -21,17 +21,8 @@ from bench.store.runs import DamagedArtifact, RunStore
 from destseg.errors import InputError
 
 
-@dataclass(frozen=True)
-class Acceptable:
-    """A stage without a record, and the old record that can be its own.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-    record : Record
-        Under another key, its code another version.
-    """
+class Acceptable(NamedTuple):
+    """A stage without a record, and the record under another key that can be its own."""
 
     stage: Stage
     record: Record
@@ -39,34 +30,18 @@ class Acceptable:
 
 def acceptable(census: Census) -> tuple[Acceptable, ...]:
     """List the stages that lack a record only because versions of code differ, parents first."""
-    found = []
-    for stage in census.in_state("stale", "failed", "damaged", "not needed"):
-        record = _predecessor(stage, census.catalogue)
-        if record is not None:
-            found.append(Acceptable(stage, record))
-    return tuple(found)
+    stages = census.in_state("stale", "failed", "damaged", "not needed")
+    found = ((stage, _predecessor(stage, census.catalogue)) for stage in stages)
+    return tuple(Acceptable(stage, record) for stage, record in found if record is not None)
 
 
 def accept(
     chosen: Iterable[Acceptable], store: RunStore, reason: str
 ) -> tuple[int, tuple[str, ...]]:
-    """Take old records over under the new keys, their artifacts with them.
+    """Take old records over under the new keys, their artifacts with them, parents first.
 
-    Parameters
-    ----------
-    chosen : iterable of Acceptable
-        Which; parents first, as `acceptable` lists them.
-    store : RunStore
-        Where they are, and where the new records go.
-    reason : str
-        Why the results are the same; it is written into every record.
-
-    Returns
-    -------
-    count : int
-        How many were taken over.
-    faults : tuple of str
-        Why others were not: their artifacts are damaged.
+    The reason why the results are the same is written into every record. Returned is how many were
+    taken over, and why others were not: their artifacts are damaged.
 
     Raises
     ------
@@ -75,8 +50,7 @@ def accept(
     """
     reason = stated_reason(reason)
     count, faults = 0, []
-    for item in chosen:
-        old, stage = item.record, item.stage
+    for stage, old in chosen:
         new = dataclasses.replace(
             old,
             key=stage.key,
@@ -109,13 +83,9 @@ def stated_reason(text: str) -> str:
 
 def _predecessor(stage: Stage, catalogue: Catalogue) -> Record | None:
     """Find the record of the latest code that differs by code alone."""
-    candidates = [
-        record
-        for record in catalogue.at(place_of(stage))
-        if same_but_code(record, stage, catalogue)
-    ]
+    records = catalogue.at(place_of(stage))
     return max(
-        candidates,
+        (record for record in records if same_but_code(record, stage, catalogue)),
         key=lambda record: (record.code, str(record.provenance.get("started", ""))),
         default=None,
     )

@@ -14,17 +14,8 @@ from bench.store.runs import RunStore
 class Place:
     """What a stage is for, whatever the settings.
 
-    Parameters
-    ----------
-    kind : str
-        Of the stage.
-    category : str
-        Whose images it reads.
-    seed : int or None
-        Of its run.
-    traits : tuple
-        What tells variants apart, `bench.methods.interface.Step.traits`, of the stage and its
-        ancestors: for each its kind, name and value.
+    ``traits`` are what tells variants apart, `bench.methods.interface.Step.traits`, of the stage
+    and its ancestors: for each its kind, name and value.
     """
 
     kind: str
@@ -35,15 +26,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The records of a store.
-
-    Parameters
-    ----------
-    records : mapping of str to Record
-        Whole ones by key.
-    damaged : mapping of str to str
-        What is wrong with the others, by key.
-    """
+    """The whole records of a store by key, and what is wrong with the damaged ones."""
 
     records: Mapping[str, Record]
     damaged: Mapping[str, str] = field(default_factory=dict)
@@ -68,8 +51,7 @@ class Catalogue:
         lineage = self.lineage(record)
         if lineage is None or (not record.parents and record.metrics):
             return None
-        traits = _traits((above.kind, above.parameters) for above in lineage)
-        return Place(record.kind, record.category, record.seed, traits)
+        return _place(record, lineage)
 
     def at(self, place: Place) -> tuple[Record, ...]:
         """List the records for a place, whatever their settings."""
@@ -111,8 +93,7 @@ def read_catalogue(store: RunStore) -> Catalogue:
 
 def place_of(stage: Stage) -> Place:
     """Return what a planned stage is for."""
-    traits = _traits((above.kind, above.parameters) for above in stage.lineage())
-    return Place(stage.kind, stage.category, stage.seed, traits)
+    return _place(stage, stage.lineage())
 
 
 def has_todays_key(record: Record) -> bool:
@@ -121,10 +102,11 @@ def has_todays_key(record: Record) -> bool:
     return made == record.key
 
 
-def _traits(stages: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[tuple[str, str, Any], ...]:
+def _place(work: Stage | Record, lineage: Iterable[Stage | Record]) -> Place:
     types = step_types()
-    return tuple(
-        (kind, name, values.get(name))
-        for kind, values in stages
-        for name in (types[kind].traits if kind in types else ())
+    traits = tuple(
+        (above.kind, name, above.parameters.get(name))
+        for above in lineage
+        for name in (types[above.kind].traits if above.kind in types else ())
     )
+    return Place(work.kind, work.category, work.seed, traits)

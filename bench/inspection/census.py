@@ -36,19 +36,10 @@ ENVIRONMENT = (
 
 @dataclass(frozen=True)
 class Census:
-    """The stages of a plan with the state of each.
+    """The stages of a plan with the state of each, beside what a store has.
 
-    Parameters
-    ----------
-    plan : Plan
-        What an experiment comes to.
-    catalogue : Catalogue
-        What the store has.
-    states : mapping of str to str
-        By key. ``stale`` is a stage without a record while there is one for the same place in
-        the grid under another key; ``not needed`` one without a record that nothing lacks.
-    failures : mapping of str to Failure
-        By key.
+    ``stale`` is a stage without a record while there is one for the same place in the grid under
+    another key; ``not needed`` one without a record that nothing lacks.
     """
 
     plan: Plan
@@ -105,8 +96,7 @@ def take_census(plan: Plan, store: RunStore) -> Census:
             return "damaged"
         if key in failures:
             return "failed"
-        known = is_known(stage)
-        return "stale" if known and catalogue.at(place_of(stage)) else "missing"
+        return "stale" if is_known(stage) and catalogue.at(place_of(stage)) else "missing"
 
     states = {key: state(key, stage) for key, stage in plan.stages.items()}
     return Census(plan, catalogue, states, failures)
@@ -115,11 +105,8 @@ def take_census(plan: Plan, store: RunStore) -> Census:
 def mixed_environments(records: Iterable[Record]) -> dict[str, Counter[str]]:
     """Find what differs between the environments that records were made in.
 
-    Returns
-    -------
-    dict of str to Counter
-        For each part of `ENVIRONMENT` that has several values, how many records have each;
-        one that is in no more than some records is ``not recorded`` in the others.
+    For each part of `ENVIRONMENT` that has several values, it is how many records have each; one
+    that is in no more than some records is ``not recorded`` in the others.
     """
     listed = list(records)
     found = {

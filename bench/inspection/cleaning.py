@@ -1,11 +1,12 @@
 """Records that nothing refers to, and files that interrupted writers left behind."""
 
-import csv
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+
+import pandas as pd
 
 from bench.data.kinds import all_kinds
 from bench.experiment.reading import load_experiment
@@ -22,15 +23,8 @@ def laid_out(
 ) -> tuple[ExperimentPlan, ...]:
     """Lay experiments out in all ways they can be run in here; nothing is written.
 
-    Parameters
-    ----------
-    files : iterable of Path
-        Each is laid out for all kinds of dataset, without a folder of images for those that need
-        none.
-    sources : Sources
-        Folders of this machine; anomaly sources given may have been used or not.
-    teacher : str, optional
-        One that may have been used instead of an experiment's own.
+    These are all kinds of dataset, of those that need a folder only with one; with and without the
+    folder of anomaly sources; an experiment's own teacher and the one given.
 
     Raises
     ------
@@ -88,12 +82,10 @@ def leftovers(folder: Path, age: float = DAY) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def _keys_of(path: Path) -> Iterator[str]:
+def _keys_of(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                yield row["key"]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+        return list(pd.read_csv(path, usecols=["key"], dtype=str, keep_default_na=False)["key"])
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: its records cannot be told ({error!r}); mend or remove it first."
         ) from None

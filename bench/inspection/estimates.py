@@ -13,15 +13,10 @@ Basis = Literal["alike", "scaled"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected duration of a stage.
+    """The expected duration of a stage in seconds of wall time, and what it rests on.
 
-    Parameters
-    ----------
-    seconds : float
-        Wall time.
-    basis : {"alike", "scaled"}
-        The median of stages with the same setting on the same device; or that of all stages of
-        the kind, each scaled by its amount of work, which is no more than an order of magnitude.
+    ``alike`` is the median of stages alike on the same device; ``scaled`` that of all stages of
+    the kind, each scaled by its amount of work, which is no more than an order of magnitude.
     """
 
     seconds: float
@@ -31,12 +26,7 @@ class Estimate:
 class Estimator:
     """Durations by what past stages took.
 
-    Parameters
-    ----------
-    records : iterable of Record
-        Past stages.
-    device : str
-        Name of the device that will compute. Times of others are taken where it has none.
+    They are of the device that will compute, by its name; of others where it has none.
     """
 
     def __init__(self, records: Iterable[Record], device: str) -> None:
@@ -83,8 +73,14 @@ def duration(seconds: float) -> str:
 
 
 def _signature(kind: str, parameters: Mapping[str, Any]) -> Hashable:
-    """Return what stages must have in common to take about the same time: all but what is read."""
-    read = {"category", "seed", *step_types()[kind].reads}
-    if kind == "evaluation":
-        read.add("images")
-    return kind, canonical({name: v for name, v in parameters.items() if name not in read})
+    """Return what stages must have in common to take about the same time.
+
+    The amount of work, and all settings but rates and groups such as a protocol.
+    """
+    other = {"category", "seed", "images", *step_types()[kind].reads}
+    settings = {
+        name: value
+        for name, value in parameters.items()
+        if name not in other and not isinstance(value, float | Mapping)
+    }
+    return kind, work(kind, parameters), canonical(settings)

@@ -3,56 +3,22 @@
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bench.experiment.grid import Cell
-from bench.inspection.census import Census, State
-from bench.inspection.reasons import Reason, reason
+from bench.inspection.census import Census
+from bench.inspection.reasons import reason
 from bench.planning.stages import Stage
 from bench.store.records import Record
 from bench.store.runs import FAILURE, RECORD, Failure, RunStore
 from destseg.errors import InputError
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """The state of one stage, and why.
-
-    Parameters
-    ----------
-    stage : Stage
-        The stage.
-    state : str
-        As of `bench.inspection.census.State`.
-    record : Record or None
-        Of a stage that is done.
-    failure : Failure or None
-        Of a stage whose last attempt failed.
-    damage : str or None
-        What is wrong with its record.
-    reason : Reason or None
-        Of a stage that is not done: the nearest record.
-    """
-
-    stage: Stage
-    state: State
-    record: Record | None = None
-    failure: Failure | None = None
-    damage: str | None = None
-    reason: Reason | None = None
-
-
 def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     """Find the cell that somebody means.
 
-    Parameters
-    ----------
-    words : sequence of str
-        Category, variant or method or both, and seed, in any order; in one text or several, with
-        or without the word ``seed``.
-    cells : iterable of Cell
-        Those there are.
+    The words are category, variant or method or both, and seed, in any order; in one text or
+    several, with or without the word ``seed``.
 
     Raises
     ------
@@ -75,43 +41,24 @@ def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     )
 
 
-def explain(cell: Cell, census: Census) -> tuple[Explanation, ...]:
-    """Explain each stage that a cell descends from, parents first."""
-    lineage = {stage.key: stage for stage in census.plan.evaluations[cell].lineage()}
-    found = []
-    for key, stage in lineage.items():
-        state = census.states[key]
-        record = census.catalogue.records.get(key)
-        found.append(
-            Explanation(
-                stage=stage,
-                state=state,
-                record=record,
-                failure=census.failures.get(key),
-                damage=census.catalogue.damaged.get(key),
-                reason=reason(stage, census.catalogue) if record is None else None,
-            )
-        )
-    return tuple(found)
-
-
-def described(found: Explanation, store: RunStore) -> list[str]:
-    """Write an explanation down in lines: the state, then what is known."""
-    stage = found.stage
-    folder = store.folder(stage.key)
-    if found.record is not None:
-        return [f"{stage.kind}: done", *_made(found.record, store)]
-    lines = [f"{stage.kind}: {found.state}"]
-    if found.damage is not None:
-        lines.append(found.damage)
-    if found.failure is not None:
-        lines += [failed(found.failure, store), f"{folder / FAILURE}"]
-    if found.reason is None:
-        lines.append(f"never computed; its record would be {folder / RECORD}")
-    else:
-        lines += [f"nearest: {line}" for line in _made(found.reason.record, store)[:1]]
-        lines += [f"  {difference}" for difference in found.reason.own]
-        lines += [f"  parents: the {kind} is another, see there" for kind in found.reason.parents]
+def explained(stage: Stage, census: Census, store: RunStore) -> list[str]:
+    """Say in lines what state a stage is in, and why."""
+    key = stage.key
+    record = census.catalogue.records.get(key)
+    if record is not None:
+        return [f"{stage.kind}: done", *_made(record, store)]
+    folder = store.folder(key)
+    lines = [f"{stage.kind}: {census.states[key]}"]
+    if key in census.catalogue.damaged:
+        lines.append(census.catalogue.damaged[key])
+    if key in census.failures:
+        lines += [failed(census.failures[key], store), f"{folder / FAILURE}"]
+    found = reason(stage, census.catalogue)
+    if found is None:
+        return [*lines, f"never computed; its record would be {folder / RECORD}"]
+    lines.append(f"nearest: {_made(found.record, store)[0]}")
+    lines += [f"  {difference}" for difference in found.own]
+    lines += [f"  parents: the {kind} is another, see there" for kind in found.parents]
     return lines
 
 

@@ -13,16 +13,9 @@ from bench.planning.schedule import Forecast, simulate
 class Workload:
     """What a run would do of one kind of stage.
 
-    Parameters
-    ----------
-    kind : str
-        Of the stages.
-    planned, there, pending : int
-        How many there are, have a record, and would run. What is neither is not needed.
-    seconds : float or None
-        Of all that would run; None when none of the kind has run before.
-    bases : mapping of str to int
-        How many of the estimates rest on what.
+    That is how many stages are planned, have a record, and would run; what is neither is not
+    needed. The seconds are those of all that would run, None when none of the kind has run before;
+    the bases how many of the estimates rest on what.
     """
 
     kind: str

@@ -1,6 +1,6 @@
 """Why a stage has no record: the nearest record there is, and what differs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +20,9 @@ HINTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Difference:
-    """A component of a key that is another.
+    """A component of a key, such as ``parameters.lr`` or ``code``, that is another.
 
-    Parameters
-    ----------
-    component : str
-        Such as ``parameters.lr`` or ``code``.
-    before, after : str
-        Of the record, and of what is planned.
+    It is told what it is before, in the record, and after, in what is planned.
     """
 
     component: str
@@ -43,26 +38,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reason:
-    """The nearest record of a stage that has none.
+    """The nearest record of a stage that has none: for the same place, under another key.
 
-    Parameters
-    ----------
-    record : Record
-        For the same place in the grid, under another key.
-    own : tuple of Difference
-        What differs in the stage itself.
-    parents : tuple of str
-        Kinds of its parents that are others; their differences are reasons of their own.
+    ``own`` is what differs in the stage itself, ``parents`` the kinds of its parents that are
+    others; their differences are reasons of their own.
     """
 
     record: Record
     own: tuple[Difference, ...]
     parents: tuple[str, ...]
-
-    def __str__(self) -> str:
-        words = [str(difference) for difference in self.own]
-        words += [f"parents: the {kind} is another" for kind in self.parents]
-        return "; ".join(words)
 
 
 def own_differences(record: Record, stage: Stage) -> tuple[Difference, ...]:
@@ -81,13 +65,10 @@ def own_differences(record: Record, stage: Stage) -> tuple[Difference, ...]:
 
 
 def reason(stage: Stage, catalogue: Catalogue) -> Reason | None:
-    """Find the nearest record for a planned stage that has none.
+    """Find the nearest record for a planned stage that has none; None when there is none.
 
-    Returns
-    -------
-    Reason or None
-        Of the record with the fewest differences, those of its ancestors counted, and of
-        several the newest; None when there is none for the place.
+    It is the one with the fewest differences, those of its ancestors counted, and of several the
+    newest.
     """
     candidates = [record for record in catalogue.at(place_of(stage)) if record.key != stage.key]
     if not candidates:
@@ -126,14 +107,12 @@ def _distance(record: Record, stage: Stage, catalogue: Catalogue) -> int:
     return total
 
 
-def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Lay nested tables out flat, values as the key has them."""
-    return dict(_items(values, ""))
-
-
-def _items(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    flat: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _items(value, f"{prefix}{name}.")
+            flat |= _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", value if isinstance(value, str) else canonical(value)
+            flat[prefix + name] = value if isinstance(value, str) else canonical(value)
+    return flat

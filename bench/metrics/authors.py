@@ -4,24 +4,17 @@ Only for telling how much of a difference is due to the metric; both can exceed 
 Metrics, describes what that program computes, and this module was written from such a description.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.metrics.curves import UndefinedMetric, instance_levels
+from bench.metrics.inputs import Array, Block
+from bench.metrics.ranking import Ranking
 from bench.metrics.regions import label_regions
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from bench.metrics.inputs import Array, Block
-    from bench.metrics.ranking import Ranking
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 _EPSILON = float(np.finfo(np.float32).eps)
 
@@ -32,16 +25,7 @@ def authors_envelope(ranking: Ranking) -> NDArray[np.float32]:
     A pixel counts as a true positive if score times label reaches the threshold. At thresholds
     of 0 and below every normal pixel therefore does, and the precision is 1 or more. Where no
     pixel is normal, the first instance is taken for the background and lost. Divisions are in
-    float32.
-
-    Returns
-    -------
-    ndarray of float32, shape (R,)
-
-    Raises
-    ------
-    UndefinedMetric
-        Where the program stops with "gt_masks all zeros".
+    float32. It is undefined where the program stops with "gt_masks all zeros".
     """
     level = instance_levels(ranking)
     if ranking.normal == 0:
@@ -59,19 +43,8 @@ def authors_envelope(ranking: Ranking) -> NDArray[np.float32]:
 def authors_pro(blocks: Iterable[Block], connectivity: int, fpr_limit: float) -> float:
     """PRO of the published program: curves averaged by index, not by false-positive rate.
 
-    It holds all scores in memory and walks through all normal pixels once per region.
-
-    Parameters
-    ----------
-    blocks : iterable of Block
-    connectivity : {8, 4}
-    fpr_limit : float
-        In (0, 1].
-
-    Returns
-    -------
-    float
-        May exceed 1, and is NaN where the program's is, for instance on constant maps.
+    It holds all scores in memory and walks through all normal pixels once per region. It is NaN
+    where the program's is, for instance on constant maps.
     """
     normal, regions = _split(blocks, connectivity)
     if not regions or normal.size == 0:

@@ -1,26 +1,18 @@
 """What one reading of a test set gives; the metrics are functions of it."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.metrics.authors import authors_envelope
 from bench.metrics.curves import instance_envelope
 from bench.metrics.images import ImageTally
-from bench.metrics.inputs import Block, open_source, read_image_scores
-from bench.metrics.ranking import rank
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from bench.metrics.inputs import Batches, Images, Values
-    from bench.metrics.protocol import Protocol
-    from bench.metrics.ranking import Levels, Ranking
+from bench.metrics.inputs import Batches, Block, Images, Values, open_source, read_image_scores
+from bench.metrics.protocol import Protocol
+from bench.metrics.ranking import Levels, Ranking, rank
 
 
 @dataclass(frozen=True)
@@ -49,12 +41,8 @@ class Counted:
     def envelope(self) -> NDArray[np.float64] | NDArray[np.float32]:
         """Precision envelope of the instances, shape (R,), that IAP and IAP@k read.
 
-        See `instance_envelope`, and `authors_envelope` for a protocol with `compat`.
-
-        Raises
-        ------
-        UndefinedMetric
-            If there is no instance.
+        See `instance_envelope`, and `authors_envelope` for a protocol with `compat`; without an
+        instance they raise `UndefinedMetric`.
         """
         envelope = instance_envelope if self.protocol.compat is None else authors_envelope
         return envelope(self.pixels)

@@ -2,19 +2,14 @@
 
 In the notation below P samples are anomalous and N normal, R regions have sizes n_r, and for a
 sample p with score v, TP(v) and FP(v) count the anomalous and normal samples at or above v, and
-FP'(v) the normal samples above v. Samples are pixels; for the metrics of images, images.
+FP'(v) the normal samples above v. Samples are pixels; for the metrics of images, images. Values
+are in [0, 1]; where there is none, `UndefinedMetric` is raised.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from bench.metrics.ranking import Levels, Ranking
+from bench.metrics.ranking import Levels, Ranking
 
 
 class UndefinedMetric(ValueError):
@@ -25,17 +20,7 @@ def auroc(levels: Levels) -> float:
     """Area under the ROC curve: the chance that an anomalous score exceeds a normal one.
 
     Ties count half, which is the trapezoid over all distinct thresholds. The sum is taken in
-    integers and divided once.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-
-    Raises
-    ------
-    UndefinedMetric
-        If either class is empty.
+    integers and divided once. Both classes must be there.
     """
     anomalous, normal = levels.anomalous, levels.normal
     if anomalous == 0 or normal == 0:
@@ -49,17 +34,7 @@ def average_precision(levels: Levels) -> float:
     """AP = (1/P) sum_p TP(v_p) / (TP(v_p) + FP(v_p)).
 
     The step integral of precision over recall at all distinct thresholds, as scikit-learn's
-    ``average_precision_score``.
-
-    Returns
-    -------
-    float
-        In (0, 1].
-
-    Raises
-    ------
-    UndefinedMetric
-        If no sample is anomalous.
+    ``average_precision_score``. It needs an anomalous sample.
     """
     if levels.anomalous == 0:
         raise UndefinedMetric("AP is undefined without an anomalous sample")
@@ -73,16 +48,6 @@ def f1_max(levels: Levels) -> float:
     That is 2 precision recall / (precision + recall). A threshold takes all samples of equal
     score, and the best is the score of an anomalous sample: down to the next such score only
     normal samples are added. Like AP it is defined, and then 1, where all samples are anomalous.
-
-    Returns
-    -------
-    float
-        In (0, 1].
-
-    Raises
-    ------
-    UndefinedMetric
-        If no sample is anomalous.
     """
     if levels.anomalous == 0:
         raise UndefinedMetric("F1-max is undefined without an anomalous sample")
@@ -102,15 +67,7 @@ def region_overlap(ranking: Ranking, fpr_limit: float) -> float:
     - (L - a)^2 / (2L (b - a)) if a < L < b,
     - 0 otherwise.
 
-    Returns
-    -------
-    float
-        In [0, 1].
-
-    Raises
-    ------
-    UndefinedMetric
-        If there is no region or no normal pixel.
+    It needs a region and a normal pixel.
     """
     if ranking.region_size.size == 0 or ranking.normal == 0:
         missing = "a region" if ranking.region_size.size == 0 else "a normal pixel"
@@ -125,14 +82,10 @@ def region_overlap(ranking: Ranking, fpr_limit: float) -> float:
 
 
 def instance_levels(ranking: Ranking) -> NDArray[np.int64]:
-    """Level of each instance's score, in the order of the regions.
+    """Level of each instance's score, in the order of the regions, shape (R,).
 
     The score is the largest threshold that still covers more than half of the instance: of its
     n pixels sorted descending, the one at index floor(n/2) (docs/method.md, Metrics).
-
-    Returns
-    -------
-    ndarray of int64, shape (R,)
     """
     levels = ranking.thresholds.size
     keys = np.sort(ranking.region * levels + ranking.level)
@@ -143,18 +96,9 @@ def instance_levels(ranking: Ranking) -> NDArray[np.int64]:
 
 
 def instance_envelope(ranking: Ranking) -> NDArray[np.float64]:
-    """Precision envelope e_i of the instances by ascending score.
+    """Precision envelope e_i of the instances by ascending score, shape (R,).
 
-    Entry i belongs to the recall (R - i)/R (docs/method.md, Metrics).
-
-    Returns
-    -------
-    ndarray of float64, shape (R,)
-
-    Raises
-    ------
-    UndefinedMetric
-        If there is no instance.
+    Entry i belongs to the recall (R - i)/R (docs/method.md, Metrics). It needs an instance.
     """
     if ranking.region_size.size == 0:
         raise UndefinedMetric("IAP is undefined without an anomalous instance")

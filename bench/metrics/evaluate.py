@@ -1,21 +1,15 @@
 """The public functions: metrics of anomaly maps."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from bench.metrics.counted import count
+from bench.metrics.inputs import Batches, Images, Values
 from bench.metrics.protocol import PAPER, Protocol
-from bench.metrics.registry import ALL_METRICS, METRICS
+from bench.metrics.registry import ALL_METRICS, METRICS, Metric
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from bench.metrics.inputs import Batches, Images, Values
-    from bench.metrics.registry import Metric
-
-    Compat = Literal["authors"] | None
+Compat = Literal["authors"] | None
 
 
 def evaluate(
@@ -120,10 +114,8 @@ def iap(maps: Images | Batches, masks: Images | None = None, *, compat: Compat =
 
     Raises
     ------
-    UndefinedMetric
-        If there is no anomalous instance.
-    ValueError
-        See `evaluate`.
+    UndefinedMetric, ValueError
+        If there is no anomalous instance; see `evaluate`.
 
     Examples
     --------
@@ -160,10 +152,8 @@ def iap_at(
 
     Raises
     ------
-    UndefinedMetric
-        If there is no anomalous instance.
-    ValueError
-        If `k` is out of range, and see `evaluate`.
+    UndefinedMetric, ValueError
+        If there is no anomalous instance; if `k` is out of range; see `evaluate`.
     """
     return ALL_METRICS["iap90"].compute(count(maps, masks, Protocol(iap_k=k, compat=compat)))
 
@@ -195,10 +185,8 @@ def pro(
 
     Raises
     ------
-    UndefinedMetric
-        If there is no region or no normal pixel.
-    ValueError
-        If `fpr_limit` is out of range, and see `evaluate`.
+    UndefinedMetric, ValueError
+        If there is no region or no normal pixel; if `fpr_limit` is out of range; see `evaluate`.
     """
     protocol = Protocol(fpr_limit=fpr_limit, compat=compat)
     return ALL_METRICS["pro"].compute(count(maps, masks, protocol))

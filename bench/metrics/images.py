@@ -1,18 +1,11 @@
 """Image scores and labels."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
+from bench.metrics.inputs import Array, Block
+from bench.metrics.protocol import Protocol
 from bench.metrics.ranking import Levels, count_reaching
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from bench.metrics.inputs import Array, Block
-    from bench.metrics.protocol import Protocol
 
 
 def image_scores(maps: Array, protocol: Protocol) -> NDArray[np.float64]:

@@ -1,11 +1,9 @@
 """Anomaly maps and masks from the forms users have them in, checked, in blocks of images."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +13,9 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 Array: TypeAlias = NDArray[Any]
-Values: TypeAlias = "Array | torch.Tensor"
+Values: TypeAlias = Union[Array, "torch.Tensor"]
 #: (N, H, W) array or tensor, or a sequence of N images (H, W), which may differ in size.
-Images: TypeAlias = "Values | Sequence[Values]"
+Images: TypeAlias = Values | Sequence[Values]
 #: Pairs of maps (n, H, W) and masks (n, H, W), read once.
 Batches: TypeAlias = Iterable[tuple[Values, Values]]
 
@@ -28,62 +26,56 @@ _BLOCK_PIXELS = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some images of the test set.
-
-    Attributes
-    ----------
-    maps : ndarray, shape (n, H, W)
-        Finite scores, in a native floating or integer type.
-    masks : ndarray of bool, shape (n, H, W)
-    """
+    """Some images of the test set, (n, H, W): finite scores in a native type, and their masks."""
 
     maps: Array
     masks: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
 class ArraySource:
     """Maps and masks held in memory; can be read as often as needed."""
 
-    def __init__(self, maps: Images, masks: Images, crop: int | None) -> None:
-        if len(maps) != len(masks):
-            raise ValueError(f"{len(maps)} maps but {len(masks)} masks")
-        self._maps = maps
-        self._masks = masks
-        self._crop = crop
+    maps: Images
+    masks: Images
+    crop: int | None
+
+    def __post_init__(self) -> None:
+        if len(self.maps) != len(self.masks):
+            raise ValueError(f"{len(self.maps)} maps but {len(self.masks)} masks")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the images in order, checked."""
         for span in self._spans():
-            yield _block(
-                _cut(self._maps, span), _cut(self._masks, span), first=span.start, crop=self._crop
-            )
+            maps, masks = _cut(self.maps, span), _cut(self.masks, span)
+            yield _block(maps, masks, first=span.start, crop=self.crop)
 
     def values(self) -> Iterator[Array]:
         """Yield the scores alone, which `blocks` has checked before."""
         for span in self._spans():
-            yield _centre(_scores(_cut(self._maps, span), "maps"), self._crop)
+            yield _centre(_scores(_cut(self.maps, span), "maps"), self.crop)
 
     def _spans(self) -> Iterator[slice]:
         step = 1
-        if _is_array(self._maps) and len(self._maps):
-            image_pixels = int(np.prod(self._maps.shape[1:]))
+        if _is_array(self.maps) and len(self.maps):
+            image_pixels = int(np.prod(self.maps.shape[1:]))
             step = max(1, _BLOCK_PIXELS // max(1, image_pixels))
-        for start in range(0, len(self._maps), step):
-            yield slice(start, min(start + step, len(self._maps)))
+        for start in range(0, len(self.maps), step):
+            yield slice(start, min(start + step, len(self.maps)))
 
 
+@dataclass(frozen=True)
 class BatchSource:
     """Batches of maps and masks that are read once and need never be in memory together."""
 
-    def __init__(self, batches: Batches, crop: int | None) -> None:
-        self._batches = batches
-        self._crop = crop
+    batches: Batches
+    crop: int | None
 
     def blocks(self) -> Iterator[Block]:
         """Yield the batches in order, checked."""
         first = 0
-        for maps, masks in self._batches:
-            block = _block(maps, masks, first=first, crop=self._crop)
+        for maps, masks in self.batches:
+            block = _block(maps, masks, first=first, crop=self.crop)
             yield block
             first += len(block.maps)
 
@@ -166,13 +158,13 @@ def _scores(given: Values | Sequence[float], what: str) -> Array:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _is_tensor(values: object) -> TypeIs[torch.Tensor]:
+def _is_tensor(values: object) -> "TypeIs[torch.Tensor]":
     # Whoever has a tensor has imported torch.
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(values, torch.Tensor)
 
 
-def _is_array(values: object) -> TypeIs[Values]:
+def _is_array(values: object) -> "TypeIs[Values]":
     return isinstance(values, np.ndarray) or _is_tensor(values)
 
 

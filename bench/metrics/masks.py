@@ -1,15 +1,9 @@
 """From a full-resolution mask to the binary mask that is scored."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from bench.metrics.protocol import Protocol
+from bench.metrics.protocol import Protocol
 
 # Two rules come from programs that resize the 8-bit image itself, so they see the value rounded
 # to 8 bits. It also keeps the float rounding of the filter weights out of "all" and "any".

@@ -5,16 +5,12 @@ connectivity or image score. All of these are therefore one frozen record, which
 hashed with every result.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final
 
 MASK_RULES: Final = ("antialias", "bilinear", "floor", "any", "nearest")
 CONNECTIVITIES: Final = (4, 8)

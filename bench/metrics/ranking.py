@@ -7,25 +7,18 @@ one sort of the bare scores and a binary search per distinct anomalous score giv
 exactly; nothing is binned, and ties are counted as ties.
 """
 
-from __future__ import annotations
-
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.metrics.inputs import ArraySource
+from bench.metrics.inputs import Array, ArraySource, BatchSource, Block
 from bench.metrics.regions import label_regions
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from numpy.typing import NDArray
-
-    from bench.metrics.inputs import Array, BatchSource, Block
-
-    Counts = NDArray[np.int64]
+Counts = NDArray[np.int64]
 
 # Scores sorted together. One run holds any MVTec AD category at 256x256, so that the usual test
 # set takes a single sort; larger ones are counted run by run in the same memory.
@@ -91,28 +84,8 @@ def rank(
     connectivity: int = 8,
     observe: Callable[[Block], None] | None = None,
 ) -> Ranking:
-    """Count a test set.
+    """Count a test set, whose batches are read once; `observe` is given each block, in order.
 
-    Parameters
-    ----------
-    source : ArraySource or BatchSource
-        The test set. Batches are read once.
-    connectivity : {8, 4}
-        See `label_regions`.
-    observe : callable, optional
-        Is given each block once, in order.
-
-    Returns
-    -------
-    Ranking
-
-    Raises
-    ------
-    ValueError
-        If the test set holds no pixel.
-
-    Notes
-    -----
     Memory above the input: the anomalous pixels (about 60 bytes each while they are ranked), one
     run of 16.8 million scores and one block; for batches also up to 128 MiB of scores, and the
     remaining scores on disk.
@@ -178,7 +151,7 @@ class _Spool:
         self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115
         self._runs: list[tuple[np.dtype[np.generic], int]] = []
 
-    def __enter__(self) -> _Spool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -196,17 +169,9 @@ class _Spool:
 
 
 def sorted_runs(parts: Iterable[Array]) -> Iterator[Array]:
-    """Gather scores in runs and sort each.
+    """Gather scores of any shape in runs, sorted ascending; a change of type starts a new run.
 
-    Parameters
-    ----------
-    parts : iterable of ndarray
-        Scores of any shape. A change of type starts a new run.
-
-    Yields
-    ------
-    ndarray, shape (r,)
-        Ascending scores, to be used before the next run is asked for.
+    A run is to be used before the next one is asked for, which may overwrite it.
     """
     run = np.empty(0, np.float32)
     filled = 0
@@ -233,17 +198,7 @@ def _sorted(run: Array) -> Array:
 
 
 def count_reaching(runs: Iterable[Array], thresholds: Array) -> tuple[Counts, Counts]:
-    """Count the scores at or above, and above, each threshold.
-
-    Parameters
-    ----------
-    runs : iterable of ndarray
-        Each ascending.
-    thresholds : ndarray, shape (K,)
-
-    Returns
-    -------
-    reach, above : ndarray of int64, shape (K,)
+    """Count the scores of ascending runs that are at or above, and above, each threshold.
 
     Examples
     --------

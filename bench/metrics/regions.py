@@ -1,35 +1,18 @@
 """Anomalous regions: the connected components of each mask."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def label_regions(
     masks: NDArray[np.bool_], connectivity: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find and number the regions of a block of masks.
+    """Find and number the regions of a block of masks (n, H, W).
 
-    Regions never join across images (docs/method.md, Metrics).
-
-    Parameters
-    ----------
-    masks : ndarray of bool, shape (n, H, W)
-    connectivity : {8, 4}
-        Whether pixels that share only a corner belong together.
-
-    Returns
-    -------
-    pixels : ndarray of int64, shape (P,)
-        Flat indices of the anomalous pixels, ascending.
-    region : ndarray of int64, shape (P,)
-        Region of each of these pixels, from 0.
+    Regions never join across images (docs/method.md, Metrics); with a connectivity of 8, pixels
+    that share only a corner belong together. Returned are the flat indices of the P anomalous
+    pixels, ascending, and the region of each, from 0.
 
     Examples
     --------

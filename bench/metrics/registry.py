@@ -4,14 +4,14 @@ A new metric is one more object in `ALL_METRICS`. All that concerns a single met
 and whatever tabulates, draws or compares metrics asks these objects.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.metrics.authors import authors_pro
+from bench.metrics.counted import Counted
 from bench.metrics.curves import (
     UndefinedMetric,
     auroc,
@@ -20,11 +20,6 @@ from bench.metrics.curves import (
     instance_recall_index,
     region_overlap,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from bench.metrics.counted import Counted
 
 
 @dataclass(frozen=True, slots=True)

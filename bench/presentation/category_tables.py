@@ -16,7 +16,7 @@ from bench.presentation.formatting import (
     format_published,
     published_numbers,
 )
-from bench.presentation.notes import difference_notes, paper_notes, score_notes
+from bench.presentation.notes import difference_notes, method_notes, paper_notes
 from bench.presentation.table import Table, make_table
 from bench.results.results import Results
 from bench.stats import estimate
@@ -59,7 +59,7 @@ def category_table(results: Results) -> Table:
         f"{title} by category",
         results,
         (
-            *score_notes(results, results.metrics, fulls.items()),
+            *method_notes(results, results.metrics),
             *(paper_notes(results, "Tables 2 and 3") if beside else ()),
         ),
         lines,
@@ -91,7 +91,7 @@ class PairTable:
             f"{self.title}, {' / '.join(metric.display for metric in metrics)}",
             results,
             (
-                *score_notes(results, metrics, results.fulls.items()),
+                *method_notes(results, metrics),
                 *paper_notes(results, f"Table {self.table}"),
                 *difference_notes(results),
             ),

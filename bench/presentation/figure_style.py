@@ -1,13 +1,14 @@
 """The one look of all figures, and how they become files."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bench.results.results import Results, Row
 
@@ -105,3 +106,35 @@ def add_title(figure: Figure, title: str, results: Results, detail: str = "") ->
     width, height = figure.get_size_inches()
     figure.text(0.08 / width, 1 - 0.08 / height, title, fontsize=10.5, weight="bold", va="top")
     figure.text(0.08 / width, 1 - 0.3 / height, "\n".join(lines), fontsize=8, color=MUTED, va="top")
+
+
+def add_legend(
+    figure: Figure,
+    entries: Mapping[str, Mapping[str, Any]],
+    at: tuple[float, float],
+    *,
+    loc: Literal["upper left", "upper right"] = "upper right",
+    ncols: int | None = None,
+    **spacing: float,
+) -> None:
+    """Write a legend without a frame, by default in one line.
+
+    Parameters
+    ----------
+    figure
+        Where.
+    entries
+        Label -> how its line or mark is drawn.
+    at, loc, ncols, **spacing
+        As matplotlib has them.
+    """
+    figure.legend(
+        handles=[Line2D([], [], label=label, **look) for label, look in entries.items()],
+        loc=loc,
+        bbox_to_anchor=at,
+        ncols=ncols or len(entries),
+        fontsize=7.5,
+        borderaxespad=0,
+        frameon=False,
+        **{"handletextpad": 0.1, "columnspacing": 1.2} | spacing,
+    )

@@ -6,12 +6,11 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from bench.metrics import Metric
 from bench.paper.published import prints_categories, published_over
-from bench.presentation.figure_style import MUTED, PAPER_MARK, add_title, mark, style
+from bench.presentation.figure_style import MUTED, PAPER_MARK, add_legend, add_title, mark, style
 from bench.presentation.formatting import format_percent
 from bench.results.results import Results
 
@@ -56,32 +55,14 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
         seeds = len(results.seeds)
         detail = f"{seeds} single seeds, their mean as a line" if seeds > 1 else "one seed"
         add_title(figure, f"{metric.display} of each category", results, detail)
-        handles = [
-            Line2D(
-                [],
-                [],
-                linestyle="",
-                markersize=5,
-                label=results.labels[row],
-                mew=0,
-                **mark(results, row),
-            )
+        entries = {
+            results.labels[row]: {**mark(results, row), "linestyle": "", "markersize": 5, "mew": 0}
             for row in shown
-        ]
+        }
         if with_paper:
             name = results.labels[results.method, results.full(results.method)]
-            handles.append(Line2D([], [], label=f"paper, {name}", **PAPER_MARK))
-        figure.legend(
-            handles=handles,
-            loc="upper right",
-            bbox_to_anchor=(0.98, 1 - 0.65 / height),
-            ncols=len(handles),
-            fontsize=7.5,
-            handletextpad=0.1,
-            columnspacing=1.2,
-            borderaxespad=0,
-            frameon=False,
-        )
+            entries[f"paper, {name}"] = PAPER_MARK
+        add_legend(figure, entries, (0.98, 1 - 0.65 / height))
     return figure
 
 
@@ -106,7 +87,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     )
     behind = sign * (best - means)
     rows = [*(name.replace("_", " ") for name in results.categories), "all"]
-    what = "variant" if len(results.variants) == 1 else "one"
+    alone = len(results.variants) == 1
+    what, best_one = ("variant", "best variant") if alone else ("method and variant", "best")
     with style():
         foot = 0.7 + 0.018 * max(map(len, names))  # room for the variants' slanting names
         width = max(2.2 + 0.56 * len(names), 5.2)
@@ -142,7 +124,7 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
         figure.text(
             2.72 / width,
             0.345 / height,
-            f"points behind the best {what} (•) of the row"
+            f"points behind the {best_one} (•) of the row"
             + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
             fontsize=7,
             color=MUTED,

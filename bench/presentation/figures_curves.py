@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.presentation.figure_style import add_title, mark, style
+from bench.presentation.figure_style import add_legend, add_title, mark, style
 from bench.results.results import Results, Row
 
 _MOST_COLUMNS = 5
+_K_LINE: dict[str, Any] = {"color": "0.55", "linewidth": 0.8, "linestyle": (0, (3, 2))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figur
             hspace=0.28,
         )
         for axes, category in zip(panels, categories, strict=False):
-            axes.axvline(k, color="0.55", linewidth=0.8, linestyle=(0, (3, 2)))
+            axes.axvline(k, **_K_LINE)
             for curve in curves:
                 if curve.category == category:
                     _draw(axes, curve, _line(results, curve.row, solid=curve.row == rows[-1]))
@@ -97,28 +97,13 @@ def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figur
         figure.supxlabel("instance recall (%)", fontsize=8.5, y=0.1 / height)
         figure.supylabel("precision (%)", fontsize=8.5, x=0.1 / width)
         add_title(figure, "Precision over instance recall", results, f"seed {seed}")
-        handles = [
-            Line2D(
-                [],
-                [],
-                label=results.labels[row],
-                markersize=4.5,
-                **_line(results, row, solid=row == rows[-1]),
-            )
+        entries = {
+            results.labels[row]: {**_line(results, row, solid=row == rows[-1]), "markersize": 4.5}
             for row in rows
-        ]
-        handles.append(
-            Line2D([], [], color="0.55", linewidth=0.8, linestyle=(0, (3, 2)), label=f"k = {k:g} %")
-        )
-        figure.legend(
-            handles=handles,
-            loc="upper left",
-            bbox_to_anchor=(0.62 / width, 1 - 0.64 / height),
-            ncols=len(handles),
-            fontsize=7.5,
-            borderaxespad=0,
-            frameon=False,
-        )
+        }
+        entries[f"k = {k:g} %"] = _K_LINE
+        at = 0.62 / width, 1 - 0.64 / height
+        add_legend(figure, entries, at, loc="upper left", handletextpad=0.8, columnspacing=2.0)
     return figure
 
 

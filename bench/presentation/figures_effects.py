@@ -4,11 +4,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bench.methods.interface import Method
 from bench.paper.published import is_whole, published_effect
-from bench.presentation.figure_style import BLUE, MUTED, PAPER_MARK, add_title, style
+from bench.presentation.figure_style import BLUE, MUTED, PAPER_MARK, add_legend, add_title, style
 from bench.presentation.formatting import listed
 from bench.presentation.statistics_tables import design_of, design_scores
 from bench.results.results import Results
@@ -90,22 +89,11 @@ def _mark(*, decided: bool) -> dict[str, Any]:
 
 
 def _legend(figure: Figure, *, with_paper: bool, with_interval: bool) -> None:
-    handles = []
+    entries = {}
     if with_interval:
-        handles += [
-            Line2D([], [], label="interval excludes zero", **_mark(decided=True)),
-            Line2D([], [], label="undecided", **_mark(decided=False)),
-        ]
+        entries["interval excludes zero"] = _mark(decided=True)
+        entries["undecided"] = _mark(decided=False)
     if with_paper:
-        handles.append(Line2D([], [], label="paper", **PAPER_MARK))
-    if handles:
-        figure.legend(
-            handles=handles,
-            loc="upper right",
-            bbox_to_anchor=(0.985, 0.985),
-            ncols=1,
-            fontsize=7.5,
-            handletextpad=0.1,
-            borderaxespad=0,
-            frameon=False,
-        )
+        entries["paper"] = PAPER_MARK
+    if entries:
+        add_legend(figure, entries, (0.985, 0.985), ncols=1)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bench.methods.interface import Method
 from bench.metrics import Metric
@@ -15,6 +14,7 @@ from bench.presentation.figure_style import (
     FAINT,
     MUTED,
     PAPER_MARK,
+    add_legend,
     add_title,
     mark,
     mark_name,
@@ -40,7 +40,7 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     paper = [_published(results, metric, row) for row in rows]
     left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
     with style():
-        figure = Figure(figsize=(5.6, 4.0))
+        figure = Figure(figsize=(5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows)), 4.0))
         grid = figure.add_gridspec(
             2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
         )
@@ -190,24 +190,14 @@ def _clear(axes: Axes) -> None:
 
 
 def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
-    entries = {mark_name(results, row): mark(results, row) for row in results.labels}
-    handles = [
-        Line2D([], [], linestyle="", markersize=6.5, label=name, **look)
-        for name, look in entries.items()
-    ]
+    # Where methods stand side by side, one with a single row is named below it.
+    entries = {
+        mark_name(results, row): {**mark(results, row), "linestyle": "", "markersize": 6.5}
+        for row in results.labels
+        if len(results.variants) == 1 or len(results.variants[row[0]]) > 1
+    }
     if with_seeds:
-        seed_mark = {"color": "0.3", "marker": "o"} | _SEED_MARK
-        handles.append(Line2D([], [], label="single seeds", **seed_mark))
+        entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK
     if with_paper:
-        handles.append(Line2D([], [], label="paper", **PAPER_MARK))
-    figure.legend(
-        handles=handles,
-        loc="upper right",
-        bbox_to_anchor=(0.985, 0.835),
-        ncols=len(handles),
-        fontsize=7.5,
-        handletextpad=0.1,
-        columnspacing=1.2,
-        borderaxespad=0,
-        frameon=False,
-    )
+        entries["paper"] = PAPER_MARK
+    add_legend(figure, entries, (0.985, 0.835))

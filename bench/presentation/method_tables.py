@@ -13,7 +13,7 @@ from bench.presentation.formatting import (
     format_estimate,
     format_published,
 )
-from bench.presentation.notes import difference_notes, paper_notes, score_notes
+from bench.presentation.notes import difference_notes, method_notes, paper_notes
 from bench.presentation.table import Table, make_table
 from bench.results.results import Results
 from bench.stats import Estimate, estimate
@@ -48,7 +48,7 @@ def main_table(results: Results) -> Table:
         "The full method" if len(found) == 1 else "The methods",
         results,
         (
-            *score_notes(results, results.metrics, results.fulls.items()),
+            *method_notes(results, results.metrics),
             *paper_notes(results, "Tables 1 to 3 and, for PRO, its slides"),
             *difference_notes(results),
         ),
@@ -121,7 +121,7 @@ def image_table(results: Results) -> Table:
         f"Detection, {', '.join(_uncapitalised(metric.display) for metric in metrics)}",
         results,
         (
-            *score_notes(results, metrics, results.fulls.items()),
+            *method_notes(results, metrics),
             *paper_notes(results, "Table 1"),
             *difference_notes(results),
         ),

@@ -11,6 +11,15 @@ from bench.results.results import Results, Row
 from bench.stats.significance import MOST_EXACT
 
 
+def method_notes(results: Results, metrics: Collection[Metric]) -> tuple[str, ...]:
+    """Say what a table of methods' scores is of, and which variant stands for a method."""
+    notes = score_notes(results, metrics, results.fulls.items())
+    named = [f"{method} by its variant {name}" for method, name in results.fulls.items() if name]
+    if len(results.fulls) == 1 or not named:
+        return notes
+    return (*notes, f"Of methods that have variants the full one is shown: {', '.join(named)}.")
+
+
 def score_notes(
     results: Results, metrics: Collection[Metric], rows: Collection[Row]
 ) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ from bench.presentation.notes import (
     effect_notes,
     grid_notes,
     interval_notes,
+    method_notes,
     paper_notes,
-    score_notes,
 )
 from bench.presentation.table import Table, make_table
 from bench.results.results import Results
@@ -90,7 +90,7 @@ def intervals_table(results: Results) -> Table:
         title,
         results,
         (
-            *score_notes(results, results.metrics, results.fulls.items()),
+            *method_notes(results, results.metrics),
             *interval_notes(results),
         ),
         lines,

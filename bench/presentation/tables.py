@@ -63,13 +63,19 @@ def build_table(name: str, results: Results) -> Table:
     InputError
         When none of the methods has rows for it.
     """
-    if name not in tables_of(results):
-        raise InputError(
-            f"{results.experiment}: the table {name!r} has no row for "
-            f"{', '.join(results.variants)}; leave it out, or use one of "
-            f"{', '.join(tables_of(results))}."
-        )
+    require_rows([name], results)
     return tables()[name](results)
+
+
+def require_rows(names: Sequence[str], results: Results) -> None:
+    """Refuse tables that these results have no rows for."""
+    for name in names:
+        if name not in tables_of(results):
+            raise InputError(
+                f"{results.experiment}: the table {name!r} has no row for "
+                f"{', '.join(results.variants)}; leave it out, or use one of "
+                f"{', '.join(tables_of(results))}."
+            )
 
 
 def _comparisons(

@@ -15,19 +15,16 @@ SCHEMA = 2
 DIGITS = 6
 """Decimals kept of a metric: far finer than any tolerance."""
 
+_STATED = ("experiment", "reason", "comparison", "settings", "sources")
+"""Parts of a baseline that stand in the file as they are."""
+
 
 @dataclass(frozen=True)
 class Tolerance:
     """How much one record may change by arithmetic alone.
 
-    Parameters
-    ----------
-    spread : mapping
-        Of each metric, the largest difference seen between instruction sets and versions.
-    factor, floor : float
-        Allowed is ``factor`` times the spread, and ``floor`` at least.
-    runs : tuple of str
-        What the spread was measured over.
+    ``spread`` is the largest difference of each metric seen between instruction sets and versions,
+    over ``runs``. Allowed is ``factor`` times that, and ``floor`` at least.
     """
 
     spread: Mapping[str, float] = field(default_factory=dict)
@@ -42,22 +39,11 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A run that was declared right, with the reason.
+    """A run that was declared right, with the reason why its numbers replaced those before.
 
-    Parameters
-    ----------
-    experiment, reason : str
-        Name of the experiment, and why these numbers replaced the ones before.
-    comparison : {"records", "seeds"}
-        Same seeds, record by record, or new seeds, by statistics.
-    measured : Measured
-        The numbers.
-    settings : mapping
-        The experiment, as read from its file.
-    sources : mapping
-        From `bench.regress.sources.source_digests`.
-    tolerance : Tolerance
-        For ``records``.
+    It is compared either with ``records`` of the same seeds, one by one within the tolerance, or
+    with new ``seeds``, by statistics. ``settings`` are the experiment's, as read from its file,
+    ``sources`` those of `bench.regress.sources.source_digests`.
     """
 
     experiment: str
@@ -84,19 +70,11 @@ def dumped(baseline: Baseline) -> str:
     rule = replace(baseline.tolerance, spread=spread)
     tolerance = asdict(rule)
     tolerance["allowed"] = {key: round(rule.allowed(key), DIGITS) for key in measured.metrics}
-    head = {
-        "schema": baseline.schema,
-        "experiment": baseline.experiment,
-        "reason": baseline.reason,
-        "comparison": baseline.comparison,
-        "dataset": measured.dataset,
-        "images": measured.images,
-        "protocol": list(measured.protocols),
-        "versions": measured.versions,
-        "settings": baseline.settings,
-        "sources": baseline.sources,
-        **({"tolerance": tolerance} if baseline.comparison == "records" else {}),
-    }
+    head = {name: getattr(baseline, name) for name in ("schema", *_STATED)}
+    head |= {name: getattr(measured, name) for name in ("dataset", "images", "versions")}
+    head["protocol"] = measured.protocols
+    if baseline.comparison == "records":
+        head["tolerance"] = tolerance
     lines = [
         json.dumps([*astuple(cell), _rounded(values)], sort_keys=True)
         for cell, values in sorted(measured.cells.items())
@@ -124,19 +102,12 @@ def read_baseline(path: Path) -> Baseline:
         cells = {Cell(*names): values for *names, values in table["cells"]}
         if len(cells) != len(table["cells"]):
             raise InputError(f"{path}: lists a cell twice; write it anew with `bench baseline`.")
+        protocols = tuple(table["protocol"])
         return Baseline(
-            experiment=table["experiment"],
-            reason=table["reason"],
-            comparison=table["comparison"],
+            **{name: table[name] for name in _STATED},
             measured=Measured(
-                table["dataset"],
-                table["images"],
-                tuple(table["protocol"]),
-                table["versions"],
-                cells,
+                table["dataset"], table["images"], protocols, table["versions"], cells
             ),
-            settings=table["settings"],
-            sources=table["sources"],
             tolerance=Tolerance(**{**spread, "runs": tuple(spread.get("runs", ()))}),
         )
     except FileNotFoundError:

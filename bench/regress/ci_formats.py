@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
-from bench.regress.gate_report import GateReport, Verdict
+from bench.experiment.grid import Cell
+from bench.regress.gate_report import Change, GateReport, Verdict
 from bench.regress.measured import name_of
 from bench.regress.rendering import SHOWN, sentence
 
@@ -15,44 +17,38 @@ def json_text(report: GateReport) -> str:
     """Write everything a report holds."""
     table = dataclasses.asdict(report)
     table["verdict"] = report.verdict.value
-    table["changes"] = [
-        {**dataclasses.asdict(change), "change": change.change} for change in report.changes
-    ]
+    for entry, change in zip(table["changes"], report.changes, strict=True):
+        entry["change"] = change.change
     return json.dumps({"format": FORMAT, **table}, indent=1, sort_keys=True) + "\n"
 
 
 def junit_text(report: GateReport) -> str:
     """Write JUnit XML: a test for each cell, one for completeness, one for comparability."""
     suite = ET.Element("testsuite", name=f"regress {report.experiment}")
-    counts = {"tests": 0, "failures": 0, "errors": 0}
 
-    def add(group: str, name: str, tag: str, lines: list[str]) -> None:
-        counts["tests"] += 1
+    def add(group: str, name: str, tag: str, lines: Sequence[str]) -> None:
         case = ET.SubElement(suite, "testcase", classname=f"regress.{group}", name=name)
         if lines:
-            counts[f"{tag}s"] += 1
             ET.SubElement(case, tag, message=lines[0]).text = "\n".join(lines)
 
-    add("gate", "comparable", "error", list(report.incomparable))
-    missing = list(report.missing)
-    if not report.compared and not missing:
-        missing = ["nothing was compared"]
-    add("gate", "complete", "error", missing)
-    cases: dict[tuple[str, str], list[str]] = {
-        (cell.category, f"{name_of(cell.method, cell.variant)} seed {cell.seed}"): []
-        for cell in report.cells
-    }
+    add("gate", "comparable", "error", report.incomparable)
+    unseen = () if report.compared else ("nothing was compared",)
+    add("gate", "complete", "error", report.missing or unseen)
+    cases: dict[tuple[str, str], list[str]] = {_place(cell): [] for cell in report.cells}
     for change in report.changes:
-        seed = "" if change.seed is None else f" seed {change.seed}"
-        name = f"{name_of(change.method, change.variant)}{seed}"
-        lines = cases.setdefault((change.category or "mean", name), [])
-        lines += [sentence(change)] * change.worse
+        cases.setdefault(_place(change), []).extend([sentence(change)] * change.worse)
     for place, lines in cases.items():
         add(*place, "failure", lines)
-    for name, count in counts.items():
-        suite.set(name, str(count))
+    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
+        suite.set(name, str(len(list(suite.iter(tag)))))
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _place(number: Cell | Change) -> tuple[str, str]:
+    """Name the group and the test that a number belongs to."""
+    seed = "" if number.seed is None else f" seed {number.seed}"
+    return number.category or "mean", f"{name_of(number.method, number.variant)}{seed}"
 
 
 def annotations(report: GateReport) -> list[str]:

@@ -15,23 +15,12 @@ from destseg.errors import InputError
 
 
 def measure(experiment: Path, options: Sequence[str] = ()) -> Measured:
-    """Run an experiment from nothing and read its cells.
+    """Run an experiment's file from nothing and read its cells: none, if the run broke before.
 
     A stage is found again by its key, which a change of code does not touch unless somebody
     raises its version, and so is a decoded image. Neither results nor cache are therefore
-    those of the machine. What the run says goes to standard error.
-
-    Parameters
-    ----------
-    experiment : Path
-        Its file.
-    options : sequence of str
-        Of ``python -m bench reproduce``.
-
-    Returns
-    -------
-    Measured
-        Of the cells that were finished; none at all, if the run broke before.
+    those of the machine. Options are those of ``python -m bench reproduce``, and what that says
+    goes to standard error.
 
     Raises
     ------

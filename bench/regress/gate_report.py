@@ -1,7 +1,7 @@
 """What a comparison answers: a verdict, and all that led to it."""
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,24 +25,9 @@ class Verdict(enum.StrEnum):
 class Change:
     """One number that is not what it was.
 
-    Parameters
-    ----------
-    metric : str
-        Its key.
-    method, variant : str
-        Whose number it is; the variant is empty where the method has none.
-    category : str
-        The category; empty for the mean over all.
-    seed : int or None
-        None where seeds were averaged.
-    old, new : float
-        Both numbers.
-    noise : float
-        What is allowed by arithmetic, or the standard error of the change.
-    p : float or None
-        Of the test, adjusted for how many there are.
-    worse : bool
-        Whether it is for the worse.
+    The variant is empty where the method has none, the category for the mean over all, and the
+    seed None where seeds were averaged. The noise is what is allowed by arithmetic, or the standard
+    error of the change; ``p`` is the test's, adjusted for how many there are.
     """
 
     metric: str
@@ -66,12 +51,8 @@ class Change:
 class Cause:
     """What else differs between the two sides.
 
-    Parameters
-    ----------
-    sources : tuple of str
-        Source components, in the order numbers pass through them.
-    settings, versions : tuple of str
-        Settings of the experiment and packages, each as ``name: old -> new``.
+    Source components stand in the order numbers pass through them; settings of the experiment and
+    versions of packages as ``name: old -> new``.
     """
 
     sources: tuple[str, ...] = ()
@@ -81,29 +62,14 @@ class Cause:
 
 @dataclass(frozen=True)
 class GateReport:
-    """The answer of the gate.
+    """The answer of the gate: what was found, and the verdict on that.
 
-    Parameters
-    ----------
-    verdict : Verdict
-        The answer in a word.
-    experiment : str
-        Its name.
-    compared : int
-        Numbers that were compared.
-    cells : tuple of Cell
-        Those compared.
-    changes : tuple of Change
-        The largest first, relative to what is allowed.
-    missing, incomparable : tuple of str
-        Why it is incomplete or not comparable, a line each.
-    notes : tuple of str
-        What else to know, such as the smallest drop that could be seen.
-    cause : Cause
-        What may have done it.
+    Of all numbers that were ``compared`` and the ``cells`` they are in, ``changes`` are those
+    beyond what is allowed, the largest first. ``missing`` and ``incomparable`` say in lines why
+    there is no more to compare; ``notes`` what else to know, such as the smallest drop that could
+    be seen.
     """
 
-    verdict: Verdict
     experiment: str
     compared: int = 0
     cells: tuple[Cell, ...] = ()
@@ -113,19 +79,16 @@ class GateReport:
     notes: tuple[str, ...] = ()
     cause: Cause = Cause()
 
-
-def verdict_of(
-    *, compared: int, changes: Iterable[Change], missing: object, incomparable: object
-) -> Verdict:
-    """Weigh what was found; nothing compared is never a pass."""
-    if incomparable:
-        return Verdict.NOT_COMPARABLE
-    if missing or not compared:
-        return Verdict.INCOMPLETE
-    worse = [change.worse for change in changes]
-    if any(worse):
-        return Verdict.REGRESSION
-    return Verdict.IMPROVEMENT if worse else Verdict.PASS
+    @property
+    def verdict(self) -> Verdict:
+        """Weigh what was found; nothing compared is never a pass."""
+        if self.incomparable:
+            return Verdict.NOT_COMPARABLE
+        if self.missing or not self.compared:
+            return Verdict.INCOMPLETE
+        if any(change.worse for change in self.changes):
+            return Verdict.REGRESSION
+        return Verdict.IMPROVEMENT if self.changes else Verdict.PASS
 
 
 def incomparable(baseline: Baseline, now: Measured) -> tuple[str, ...]:

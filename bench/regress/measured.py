@@ -23,18 +23,9 @@ MetricValues = Mapping[str, float | None]
 class Measured:
     """Cells of one run, and what they are of.
 
-    Parameters
-    ----------
-    dataset : str
-        As in the cells: ``miniature``, ``mvtec`` or ``folder``.
-    images : mapping
-        Digest of the images of each category.
-    protocols : tuple of str
-        Labels of the protocols the cells were scored under; one, if all is well.
-    versions : mapping
-        Of the packages that do the arithmetic.
-    cells : mapping of Cell to mapping
-        Metrics by key; None where undefined.
+    ``images`` holds the digest of each category's images, ``protocols`` the labels that the cells
+    were scored under, which is one if all is well, and ``versions`` those of the packages that do
+    the arithmetic.
     """
 
     dataset: str
@@ -81,21 +72,36 @@ def missing_values(measured: Measured, metrics: Sequence[str], side: str) -> lis
     ]
 
 
+def spread_between(now: Measured, runs: Mapping[str, Measured]) -> dict[str, float]:
+    """Return each metric's largest difference between a run and others of the same code and cells.
+
+    Raises
+    ------
+    InputError
+        When another run has not the same cells, of the same images.
+    """
+    spread = dict.fromkeys(now.metrics, 0.0)
+    for name, run in runs.items():
+        if run.cells.keys() != now.cells.keys() or run.images != now.images:
+            raise InputError(f"--spread {name}: other cells or images than the run's; run it anew.")
+        for cell, values in run.cells.items():
+            for metric in spread:
+                old, new = now.cells[cell].get(metric), values.get(metric)
+                if old is None or new is None:
+                    raise InputError(f"--spread {name}: no {metric} of {told(cell)}; run it anew.")
+                spread[metric] = max(spread[metric], abs(new - old))
+    return spread
+
+
 def read_measured(path: Path) -> Measured:
     """Read the cells of a run from its ``cells.csv``; see `measured_from`."""
     return measured_from(read_cells(path), path)
 
 
 def measured_from(cells: pd.DataFrame, path: Path) -> Measured:
-    """Take what is compared out of a table of cells.
+    """Take what is compared out of a table of cells, as `bench.results.files.read_cells` reads it.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        As `bench.results.files.read_cells` reads it. A value that is missing is None: it is for
-        the comparison to say so.
-    path : Path
-        For messages.
+    A value that is missing is None: it is for the comparison to say so.
 
     Raises
     ------

@@ -1,15 +1,13 @@
 """Gate B: new seeds against the baseline's, by two tests with known false-alarm rates."""
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.regress.baseline import Baseline
-from bench.regress.gate_report import Change, GateReport, cause_of, incomparable, verdict_of
+from bench.regress.gate_report import Cause, Change, GateReport, incomparable
 from bench.regress.measured import Measured, missing_values, told
 from bench.regress.t_tests import (
     CATEGORY_LEVEL,
@@ -32,30 +30,14 @@ _Tests = list[tuple[tuple[str, str, str, str], Tested]]
 
 
 def compare_new_seeds(
-    baseline: Baseline,
-    now: Measured,
-    settings: Mapping[str, Any],
-    sources: Mapping[str, str],
-    *,
-    floor: float = FLOOR,
+    baseline: Baseline, now: Measured, cause: Cause, *, floor: float = FLOOR
 ) -> GateReport:
     """Test whether a run with new seeds is as good as the baseline.
 
     Holm's method spans every number of a run, so that the rates, 5 % by category and 1 % on the
-    means, are those of the run and not of each number.
-
-    Parameters
-    ----------
-    baseline, now, settings, sources
-        As for `bench.regress.same_seeds.compare_same_seeds`.
-    floor : float
-        Least change of one category that is told.
-
-    Returns
-    -------
-    GateReport
-        Incomplete with fewer than `LEAST_SEEDS` new seeds, with the smallest drop that the
-        seeds at hand could have shown.
+    means, are those of the run and not of each number. Of one category, only changes above the
+    floor are told. With fewer than `LEAST_SEEDS` new seeds the report is incomplete, and has the
+    smallest drop that the seeds at hand could have shown.
     """
     missing, seeds = _missing(baseline.measured, now)
     reasons = incomparable(baseline, now)
@@ -71,9 +53,6 @@ def compare_new_seeds(
         changes = ()
         missing.append(f"cannot decide: {len(seeds[1])} new seeds, {LEAST_SEEDS} are needed")
     return GateReport(
-        verdict=verdict_of(
-            compared=compared, changes=changes, missing=missing, incomparable=reasons
-        ),
         experiment=baseline.experiment,
         compared=compared,
         cells=tuple(sorted(now.cells)),
@@ -81,7 +60,7 @@ def compare_new_seeds(
         missing=tuple(missing),
         incomparable=reasons,
         notes=notes,
-        cause=cause_of(baseline, now, settings, sources),
+        cause=cause,
     )
 
 

@@ -20,30 +20,20 @@ MEANINGS = {
 
 def terminal_text(report: GateReport) -> str:
     """Word a report for people."""
-    parts = [_headline(report)]
-    parts += [f"  {line}" for line in _shortened([*report.incomparable, *report.missing])]
-    if report.changes:
-        rows = [_row(change) for change in report.changes[:SHOWN]]
-        parts += ["", tabulate(rows, _headers(report), disable_numparse=True)]
-        parts += _rest(report)
-    if report.notes or _reasons(report):
-        parts.append("")
-    parts += [*report.notes, *_reasons(report)]
-    parts += _advice(report)
-    return "\n".join(parts)
+    parts = [_headline(report), *(f"  {line}" for line in _faults(report))]
+    parts += _table(report, "simple")
+    notes = [*report.notes, *_reasons(report)]
+    parts += ["", *notes] if notes else []
+    return "\n".join([*parts, *_advice(report)])
 
 
 def markdown_text(report: GateReport) -> str:
     """Word a report for the page of a CI run."""
     parts = [f"## Regression gate: {report.verdict}", "", _headline(report), ""]
-    parts += [f"- {line}" for line in _shortened([*report.incomparable, *report.missing])]
-    if report.changes:
-        rows = [_row(change) for change in report.changes[:SHOWN]]
-        table = tabulate(rows, _headers(report), tablefmt="github", disable_numparse=True)
-        parts += ["", table, *_rest(report)]
+    parts += [f"- {line}" for line in _faults(report)]
+    parts += _table(report, "github")
     parts += ["", *(f"- {line}" for line in [*report.notes, *_reasons(report)])]
-    parts += ["", *_advice(report)]
-    return "\n".join(parts).rstrip() + "\n"
+    return "\n".join([*parts, "", *_advice(report)]).rstrip() + "\n"
 
 
 def sentence(change: Change) -> str:
@@ -54,13 +44,13 @@ def sentence(change: Change) -> str:
     >>> sentence(Change("pro", "DeSTSeg", "den", "tile", 0, 0.5, 0.4, 0.01, worse=True))
     'PRO of DeSTSeg den on tile, seed 0: 0.5000 -> 0.4000, change -0.1000, noise 0.0100'
     """
-    where = f" on {change.category}" if change.category else " on the mean over categories"
+    row = _row(change)
+    place = change.category or "the mean over categories"
     seed = "" if change.seed is None else f", seed {change.seed}"
-    p = "" if change.p is None else f", p {change.p:.2g}"
-    what = f"{ALL_METRICS[change.metric].display} of {name_of(change.method, change.variant)}"
+    p = "" if change.p is None else f", p {row['p']}"
     return (
-        f"{what}{where}{seed}: {change.old:.4f} -> {change.new:.4f}, "
-        f"change {change.change:+.4f}, noise {change.noise:.4f}{p}"
+        f"{row['Metric']} of {row['Method']} on {place}{seed}: {row['Old']} -> {row['New']}, "
+        f"change {row['Change']}, noise {row['Noise']}{p}"
     )
 
 
@@ -72,30 +62,32 @@ def _headline(report: GateReport) -> str:
     return f"{report.experiment}: {report.verdict}: {MEANINGS[report.verdict]} {counts}."
 
 
-def _headers(report: GateReport) -> list[str]:
-    tested = report.changes[0].p is not None
-    return ["Metric", "Method", "Category", "Seed", "Old", "New", "Change", "Noise"] + (
-        ["p"] if tested else []
-    )
+def _faults(report: GateReport) -> list[str]:
+    return _shortened([*report.incomparable, *report.missing])
 
 
-def _row(change: Change) -> list[str]:
-    row = [
-        ALL_METRICS[change.metric].display,
-        name_of(change.method, change.variant),
-        change.category or "mean",
-        "all" if change.seed is None else str(change.seed),
-        f"{change.old:.4f}",
-        f"{change.new:.4f}",
-        f"{change.change:+.4f}",
-        f"{change.noise:.4f}",
-    ]
-    return row if change.p is None else [*row, f"{change.p:.2g}"]
-
-
-def _rest(report: GateReport) -> list[str]:
+def _table(report: GateReport, form: str) -> list[str]:
+    """Lay out the largest changes below an empty line; nothing where there are none."""
+    if not report.changes:
+        return []
+    rows = [_row(change) for change in report.changes[:SHOWN]]
+    table = tabulate(rows, headers="keys", tablefmt=form, disable_numparse=True)
     beyond = len(report.changes) - SHOWN
-    return ["", f"and {beyond} smaller ones."] if beyond > 0 else []
+    return ["", table, *(["", f"and {beyond} smaller ones."] if beyond > 0 else [])]
+
+
+def _row(change: Change) -> dict[str, str]:
+    row = {
+        "Metric": ALL_METRICS[change.metric].display,
+        "Method": name_of(change.method, change.variant),
+        "Category": change.category or "mean",
+        "Seed": "all" if change.seed is None else str(change.seed),
+        "Old": f"{change.old:.4f}",
+        "New": f"{change.new:.4f}",
+        "Change": f"{change.change:+.4f}",
+        "Noise": f"{change.noise:.4f}",
+    }
+    return row if change.p is None else row | {"p": f"{change.p:.2g}"}
 
 
 def _shortened(lines: list[str]) -> list[str]:
@@ -130,8 +122,5 @@ def _reasons(report: GateReport) -> list[str]:
 def _advice(report: GateReport) -> list[str]:
     if report.verdict in (Verdict.PASS, Verdict.INCOMPLETE):
         return []
-    words = (
-        'If the change is meant, adopt it with `python -m bench baseline --reason "why"`, '
-        "options as for this run, and let the diff be reviewed."
-    )
-    return [words]
+    adopt = 'If the change is meant, adopt it with `python -m bench baseline --reason "why"`'
+    return [f"{adopt}, options as for this run, and let the diff be reviewed."]

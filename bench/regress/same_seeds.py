@@ -1,33 +1,17 @@
 """Gate A: same seeds, record by record; what may differ is arithmetic alone."""
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
 
 from bench.metrics import ALL_METRICS
 from bench.regress.baseline import Baseline
-from bench.regress.gate_report import Change, GateReport, cause_of, incomparable, verdict_of
+from bench.regress.gate_report import Cause, Change, GateReport, incomparable
 from bench.regress.measured import Measured, missing_values, told
 
 
-def compare_same_seeds(
-    baseline: Baseline, now: Measured, settings: Mapping[str, Any], sources: Mapping[str, str]
-) -> GateReport:
+def compare_same_seeds(baseline: Baseline, now: Measured, cause: Cause) -> GateReport:
     """Compare every cell and metric of a run with the baseline's.
 
-    Parameters
-    ----------
-    baseline : Baseline
-        What was declared right.
-    now : Measured
-        The run.
-    settings, sources : mapping
-        The run's, to say what may be the cause.
-
-    Returns
-    -------
-    GateReport
-        Its changes are those beyond the tolerance.
+    The report's changes are those beyond the tolerance; the cause is what else differs.
     """
     then = baseline.measured
     both = sorted(then.cells.keys() & now.cells.keys())
@@ -50,16 +34,12 @@ def compare_same_seeds(
             names = (cell.method, cell.variant, cell.category, cell.seed)
             changes.append(Change(metric, *names, old, new, allowed, worse=worse))
     changes.sort(key=lambda change: -abs(change.change) / change.noise)
-    reasons = incomparable(baseline, now)
     return GateReport(
-        verdict=verdict_of(
-            compared=compared, changes=changes, missing=missing, incomparable=reasons
-        ),
         experiment=baseline.experiment,
         compared=compared,
         cells=tuple(both),
         changes=tuple(changes),
         missing=tuple(missing),
-        incomparable=reasons,
-        cause=cause_of(baseline, now, settings, sources),
+        incomparable=incomparable(baseline, now),
+        cause=cause,
     )

@@ -23,18 +23,7 @@ PIPELINE = (
 
 
 def source_digests(root: Path = ROOT) -> dict[str, str]:
-    """Digest every module of the pipeline, in its order.
-
-    Parameters
-    ----------
-    root : Path
-        The folder that holds ``bench`` and ``destseg``.
-
-    Returns
-    -------
-    dict
-        Path below ``root`` to 16 hexadecimal digits.
-    """
+    """Digest every module of the pipeline, in its order, by its path below ``root``."""
     files: list[Path] = []
     for part in PIPELINE:
         place = root / part

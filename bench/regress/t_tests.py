@@ -32,13 +32,7 @@ class Tested:
 
 
 def t_categories(old: Scores, new: Scores) -> list[Tested]:
-    """Test each category: old and new seeds are independent, of one variance.
-
-    Parameters
-    ----------
-    old, new : ndarray
-        (categories, seeds) with at least two seeds of old and one of new.
-    """
+    """Test each category: old seeds (two or more) and new are independent, of one variance."""
     df = float(old.shape[1] + new.shape[1] - 2)
     errors = np.sqrt(_variances(old, new) * (1 / old.shape[1] + 1 / new.shape[1]))
     sides = zip(old.mean(axis=1), new.mean(axis=1), errors, strict=True)
@@ -55,16 +49,9 @@ def t_mean(old: Scores, new: Scores) -> Tested:
 
 
 def smallest_visible(error: float, df: float, level: float, power: float = POWER) -> float:
-    """Return the true change that a two-sided t test finds with the given power.
+    """Return the true change that a two-sided t test finds with a probability of ``power``.
 
-    Parameters
-    ----------
-    error, df : float
-        Standard error of the change and its degrees of freedom.
-    level : float
-        Of the test; divided by the number of tests, where these are many.
-    power : float
-        Probability of finding it.
+    Where there are many tests, the level is that of each, as Holm's method begins.
     """
     return error * _visible_shift(df, level, power)
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from bench.methods import PAPER, methods
 from bench.metrics import ALL_METRICS, METRICS, Protocol
+from bench.results.joining import join
 from bench.results.results import Results
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
@@ -96,7 +97,7 @@ def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
     InputError
         When there are no such results, or they are of other images or another protocol.
     """
-    return results.joined(read_results(root / name) for name in names)
+    return join(results, (read_results(root / name) for name in names))
 
 
 def read_cells(path: Path) -> pd.DataFrame:

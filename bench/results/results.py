@@ -18,7 +18,7 @@ from bench.paper.published import is_whole
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -309,72 +309,6 @@ class Results:
             return f"category {self.categories[0]}"
         return f"{len(self.categories)} categories"
 
-    # Other results beside them
-
-    def joined(self, others: Iterable[Results]) -> Results:
-        """Take in the methods of other results, over this grid's categories and seeds.
-
-        A method that is there already comes under the name ``"METHOD (experiment)"``.
-
-        Parameters
-        ----------
-        others
-            Of the same images under the same protocol.
-
-        Raises
-        ------
-        InputError
-            If one has another protocol or other images, or is there already.
-        """
-        joined = self
-        for other in others:
-            joined = joined._joined(other)
-        return joined
-
-    def _joined(self, other: Results) -> Results:
-        pair = f"{self.experiment} and {other.experiment}"
-        if other.protocol.identity() != self.protocol.identity():
-            raise InputError(
-                f"{pair}: measured under the protocols {self.protocol.label!r} and "
-                f"{other.protocol.label!r}; measure both under one."
-            )
-        ours, theirs = _digests(self.cells), _digests(other.cells)
-        for category in self.categories:
-            if category in ours and category in theirs and ours[category] != theirs[category]:
-                raise InputError(
-                    f"{pair}: measured on other images of {category}; measure both on the same."
-                )
-        names = {
-            method: f"{method} ({other.experiment})" if method in self.variants else method
-            for method in other.variants
-        }
-        for name in names.values():
-            if name in self.variants:
-                raise InputError(f"{pair}: {name} is there already; include it once.")
-        there = other.cells["category"].isin(self.categories) & other.cells["seed"].isin(self.seeds)
-        taken = other.cells[there & other.cells["method"].isin(names)]
-        # What is empty for all of these, such as another method's switches, has no type to keep.
-        empty = [name for name in taken if name != "variant" and _is_empty(taken[name])]
-        cells = taken.drop(columns=empty).assign(method=taken["method"].map(names))
-        remarks = self.remarks
-        if len(taken) < len(other.cells):
-            left = len(other.cells) - len(taken)
-            remarks = (
-                *remarks,
-                f"Of {other.experiment} {left} cells outside this grid are left out.",
-            )
-        foot = "; ".join((other.experiment, *other.provenance))
-        return dataclasses.replace(
-            self,
-            cells=pd.concat([self.cells, cells], ignore_index=True),
-            variants={
-                **self.variants,
-                **{names[method]: other.rows(method) for method in other.variants},
-            },
-            provenance=(*self.provenance, f"Included: {foot}"),
-            remarks=remarks,
-        )
-
 
 def _require_protocol(cells: pd.DataFrame, protocol: Protocol) -> None:
     """Refuse to put numbers of different protocols side by side.
@@ -390,15 +324,3 @@ def _require_protocol(cells: pd.DataFrame, protocol: Protocol) -> None:
             f"{first['category']}, were measured under the protocol {first['protocol']!r}, not "
             f"under {protocol.label!r}: measure them again under one, or tabulate them apart."
         )
-
-
-def _digests(cells: pd.DataFrame) -> Mapping[str, set[str]]:
-    """Return category -> digests of its images."""
-    found: dict[str, set[str]] = {}
-    for category, digest in zip(cells["category"], cells["images"], strict=True):
-        found.setdefault(category, set()).add(digest)
-    return found
-
-
-def _is_empty(column: pd.Series[Any]) -> bool:
-    return bool((column.isna() | (column == "")).all())

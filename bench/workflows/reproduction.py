@@ -1,14 +1,13 @@
 """From an experiment to its tables and figures, in one go."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.experiment.experiment import Experiment
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
-from bench.presentation.tables import tables
+from bench.presentation.tables import require_rows, tables
 from bench.results.files import CELLS, joined_with, read_cells
 from bench.results.finished import Finished
 from bench.running.runner import Summary, run
@@ -18,9 +17,22 @@ from bench.workflows.outputs import Outputs
 from destseg.errors import InputError
 
 
-@dataclass(frozen=True)
-class ReproduceRequest:
-    """What the command line asked for.
+def reproduce(
+    experiment: Experiment,
+    sources: Sources,
+    results: Path,
+    folder: str,
+    workers: Workers,
+    *,
+    jobs: int,
+    device: str,
+    command: str,
+    part: tuple[int, int] | None = None,
+) -> tuple[Summary, Outputs]:
+    """Run what is missing of an experiment.
+
+    Each time the last cell of a seed is finished, the tables of the seeds so far are written
+    and the experiment's first one is printed.
 
     Parameters
     ----------
@@ -40,26 +52,8 @@ class ReproduceRequest:
         Torch device, for the foot of tables.
     command : str
         The command line, for records and the foot of tables.
-    shard : tuple of int, optional
-        Which part of the grid to compute, (index from 1, count).
-    """
-
-    experiment: Experiment
-    sources: Sources
-    results: Path
-    folder: str
-    workers: Workers
-    jobs: int
-    device: str
-    command: str
-    shard: tuple[int, int] | None = None
-
-
-def reproduce(request: ReproduceRequest) -> tuple[Summary, Outputs]:
-    """Run what is missing of an experiment.
-
-    Each time the last cell of a seed is finished, the tables of the seeds so far are written
-    and the experiment's first one is printed.
+    part : tuple of int, optional
+        Which shard of the grid to compute, (index from 1, count).
 
     Returns
     -------
@@ -73,33 +67,31 @@ def reproduce(request: ReproduceRequest) -> tuple[Summary, Outputs]:
     InputError
         When the input is at fault, before anything is trained.
     """
-    experiment = request.experiment
     _check_tables(experiment)
-    store = RunStore(request.results / "runs")
-    folder = request.results / request.folder
+    store = RunStore(results / "runs")
     check_writable(store.root)
-    check_writable(folder)
-    laid = lay_out(experiment, request.sources, request.jobs)
-    outputs = Outputs(laid, store, folder, request.command, request.device)
-    part = laid.plan if request.shard is None else shard(laid.plan, *request.shard)
+    check_writable(results / folder)
+    laid = lay_out(experiment, sources, jobs)
+    outputs = Outputs(laid, store, results / folder, command, device)
+    wanted = laid.plan if part is None else shard(laid.plan, *part)
     known = outputs.finished(laid.grid.seeds)
-    _check_included(known, request.results)
-    discard_lost_maps(part, known)
+    _check_included(known, results)
+    discard_lost_maps(wanted, known)
 
     def show_seeds_so_far(seed: int) -> None:
-        complete = () if request.shard else outputs.complete_seeds()
+        complete = () if part else outputs.complete_seeds()
         if 0 < len(complete) < len(laid.grid.seeds):
             table = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
-    with request.workers as workers:
+    with workers as opened:
         summary = run(
-            part,
+            wanted,
             experiment,
             laid.inputs,
             store,
-            workers,
-            command=request.command,
+            opened,
+            command=command,
             on_seed=show_seeds_so_far,
         )
     return summary, outputs
@@ -118,9 +110,9 @@ def discard_lost_maps(plan: Plan, finished: Finished) -> None:
 
 
 def _check_included(known: Finished, root: Path) -> None:
-    """Refuse results that tables cannot take in, before anything is trained."""
+    """Refuse results that tables cannot take in or have no rows for, before training."""
     names = known.experiment.include
-    joined_with(known.results, names, root)
+    require_rows(known.experiment.tables, joined_with(known.results, names, root))
     for name in names:
         cells = read_cells(root / name / CELLS)
         for category, digest in zip(cells["category"], cells["images"], strict=True):

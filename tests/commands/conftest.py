@@ -16,6 +16,8 @@ EDITS = {
     'categories = ["tile", "bottle"]': 'variants = ["none", "den+ed+seg"]\ncategories = ["bottle"]',
     "seeds = [0, 1]": "seeds = [0]",
 }
+TWO = {"[grid]": '[grid]\nmethods = ["DeSTSeg", "mean-patch"]'}
+"""Edits that set the example method beside; its means, maps and evaluation are missing."""
 STAGES = {"student": 2, "segmentation": 1, "maps": 2, "evaluation": 2}
 
 

@@ -1,15 +1,15 @@
 import pytest
 
-from bench.planning import stages
-from bench.planning.stages import CODE_VERSIONS
+from bench.methods.destseg.steps import TrainStudent
 from bench.store.runs import RunStore
+
+BEFORE = TrainStudent.version
 
 
 @pytest.fixture
 def raised(monkeypatch):
     """The student's code is of another version now than when the results were made."""
-    versions = {**CODE_VERSIONS, "student": CODE_VERSIONS["student"] + 1}
-    monkeypatch.setattr(stages, "CODE_VERSIONS", versions)
+    monkeypatch.setattr(TrainStudent, "version", BEFORE + 1)
 
 
 def test_first_it_only_shows(bench, raised, results, listing):
@@ -17,7 +17,7 @@ def test_first_it_only_shows(bench, raised, results, listing):
     code, out = bench("accept", "--reason", "renamed")
     assert code == 0
     assert "7 records would be taken over; add --yes" in out
-    assert f"{CODE_VERSIONS['student']} -> {CODE_VERSIONS['student'] + 1}" in out
+    assert f"{BEFORE} -> {BEFORE + 1}" in out
     assert listing(results) == before
 
 

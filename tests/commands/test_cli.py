@@ -12,8 +12,7 @@ from PIL import Image
 
 from bench.cli import COMMANDS, main
 from bench.commands import reproduce as command
-from bench.running import execution
-from destseg import training
+from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
 from destseg.resnet import ResNet18
 
 PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--in-process")
@@ -51,7 +50,7 @@ def test_help_shows_examples_and_exit_codes(capsys):
     assert "exit codes: 0 complete, 2 bad input or usage, 3 some cells failed" in out
     assert "Ctrl-C lets the running stages finish" in out
     options = (
-        "EXPERIMENT.toml --results --jobs --category --variant --seed --dataset --data "
+        "EXPERIMENT --results --jobs --category --method --variant --seed --dataset --data "
         "--textures --teacher --device --per-gpu --timeout --shard --in-process"
     )
     for option in options.split():
@@ -127,7 +126,8 @@ def test_an_unknown_key_names_the_nearest(reproduce, write_tiny, capsys):
     path = write_tiny({"student_steps": "student_step"})
     assert reproduce(experiment=path) == 2
     assert refusal(capsys) == (
-        f"error: {path}: training: unknown key 'student_step'; did you mean 'student_steps'?\n"
+        f"error: {path}: methods.DeSTSeg.training: unknown key 'student_step'; "
+        "did you mean 'student_steps'?\n"
     )
 
 
@@ -259,22 +259,24 @@ def test_failures_have_an_exit_code_and_are_listed(reproduce, results, capsys, m
 
     options = ("--category", "bottle", "--variant", "none", "--variant", "seg", "--seed", "0")
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "train_segmentation", fail)
+        patch.setattr(TrainSegmentation, "run", fail)
         patch.setattr(sys, "argv", ["bench", "reproduce", *options, "--in-process"])
         assert reproduce(*options, "--in-process") == 3
     out = capsys.readouterr().out
     assert "1 cells computed; 0 were there" in out
-    assert "1 cells failed:\n  bottle seg seed 0: RuntimeError: out of luck\n" in out
+    assert "1 cells failed:\n  bottle DeSTSeg seg seed 0: RuntimeError: out of luck\n" in out
     assert "This tries only them again:\n  python -m bench reproduce " in out
     (again,) = (line for line in out.splitlines() if line.endswith("--seed 0"))
-    assert again.endswith("--in-process --category bottle --variant seg --seed 0")
+    assert again.endswith("--in-process --category bottle --method DeSTSeg --variant seg --seed 0")
     assert (results / "tiny" / "cells.csv").read_text().count("\n") == 2
     assert reproduce(*options, "--in-process") == 0
     assert "1 cells computed; 1 were there" in capsys.readouterr().out
     assert (results / "tiny" / "cells.csv").read_text().count("\n") == 3
 
 
-@pytest.mark.parametrize("where", ["blueprint.prepare_inputs", "reproduce.run"])
+@pytest.mark.parametrize(
+    "where", ["planning.experiment_plan.prepare_inputs", "workflows.reproduction.run"]
+)
 def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -288,13 +290,13 @@ def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
 def test_an_interrupt_among_the_cells_still_ends_in_a_table(
     reproduce, capsys, monkeypatch, number, code
 ):
-    train = training.train_student
+    compute = TrainStudent.run
 
-    def interrupt(*arguments, **options):
+    def interrupt(*arguments):
         os.kill(os.getpid(), number)
-        return train(*arguments, **options)
+        return compute(*arguments)
 
-    monkeypatch.setattr(execution, "train_student", interrupt)
+    monkeypatch.setattr(TrainStudent, "run", interrupt)
     monkeypatch.setattr(sys, "argv", ["bench", "reproduce", "tiny.toml", *PART])
     assert reproduce(*PART) == code
     out = capsys.readouterr().out
@@ -308,7 +310,7 @@ def test_tables_that_cannot_be_written_are_one_sentence(reproduce, results, caps
     def full(path, content):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("bench.workflows.outputs.write_atomically", full)
+    monkeypatch.setattr("bench.results.files.write_atomically", full)
     assert reproduce(*PART) == 3
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert sentence.startswith(f"error: {results / 'tiny'}")
@@ -320,7 +322,7 @@ def test_another_fault_of_the_system_is_no_bad_input(reproduce, monkeypatch):
     def broken(path, content):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("bench.workflows.outputs.write_atomically", broken)
+    monkeypatch.setattr("bench.results.files.write_atomically", broken)
     with pytest.raises(OSError, match="Input/output error"):
         reproduce(*PART)
 
@@ -377,7 +379,7 @@ def test_options_change_the_grid(request_of, tiny_file):
     ).experiment.grid
     assert set(grid.categories) == {"bottle", "tile"}
     assert len(grid.categories) == 2
-    assert set(grid.variants) == {"none", "seg"}
+    assert grid.variants == {"DeSTSeg": ("none", "seg")}
     assert grid.seeds == (7, 3)
 
 

@@ -1,17 +1,20 @@
 import pytest
 
 from bench.cli import main
+from tests.commands.conftest import TWO
 
 CHANGED = {"head_lr = 0.1": "head_lr = 0.2"}
 
 
 @pytest.mark.parametrize(
-    "cell", [["bottle den+ed+seg seed 0"], ["bottle", "den+ed+seg", "0"]], ids=["one", "three"]
+    "cell",
+    [["bottle den+ed+seg seed 0"], ["bottle", "den+ed+seg", "0"], ["0", "DeSTSeg", "den+ed+seg"]],
+    ids=["one", "three", "any order"],
 )
 def test_the_reason_is_named(bench, cell):
     code, out = bench("explain", *cell, edits=CHANGED)
     assert code == 0
-    assert out.startswith("bottle den+ed+seg seed 0\n  student: done\n")
+    assert out.startswith("bottle DeSTSeg den+ed+seg seed 0\n  student: done\n")
     assert "parameters.head_lr: 0.1 -> 0.2" in out
     assert out.count("stale") == 3
 
@@ -25,10 +28,30 @@ def test_the_experiment_may_stand_last(small, results, capsys):
 def test_an_unknown_cell_is_refused(small, results, capsys):
     assert main(["explain", str(small()), "botle", "none", "0", "--results", str(results)]) == 2
     err = capsys.readouterr().err
-    assert "error: 'botle none seed 0'" in err
-    assert "'bottle none seed 0'" in err
+    assert "error: 'botle none 0': the experiment has no such cell" in err
+    assert "'bottle DeSTSeg none seed 0'" in err
+
+
+def test_several_cells_are_refused(bench, capsys):
+    assert bench("explain", "bottle", "0")[0] == 2
+
+
+def test_a_cell_of_a_method_without_variants(bench, with_example):
+    code, out = bench("explain", "mean-patch", "bottle", "0", edits=TWO)
+    assert code == 0
+    assert out.startswith("bottle mean-patch seed 0\n  mean-patch.means: missing\n")
+    assert out.count("never computed") == 3
+
+
+def test_an_experiment_is_known_by_its_name(capsys, tmp_path):
+    """Unless a category is called so: bottle is both."""
+    options = ["--results", str(tmp_path)]
+    assert main(["explain", "loss", "tile", "den+ed+seg+no-l1", "0", *options]) == 0
+    assert capsys.readouterr().out.startswith("tile DeSTSeg den+ed+seg+no-l1 seed 0\n")
+    assert main(["explain", "bottle", "den+ed", "0", *options]) == 0
+    assert capsys.readouterr().out.startswith("bottle DeSTSeg den+ed seed 0\n")
 
 
 def test_without_a_cell_its_form_is_told(small, results, capsys):
     assert main(["explain", str(small()), "--results", str(results)]) == 2
-    assert "CATEGORY VARIANT SEED" in capsys.readouterr().err
+    assert "CATEGORY METHOD VARIANT SEED" in capsys.readouterr().err

@@ -1,14 +1,18 @@
 import pytest
 
 from bench.cli import main
+from tests.commands.conftest import TWO
 
 KINDS = ("student", "segmentation", "maps", "evaluation")
 
 
-def counts(rows, out):
+EXAMPLE_KINDS = ("mean-patch.means", "mean-patch.maps")
+
+
+def counts(rows, out, kinds=KINDS):
     """Planned, there and to run of each kind."""
     found = rows(out)
-    return {kind: tuple(map(int, found[kind][:3])) for kind in KINDS}
+    return {kind: tuple(map(int, found[kind][:3])) for kind in kinds}
 
 
 def test_nothing_is_left_to_run(bench, rows):
@@ -61,6 +65,21 @@ def test_a_changed_setting_runs_what_depends_on_it(bench, rows):
         "maps": (2, 1, 1),
         "evaluation": (2, 1, 1),
     }
+
+
+def test_another_method_beside_runs_alone(bench, rows, with_example):
+    _, out = bench("plan", edits=TWO)
+    found = counts(rows, out, (*KINDS, *EXAMPLE_KINDS))
+    assert [*rows(out)][2:] == ["student", "segmentation", "maps", *EXAMPLE_KINDS, "evaluation"]
+    assert found["evaluation"] == (3, 2, 1)
+    assert all(found[kind] == (1, 0, 1) for kind in EXAMPLE_KINDS)
+    assert all(found[kind][2] == 0 for kind in KINDS[:3])
+    assert "no estimate of the whole" in out
+    _, out = bench("plan", "--method", "mean-patch", edits=TWO)
+    assert [*rows(out)][2:] == [*EXAMPLE_KINDS, "evaluation"]
+    assert "nothing to run" in bench("plan", "--method", "DeSTSeg", edits=TWO)[1]
+    assert "1 cells computed; 2 were there" in bench("reproduce", "--in-process", edits=TWO)[1]
+    assert "nothing to run" in bench("plan", edits=TWO)[1]
 
 
 def test_nothing_at_all_is_written(results, shared_cache, tmp_path, small, monkeypatch, listing):

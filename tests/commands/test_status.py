@@ -3,6 +3,7 @@ import dataclasses
 from bench.cli import main
 from bench.store.records import encode
 from bench.store.runs import Failure, RunStore
+from tests.commands.conftest import TWO
 
 
 def test_all_is_done(bench, rows):
@@ -24,6 +25,16 @@ def test_missing_stages_end_with_3(small, tmp_path, capsys, rows):
     assert main(["status", str(small()), "--results", str(tmp_path / "new")]) == 3
     assert rows(capsys.readouterr().out)["bottle"] == ["0", "0", "0", "0", "7"]
     assert not (tmp_path / "new").exists()
+
+
+def test_two_methods_are_told_apart(bench, rows, with_example):
+    code, out = bench("status", edits=TWO)
+    assert code == 3
+    assert rows(out)["maps"] == ["2", "0", "0", "0", "0"]
+    assert rows(out)["mean-patch.means"] == rows(out)["mean-patch.maps"] == ["0"] * 4 + ["1"]
+    assert rows(out)["evaluation"] == ["2", "0", "0", "0", "1"]
+    assert bench("status", "--method", "DeSTSeg", edits=TWO)[0] == 0
+    assert bench("status", "--method", "mean-patch", edits=TWO)[0] == 3
 
 
 def test_failures_damage_and_environments_are_named(bench, results):

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from bench.data.maps import image_size, read_map, scan_maps
+from bench.data.layout import image_size
+from bench.data.maps import read_map, scan_maps
 from destseg.errors import InputError
 
 NATIVE, SIZE = (40, 36), 32

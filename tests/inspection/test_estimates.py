@@ -1,7 +1,7 @@
 import pytest
 
 from bench.inspection.estimates import Estimate, Estimator, duration
-from tests.inspection.inspected import of_kind, record_of
+from tests.inspection.inspected import SECONDS, of_kind, record_of
 
 
 def test_the_median_of_stages_alike(filled):
@@ -20,6 +20,13 @@ def test_other_settings_are_scaled_by_the_work(filled, lay):
     assert estimate(of_kind(other, "segmentation")[0]) == Estimate(30.0 * 2, "scaled")
     assert estimate(of_kind(other, "maps")[0]) == Estimate(2.0, "alike")
     assert estimate(of_kind(other, "evaluation")[0]) == Estimate(4.0, "scaled")
+
+
+def test_rates_and_protocols_move_no_time(filled, lay):
+    estimate = Estimator([record_of(stage) for stage in filled.stages.values()], "cpu")
+    other = lay(student_lr=0.7, momentum=0.5, protocol={"top_t": 3})
+    for kind, seconds in SECONDS.items():
+        assert estimate(of_kind(other, kind)[0]) == Estimate(seconds, "alike")
 
 
 def test_another_device_is_better_than_none_and_never_alike(filled):

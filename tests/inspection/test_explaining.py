@@ -5,7 +5,7 @@ import pytest
 from bench.experiment.grid import Cell
 from bench.inspection.acceptance import accept, acceptable
 from bench.inspection.census import take_census
-from bench.inspection.explaining import described, explain, find_cell
+from bench.inspection.explaining import explained, find_cell
 from bench.store.runs import Failure
 from destseg.errors import InputError
 from tests.inspection.inspected import fill, of_kind
@@ -14,8 +14,9 @@ from tests.inspection.inspected import fill, of_kind
 def told(laid, store, words=("tile", "den+ed+seg", "1")):
     """The lines on each stage, by kind."""
     cell = find_cell(words, laid.evaluations)
-    found = explain(cell, take_census(laid, store))
-    return {one.stage.kind: described(one, store) for one in found}
+    census = take_census(laid, store)
+    lineage = laid.evaluations[cell].lineage()
+    return {stage.kind: explained(stage, census, store) for stage in lineage}
 
 
 @pytest.mark.parametrize(

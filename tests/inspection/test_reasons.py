@@ -11,7 +11,12 @@ from tests.inspection.inspected import INPUTS, fill, of_kind, record_of
 def said(laid, store, kind):
     """The reasons of all stages of a kind, each once."""
     catalogue = read_catalogue(store)
-    return {str(reason(stage, catalogue)) for stage in of_kind(laid, kind)}
+    return {worded(reason(stage, catalogue)) for stage in of_kind(laid, kind)}
+
+
+def worded(found):
+    parents = [f"parents: the {kind} is another" for kind in found.parents]
+    return "; ".join([*map(str, found.own), *parents])
 
 
 def test_a_setting_is_the_reason_of_its_stage_and_a_parent_of_the_rest(filled, store, lay):
@@ -36,7 +41,7 @@ def test_another_dataset_is_a_reason(filled, store, lay):
     }
     laid = lay(inputs=dataclasses.replace(INPUTS, categories=images))
     (text,) = {
-        str(reason(stage, read_catalogue(store)))
+        worded(reason(stage, read_catalogue(store)))
         for stage in of_kind(laid, "student")
         if stage.category == "tile"
     }
@@ -70,7 +75,8 @@ def test_of_several_records_the_nearest_and_then_the_newest(store, lay):
 
 
 def test_what_was_never_computed_has_no_reason(store, lay):
-    assert said(lay(), store, "student") == {"None"}
+    catalogue = read_catalogue(store)
+    assert {reason(stage, catalogue) for stage in of_kind(lay(), "student")} == {None}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 
 from bench.experiment.experiment import nearest_variants
 from bench.methods import method
-from bench.methods.destseg import METHOD, Config, Variant
+from bench.methods.destseg import METHOD, Config
+from bench.methods.destseg.variants import Variant
 from bench.paper.published import published
 from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
 

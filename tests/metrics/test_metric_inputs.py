@@ -234,7 +234,7 @@ def test_a_methods_own_image_scores(data, form):
     assert found["image_f1max"] == 2 * 4 / (4 + 3 + 4)
     plain = evaluate(*data, metrics=everything)
     assert {key for key in plain if found[key] != plain[key]} == set(OF_IMAGES)
-    given = evaluate(batches(*data, 4), metrics=everything, image_scores=OWN_FORMS[form])
+    given = evaluate(batches(*data, size=4), metrics=everything, image_scores=OWN_FORMS[form])
     assert given == found
 
 

@@ -74,15 +74,13 @@ def test_only_what_is_lacking_is_made(required, tiny_inputs, sources, capsys):
     assert "1/1" in capsys.readouterr().err
 
 
-def test_workers_make_several_backbones_each_found_by_source_and_width(
-    required, tiny_inputs, tmp_path
-):
+def test_several_backbones_are_each_found_by_source_and_width(required, tiny_inputs, tmp_path):
     backbones = (*required.backbones, ("untrained", 4), ("untrained", 8))
     several = replace(required, backbones=backbones, categories=("tile",))
     sources = Sources(None, None, tmp_path)
     blank = look_up_inputs(several, sources).backbones
     assert {ref.digest for ref in blank.values()} == {UNPREPARED}
-    found = prepare_inputs(several, sources, 2)
+    found = prepare_inputs(several, sources, 1)
     assert tuple(found.backbones) == backbones
     named = [(ref.name, ref.width) for ref in found.backbones.values()]
     assert named == [("random", 8), ("untrained", 4), ("untrained", 8)]

@@ -10,13 +10,15 @@ from bench.data.teacher import TeacherRef
 from bench.data.textures import TexturesRef
 from bench.experiment.experiment import Experiment, GridConfig
 from bench.experiment.grid import Cell, Grid
-from bench.methods.destseg import METHOD, Config, Variant
+from bench.methods.destseg import METHOD, Config
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
+from bench.methods.destseg.variants import Variant
 from bench.methods.interface import Method, Step
 from bench.planning import stages
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage, family, plan, shard
+from destseg.errors import InputError
 
 EXPERIMENT = Experiment("tiny", GridConfig({"DeSTSeg": METHOD.design}), {"DeSTSeg": Config()})
 TEACHER = TeacherRef(Path("cache/teacher"), "teacher", 64, "procedural", 0.9)
@@ -406,3 +408,29 @@ def test_a_method_without_randomness_is_computed_once_for_all_seeds(shared):
     assert len(laid.evaluations) == 4
     assert len(laid.stages) == 2 * 2
     assert all(stage.seed is None for stage in laid.stages.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading(Step):
+    kind = "test.reading"
+    seeded = False
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("masks", "shared: the step 'test.reading' reads the masks, which are for the evaluation"),
+        ("image", "shared: a step reads 'image'; there are images, rotation, textures, and the"),
+    ],
+)
+def test_a_step_that_reads_what_it_may_not_is_refused(shared, monkeypatch, name, said):
+    monkeypatch.setattr(Reading, "reads", (name,))
+    with pytest.raises(InputError, match=said):
+        shared(Reading())
+
+
+def test_a_step_that_reads_the_rotation_alone_is_one_for_each_category(shared, monkeypatch):
+    monkeypatch.setattr(Reading, "reads", ("rotation",))
+    laid = shared(Reading())
+    categories = [s.category for s in laid.stages.values() if s.kind == "test.reading"]
+    assert categories == ["bottle", "tile"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.results.joining import join
 from tests.presentation.tabulated import MINIATURE, MVTEC, rival
 
 
@@ -23,4 +24,4 @@ def miniature():
 @pytest.fixture
 def both():
     """DeSTSeg and a rival without variants."""
-    return MVTEC.joined([rival()])
+    return join(MVTEC, [rival()])

@@ -63,8 +63,8 @@ def test_published_rows_stand_beside_ours(name):
 def test_no_published_number_beside_the_miniature(name):
     variants = [FULL, "den+decoder+seg", f"{FULL}+no-l1"]
     table = build_table(name, results_of(variants, tabulated.MINIATURE))
-    assert not [column for column in table.formatted if "paper" in column.lower()]
-    assert not [column for column in table.numbers if "paper" in column.lower()]
+    assert not [column for column in table.formatted if "paper" in str(column).lower()]
+    assert not [column for column in table.numbers if "paper" in str(column).lower()]
     assert "not comparable with the numbers of the paper" in table.markdown()
 
 

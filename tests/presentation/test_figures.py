@@ -14,6 +14,7 @@ from bench.presentation.figures import (
     write_figures,
 )
 from bench.presentation.figures_curves import Curve
+from bench.results.joining import join
 from tests.presentation.figure_cases import example
 from tests.presentation.tabulated import MINIATURE, of, rival
 
@@ -69,7 +70,7 @@ def test_files_have_the_name_of_their_table():
     assert stem(MINIATURE) == "ablation"
     assert stem(replace(MINIATURE, experiment="loss")) == "loss"
     assert stem(replace(MINIATURE, experiment="mine")) == "ablation"
-    assert stem(rival()) == stem(MINIATURE.joined([rival()])) == "methods"
+    assert stem(rival()) == stem(join(MINIATURE, [rival()])) == "methods"
 
 
 def test_files_are_images_and_the_same_every_time(excerpts, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from bench.metrics import ALL_METRICS as METRICS
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
+from bench.results.joining import join
 from tests.presentation.figure_cases import points, words
 from tests.presentation.tabulated import ABLATION, MINIATURE, MVTEC, of, rival
 
@@ -37,7 +38,7 @@ def test_a_variant_alone_is_drawn_once():
 
 
 def test_of_several_methods_each_is_drawn_once():
-    three = MVTEC.joined([rival(), rival("Mine")])
+    three = join(MVTEC, [rival(), rival("Mine")])
     figure = seeds_figure(three, METRICS["iap"])
     rows = [{round(y % 1, 2) for _, y in points(figure, marker)} for marker in "ov>"]
     assert all(len(shifts) == 1 for shifts in rows)

@@ -5,6 +5,7 @@ import pytest
 from bench.metrics import ALL_METRICS, METRICS
 from bench.presentation.figures_effects import effects_figure, with_effects
 from bench.presentation.statistics_tables import design_of, design_scores
+from bench.results.joining import join
 from bench.stats import contrast_effect, factorial_contrast
 from tests.presentation.figure_cases import words
 from tests.presentation.tabulated import METHOD, MINIATURE, MVTEC, of, rival
@@ -48,7 +49,7 @@ def test_what_is_not_measured_is_said(cells):
 
 
 def test_effects_need_all_eight_variants():
-    assert with_effects(MINIATURE) == with_effects(MVTEC.joined([rival()])) == (METHOD,)
+    assert with_effects(MINIATURE) == with_effects(join(MVTEC, [rival()])) == (METHOD,)
     assert not with_effects(replace(MINIATURE, variants={"DeSTSeg": METHOD.design[1:]}))
     assert not with_effects(rival())
 

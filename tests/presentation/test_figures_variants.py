@@ -1,10 +1,13 @@
 from dataclasses import replace
 
 import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.text import Annotation
 
 from bench.metrics import ALL_METRICS as METRICS
 from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
+from bench.results.joining import join
 from tests.presentation.figure_cases import points, words
 from tests.presentation.tabulated import ABLATION, METHOD, MINIATURE, MVTEC, of, rival
 
@@ -18,7 +21,8 @@ def test_each_variant_has_its_mean_std_and_seeds(cells):
         assert at_mean == pytest.approx([own.mean()])
         aside = [y for where, y in marks if 0 < abs(where - x) < 0.5]
         assert sorted(aside) == pytest.approx(sorted(own))
-    bars = [bar.get_segments()[0] for bar in figure.axes[0].collections]
+    drawn = figure.axes[0].collections
+    bars = [bar.get_segments()[0] for bar in drawn if isinstance(bar, LineCollection)]
     spread = 100 * cells.groupby(["variant", "seed"])["pixel_ap"].mean().unstack().std(axis=1)
     heights = {int(bar[0][0]): bar[1][1] - bar[0][1] for bar in bars}
     assert heights == {x: pytest.approx(2 * spread[v]) for x, v in enumerate(ABLATION)}
@@ -63,7 +67,8 @@ def test_of_some_categories_only_what_is_printed_is_marked():
 def test_what_is_missing_is_said(cells):
     gone = (cells["variant"] == "ed") | ((cells["variant"] == "den") & (cells["seed"] == 2))
     figure = variants_figure(of(MINIATURE, cells[~gone]), METRICS["iap"])
-    notes = [(text.xy[0], text.get_text()) for text in figure.axes[0].texts]
+    written = figure.axes[0].texts
+    notes = [(text.xy[0], text.get_text()) for text in written if isinstance(text, Annotation)]
     assert notes == [(1, "2 of 3\nseeds"), (2, "0 of 3\nseeds")]
     assert not [x for x, _ in points(figure, "s") if 1.5 < x < 2.5]
 
@@ -77,7 +82,7 @@ def test_another_protocol_than_the_papers_is_not_compared(cells):
 
 
 def test_methods_stand_beside_the_variants_by_their_names():
-    both = MVTEC.joined([rival()])
+    both = join(MVTEC, [rival()])
     figure = variants_figure(both, METRICS["image_auroc"])
     names = [text.get_text() for text in figure.axes[1].texts]
     assert names == [*(f"DeSTSeg {variant}" for variant in ABLATION), "PatchCore"]

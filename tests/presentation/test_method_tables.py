@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bench.presentation.method_tables import image_table, main_table
+from bench.results.joining import join
 from bench.stats import estimate
 from tests.presentation.tabulated import MINIATURE, MVTEC, rival
 
@@ -64,14 +65,14 @@ def test_table_1_has_the_papers_rows_in_its_order_and_ours_beside(both):
 
 
 def test_a_method_that_the_paper_lacks_comes_last():
-    table = named(image_table(MVTEC.joined([rival("Mine")])))
+    table = named(image_table(join(MVTEC, [rival("Mine")])))
     assert table.index[-1] == "Mine"
     assert table.loc["Mine", "Image AUROC (paper)"] == ""
     assert table.loc["Mine", "Image AUROC"] != ""
 
 
 def test_elsewhere_table_1_knows_only_what_was_measured():
-    table = image_table(MINIATURE.joined([rival()])).formatted
+    table = image_table(join(MINIATURE, [rival()])).formatted
     assert table["Method"].tolist() == ["DeSTSeg", "PatchCore"]
     assert table.columns.tolist() == ["Method", "Image AUROC"]
 
@@ -85,5 +86,8 @@ def test_each_measured_method_has_its_published_row_and_the_difference(both, mvt
     assert table.loc["PatchCore (paper)", "Pixel AP"] == "61.2"
     alone = named(main_table(mvtec))
     assert table.loc["DeSTSeg"].tolist() == alone.loc["DeSTSeg"].tolist()
-    mine = named(main_table(MVTEC.joined([rival("Mine")])))
+    said = "the full one is shown: DeSTSeg by its variant den+ed+seg."
+    assert said in main_table(both).markdown()
+    assert "the full one is shown" not in main_table(mvtec).markdown()
+    mine = named(main_table(join(MVTEC, [rival("Mine")])))
     assert "Mine (paper)" not in mine.index

@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 import re
 import shutil
 import subprocess
@@ -21,7 +20,8 @@ from bench.presentation import latex
 from bench.presentation.category_tables import category_table
 from bench.presentation.method_tables import main_table
 from bench.presentation.tables import build_table, tables, tables_of, write_tables
-from bench.results.results import Results
+from bench.results.files import read_results
+from bench.results.joining import join
 from destseg.errors import InputError
 from tests.presentation import tabulated
 from tests.presentation.tabulated import ABLATION, of, rival
@@ -84,7 +84,7 @@ def test_ablation_shows_only_the_variants_asked_for(cells):
 
 
 def test_main_table_has_six_metrics_and_a_row_for_each_method(cells):
-    table = main_table(replace(rival(), standing="own").joined([MINIATURE]))
+    table = main_table(join(replace(rival(), standing="own"), [MINIATURE]))
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "PatchCore"]
     assert table.formatted.columns[1:].tolist() == [metric.display for metric in METRICS]
     for method, variant in (("DeSTSeg", "den+ed+seg"), ("PatchCore", "")):
@@ -269,7 +269,7 @@ def test_category_table_of_an_unpublished_method_names_no_paper():
     assert "paper" not in table.markdown().lower().replace("protocol: paper v1", "")
 
 
-SEVERAL = MVTEC.joined([rival()])
+SEVERAL = join(MVTEC, [rival()])
 MORE = tuple(ALL_METRICS.values())
 
 
@@ -331,7 +331,7 @@ def test_a_method_with_one_switch_has_effects_but_no_interactions(monkeypatch):
     assert "the six tests of one main effect and no interactions on six metrics" in flat(effects)
     assert "the mean of the one variant with the factor" in flat(effects)
     assert set(effects.formatted["Effect"]) == {"+0.00"}
-    both = MVTEC.joined([alone])
+    both = join(MVTEC, [alone])
     for name in tables_of(both):
         assert build_table(name, both).latex()
     assert (
@@ -344,27 +344,15 @@ def test_a_method_with_one_switch_has_effects_but_no_interactions(monkeypatch):
 
 def test_the_tables_in_the_repository_are_made_of_its_cells():
     folder = Path(__file__).parents[2] / "results" / "ablation"
-    told = json.loads((folder / "heading.json").read_text("utf-8"))
-    exact = {metric.key: lambda text: float(text or "nan") for metric in METRICS}
-    cells = pd.read_csv(folder / "cells.csv", keep_default_na=False, converters=exact)
-    variants = tuple(dict.fromkeys(cells["variant"]))
-    results = Results(
-        cells,
-        experiment="ablation",
-        dataset=told["dataset"],
-        standing="own",
-        categories=tuple(told["categories"]),
-        variants={"DeSTSeg": variants},
-        seeds=tuple(told["seeds"]),
-        protocol=Protocol(**told["protocol"]),
-    )
+    results = read_results(folder)
     committed = {path.stem: path for path in (folder / "tables").glob("*.csv")}
     assert len(committed) >= 11
     for name, path in committed.items():
         table = build_table(name, results)
-        assert table.csv().encode() == path.read_bytes()
-        shown = path.with_suffix(".md").read_text("utf-8")
-        assert shown.startswith(table.markdown().rstrip("\n"))
+        for text, suffix in (
+            (table.csv(), ".csv"), (table.markdown(), ".md"), (table.latex(), ".tex"),
+        ):  # fmt: skip
+            assert text.encode() == path.with_suffix(suffix).read_bytes()
 
 
 def test_csv_holds_the_numbers_in_percent(cells):

@@ -11,7 +11,7 @@ from bench.experiment.reading import load_experiment
 from bench.methods import PAPER, method
 from bench.metrics import METRICS
 from bench.regress.baseline import dumped, read_baseline
-from bench.regress.gate_report import Verdict
+from bench.regress.gate_report import Cause, Verdict
 from bench.regress.same_seeds import compare_same_seeds
 
 SMOKE = EXPERIMENTS / "smoke.toml"
@@ -41,7 +41,7 @@ def test_it_is_complete(baseline, smoke):
     assert set(baseline.measured.cells) == set(grid.cells())
     for scores in baseline.measured.cells.values():
         assert set(scores) == {metric.key for metric in METRICS}
-    report = compare_same_seeds(baseline, baseline.measured, baseline.settings, baseline.sources)
+    report = compare_same_seeds(baseline, baseline.measured, Cause())
     assert report.verdict is Verdict.PASS
 
 

@@ -3,9 +3,15 @@ import pytest
 
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.regress.measured import measured_from, missing_values, read_measured, told
+from bench.regress.measured import (
+    measured_from,
+    missing_values,
+    read_measured,
+    spread_between,
+    told,
+)
 from destseg.errors import InputError
-from tests.regress.small_baseline import cells_frame
+from tests.regress.small_baseline import CELL, cells_frame, measured, with_score
 
 NONE, DEN = (Cell("DeSTSeg", variant, "tile", 0) for variant in ("none", "den"))
 
@@ -64,3 +70,23 @@ def test_methods_are_told_apart(frame, tmp_path):
 def test_cells_of_two_runs_are_refused(frame, tmp_path, changes):
     with pytest.raises(InputError, match="is there twice"):
         measured_from(pd.concat([frame, frame.assign(**changes)]), tmp_path)
+
+
+def test_spread_is_the_largest_difference_over_runs():
+    runs = {
+        "a": with_score(measured(), CELL, "pro", 0.48),
+        "b": with_score(measured(), CELL, "pro", 0.53),
+    }
+    spread = spread_between(measured(), runs)
+    assert spread["pro"] == pytest.approx(0.03)
+    assert spread["iap"] == 0
+
+
+def test_other_cells_are_refused():
+    with pytest.raises(InputError, match="--spread a: other cells"):
+        spread_between(measured(), {"a": measured(seeds=(0,))})
+
+
+def test_a_missing_metric_is_refused():
+    with pytest.raises(InputError, match="no pro of DeSTSeg den on tile, seed 1"):
+        spread_between(measured(), {"a": with_score(measured(), CELL, "pro", None)})

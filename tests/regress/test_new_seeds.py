@@ -5,7 +5,7 @@ import pytest
 
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.regress.gate_report import Verdict
+from bench.regress.gate_report import Verdict, cause_of
 from bench.regress.measured import Measured
 from bench.regress.new_seeds import compare_new_seeds
 from tests.regress.small_baseline import SETTINGS, SOURCES, small_baseline
@@ -34,7 +34,7 @@ def simulated(rng, seeds, drop=None, variants=("den+ed+seg",), correlated=False)
 
 def compare(old, new, **options):
     baseline = small_baseline(comparison="seeds", measured=old)
-    return compare_new_seeds(baseline, new, SETTINGS, SOURCES, **options)
+    return compare_new_seeds(baseline, new, cause_of(baseline, new, SETTINGS, SOURCES), **options)
 
 
 def trial(rng, drop=None, seeds=3, **options):

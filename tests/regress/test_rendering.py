@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from bench.metrics import METRICS
-from bench.regress.gate_report import Verdict
+from bench.regress.gate_report import Verdict, cause_of
 from bench.regress.rendering import SHOWN, markdown_text, terminal_text
 from bench.regress.same_seeds import compare_same_seeds
 from tests.regress.small_baseline import (
@@ -24,7 +24,8 @@ def baseline():
 @pytest.fixture
 def compare(baseline):
     def comparison(now, **sources):
-        return compare_same_seeds(baseline, now, SETTINGS, {**SOURCES, **sources})
+        cause = cause_of(baseline, now, SETTINGS, {**SOURCES, **sources})
+        return compare_same_seeds(baseline, now, cause)
 
     return comparison
 

@@ -5,52 +5,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.metrics import ALL_METRICS, METRICS, PAPER, PROTOCOLS
-from bench.results.results import Results
+from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS
+from bench.results.joining import join
 from destseg.errors import InputError
-
-CATEGORIES = ("bottle", "cable", "wood")
-SEEDS = (0, 1, 2)
-
-
-def cells_of(method, variants, *, seeds=SEEDS, categories=CATEGORIES):
-    rng = np.random.default_rng(len(method))
-    return pd.DataFrame(
-        {
-            "method": method,
-            "category": category,
-            "variant": variant,
-            "den": "den" in variant if method == "DeSTSeg" else "",
-            "seed": seed,
-            "protocol": PAPER.label,
-            "images": f"digest of {category}",
-            **{metric.key: rng.uniform(0.3, 0.9) for metric in METRICS},
-        }
-        for category, variant, seed in product(categories, variants, seeds)
-    )
-
-
-def results_of(cells, **changes):
-    found = cells.groupby("method", sort=False)["variant"].unique()
-    fields = {
-        "experiment": "ablation",
-        "dataset": "the embedded miniature v1, 64 px",
-        "standing": "own",
-        "categories": CATEGORIES,
-        "variants": {method: tuple(names) for method, names in found.items()},
-        "seeds": SEEDS,
-    }
-    return Results(cells, **(fields | changes))
+from tests.results.results_cases import OURS, RIVAL, cells_of, results_of
 
 
 @pytest.fixture
 def ours():
-    return results_of(cells_of("DeSTSeg", ("den+ed+seg", "none", "ed")))
+    return OURS
 
 
 @pytest.fixture
 def rival():
-    return results_of(cells_of("Rival", ("",)), experiment="score-Rival")
+    return RIVAL
 
 
 def test_scores_follow_the_grid_and_not_the_order_of_the_cells(ours):
@@ -81,7 +49,7 @@ def test_scores_of_what_is_not_there_are_missing(ours):
 def test_by_default_the_full_variant_is_meant(ours, rival):
     full = ours.scores("pro", variant="den+ed+seg")
     np.testing.assert_array_equal(ours.scores("pro"), full)
-    both = ours.joined([rival])
+    both = join(ours, [rival])
     np.testing.assert_array_equal(both.scores("pro"), full)
     np.testing.assert_array_equal(both.scores("pro", method="Rival"), rival.scores("pro"))
 
@@ -112,7 +80,7 @@ def test_a_grid_that_is_none_is_refused(ours, change, said):
 def test_rows_are_in_the_papers_order_and_have_names(ours, rival):
     assert list(ours.labels.values()) == ["none", "ed", "den+ed+seg"]
     assert list(rival.labels.values()) == ["Rival"]
-    both = rival.joined([ours])
+    both = join(rival, [ours])
     assert list(both.labels.values()) == [
         "Rival", "DeSTSeg none", "DeSTSeg ed", "DeSTSeg den+ed+seg",
     ]  # fmt: skip
@@ -127,53 +95,13 @@ def test_extremes_stand_for_all(ours, rival):
     some = replace(ours, variants={"DeSTSeg": ("ed", "none")})
     assert some.extremes == (("DeSTSeg", "none"), ("DeSTSeg", "ed"))
     assert rival.extremes == (("Rival", ""),)
-    assert ours.joined([rival]).extremes == (("Rival", ""), ("DeSTSeg", "den+ed+seg"))
+    assert join(ours, [rival]).extremes == (("Rival", ""), ("DeSTSeg", "den+ed+seg"))
 
 
 def test_maps_of_others_may_bear_the_name_of_a_method():
     scored = results_of(cells_of("DeSTSeg", ("",)), experiment="score-DeSTSeg")
     assert not scored.known
     assert not np.isnan(scored.scores("iap")).any()
-
-
-def test_a_method_on_both_sides_bears_the_name_of_its_experiment(ours):
-    other = replace(ours, experiment="longer")
-    both = ours.joined([other])
-    assert list(both.variants) == ["DeSTSeg", "DeSTSeg (longer)"]
-    assert both.fulls["DeSTSeg (longer)"] == "den+ed+seg"
-    np.testing.assert_array_equal(
-        both.scores("iap", method="DeSTSeg (longer)", variant="ed"),
-        ours.scores("iap", variant="ed"),
-    )
-    with pytest.raises(InputError, match=r"DeSTSeg \(longer\) is there already; include it once"):
-        both.joined([other])
-
-
-def test_the_grid_stays_the_firsts_and_what_is_outside_is_told(ours):
-    wide = results_of(
-        cells_of("Rival", ("",), seeds=(0, 1, 2, 3)),
-        experiment="wide",
-        seeds=(0, 1, 2, 3),
-        provenance=("Command: score", "Date: today"),
-    )
-    both = ours.joined([wide])
-    assert both.seeds == ours.seeds
-    assert len(both.cells) == len(ours.cells) + 9
-    assert both.remarks == ("Of wide 3 cells outside this grid are left out.",)
-    assert both.provenance == ("Included: wide; Command: score; Date: today",)
-
-
-def test_other_protocols_and_other_images_are_refused(ours, rival):
-    crop = PROTOCOLS["crop224"]
-    cropped = replace(rival, cells=rival.cells.assign(protocol=crop.label), protocol=crop)
-    said = "ablation and score-Rival: measured under the protocols 'paper v1' and 'crop224 v1'"
-    with pytest.raises(InputError, match=said):
-        ours.joined([cropped])
-    wood = rival.cells["category"] == "wood"
-    moved = rival.cells.assign(images=rival.cells["images"].mask(wood, "others"))
-    said = "ablation and score-Rival: measured on other images of wood"
-    with pytest.raises(InputError, match=said):
-        ours.joined([replace(rival, cells=moved)])
 
 
 def test_numbers_compare_with_the_papers_on_its_own_images_alone(ours):

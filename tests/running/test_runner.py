@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from bench.methods import step_types
 from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
+from bench.planning.stages import step_types
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from bench.results.joining import join
 from bench.workflows.reporting import (
     PAGE,
     build_report,
@@ -26,7 +27,7 @@ def test_a_report_says_what_its_numbers_are_of(built, tiny_finished):
     assert [table.name for table in built.verdicts] == ["verdicts", "claims"]
     others = list(tiny_finished.experiment.tables[:-2])
     assert [table.name for table in built.tables] == others
-    assert [picture.name for picture in built.pictures] == ["missed"]
+    assert [figure.name for figure in built.figures] == ["missed"]
     assert '"batch_size": 4' in built.setting
     assert dict(built.provenance)["Cells"] == "8"
 
@@ -59,9 +60,9 @@ def test_of_several_methods_the_gallery_shows_all_that_have_maps(tiny_finished):
         dataclasses.replace(ours, cells=frame, experiment=f"score-{name}", variants={name: ("",)})
         for name, frame in (("twin", cells.assign(method="twin")), ("noise", scored))
     ]
-    joined = dataclasses.replace(tiny_finished, results=ours.joined(others))
+    joined = dataclasses.replace(tiny_finished, results=join(ours, others))
     made = build_report(joined, "again", ())
-    shown = {(view.method, view.variant, view.seed) for view in made.gallery.views}
+    shown = {(*view.row, view.seed) for view in made.gallery.views}
     assert shown == {
         (method, variant, seed)
         for method, variant in (("DeSTSeg", "none"), ("DeSTSeg", "den+ed+seg"), ("twin", ""))
@@ -77,7 +78,7 @@ def test_views_that_are_left_out_are_told(built):
 
 
 def test_figures_and_gallery_share_the_page(built):
-    large = dataclasses.replace(built.pictures[0], content=bytes(9_000_000))
+    large = dataclasses.replace(built.figures[0], content=bytes(9_000_000))
     assert gallery_budget(()) * 4 / 3 == PAGE
     assert 0 < gallery_budget([large]) < gallery_budget([])
     assert gallery_budget([large, large]) == 0
