@@ -140,12 +140,8 @@ def corrupt(
     ----------
     images, sources : Tensor
         (B, 3, H, W) float32 in [0, 1], normal images and anomaly source textures.
-    rng : numpy.random.Generator
-        Advanced by the draws.
-    config : AnomalyConfig
-        How anomalies are drawn.
-    degrees : ndarray, optional
-        (B,) angles of the noises; drawn when None.
+    rng, config, degrees
+        See `draw_masks`.
 
     Returns
     -------

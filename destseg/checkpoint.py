@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
 from destseg.errors import InputError
@@ -16,18 +16,7 @@ from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import read_file, write_file
-
-AUTHORS_PREFIXES = {
-    "teacher": "teacher_net.encoder.",
-    "student": "student_net.",
-    "segmentation": "segmentation_net.",
-}
-"""Our part -> what the names of its tensors begin with in the authors' files
-("Checkpoints" in docs/method.md).
-
-What follows the prefix is the same in both: the modules of the three parts bear the authors' names.
-"""
+from destseg.weights import is_state_dict, read_file, write_file
 
 FORMAT = "destseg-bench model"
 VERSION = 1
@@ -68,17 +57,7 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
 def save_authors(model: DeSTSeg, path: Path | str) -> Path:
     """Write a file that the authors' program loads: the plain state dict under their names.
 
-    Parameters
-    ----------
-    model : DeSTSeg
-        On any device.
-    path : Path or str
-        The file; replaced whole or not at all.
-
-    Returns
-    -------
-    Path
-        The file.
+    Parameters and result are those of `save`.
 
     Raises
     ------
@@ -101,12 +80,8 @@ def save_authors(model: DeSTSeg, path: Path | str) -> Path:
 
 
 def authors_state_dict(model: DeSTSeg) -> dict[str, Tensor]:
-    """Return all tensors under the authors' names, on the CPU."""
-    return {
-        prefix + name: tensor.detach().cpu()
-        for part, prefix in AUTHORS_PREFIXES.items()
-        for name, tensor in _part(model, part).state_dict().items()
-    }
+    """Return all tensors on the CPU, under the authors' names, which the model's modules bear."""
+    return {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
@@ -167,15 +142,6 @@ def _build(
     )
 
 
-def _part(model: DeSTSeg, part: str) -> nn.Module:
-    parts: dict[str, nn.Module] = {
-        "teacher": model.teacher_net.encoder,
-        "student": model.student_net,
-        "segmentation": model.segmentation_net,
-    }
-    return parts[part]
-
-
 def _ours(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if content.get("version") != VERSION:
         raise InputError(
@@ -189,9 +155,7 @@ def _ours(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Tensor], di
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
-    ):
+    if not is_state_dict(content):
         raise InputError(
             f"{path}: neither a model file nor a state dict; give a file of `destseg train` or "
             "one of the authors' checkpoints."
@@ -235,21 +199,19 @@ def _student_of(tensors: Mapping[str, Tensor]) -> StudentKind:
 
 def _fill(path: Path, model: DeSTSeg, tensors: dict[str, Tensor]) -> None:
     """Load tensors under the authors' names; the counters of BatchNorm may be lacking."""
-    for part, prefix in AUTHORS_PREFIXES.items():
-        module = _part(model, part)
-        wanted = module.state_dict()
-        given = {name: tensors.pop(prefix + name, None) for name in wanted}
-        for name, tensor in wanted.items():
-            found = given[name]
-            if found is None and name.endswith(BATCH_COUNTER):
-                given[name] = tensor
-            elif found is None:
-                raise InputError(f"{path}: has no tensor {prefix + name!r}; give a whole model.")
-            elif found.shape != tensor.shape:
-                raise InputError(
-                    f"{path}: {prefix + name} has shape {tuple(found.shape)}, the model needs "
-                    f"{tuple(tensor.shape)}; give a whole model of the paper's design."
-                )
-        module.load_state_dict(given)
-    if tensors:
-        raise InputError(f"{path}: {next(iter(tensors))!r} is no tensor of a DeSTSeg model.")
+    wanted = model.state_dict()
+    for name, tensor in wanted.items():
+        if name.endswith(BATCH_COUNTER):
+            tensors.setdefault(name, tensor)
+        found = tensors.get(name)
+        if found is None:
+            raise InputError(f"{path}: has no tensor {name!r}; give a whole model.")
+        if found.shape != tensor.shape:
+            raise InputError(
+                f"{path}: {name} has shape {tuple(found.shape)}, the model needs "
+                f"{tuple(tensor.shape)}; give a whole model of the paper's design."
+            )
+    for name in tensors:
+        if name not in wanted:
+            raise InputError(f"{path}: {name!r} is no tensor of a DeSTSeg model.")
+    model.load_state_dict(tensors)

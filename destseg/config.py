@@ -1,6 +1,5 @@
 """What the method can be set to: frozen values that import neither torch nor NumPy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -44,11 +43,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _require_counts(
-            {
-                "width": self.width,
-                "segmentation_width": self.segmentation_width,
-                "dilations": min(self.dilations, default=1),
-            }
+            width=self.width,
+            segmentation_width=self.segmentation_width,
+            dilations=min(self.dilations, default=1),
         )
 
 
@@ -84,7 +81,7 @@ class AnomalyConfig:
     rotation_stream: RotationStream = "fresh"
 
     def __post_init__(self) -> None:
-        _require_counts({"lattice_exponents": self.lattice_exponents})
+        _require_counts(lattice_exponents=self.lattice_exponents)
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ class TrainingConfig:
         if self.batch_size < 2:
             raise ValueError(f"batch_size is {self.batch_size}; BatchNorm needs at least 2")
         _require_counts(
-            {"student_steps": self.student_steps, "segmentation_steps": self.segmentation_steps}
+            student_steps=self.student_steps, segmentation_steps=self.segmentation_steps
         )
         for name in ("student_lr", "res_lr", "head_lr"):
             if getattr(self, name) <= 0:
@@ -159,7 +156,7 @@ class TrainingConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
 
 
-def _require_counts(values: Mapping[str, int]) -> None:
+def _require_counts(**values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")

@@ -6,3 +6,8 @@ class InputError(Exception):
 
     The command line prints the sentence and exits with code 2.
     """
+
+
+def one_line(error: Exception) -> str:
+    """Say in a line what went wrong."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 LISTED_FAULTS = 10
@@ -162,9 +162,8 @@ def _decode(path: Path) -> Image.Image:
     # Decoders fed with damaged data raise nearly anything: OSError, SyntaxError,
     # ValueError, struct.error, IndexError, zlib.error.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path}: truncated or damaged image ({reason}); copy or download it again."
+            f"{path}: truncated or damaged image ({one_line(error)}); copy or download it again."
         ) from error
 
 

@@ -47,15 +47,7 @@ def focal_loss(probabilities: Tensor, mask: Tensor, gamma: float = 4.0) -> Tenso
 
 
 def l1_loss(probabilities: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute difference over batch and pixels (paper, section 3.3).
-
-    Parameters
-    ----------
-    probabilities : Tensor
-        (B, 1, h, w) in [0, 1].
-    mask : Tensor
-        (B, 1, h, w) of 0 and 1, float.
-    """
+    """Mean absolute difference over batch and pixels, of what `focal_loss` takes (section 3.3)."""
     return (probabilities - mask).abs().mean()
 
 

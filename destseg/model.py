@@ -4,7 +4,7 @@ Module names such as ``student_net.decoder_layer4`` are those of the authors' re
 checkpoints ("Checkpoints" in docs/method.md); `destseg.checkpoint` reads and writes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +13,22 @@ from torch import Tensor, nn
 
 from destseg.config import FusionInput, ModelConfig, StudentKind
 from destseg.features import cosine_distances, fused_distance, fusion_maps
-from destseg.prediction import Picture, Prediction, Scale, predict
+from destseg.images import resize_rgb
+from destseg.inference import anomaly_maps, image_scores, upsample
+from destseg.prediction import (
+    Picture,
+    Prediction,
+    Scale,
+    read_picture,
+    resize_map,
+    top_pixels,
+)
 from destseg.resnet import ResNet18
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student, paired_features
 from destseg.teacher import Teacher
+
+PICTURES_AT_A_TIME = 8
 
 
 class Output(NamedTuple):
@@ -107,12 +118,23 @@ class DeSTSeg(nn.Module):
             When a file cannot be read.
         """
         pictures = [images] if isinstance(images, Path | str | np.ndarray) else images
-        device = next(self.parameters()).device
         was_training = self.training
         self.eval()
         try:
-            return predict(
-                lambda batch: self(batch).segmentation, pictures, self.size, self.scale, device
-            )
+            predictions: list[Prediction] = []
+            for start in range(0, len(pictures), PICTURES_AT_A_TIME):
+                predictions += self._predict(pictures[start : start + PICTURES_AT_A_TIME])
+            return predictions
         finally:
             self.train(was_training)
+
+    def _predict(self, pictures: Sequence[Picture]) -> Iterator[Prediction]:
+        originals = [read_picture(picture) for picture in pictures]
+        resized = np.stack([resize_rgb(original, self.size) for original in originals])
+        device = next(self.parameters()).device
+        native = anomaly_maps(lambda batch: self(batch).segmentation, resized, device=device)
+        maps = upsample(native, (self.size, self.size))
+        scores = image_scores(maps, top_pixels(self.size))
+        for original, anomaly_map, score in zip(originals, maps, scores, strict=True):
+            full = resize_map(anomaly_map, original.shape[:2])
+            yield Prediction(original, full, float(score), self.scale)

@@ -1,17 +1,14 @@
 """What a trained model says of pictures: anomaly map, image score, overlay."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from destseg.images import read_rgb, resize_rgb
-from destseg.inference import Mapper, anomaly_maps, image_scores, upsample
+from destseg.images import read_rgb
 
 Picture: TypeAlias = Path | str | NDArray[np.uint8]
 """The path of an image file, or (H, W, 3) uint8 RGB."""
@@ -96,61 +93,17 @@ class Prediction:
         return result
 
 
-def predict(
-    mapper: Mapper,
-    pictures: Sequence[Picture],
-    size: int,
-    scale: Scale,
-    device: torch.device | str = "cpu",
-    *,
-    batch_size: int = 8,
-) -> list[Prediction]:
-    """Run a model over pictures.
-
-    Parameters
-    ----------
-    mapper : callable
-        Normalised images (B, 3, size, size) to maps (B, 1, h, w).
-    pictures : sequence
-        Paths or arrays.
-    size : int
-        Side in pixels to which they are resized.
-    scale : Scale
-        Of the model.
-    device : torch.device or str
-        Where the mapper's networks are.
-    batch_size : int
-        Pictures at a time.
-
-    Raises
-    ------
-    InputError
-        When a file cannot be read.
-    """
-    predictions: list[Prediction] = []
-    for start in range(0, len(pictures), batch_size):
-        originals = [_read(picture) for picture in pictures[start : start + batch_size]]
-        resized = np.stack([resize_rgb(original, size) for original in originals])
-        maps = upsample(anomaly_maps(mapper, resized, device=device), (size, size))
-        scores = image_scores(maps, top_pixels(size))
-        for original, native, score in zip(originals, maps, scores, strict=True):
-            full = _resize(native, original.shape[:2])
-            predictions.append(Prediction(original, full, float(score), scale))
-    return predictions
-
-
 def top_pixels(size: int) -> int:
     """Count the pixels in an image score: the program's 100 at 256 px, else in proportion."""
     return max(round(100 * (size / 256) ** 2), 1)
 
 
-def _read(picture: Picture) -> NDArray[np.uint8]:
-    if isinstance(picture, np.ndarray):
-        return picture
-    return read_rgb(Path(picture), None)
+def read_picture(picture: Picture) -> NDArray[np.uint8]:
+    """Return a picture as (H, W, 3) uint8 RGB, read if it is a file."""
+    return picture if isinstance(picture, np.ndarray) else read_rgb(Path(picture), None)
 
 
-def _resize(native: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def resize_map(native: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Bring a map to its picture's size."""
     image = Image.fromarray(native).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
     return np.asarray(image)

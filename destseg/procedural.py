@@ -207,25 +207,14 @@ def _grain(c: Canvas) -> Floats:
 
 FAMILIES: Mapping[str, Callable[[Canvas], Floats]] = MappingProxyType(
     {
-        "stripes": _stripes,
-        "checks": _checks,
-        "dots": _dots,
-        "rings": _rings,
-        "bricks": _bricks,
-        "weave": _weave,
-        "zigzag": _zigzag,
-        "scales": _scales,
-        "cracks": _cracks,
-        "pebbles": _pebbles,
-        "mosaic": _mosaic,
-        "clouds": _clouds,
-        "marble": _marble,
-        "wood": _wood,
-        "brushed": _brushed,
-        "grain": _grain,
+        pattern.__name__.removeprefix("_"): pattern
+        for pattern in (
+            *(_stripes, _checks, _dots, _rings, _bricks, _weave, _zigzag, _scales),
+            *(_cracks, _pebbles, _mosaic, _clouds, _marble, _wood, _brushed, _grain),
+        )
     }
 )
-"""Pattern families by name; a new family is one function and one line here."""
+"""Pattern families by name; a new family is one function and its name here."""
 
 
 def unit_coordinates(size: int) -> tuple[Floats, Floats]:

@@ -52,13 +52,9 @@ class Student(nn.Module):
             self.decoder_layer3 = residual_stage(c4, c3)
             self.decoder_layer2 = residual_stage(c3, c2)
             self.decoder_layer1 = residual_stage(c2, c1)
-            for stage in (
-                self.decoder_layer4,
-                self.decoder_layer3,
-                self.decoder_layer2,
-                self.decoder_layer1,
-            ):
-                initialise(stage)
+            for name, stage in self.named_children():
+                if name.startswith("decoder_layer"):
+                    initialise(stage)
 
     @property
     def reads_teacher(self) -> bool:

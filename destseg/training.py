@@ -131,21 +131,10 @@ def train_segmentation(
     teacher, student, segmentation : nn.Module
         On the device of the batches; only the segmentation net is trained, in place, and
         returned in evaluation mode. The student keeps its running BatchNorm statistics.
-    batches : iterable of Batch
-        One update each; the clean images are not used.
-    config : TrainingConfig
-        Learning rates, momentum, weight decay and the focal exponent.
     l1 : bool
         Whether the L1 loss is added to the focal loss (Table 5).
-    on_step : callable, optional
-        Called now and then with the number of updates done and the loss.
-    keeper : Keeper, optional
-        What makes the stage go on where it was interrupted.
-
-    Raises
-    ------
-    TrainingDiverged
-        When the loss is not finite.
+    batches, config, on_step, keeper
+        As in `train_student`, which raises the same; the clean images are not used.
     """
     student.eval()
     segmentation.train()

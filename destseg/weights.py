@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
 from destseg.atomic import write_atomically
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
 
@@ -109,9 +109,8 @@ def read_file(path: Path) -> Any:
             f"{path}: no such weight file; give the path of one that torch.save wrote."
         ) from None
     except Exception as error:  # a damaged file raises anything: IndexError, struct.error, ...
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path}: not a PyTorch file of plain tensors ({reason[:120]}); "
+            f"{path}: not a PyTorch file of plain tensors ({one_line(error)[:120]}); "
             "give a state dict written by torch.save(model.state_dict(), path)."
         ) from None
 
@@ -142,14 +141,19 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         When the file is missing, is not a PyTorch weight file or holds other objects.
     """
     loaded = read_file(path)
-    if not isinstance(loaded, Mapping) or not all(
-        isinstance(value, Tensor) for value in loaded.values()
-    ):
+    if not is_state_dict(loaded):
         raise InputError(
             f"{path}: holds {type(loaded).__name__} instead of a state dict of tensors; "
             "give a state dict written by torch.save(model.state_dict(), path)."
         )
-    return cast("dict[str, Tensor]", dict(loaded))
+    return dict(loaded)
+
+
+def is_state_dict(content: Any) -> TypeGuard[Mapping[str, Tensor]]:
+    """Tell whether what a file held is named tensors and nothing else."""
+    return isinstance(content, Mapping) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    )
 
 
 def load_trunk(path: Path, *, width: int = 64, layers: int = TEACHER_LAYERS) -> ResNet18:

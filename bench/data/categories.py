@@ -132,19 +132,12 @@ def prepare_category(
     return CategoryRef(category, path, digest, *extent.counts, extent.native)
 
 
-def load_category(source: CategoryRef | Path) -> CategoryData:
-    """Map a decoded category into memory.
-
-    Parameters
-    ----------
-    source : CategoryRef or Path
-        What `prepare_category` returned, or the path in it.
-    """
-    path = source.path if isinstance(source, CategoryRef) else source
+def load_category(ref: CategoryRef) -> CategoryData:
+    """Map what `prepare_category` decoded into memory."""
     train, test, masks = (
-        np.load(path / f"{name}.npy", mmap_mode="r") for name in ("train", "test", "masks")
+        np.load(ref.path / f"{name}.npy", mmap_mode="r") for name in ("train", "test", "masks")
     )
-    names = json.loads((path / "names.json").read_text(encoding="utf-8"))
+    names = json.loads((ref.path / "names.json").read_text(encoding="utf-8"))
     return CategoryData(train, test, masks, tuple(names))
 
 

@@ -189,24 +189,18 @@ def _continues(response: HTTPResponse, url: str, start: int, origin: _Origin | N
 
 def _receive(response: HTTPResponse, part: Path, start: int, total: int | None) -> None:
     """Append an answer's body to the partial file."""
-    received = start
-    shown = Progress(part.stem, total, done=start, unit="B")
-    try:
-        with part.open("ab") as file:
-            while total is None or received < total:
-                try:
-                    chunk = response.read1(CHUNK)
-                except (HTTPException, OSError) as error:
-                    raise _Cut(f"cut off ({type(error).__name__} {error})") from error
-                if not chunk:
-                    break
-                file.write(chunk)
-                received += len(chunk)
-                shown.advance(len(chunk))
-    finally:
-        shown.close()
-    if total is not None and received < total:
-        raise _Cut(f"cut off after {received} of {total} bytes")
+    with Progress(part.stem, total, done=start, unit="B") as shown, part.open("ab") as file:
+        while total is None or shown.count < total:
+            try:
+                chunk = response.read1(CHUNK)
+            except (HTTPException, OSError) as error:
+                raise _Cut(f"cut off ({type(error).__name__} {error})") from error
+            if not chunk:
+                break
+            file.write(chunk)
+            shown.advance(len(chunk))
+    if total is not None and shown.count < total:
+        raise _Cut(f"cut off after {shown.count} of {total} bytes")
 
 
 def _validator(response: HTTPResponse) -> str | None:

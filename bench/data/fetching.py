@@ -84,13 +84,23 @@ def fetch(
         else:
             # It bears its own name only when it is whole, and then it is not ours to remove.
             source = directory / f"{archive.file}.part"
-            _download(archive, source, url or archive.url, waits)
+            download(
+                url or archive.url,
+                source,
+                room=lambda rest: _require_room(archive, directory, rest),
+                waits=waits,
+            )
         _require_hash(source, archive)
         unpack(source, folder, top=archive.top)
         if source != at_hand:
             if keep:
                 source.replace(at_hand)
             forget(source)
+    except DownloadFailed as error:
+        raise InputError(
+            f"{error}; give the same command again, add --url with a mirror, or download "
+            f"{archive.file} by hand ({archive.page}) and put it into {directory}."
+        ) from error
     except OSError as error:
         remedy = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check its mode"
         raise InputError(
@@ -98,18 +108,6 @@ def fetch(
             f"{remedy} or give another folder with --to; what came so far is kept."
         ) from error
     return folder
-
-
-def _download(archive: Archive, part: Path, url: str, waits: Sequence[float]) -> None:
-    try:
-        download(
-            url, part, room=lambda rest: _require_room(archive, part.parent, rest), waits=waits
-        )
-    except DownloadFailed as error:
-        raise InputError(
-            f"{error}; give the same command again, add --url with a mirror, or download "
-            f"{archive.file} by hand ({archive.page}) and put it into {part.parent}."
-        ) from error
 
 
 def _require_room(archive: Archive, directory: Path, rest: int) -> None:
@@ -127,13 +125,10 @@ def _require_hash(source: Path, archive: Archive) -> None:
     """Check an archive; one with another hash is set aside, so that the next call fetches it."""
     digest = hashlib.sha256()
     shown = Progress(f"check {archive.file}", source.stat().st_size, unit="B")
-    try:
-        with source.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-                shown.advance(len(chunk))
-    finally:
-        shown.close()
+    with shown, source.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            shown.advance(len(chunk))
     if digest.hexdigest() != archive.sha256:
         aside = source.with_name(f"{archive.file}.wrong")
         source.replace(aside)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 from destseg.images import image_files, require_folder
 
 GOOD = "good"
@@ -126,15 +126,14 @@ def scan_category(folder: Path) -> CategoryFiles:
         faults.append(f"{tests / GOOD}: no normal test images; image AUROC needs some")
     elif kinds == {GOOD}:
         faults.append(f"{tests}: no defect folder with images; every metric needs anomalies")
-    masks: list[Path | None] = []
-    for image in test:
-        mask = None
+    masks: list[Path | None] = [None] * len(test)
+    for index, image in enumerate(test):
         if image.parent.name != GOOD:
             mask = folder / "ground_truth" / image.parent.name / f"{image.stem}_mask.png"
-            if not mask.is_file():
+            if mask.is_file():
+                masks[index] = mask
+            else:
                 faults.append(f"{mask}: no such mask for {image.parent.name}/{image.name}")
-                mask = None
-        masks.append(mask)
     return CategoryFiles(tuple(train), tuple(test), tuple(masks), tuple(faults))
 
 
@@ -165,9 +164,8 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def decoding_error(error: Exception) -> str:
     """Say in a line what a decoder met."""
-    if isinstance(error, UnidentifiedImageError):
-        return "in no known format"  # Pillow's own words repeat the path
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    # Pillow's own words for that repeat the path.
+    return "in no known format" if isinstance(error, UnidentifiedImageError) else one_line(error)
 
 
 def similar_names(name: str, known: Iterable[str]) -> str:

@@ -153,13 +153,10 @@ def _strangers(
 
 
 def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir())
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return sorted(entry for entry in entries if entry.is_dir())
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    return sorted(entry for entry in entries if not entry.is_dir())
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return sorted(e for e in entries if not (e.name.startswith(".") or e.is_dir()))

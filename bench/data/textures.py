@@ -27,24 +27,14 @@ EMBEDDED_VERSION = 1
 DECODING_VERSION = 1
 """Raised when the decoded array changes for the same files."""
 
-PHOTOGRAPHS = (
-    ("skimage", "data/astronaut.png"),
-    ("skimage", "data/brick.png"),
-    ("skimage", "data/chelsea.png"),
-    ("skimage", "data/coffee.png"),
-    ("skimage", "data/coins.png"),
-    ("skimage", "data/grass.png"),
-    ("skimage", "data/gravel.png"),
-    ("skimage", "data/hubble_deep_field.jpg"),
-    ("skimage", "data/ihc.png"),
-    ("skimage", "data/moon.png"),
-    ("skimage", "data/motorcycle_left.png"),
-    ("skimage", "data/retina.jpg"),
-    ("skimage", "data/rocket.jpg"),
-    ("sklearn", "datasets/images/china.jpg"),
-    ("sklearn", "datasets/images/flower.jpg"),
+PHOTOGRAPHS: tuple[str, ...] = tuple(
+    "skimage/data/astronaut.png skimage/data/brick.png skimage/data/chelsea.png "  # noqa: SIM905
+    "skimage/data/coffee.png skimage/data/coins.png skimage/data/grass.png skimage/data/gravel.png "
+    "skimage/data/hubble_deep_field.jpg skimage/data/ihc.png skimage/data/moon.png "
+    "skimage/data/motorcycle_left.png skimage/data/retina.jpg skimage/data/rocket.jpg "
+    "sklearn/datasets/images/china.jpg sklearn/datasets/images/flower.jpg".split()
 )
-"""Packages and files inside them; the wheels carry these, nothing is fetched."""
+"""Files inside of packages; the wheels carry these, nothing is fetched."""
 
 CROPS = 3
 """Crops of each photograph."""
@@ -112,16 +102,9 @@ def texture_files(folder: Path) -> list[Path]:
     return images_below(folder, "give a folder of texture images, such as DTD's")
 
 
-def load_textures(source: TexturesRef | Path) -> NDArray[np.uint8]:
-    """Map the decoded images into memory, (T, S, S, 3) uint8, read-only.
-
-    Parameters
-    ----------
-    source : TexturesRef or Path
-        What `prepare_textures` returned, or the path in it.
-    """
-    path = source.path if isinstance(source, TexturesRef) else source
-    images: NDArray[np.uint8] = np.load(path / "images.npy", mmap_mode="r")
+def load_textures(ref: TexturesRef) -> NDArray[np.uint8]:
+    """Map what `prepare_textures` decoded into memory, (T, S, S, 3) uint8, read-only."""
+    images: NDArray[np.uint8] = np.load(ref.path / "images.npy", mmap_mode="r")
     return images
 
 
@@ -136,7 +119,8 @@ def photograph_crops(size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
 
     Each crop takes half of the shorter side, so that it is rather a surface than a scene.
     """
-    for number, (package, inside) in enumerate(PHOTOGRAPHS):
+    for number, photograph in enumerate(PHOTOGRAPHS):
+        package, _, inside = photograph.partition("/")
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise InputError(f"{package}: not installed; install it for the embedded textures.")
@@ -147,10 +131,8 @@ def photograph_crops(size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         for crop in range(CROPS):
             top = int(rng.integers(0, image.shape[0] - side + 1))
             left = int(rng.integers(0, image.shape[1] - side + 1))
-            yield (
-                f"{file.stem}_{crop}",
-                resize_rgb(image[top : top + side, left : left + side], size),
-            )
+            cut = image[top : top + side, left : left + side]
+            yield f"{file.stem}_{crop}", resize_rgb(cut, size)
 
 
 def _write_embedded(draft: Path, size: int) -> None:

@@ -51,26 +51,26 @@ def _extract(archive: Path, draft: Path) -> None:
     shown = Progress(f"unpack {archive.name}", size, unit="B")
     try:
         # As a stream: the list of contents would cost a second decompression of gigabytes.
-        with archive.open("rb") as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+        with (
+            shown,
+            archive.open("rb") as stream,
+            tarfile.open(fileobj=stream, mode="r|*") as tar,
+        ):
             # Python 3.11 has the filter since 3.11.4; `_require_harmless` does not rely on it.
             tar.extraction_filter = getattr(tarfile, "data_filter", None)
-            position = 0
             for member in tar:
                 _require_harmless(archive, member)
                 tar.extract(member, draft)
                 # The library reads ahead: many small files come out of one piece.
-                if stream.tell() > position:
-                    shown.advance(stream.tell() - position)
-                    position = stream.tell()
+                if stream.tell() > shown.count:
+                    shown.advance(stream.tell() - shown.count)
             # The padding after the last file is not always read.
-            if position < size:
-                shown.advance(size - position)
+            if shown.count < size:
+                shown.advance(size - shown.count)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"{archive}: not a tar archive that can be read ({error}); download it again."
         ) from error
-    finally:
-        shown.close()
 
 
 def _require_harmless(archive: Path, member: tarfile.TarInfo) -> None:

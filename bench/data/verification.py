@@ -165,11 +165,9 @@ def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> R
         for name in categories
         if name not in files
     ]
-    contents: Mapping[Path, _Content] = {}
-    if read:
-        masks = [mask for of in files.values() for mask in of.masks if mask is not None]
-        images = [image for of in files.values() for image in (*of.train, *of.test)]
-        contents = _read_all(images, masks, jobs)
+    masks = [mask for of in files.values() for mask in of.masks if mask is not None]
+    images = [image for of in files.values() for image in (*of.train, *of.test)]
+    contents = _read_all(images, masks, jobs) if read else {}
     parts = []
     for name, of in files.items():
         faults += category_faults(present[name], of)
@@ -209,10 +207,8 @@ def _dtd(given: Path, jobs: int, *, read: bool) -> Report:
             )
     files = texture_files(folder)
     faults = texture_faults(folder, files)
-    contents: Mapping[Path, _Content] = {}
-    if read:
-        contents = _read_all(files, (), jobs)
-        faults += [fault for file in files if (fault := contents[file].fault)]
+    contents = _read_all(files, (), jobs) if read else {}
+    faults += [content.fault for content in contents.values() if content.fault]
     classes = len({file.parent for file in files})
     sizes = _sizes(files, contents)
     content = f"{len(files)} images in {classes} folders{_pixels(sizes)}"

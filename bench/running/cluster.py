@@ -10,8 +10,7 @@ import threading
 import uuid
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tqdm import tqdm
 
@@ -28,6 +27,7 @@ from bench.running.remote import (
     stop,
     survey,
 )
+from bench.running.workers import Workers
 from destseg.errors import InputError
 
 ANSWER = 180.0
@@ -49,7 +49,7 @@ TRAVEL = ", so the files of stages travel with them"
 """What is added where the folder of results is not shared."""
 
 
-class Cluster:
+class Cluster(Workers):
     """The workers of a dask cluster.
 
     Every future comes to an outcome: a stage whose process dies fails, one that takes worker
@@ -128,17 +128,6 @@ class Cluster:
         if self._needs is not None:
             self._needs.token.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _prepare(self, job: Job) -> None:
         """Ask each worker what it has."""
         token = self._write_token(job.store.root)
@@ -192,7 +181,7 @@ class Cluster:
                 stages = job.stage.parents
                 parents = {stage.key: job.store.pack(stage.key) for stage in stages}
         except OSError as error:
-            self._settle(future, _unwritable(job, error))
+            self._settle(future, job.unwritable(error))
             return
         parcel = Parcel(job, self._needs, self._run, self._timeout, parents)
         name = f"{job.stage.kind}-{uuid.uuid4().hex}"
@@ -240,7 +229,7 @@ class Cluster:
                 # The worker could forget its copy only.
                 job.store.discard(outcome.damaged)
         except OSError as error:
-            return _unwritable(job, error)
+            return job.unwritable(error)
         return outcome
 
     def _settle(self, future: Future[Outcome], outcome: Outcome) -> None:
@@ -288,11 +277,6 @@ def _paths(inputs: Inputs) -> tuple[Path, ...]:
     categories = (category.path for category in inputs.categories.values())
     backbones = (backbone.path for backbone in inputs.backbones.values())
     return (*backbones, inputs.textures.path, *categories)
-
-
-def _unwritable(job: Job, error: OSError) -> Outcome:
-    message = f"{job.store.root}: {error.strerror or error}"
-    return Outcome(job.stage.key, "unwritable", message)
 
 
 def _several(count: int, what: str) -> str:

@@ -90,16 +90,14 @@ class Job:
         """Make the outcome of a stage that did not come to its end."""
         stage = self.stage
         failure = Failure(
-            key=stage.key,
-            kind=stage.kind,
-            category=stage.category,
-            seed=stage.seed,
-            cause=cause,
-            message=message,
-            trace=trace,
-            attempts=attempts,
+            stage.key, stage.kind, stage.category, stage.seed, cause, message, trace, attempts
         )
         return Outcome(stage.key, "failed", message, failure=failure)
+
+    def unwritable(self, error: OSError) -> Outcome:
+        """Make the outcome of a stage whose result could not be stored."""
+        message = f"{self.store.root}: {error.strerror or error}"
+        return Outcome(self.stage.key, "unwritable", message)
 
 
 def run_stage(job: Job) -> Outcome:
@@ -130,7 +128,7 @@ def run_stage(job: Job) -> Outcome:
     try:
         job.store.put(record, content)
     except OSError as error:
-        return Outcome(key, "unwritable", f"{job.store.root}: {error.strerror or error}")
+        return job.unwritable(error)
     return Outcome(key, "done", seconds=time.perf_counter() - start)
 
 

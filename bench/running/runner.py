@@ -94,23 +94,21 @@ def run(
     return _Run(plan, experiment, inputs, store, workers, command, on_seed).summary()
 
 
+@dataclass
 class _Run:
     """One run on its way."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        experiment: Experiment,
-        inputs: Inputs,
-        store: RunStore,
-        workers: Workers,
-        command: str,
-        on_seed: Callable[[int], None],
-    ) -> None:
-        self._plan, self._store, self._workers = plan, store, workers
-        self._inputs, self._command = inputs, command
+    plan: Plan
+    experiment: Experiment
+    inputs: Inputs
+    store: RunStore
+    workers: Workers
+    command: str
+    on_seed: Callable[[int], None]
+
+    def __post_init__(self) -> None:
+        plan, experiment = self.plan, self.experiment
         self._kind = find_kind(experiment.dataset.kind)
-        self._on_seed = on_seed
         # A method without randomness has one evaluation for all seeds.
         self._cells: dict[str, list[Cell]] = {}
         for cell, stage in plan.evaluations.items():
@@ -119,7 +117,7 @@ class _Run:
 
         def done(key: str) -> bool:
             try:
-                return store.read(key) is not None
+                return self.store.read(key) is not None
             except DamagedRecord as error:
                 damaged.append(f"{error}; it is computed again")
                 return False
@@ -141,11 +139,8 @@ class _Run:
     def summary(self) -> Summary:
         """Work until nothing is left or the run is stopped."""
         start = time.perf_counter()
-        with Interruption() as interruption:
-            try:
-                self._work(interruption)
-            finally:
-                self._shown.close()
+        with Interruption() as interruption, self._shown:
+            self._work(interruption)
         if interruption.signal is not None:
             self._stopped = "interrupted"
         return Summary(
@@ -154,7 +149,7 @@ class _Run:
             failures=tuple(self._failures),
             wall=time.perf_counter() - start,
             busy=self._busy,
-            workers=self._workers.size,
+            workers=self.workers.size,
             stopped=self._stopped,
             signal=interruption.signal,
         )
@@ -163,12 +158,12 @@ class _Run:
         running: set[Future[Outcome]] = set()
         told = False
         while True:
-            free = self._workers.size - len(running)
+            free = self.workers.size - len(running)
             while free > 0 and self._stopped is None and interruption.signal is None:
                 stage = self._schedule.next()
                 if stage is None:
                     break
-                running.add(self._workers.submit(self._job(stage)))
+                running.add(self.workers.submit(self._job(stage)))
                 free -= 1
             if not running:
                 return
@@ -177,14 +172,14 @@ class _Run:
                 count = "1 running stage" if len(running) == 1 else f"{len(running)} running stages"
                 self._shown.say(f"stopping after {count}; interrupt again to stop now")
             if interruption.again:
-                self._workers.close()
+                self.workers.close()
             # Now and then without a result, so that a signal is acted upon.
             finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
                 self._take(future.result())
 
     def _job(self, stage: Stage) -> Job:
-        return Job(stage, self._inputs, self._kind, self._store, command=self._command)
+        return Job(stage, self.inputs, self._kind, self.store, command=self.command)
 
     def _take(self, outcome: Outcome) -> None:
         self._busy += outcome.seconds
@@ -205,9 +200,9 @@ class _Run:
     def _fail(self, outcome: Outcome) -> None:
         try:
             if outcome.failure is not None:
-                self._store.fail(outcome.failure)
+                self.store.fail(outcome.failure)
         except OSError as error:
-            self._stopped = f"{self._store.root}: {error.strerror or error}"
+            self._stopped = f"{self.store.root}: {error.strerror or error}"
         for stage in self._schedule.fail(outcome.key):
             for cell in self._cells.get(stage.key, ()):
                 self._failures.append(FailedCell(cell, outcome.message))
@@ -219,4 +214,4 @@ class _Run:
         self._shown.advance(note=f"{failed} failed" if failed else "")
         self._remaining[cell.seed] -= 1
         if self._remaining[cell.seed] == 0:
-            self._on_seed(cell.seed)
+            self.on_seed(cell.seed)

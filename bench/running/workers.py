@@ -5,43 +5,33 @@ future that comes to an `Outcome` whatever happens, and `close`.
 """
 
 import queue
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from bench.running.execution import Job, Outcome, run_stage
 from bench.running.isolation import Child
 
 
-class Workers(Protocol):
-    """What the runner needs of a pool, a cluster or anything else."""
+class Workers(ABC):
+    """What the runner needs of a pool, a cluster or anything else.
+
+    They are closed when the block that uses them ends.
+    """
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Jobs computed at the same time."""
 
+    @abstractmethod
     def submit(self, job: Job) -> Future[Outcome]:
         """Hand over a job."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - not all have something to close
         """Stop at once; what runs comes to the outcome ``stopped``."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class _Closing:
-    """Workers are closed when the block that uses them ends."""
-
-    def close(self) -> None: ...
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +40,7 @@ class _Closing:
         self.close()
 
 
-class Children(_Closing):
+class Children(Workers):
     """Child processes, one for each device named.
 
     Parameters
@@ -91,7 +81,7 @@ class Children(_Closing):
             self._idle.put(child)
 
 
-class InProcess(_Closing):
+class InProcess(Workers):
     """No other process, and no isolation: for a debugger, and for tests.
 
     Parameters

@@ -5,7 +5,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,11 @@ from destseg.checkpoint import load, save, save_authors
 from destseg.config import STUDENT_KINDS, TrainingConfig
 from destseg.errors import InputError
 from destseg.images import images_below
+from destseg.model import PICTURES_AT_A_TIME
 from destseg.prediction import Prediction
 from destseg.training import TrainingDiverged
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
-
-PICTURES_AT_A_TIME = 8
 
 RESULTS = {".tiff": "TIFF", "_overlay.png": "PNG"}
 """What the name of a picture's map and of its overlay end with -> the format."""
@@ -172,26 +171,19 @@ def _train(options: argparse.Namespace) -> None:
 
 def _predict(options: argparse.Namespace) -> None:
     model = load(options.model, choose_device(options.device))
-    files = list(_files(options.images))
+    files = _files(options.images)
     names = _names(files)
     _require_folder(options.out)
     _spare(files, options.out, names)
     rows = []
-    shown = Progress("predict", len(files), unit="image")
-    for start in range(0, len(files), PICTURES_AT_A_TIME):
-        chosen = files[start : start + PICTURES_AT_A_TIME]
-        for file, prediction in zip(chosen, model.predict(chosen), strict=True):
-            _write(prediction, options.out / names[file])
-            rows.append(
-                (
-                    file.as_posix(),
-                    f"{prediction.score:.6g}",
-                    f"{prediction.relative_score:.4f}",
-                    "yes" if prediction.anomalous else "no",
-                )
-            )
-            shown.advance()
-    shown.close()
+    with Progress("predict", len(files), unit="image") as shown:
+        for start in range(0, len(files), PICTURES_AT_A_TIME):
+            chosen = files[start : start + PICTURES_AT_A_TIME]
+            for file, prediction in zip(chosen, model.predict(chosen), strict=True):
+                _write(prediction, options.out / names[file])
+                scores = (f"{prediction.score:.6g}", f"{prediction.relative_score:.4f}")
+                rows.append((file.as_posix(), *scores, "yes" if prediction.anomalous else "no"))
+                shown.advance()
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("image", "score", "relative_score", "anomalous"))
@@ -205,19 +197,14 @@ def _convert(options: argparse.Namespace) -> None:
     print(save_authors(load(options.model), options.out))
 
 
-def _files(given: Iterable[Path]) -> Iterator[Path]:
-    """List images: files as they are, and every image below a folder."""
-    seen = set()
+def _files(given: Iterable[Path]) -> list[Path]:
+    """List images, each once: files as they are, and every image below a folder."""
+    found: list[Path] = []
     for path in given:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; give images or folders of images.")
-        found = [path]
-        if path.is_dir():
-            found = images_below(path, "give a folder that has some")
-        for file in found:
-            if file not in seen:
-                seen.add(file)
-                yield file
+        found += images_below(path, "give a folder that has some") if path.is_dir() else [path]
+    return list(dict.fromkeys(found))
 
 
 def _names(files: list[Path]) -> dict[Path, Path]:

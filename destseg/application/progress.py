@@ -3,8 +3,8 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
 
@@ -57,16 +57,8 @@ class Progress:
         now = time.monotonic()
         if now - self._last >= LOG_INTERVAL or self.count == self._total:
             self._last = now
-            self.say(
-                _line(
-                    self._label,
-                    self.count,
-                    self._total,
-                    now - self._start,
-                    postfix=note or None,
-                    **self._look,
-                )
-            )
+            look = {"postfix": note or None, **self._look}
+            self.say(_line(self._label, self.count, self._total, now - self._start, **look))
 
     def say(self, text: str) -> None:
         """Print a line without disturbing the bar."""
@@ -79,33 +71,34 @@ class Progress:
         """Leave the last state on the screen."""
         self._bar.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def progress(items: Iterable[T], label: str, total: int, *, unit: str) -> Iterator[T]:
     """Show how far an iteration is."""
-    shown = Progress(label, total, unit=unit)
-    try:
+    with Progress(label, total, unit=unit) as shown:
         for item in items:
             shown.advance()
             yield item
-    finally:
-        shown.close()
 
 
 @contextmanager
 def stage_progress() -> Iterator[OnProgress]:
     """Show how far each stage is that the `OnProgress` it gives is told of."""
     shown: dict[str, Progress] = {}
+    with ExitStack() as stack:
 
-    def show(stage: str, step: int, steps: int, note: str) -> None:
-        if stage not in shown:
-            shown[stage] = Progress(stage, steps, done=step, unit="step")
-        shown[stage].advance(step - shown[stage].count, note)
+        def show(stage: str, step: int, steps: int, note: str) -> None:
+            if stage not in shown:
+                bar = Progress(stage, steps, done=step, unit="step")
+                shown[stage] = stack.enter_context(bar)
+            shown[stage].advance(step - shown[stage].count, note)
 
-    try:
         yield show
-    finally:
-        for stage in shown.values():
-            stage.close()
 
 
 def heartbeat(label: str, total: int) -> Callable[[int, float], None]:

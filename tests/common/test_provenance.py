@@ -54,9 +54,9 @@ def git(folder, *arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def commit_all(folder):
+def commit(folder, files="."):
     git(folder, "init", "-q")
-    git(folder, "add", ".")
+    git(folder, "add", files)
     git(folder, "commit", "-qm", "first")
     return git(folder, "rev-parse", "HEAD")
 
@@ -77,14 +77,12 @@ def in_no_repository(package, monkeypatch):
 
 def untracked_in_a_foreign_repository(package, monkeypatch):
     (package.parents[1] / "own.py").write_text("")
-    git(package.parents[1], "init", "-q")
-    git(package.parents[1], "add", "own.py")
-    git(package.parents[1], "commit", "-qm", "first")
+    commit(package.parents[1], "own.py")
 
 
 def ignored_in_a_foreign_repository(package, monkeypatch):
     (package.parents[1] / ".gitignore").write_text("venv/")
-    commit_all(package.parents[1])
+    commit(package.parents[1])
 
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -114,11 +112,11 @@ def test_what_no_repository_tracks_is_told_by_version_and_digest(package, monkey
 
 @needs_git
 def test_a_checkout_is_told_by_its_commit_and_what_differs(package):
-    commit = commit_all(package)
-    assert module._code() == (commit, "no", "")
+    head = commit(package)
+    assert module._code() == (head, "no", "")
     (package / "results").mkdir()
     (package / "results" / "cells.csv").write_text("1")
-    assert module._code() == (commit, "no", ""), "only code makes it dirty"
+    assert module._code() == (head, "no", ""), "only code makes it dirty"
     digests = set()
     for file in ("bench/code.py", "destseg/code.py", "bench/new.py", "destseg/new.py"):
         path = package / file
@@ -126,18 +124,18 @@ def test_a_checkout_is_told_by_its_commit_and_what_differs(package):
         for text in ("2", "3"):
             path.write_text(text)
             assert module._code() == module._code()
-            assert module._code()[:2] == (commit, "yes")
+            assert module._code()[:2] == (head, "yes")
             digests.add(module._code()[2])
         path.unlink() if before is None else path.write_bytes(before)
-        assert module._code() == (commit, "no", "")
+        assert module._code() == (head, "no", "")
     assert len(digests) == 8, "each change has a digest of its own"
     assert {len(digest) for digest in digests} == {16}
 
 
 @needs_git
 def test_a_copy_that_another_repository_tracks_is_of_its_commit(package):
-    commit = commit_all(package.parents[1])
-    assert module._code() == (commit, "no", "")
+    head = commit(package.parents[1])
+    assert module._code() == (head, "no", "")
 
 
 def test_the_cpu_is_called_so():

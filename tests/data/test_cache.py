@@ -6,40 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.cache import cache_root, content_digest, publish
+from bench.data.cache import CACHE_VARIABLE, cache_root, content_digest, publish
 from destseg.errors import InputError
 
 
-@pytest.fixture
-def no_variables(monkeypatch, tmp_path):
-    monkeypatch.delenv("DESTSEG_BENCH_CACHE", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+@pytest.mark.parametrize(
+    ("own", "xdg", "expected"),
+    [
+        (None, None, ".cache/destseg-bench"),
+        (None, "HOME/xdg", "xdg/destseg-bench"),
+        (None, "", ".cache/destseg-bench"),
+        (None, "relative/folder", ".cache/destseg-bench"),
+        ("~/mine", "HOME/xdg", "mine"),
+        ("here", None, "here"),
+    ],
+)
+def test_root_follows_own_variable_then_an_absolute_xdg(monkeypatch, tmp_path, own, xdg, expected):
     monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
-
-
-def test_root_is_below_home_without_variables(no_variables):
-    assert cache_root() == no_variables / ".cache" / "destseg-bench"
-
-
-def test_root_follows_xdg(no_variables, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(no_variables / "xdg"))
-    assert cache_root() == no_variables / "xdg" / "destseg-bench"
-
-
-@pytest.mark.parametrize("value", ["", "relative/folder"])
-def test_root_ignores_an_xdg_that_is_not_absolute(no_variables, monkeypatch, value):
-    monkeypatch.setenv("XDG_CACHE_HOME", value)
-    assert cache_root() == no_variables / ".cache" / "destseg-bench"
-
-
-def test_own_variable_wins_and_becomes_absolute(no_variables, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(no_variables / "xdg"))
-    monkeypatch.setenv("DESTSEG_BENCH_CACHE", "~/mine")
-    assert cache_root() == no_variables / "mine"
-    monkeypatch.chdir(no_variables)
-    monkeypatch.setenv("DESTSEG_BENCH_CACHE", "here")
-    assert cache_root() == no_variables / "here"
+    monkeypatch.chdir(tmp_path)
+    for name, value in {CACHE_VARIABLE: own, "XDG_CACHE_HOME": xdg}.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value.replace("HOME", str(tmp_path)))
+    assert cache_root() == tmp_path / expected
 
 
 def test_publish_makes_the_folder_with_its_parents(tmp_path):

@@ -68,7 +68,7 @@ def test_category_is_decoded(root, cache):
 
 
 def test_arrays_are_mapped_and_read_only(root, cache):
-    data = load_category(prepare(root, cache).path)
+    data = load_category(prepare(root, cache))
     assert isinstance(data.train, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         data.train[0] = 0
@@ -126,85 +126,68 @@ def test_categories_are_the_folders_with_train(root):
     assert list_categories(root) == ("bottle", "cable", "zipper")
 
 
-FILES = {
-    "mask missing": "ground_truth/hole/001_mask.png",
-    "mask of another size": "ground_truth/hole/001_mask.png",
-    "empty mask file": "ground_truth/hole/001_mask.png",
-    "zero bytes": "test/hole/001.png",
-    "truncated": "train/good/002.png",
-}
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:700])
 
-FOLDERS = {
-    "missing root": "..",
-    "no train/good": "train/good",
-    "no test": "test",
-    "no normal test": "test/good",
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def empty_folder(path):
+    shutil.rmtree(path)
+    path.mkdir()
+
+
+def file_instead(path):
+    shutil.rmtree(path)
+    path.touch()
+
+
+def only_good(path):
+    for name in ("hole", "bent"):
+        shutil.rmtree(path / name)
+
+
+MASK = "bottle/ground_truth/hole/001_mask.png"
+GOOD = "bottle/train/good"
+DAMAGE = {
+    "missing root": ("", shutil.rmtree, "no such folder; give"),
+    "file as root": ("", file_instead, "is not a folder; give"),
+    "empty root": ("", empty_folder, "no category in it.*; give"),
+    "no category": (
+        "",
+        lambda root: (root / "bottle").rename(root / "bottles"),
+        "no category 'bottle' in it; did you mean bottles",
+    ),
+    "no train/good": (GOOD, shutil.rmtree, "no such folder; the training images belong there"),
+    "empty train/good": (GOOD, empty_folder, "has no images; the training images belong there"),
+    "no test": ("bottle/test", shutil.rmtree, "no such folder; test/good and test/<defect> belong"),
+    "no normal test": ("bottle/test/good", shutil.rmtree, "no normal test images"),
+    "no defects": ("bottle/test", only_good, "no defect folder with images"),
+    "mask missing": (MASK, Path.unlink, "no such mask for hole/001.png"),
+    "mask of another size": (
+        MASK,
+        lambda path: Image.new("L", (20, 24)).save(path),
+        "20x24 pixels, its image has 24x20; give the mask",
+    ),
+    "empty mask file": (MASK, empty, r"empty \(0 bytes\); copy it again"),
+    "zero bytes": ("bottle/test/hole/001.png", empty, r"empty \(0 bytes\); copy it again"),
+    "truncated": ("bottle/train/good/002.png", truncate, "truncated or damaged image"),
 }
 
 
 def sabotage(root, kind):
     """Damage a category; return the path that the message must name."""
-    folder = root / "bottle"
-    if kind in FILES:
-        return damage(folder / FILES[kind], kind)
-    if kind in FOLDERS:
-        path = Path(os.path.normpath(folder / FOLDERS[kind]))
-        shutil.rmtree(path)
-        return path
-    if kind == "empty train/good":
-        for path in (folder / "train" / "good").iterdir():
-            path.unlink()
-        return folder / "train" / "good"
-    if kind == "no defects":
-        shutil.rmtree(folder / "test" / "hole")
-        shutil.rmtree(folder / "test" / "bent")
-        return folder / "test"
-    if kind == "no category":
-        folder.rename(root / "bottles")
-        return root
-    shutil.rmtree(root)
-    if kind == "empty root":
-        root.mkdir()
-    else:
-        assert kind == "file as root"
-        root.touch()
-    return root
+    name, damage, _ = DAMAGE[kind]
+    damage(root / name)
+    return root / name
 
 
-def damage(path, kind):
-    if kind == "mask missing":
-        path.unlink()
-    elif kind == "mask of another size":
-        Image.new("L", (20, 24)).save(path)
-    elif kind == "truncated":
-        path.write_bytes(path.read_bytes()[:700])
-    else:
-        path.write_bytes(b"")
-    return path
-
-
-@pytest.mark.parametrize(
-    ("kind", "what"),
-    [
-        ("missing root", "no such folder; give"),
-        ("file as root", "is not a folder; give"),
-        ("empty root", "no category in it.*; give"),
-        ("no category", "no category 'bottle' in it; did you mean bottles"),
-        ("no train/good", "no such folder; the training images belong there"),
-        ("empty train/good", "has no images; the training images belong there"),
-        ("no test", "no such folder; test/good and test/<defect> belong there"),
-        ("no normal test", "no normal test images"),
-        ("no defects", "no defect folder with images"),
-        ("mask missing", "no such mask for hole/001.png"),
-        ("mask of another size", "20x24 pixels, its image has 24x20; give the mask"),
-        ("empty mask file", r"empty \(0 bytes\); copy it again"),
-        ("zero bytes", r"empty \(0 bytes\); copy it again"),
-        ("truncated", "truncated or damaged image"),
-    ],
-)
-def test_fault_is_named(root, cache, kind, what):
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_fault_is_named(root, cache, kind):
     path = sabotage(root, kind)
-    with pytest.raises(InputError, match=what) as caught:
+    with pytest.raises(InputError, match=DAMAGE[kind][2]) as caught:
         prepare(root, cache)
     assert f"{path}: " in str(caught.value)
     assert not list(cache.glob("categories/*"))
@@ -219,12 +202,14 @@ def test_all_faults_are_listed_at_once(root, cache):
     assert all(str(path) in str(caught.value) for path in paths)
 
 
-def test_mended_category_is_decoded_afresh(root, cache):
+def test_damage_keeps_what_was_decoded_and_what_is_mended_is_decoded_afresh(root, cache):
+    ref = prepare(root, cache)
     path = sabotage(root, "zero bytes")
     with pytest.raises(InputError):
         prepare(root, cache)
+    assert len(load_category(ref).train) == 3
     Image.new("RGB", (24, 20)).save(path)
-    assert prepare(root, cache).test == 4
+    assert prepare(root, cache).digest != ref.digest
 
 
 def test_unlike_any_category_lists_those_there(root, cache):
@@ -235,14 +220,6 @@ def test_unlike_any_category_lists_those_there(root, cache):
 def test_category_given_as_root_is_explained(root, cache):
     with pytest.raises(InputError, match=r"is itself a category.*give its parent"):
         prepare(root / "bottle", cache)
-
-
-def test_a_damaged_image_keeps_the_decoded_ones(root, cache):
-    ref = prepare(root, cache)
-    sabotage(root, "zero bytes")
-    with pytest.raises(InputError):
-        prepare(root, cache)
-    assert len(load_category(ref).train) == 3
 
 
 def test_real_bottle(real_data, cache):

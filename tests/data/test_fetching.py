@@ -105,12 +105,6 @@ def test_a_cut_download_continues_in_the_next_call(archive, to, server, content)
     assert [sent.body for sent in server.script.log] == [5000, len(content) - 5000]
 
 
-def test_a_mirror_must_have_the_published_hash(archive, to, server):
-    elsewhere = replace(archive, url="http://nowhere.invalid/")
-    fetch(elsewhere, to, url=server.url)
-    assert names(to) == ["dtd"]
-
-
 @pytest.mark.parametrize("at_hand", [True, False])
 def test_a_wrong_hash_is_never_unpacked(archive, to, server, content, at_hand):
     wrong = content[:-1] + b"?"
@@ -246,7 +240,9 @@ def test_the_command_names_what_fails(archive, to, capsys, server):
     assert err.count("\n") == 1
 
 
-def test_a_mirror_and_keeping_are_options(archive, to, server, capsys):
+def test_a_mirror_and_keeping_are_options(archive, to, server, monkeypatch):
+    elsewhere = {**ARCHIVES, "dtd": replace(archive, url="http://nowhere.invalid/")}
+    monkeypatch.setattr("bench.commands.data.ARCHIVES", elsewhere)
     options = ["--url", f"{server.url}?mirror", "--keep-archive", "--jobs", "1"]
     assert main(["data", "fetch", "dtd", "--to", str(to), *options]) == 0
     assert names(to) == ["dtd", archive.file]

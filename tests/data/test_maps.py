@@ -1,4 +1,5 @@
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,40 +24,35 @@ def pillow(path, pixels, **options):
     Image.fromarray(pixels).save(path, **options)
 
 
-WRITERS = {
-    "pillow.tiff": pillow,
-    "lzw.tiff": lambda path, v: pillow(path, v, compression="tiff_lzw"),
-    "half.tiff": lambda path, v: tifffile.imwrite(path, v.astype(np.float16)),
-    "single.tif": tifffile.imwrite,
-    "double.tiff": lambda path, v: tifffile.imwrite(path, v.astype(np.float64) + 1e-12),
-    "zlib.TIFF": lambda path, v: tifffile.imwrite(path, v, compression="zlib"),
-    "big endian.tiff": lambda path, v: tifffile.imwrite(path, v, byteorder=">"),
-    "8.png": lambda path, v: pillow(path, (40 * (v + 3)).clip(0, 255).astype(np.uint8)),
-    "16.png": lambda path, v: pillow(path, (9000 * (v + 3)).clip(0, 65535).astype(np.uint16)),
-    "16.tiff": lambda path, v: pillow(path, (9000 * (v + 3)).clip(0, 65535).astype(np.uint16)),
-    "half.npy": lambda path, v: np.save(path, v.astype(np.float16)),
-    "double.npy": lambda path, v: np.save(path, v.astype(np.float64) + 1e-12),
-    "big endian.npy": lambda path, v: np.save(path, v.astype(">f4")),
-    "integers.npy": lambda path, v: np.save(path, (1000 * v).astype(np.int16)),
-}
-EXPECTED = {
-    "half.tiff": lambda v: v.astype(np.float16),
-    "double.tiff": lambda v: v.astype(np.float64) + 1e-12,
-    "8.png": lambda v: (40 * (v + 3)).clip(0, 255).astype(np.uint8),
-    "16.png": lambda v: (9000 * (v + 3)).clip(0, 65535).astype(np.uint16),
-    "16.tiff": lambda v: (9000 * (v + 3)).clip(0, 65535).astype(np.uint16),
-    "half.npy": lambda v: v.astype(np.float16),
-    "double.npy": lambda v: v.astype(np.float64) + 1e-12,
-    "integers.npy": lambda v: (1000 * v).astype(np.int16),
+def levels(kind, steps):
+    """Turn values into grey levels."""
+    return lambda v: (steps * (v + 3)).clip(0, np.iinfo(kind).max).astype(kind)
+
+
+MAPS = {
+    "pillow.tiff": (np.copy, pillow),
+    "lzw.tiff": (np.copy, partial(pillow, compression="tiff_lzw")),
+    "half.tiff": (np.float16, tifffile.imwrite),
+    "single.tif": (np.copy, tifffile.imwrite),
+    "double.tiff": (lambda v: v.astype(np.float64) + 1e-12, tifffile.imwrite),
+    "zlib.TIFF": (np.copy, partial(tifffile.imwrite, compression="zlib")),
+    "big endian.tiff": (np.copy, partial(tifffile.imwrite, byteorder=">")),
+    "8.png": (levels(np.uint8, 40), pillow),
+    "16.png": (levels(np.uint16, 9000), pillow),
+    "16.tiff": (levels(np.uint16, 9000), pillow),
+    "half.npy": (np.float16, np.save),
+    "double.npy": (lambda v: v.astype(np.float64) + 1e-12, np.save),
+    "big endian.npy": (lambda v: v.astype(">f4"), np.save),
+    "integers.npy": (lambda v: (1000 * v).astype(np.int16), np.save),
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", MAPS)
 def test_maps_of_the_protocols_size_are_taken_as_they_are(tmp_path, values, name):
-    path = tmp_path / name
-    WRITERS[name](path, values)
-    read = read_map(path, NATIVE, SIZE)
-    expected = EXPECTED.get(name, lambda v: v)(values)
+    convert, write = MAPS[name]
+    expected = convert(values)
+    write(tmp_path / name, expected)
+    read = read_map(tmp_path / name, NATIVE, SIZE)
     assert np.array_equal(read, expected)
     assert read.dtype.newbyteorder("=").kind == expected.dtype.kind
 

@@ -196,30 +196,6 @@ def test_write_leaves_an_existing_category_alone(tmp_path):
     assert list((tmp_path / "wood").iterdir()) == []
 
 
-def test_write_yields_to_a_faster_process(tmp_path, monkeypatch):
-    def overtaken(category, split, index, size):
-        theirs = tmp_path / "wood" / "theirs"
-        theirs.mkdir(parents=True, exist_ok=True)
-        return render(category, split, index, size)
-
-    monkeypatch.setattr(miniature.layout, "render", overtaken)
-    write(tmp_path, 32, "wood", train=1, good=1, per_defect=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["wood"]
-    assert [path.name for path in (tmp_path / "wood").iterdir()] == ["theirs"]
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
-    def fail(category, split, index, size):
-        if split == "test/good":
-            raise KeyboardInterrupt
-        return render(category, split, index, size)
-
-    monkeypatch.setattr(miniature.layout, "render", fail)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, 32, "wood", train=1, good=1, per_defect=1)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_contact_sheet_is_a_picture_of_all_categories(tmp_path, monkeypatch):
     monkeypatch.setattr(sheet, "_TILE", 32)
     asked = set()

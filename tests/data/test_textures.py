@@ -114,7 +114,7 @@ def texture_folder(root):
 
 def test_folder_is_read_in_the_order_of_paths(tmp_path, cache):
     ref = prepare_textures(texture_folder(tmp_path / "dtd"), 8, cache)
-    images = load_textures(ref.path)
+    images = load_textures(ref)
     assert ref.count == 4
     assert images.shape == (4, 8, 8, 3)
     # banded/a.png, banded/deep/c.tif, x.png, zigzag/b.jpg
@@ -131,21 +131,9 @@ def test_digest_is_independent_of_the_folder(tmp_path, cache):
 
 
 def test_folder_without_images(tmp_path, cache):
-    (tmp_path / "dtd").mkdir()
-    (tmp_path / "dtd" / "readme.txt").touch()
-    with pytest.raises(InputError, match="dtd: no images in it; give a folder of texture images"):
-        prepare_textures(tmp_path / "dtd", 8, cache)
-
-
-def test_missing_folder(tmp_path, cache):
-    with pytest.raises(InputError, match="dtd: no such folder; give a folder"):
-        prepare_textures(tmp_path / "dtd", 8, cache)
-
-
-def test_file_instead_of_a_folder(tmp_path, cache):
-    (tmp_path / "dtd.tar.gz").touch()
-    with pytest.raises(InputError, match=r"dtd\.tar\.gz: is not a folder; give a folder"):
-        prepare_textures(tmp_path / "dtd.tar.gz", 8, cache)
+    (tmp_path / "readme.txt").touch()
+    with pytest.raises(InputError, match="no images in it; give a folder of texture images"):
+        prepare_textures(tmp_path, 8, cache)
 
 
 def test_damaged_images_are_listed(tmp_path, cache):

@@ -59,14 +59,9 @@ def test_a_top_folder_becomes_the_folder(tmp_path, place):
     archive = write_tar(tmp_path / "a.tar", {f"dtd/{name}": FILES[name] for name in FILES})
     unpack(archive, place / "textures", top="dtd")
     assert tree(place / "textures") == FILES
+    with pytest.raises(InputError, match="no folder mvtec in it"):
+        unpack(archive, place / "images", top="mvtec")
     assert [path.name for path in place.iterdir()] == ["textures"]
-
-
-def test_a_missing_top_folder_is_an_error(tmp_path, place):
-    archive = write_tar(tmp_path / "a.tar", FILES)
-    with pytest.raises(InputError, match="no folder dtd in it"):
-        unpack(archive, place / "dtd", top="dtd")
-    assert list(place.iterdir()) == []
 
 
 EVIL = {
@@ -130,14 +125,13 @@ def test_a_damaged_archive_is_an_error(tmp_path, place, damage):
     archive = write_tar(tmp_path / "a.tar", {"big": bytes(100_000), **FILES})
     content = archive.read_bytes()
     middle = len(content) // 2
-    archive.write_bytes(
-        {
-            "truncated": content[:middle],
-            "text": b"hello" * 200,
-            "empty": b"",
-            "flipped": content[:middle] + b"\xff\x00\xff" + content[middle + 3 :],
-        }[damage]
-    )
+    damaged = {
+        "truncated": content[:middle],
+        "text": b"hello" * 200,
+        "empty": b"",
+        "flipped": content[:middle] + b"\xff\x00\xff" + content[middle + 3 :],
+    }
+    archive.write_bytes(damaged[damage])
     with pytest.raises(InputError, match="not a tar archive that can be read"):
         unpack(archive, place / "mvtec_ad")
     assert list(place.iterdir()) == []

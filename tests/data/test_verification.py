@@ -30,22 +30,18 @@ def pristine(tmp_path_factory):
     for category, published in SMALL.items():
         defects = published.defects.split()
         folder = root / category
-        for place in ("train/good", "train/good", "test/good", *(f"test/{d}" for d in defects)):
-            (folder / place).mkdir(parents=True, exist_ok=True)
-            name = f"{len(list((folder / place).iterdir())):03d}"
-            Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(
-                folder / place / f"{name}.png"
-            )
+        tests = (f"test/{name}/000.png" for name in ("good", *defects))
+        for name in ("train/good/000.png", "train/good/001.png", *tests):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(folder / name)
         for defect in defects:
             mask = np.zeros((24, 24), np.uint8)
             mask[:5, :6] = 255
             place = folder / "ground_truth" / defect
             place.mkdir(parents=True)
             Image.fromarray(mask).save(place / "000_mask.png")
-    (root / "license.txt").touch()
-    (root / "readme.txt").touch()
-    (root / "bottle" / "license.txt").touch()
-    (root / ".DS_Store").touch()
+    for name in ("license.txt", "readme.txt", "bottle/license.txt", ".DS_Store"):
+        (root / name).touch()
     return root
 
 
@@ -70,10 +66,8 @@ def dtd(tmp_path):
     for name in ("banded", "blotchy"):
         (folder / "images" / name).mkdir(parents=True)
         for index in range(3):
-            size = (30 + index, 20)
-            Image.new("RGB", size, (index, 0, 9)).save(
-                folder / "images" / name / f"{name}_{index:04d}.jpg"
-            )
+            path = folder / "images" / name / f"{name}_{index:04d}.jpg"
+            Image.new("RGB", (30 + index, 20), (index, 0, 9)).save(path)
     (folder / "labels").mkdir()
     (folder / "labels" / "train1.txt").touch()
     (folder / "imdb").mkdir()
@@ -133,6 +127,13 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[:-40])
 
 
+def empty(path):
+    path.write_bytes(b"")
+
+
+GOOD = "bottle/train/good"
+LARGE = "bottle/test/broken_large"
+MASKS = "bottle/ground_truth/broken_large"
 DAMAGE = {
     "missing category": ("toothbrush", shutil.rmtree, "1 of 2 categories are missing: toothbrush"),
     "unknown folder at the top": ("visa", Path.mkdir, "unknown folder, not a part of MVTec AD"),
@@ -142,71 +143,27 @@ DAMAGE = {
     "unknown training folder": ("bottle/train/bad", Path.mkdir, "unknown folder, unknown in train"),
     "unknown defect": ("bottle/test/bent", Path.mkdir, "unknown folder, unknown in test"),
     "unknown defect's masks": ("bottle/ground_truth/bent", Path.mkdir, "unknown in ground_truth"),
-    "missing defect": (
-        "bottle/test/broken_large",
-        shutil.rmtree,
-        "no such folder; MVTec AD has that defect",
-    ),
-    "fewer training images": (
-        "bottle/train/good/000.png",
-        Path.unlink,
-        "bottle/train/good: 1 images, MVTec AD has 2",
-    ),
-    "more normal images": (
-        "bottle/test/good/001.png",
-        image,
-        "bottle/test/good: 2 images, MVTec AD has 1",
-    ),
+    "missing defect": (LARGE, shutil.rmtree, "no such folder; MVTec AD has that defect"),
+    "fewer training images": (f"{GOOD}/000.png", Path.unlink, "good: 1 images, MVTec AD has 2"),
+    "more normal images": ("bottle/test/good/001.png", image, "good: 2 images, MVTec AD has 1"),
     "fewer anomalous images": (
-        "bottle/test/broken_large/000.png",
+        f"{LARGE}/000.png",
         Path.unlink,
         "bottle/test: 2 anomalous images, MVTec AD has 3",
     ),
-    "no mask": (
-        "bottle/ground_truth/broken_large/000_mask.png",
-        Path.unlink,
-        "no such mask for broken_large/000.png",
-    ),
-    "mask without an image": (
-        "bottle/ground_truth/broken_large/001_mask.png",
-        image,
-        "a mask without an image in test/broken_large",
-    ),
-    "mask of another size": (
-        "bottle/ground_truth/broken_large/000_mask.png",
-        other_size,
-        "10x12 pixels, its image has 24x24",
-    ),
-    "mask that marks nothing": (
-        "bottle/ground_truth/broken_large/000_mask.png",
-        blank,
-        "marks nothing",
-    ),
-    "masks of good images": (
-        "bottle/ground_truth/good/000_mask.png",
-        image,
-        "masks for good images",
-    ),
-    "unexpected mask name": (
-        "bottle/ground_truth/broken_large/000.png",
-        image,
-        "unexpected name, MVTec AD has 000_mask.png",
-    ),
-    "empty file": (
-        "bottle/train/good/001.png",
-        lambda path: path.write_bytes(b""),
-        "the file is empty (0 bytes)",
-    ),
+    "no mask": (f"{MASKS}/000_mask.png", Path.unlink, "no such mask for broken_large/000.png"),
+    "mask without an image": (f"{MASKS}/001_mask.png", image, "without an image in test/broken_l"),
+    "mask of another size": (f"{MASKS}/000_mask.png", other_size, "10x12 pixels, its image has 24"),
+    "mask that marks nothing": (f"{MASKS}/000_mask.png", blank, "marks nothing"),
+    "masks of good images": ("bottle/ground_truth/good/000_mask.png", image, "for good images"),
+    "unexpected mask name": (f"{MASKS}/000.png", image, "unexpected name, MVTec AD has 000_mask"),
+    "empty file": (f"{GOOD}/001.png", empty, "the file is empty (0 bytes)"),
     "truncated image": ("bottle/test/good/000.png", truncate, "truncated or damaged image"),
-    "truncated mask": (
-        "bottle/ground_truth/broken_large/000_mask.png",
-        lambda path: path.write_bytes(path.read_bytes()[:50]),
-        "damaged image",
-    ),
-    "unexpected suffix": ("bottle/train/good/002.JPG", image, "unexpected name, MVTec AD has 000"),
+    "truncated mask": (f"{MASKS}/000_mask.png", truncate, "damaged image"),
+    "unexpected suffix": (f"{GOOD}/002.JPG", image, "unexpected name, MVTec AD has 000"),
     "unexpected name": ("bottle/test/good/a.png", image, "unexpected name, MVTec AD has 000.png"),
-    "stray file among images": ("bottle/train/good/Thumbs.db", stray, "stray file"),
-    "folder among images": ("bottle/train/good/more", Path.mkdir, "unknown folder"),
+    "stray file among images": (f"{GOOD}/Thumbs.db", stray, "stray file"),
+    "folder among images": (f"{GOOD}/more", Path.mkdir, "unknown folder"),
 }
 
 
@@ -316,7 +273,7 @@ DTD_DAMAGE = {
     "stray file": ("images/banded/notes.txt", stray, "stray file, DTD has .jpg files"),
     "image among the labels": ("labels/a.png", image, "an image outside of images/"),
     "damaged": ("images/banded/banded_0001.jpg", truncate, "truncated or damaged"),
-    "empty": ("images/banded/banded_0001.jpg", lambda path: path.write_bytes(b""), "0 bytes"),
+    "empty": ("images/banded/banded_0001.jpg", empty, "0 bytes"),
 }
 
 

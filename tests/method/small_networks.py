@@ -4,6 +4,7 @@ import torch
 
 from destseg.batches import Batch
 from destseg.config import ModelConfig
+from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
 from destseg.training import build_segmentation, build_student
@@ -31,6 +32,12 @@ def small_student(kind="encoder-decoder", *, seed=2):
 def small_segmentation(fusion_input="product", *, seed=3):
     levels = [CONFIG.width * 2**level for level in range(3)]
     return build_segmentation(levels, CONFIG, fusion_input, seed=seed)
+
+
+def small_model(**options):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return DeSTSeg(ResNet18(CONFIG.width, 3), CONFIG, **options).eval()
 
 
 def random_batch(count=4, size=(32, 32), seed=0):

@@ -44,7 +44,7 @@ def test_noise_vanishes_on_the_lattice():
 
 
 @pytest.mark.parametrize("size", [(33, 33), (48, 80)])
-@pytest.mark.parametrize("degrees", [-75.0, 30.0])
+@pytest.mark.parametrize("degrees", [-75.0, 0.0, 30.0])
 def test_rotation_about_the_centre(size, degrees):
     """Against SciPy; zeros come in from outside, and angles stay true off square."""
     noise = np.random.default_rng(0).standard_normal(size)
@@ -55,14 +55,8 @@ def test_rotation_about_the_centre(size, degrees):
     expected = ndimage.affine_transform(
         noise, matrix, centre - matrix @ centre, order=1, mode="grid-constant"
     )
-    assert (expected == 0).mean() > 0.05
+    assert degrees == 0 or (expected == 0).mean() > 0.05
     np.testing.assert_allclose(ours.numpy(), expected, atol=1e-10)
-
-
-def test_rotation_by_nothing_changes_nothing():
-    noise = torch.randn(2, 1, 12, 20, dtype=torch.float64)
-    same = anomalies._rotated(noise, np.zeros(2))
-    torch.testing.assert_close(same, noise, rtol=0, atol=1e-12)
 
 
 # Masks (statistics of "Synthetic anomalies" in docs/method.md)
@@ -94,13 +88,6 @@ def test_empty_masks():
     assert abs(share - 0.047) < STANDARD_ERRORS * standard_error
 
 
-def test_masks_are_zero_or_one():
-    masks = draw_masks(np.random.default_rng(0), 20, (32, 32))
-    assert masks.shape == (20, 1, 32, 32)
-    assert masks.dtype == torch.float32
-    assert set(masks.unique().tolist()) == {0.0, 1.0}
-
-
 def test_masks_of_one_cell_are_mostly_empty():
     masks = draw_masks(np.random.default_rng(0), 400, (64, 64), AnomalyConfig(lattice_exponents=1))
     share = (masks.sum(dim=(1, 2, 3)) == 0).double().mean().item()
@@ -121,6 +108,8 @@ def test_threshold():
 def test_masks_follow_the_generator():
     first, same, other = (draw_masks(np.random.default_rng(s), 8, (48, 80)) for s in (3, 3, 4))
     assert first.shape == (8, 1, 48, 80)
+    assert first.dtype == torch.float32
+    assert set(first.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
     rng = np.random.default_rng(3)

@@ -21,15 +21,6 @@ RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, stu
 ANOMALIES = AnomalyConfig(lattice_exponents=3)
 
 
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
-    path = tmp_path_factory.mktemp("teacher") / "trunk.pth"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        torch.save(ResNet18(CONFIG.width, 3).state_dict(), path)
-    return path
-
-
 @pytest.fixture
 def parts(tmp_path):
     """Six good parts in MVTec AD's layout, with a defective one that training must not see."""
@@ -44,9 +35,9 @@ def parts(tmp_path):
 
 
 @pytest.fixture
-def fit(parts, teacher):
+def fit(parts, weights):
     def fit(data=parts, **options):
-        given = {"teacher": teacher, "size": 32, "config": RECIPE, "sizes": CONFIG}
+        given = {"teacher": weights, "size": 32, "config": RECIPE, "sizes": CONFIG}
         return train(data, anomalies=ANOMALIES, **given | options)
 
     return fit
@@ -69,17 +60,17 @@ def test_the_same_seed_gives_the_same_model(fit):
     assert changed(first, snapshot(other))
 
 
-def test_the_stages_are_the_steps_of_the_harness(fit, parts, teacher):
+def test_the_stages_are_the_steps_of_the_harness(fit, parts, weights):
     """Networks and batches of a stage from its derived seeds, the first stage's by hand."""
     model = fit(seed=3)
-    weights, data_seed = (
+    initial, order = (
         derive_seed(stage="student", stream=stream, seed=3) for stream in ("weights", "data")
     )
     data = TrainingImages(read_folder(normal_folder(parts), 32), procedural_textures(32))
     student = train_student(
-        Teacher(load_trunk(teacher, width=CONFIG.width)),
-        build_student(CONFIG, "encoder-decoder", seed=weights),
-        training_batches(data, batch_size=4, steps=3, seed=data_seed, anomalies=ANOMALIES),
+        Teacher(load_trunk(weights, width=CONFIG.width)),
+        build_student(CONFIG, "encoder-decoder", seed=initial),
+        training_batches(data, batch_size=4, steps=3, seed=order, anomalies=ANOMALIES),
         RECIPE,
         den=True,
     )

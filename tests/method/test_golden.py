@@ -118,14 +118,9 @@ def test_student_step(model, tag):
     golden = NUMBERS[tag]["stage1"]
     teacher, segmentation = snapshot(model.teacher_net), snapshot(model.segmentation_net)
     seen = []
-    train_student(
-        model.teacher_net,
-        model.student_net,
-        [BATCH],
-        TrainingConfig(),
-        den=True,
-        on_step=lambda *call: seen.append(call),
-    )
+    networks = model.teacher_net, model.student_net
+    report = {"on_step": lambda *call: seen.append(call)}
+    train_student(*networks, [BATCH], TrainingConfig(), den=True, **report)
     assert seen == [(1, pytest.approx(golden["cosine"], rel=RELATIVE))]
     assert_norms(model, golden["param_l2_after_step"])
     tracked = model.student_net.encoder.bn1.num_batches_tracked
@@ -138,14 +133,9 @@ def test_segmentation_step(model, tag):
     golden = NUMBERS[tag]["stage2"]
     teacher, student = snapshot(model.teacher_net), snapshot(model.student_net)
     seen = []
-    train_segmentation(
-        model.teacher_net,
-        model.student_net,
-        model.segmentation_net,
-        [BATCH],
-        TrainingConfig(),
-        on_step=lambda *call: seen.append(call),
-    )
+    networks = model.teacher_net, model.student_net, model.segmentation_net
+    report = {"on_step": lambda *call: seen.append(call)}
+    train_segmentation(*networks, [BATCH], TrainingConfig(), **report)
     assert seen == [(1, pytest.approx(golden["focal"] + golden["l1"], rel=RELATIVE))]
     assert_norms(model, golden["param_l2_after_step"])
     assert golden["student_or_teacher_state_changed"] is False
@@ -171,9 +161,13 @@ def test_sizes(filled):
     assert any("decoder" in key for key in filled.state_dict()) is ed
 
 
-def lattice_noise(name):
+def lattice_angles(name):
     rows, columns = map(int, name.removeprefix("noise_").split("x"))
-    angles = 2 * np.pi * np.random.RandomState(42).rand(rows + 1, columns + 1)
+    return rows, columns, 2 * np.pi * np.random.RandomState(42).rand(rows + 1, columns + 1)
+
+
+def lattice_noise(name):
+    rows, columns, angles = lattice_angles(name)
     noise = perlin_noise(angles[None], np.array([[rows, columns]]), (64, 64))
     assert noise.shape == (1, 64, 64)
     assert noise.dtype == torch.float64
@@ -201,8 +195,7 @@ def test_perlin_noise(name):
 
 def test_gradients_are_those_of_the_program_but_for_their_last_bits():
     for name in NOISE.files:
-        rows, columns = map(int, name.removeprefix("noise_").split("x"))
-        angles = 2 * np.pi * np.random.RandomState(42).rand(rows + 1, columns + 1)
+        rows, columns, angles = lattice_angles(name)
         for ours, function in zip(anomalies.gradients(angles), ("cos", "sin"), strict=True):
             theirs = FUNCTIONS[f"{function}_{rows}x{columns}"]
             assert np.abs(ours - theirs).max() <= 2 * np.spacing(1.0)

@@ -1,3 +1,6 @@
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,74 +20,47 @@ def grey_rgb(values):
     return np.repeat(values[..., None], 3, axis=-1)
 
 
-def test_rgb_is_read_as_it_is(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    path = save(tmp_path / "x.png", Image.fromarray(pixels))
-    read = read_rgb(path, None)
+def palette(*colors):
+    """One pixel of each colour."""
+    image = Image.fromarray(np.arange(len(colors), dtype=np.uint8)[None]).convert("P")
+    image.putpalette([level for color in colors for level in color])
+    return image
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+RED, GREEN, WHITE = [255, 0, 0], [0, 255, 0], [255, 255, 255]
+ALPHA = np.array([[[10, 20, 30, 255], [40, 50, 60, 0]]], np.uint8)
+OPAQUE = np.array([[[10, 20, 30, 255], [40, 50, 60, 255]]], np.uint8)
+DEEP = (RAMP.astype(np.uint16) << 8) + 77
+READ = {
+    "rgb.png": (NOISE, {}, NOISE),
+    "grey.png": (RAMP, {}, grey_rgb(RAMP)),
+    "16 bits keep the high byte.png": (DEEP, {}, grey_rgb(RAMP)),
+    "16 bits keep the high byte.tif": (DEEP, {}, grey_rgb(RAMP)),
+    "integers are read like 16 bits.tif": (DEEP.astype(np.int32), {}, grey_rgb(RAMP)),
+    "palette.png": (palette(RED, GREEN), {}, [[RED, GREEN]]),
+    "transparent entry.png": (palette(RED, GREEN), {"transparency": 1}, [[RED, WHITE]]),
+    "entries.png": (palette(RED, GREEN), {"transparency": b"\xff\x00"}, [[RED, WHITE]]),
+    "transparent pixels.png": (ALPHA, {}, [[[10, 20, 30], WHITE]]),
+    "opaque alpha is dropped.png": (OPAQUE, {}, OPAQUE[..., :3]),
+    "grey with alpha.png": (ALPHA[..., [0, 3]], {}, [[[10] * 3, WHITE]]),
+    "bilevel.png": (RAMP > 100, {}, grey_rgb((RAMP > 100) * np.uint8(255))),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_any_mode_becomes_rgb_over_white(tmp_path, name):
+    pixels, options, expected = READ[name]
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    read = read_rgb(save(tmp_path / name, image, **options), None)
     assert read.dtype == np.uint8
-    np.testing.assert_array_equal(read, pixels)
+    np.testing.assert_array_equal(read, expected)
 
 
 def test_resize_is_pillows_bilinear_to_a_square(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(NOISE)
     expected = np.asarray(image.resize((8, 8), Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(read_rgb(save(tmp_path / "x.png", image), 8), expected)
-
-
-def test_greyscale_becomes_equal_channels(tmp_path):
-    path = save(tmp_path / "x.png", Image.fromarray(RAMP))
-    np.testing.assert_array_equal(read_rgb(path, None), grey_rgb(RAMP))
-
-
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_sixteen_bits_keep_the_high_byte_unclipped(tmp_path, suffix):
-    deep = (RAMP.astype(np.uint16) << 8) + 77
-    path = save(tmp_path / f"x.{suffix}", Image.fromarray(deep))
-    np.testing.assert_array_equal(read_rgb(path, None), grey_rgb(RAMP))
-
-
-def test_integer_mode_is_read_like_sixteen_bits(tmp_path):
-    deep = (RAMP.astype(np.int32) << 8) + 77
-    path = save(tmp_path / "x.tif", Image.fromarray(deep))
-    with Image.open(path) as image:
-        assert image.mode == "I"
-    np.testing.assert_array_equal(read_rgb(path, None), grey_rgb(RAMP))
-
-
-def test_palette_is_looked_up(tmp_path):
-    image = Image.new("P", (2, 1))
-    image.putpalette([255, 0, 0, 0, 255, 0])
-    image.putpixel((1, 0), 1)
-    path = save(tmp_path / "x.png", image)
-    np.testing.assert_array_equal(read_rgb(path, None), [[[255, 0, 0], [0, 255, 0]]])
-
-
-@pytest.mark.parametrize("transparency", [1, b"\xff\x00"])
-def test_transparent_palette_entry_is_shown_over_white(tmp_path, transparency):
-    image = Image.new("P", (2, 1))
-    image.putpalette([255, 0, 0, 0, 255, 0])
-    image.putpixel((1, 0), 1)
-    path = save(tmp_path / "x.png", image, transparency=transparency)
-    np.testing.assert_array_equal(read_rgb(path, None), [[[255, 0, 0], [255, 255, 255]]])
-
-
-def test_transparent_pixels_are_shown_over_white(tmp_path):
-    pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0]]], np.uint8)
-    path = save(tmp_path / "x.png", Image.fromarray(pixels))
-    np.testing.assert_array_equal(read_rgb(path, None), [[[10, 20, 30], [255, 255, 255]]])
-
-
-def test_opaque_alpha_is_dropped(tmp_path):
-    pixels = np.array([[[10, 20, 30, 255], [40, 50, 60, 255]]], np.uint8)
-    path = save(tmp_path / "x.png", Image.fromarray(pixels))
-    np.testing.assert_array_equal(read_rgb(path, None), pixels[..., :3])
-
-
-def test_grey_with_alpha(tmp_path):
-    pixels = np.array([[[10, 255], [10, 0]]], np.uint8)
-    path = save(tmp_path / "x.png", Image.fromarray(pixels))
-    np.testing.assert_array_equal(read_rgb(path, None), [[[10] * 3, [255] * 3]])
 
 
 def test_cmyk_becomes_rgb(tmp_path):
@@ -93,11 +69,6 @@ def test_cmyk_becomes_rgb(tmp_path):
     assert red.shape == (8, 8, 3)
     assert red[..., 0].min() > 240
     assert red[..., 1:].max() < 15
-
-
-def test_bilevel_becomes_black_and_white(tmp_path):
-    path = save(tmp_path / "x.png", Image.fromarray(RAMP > 100))
-    np.testing.assert_array_equal(read_rgb(path, None), grey_rgb((RAMP > 100) * np.uint8(255)))
 
 
 def test_large_image_within_pillows_limit_gives_no_warning(tmp_path, monkeypatch):
@@ -113,55 +84,42 @@ def test_decompression_bomb_is_refused(tmp_path, monkeypatch):
         read_rgb(path, None)
 
 
-def noise_image():
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+def noise(form, change=lambda data: data):
+    """The bytes of a picture of noise, changed."""
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(buffer, form)
+    return change(buffer.getvalue())
 
 
-def broken(tmp_path, kind):
-    path = tmp_path / f"bad_{kind}.png"
-    if kind == "zero":
-        path.touch()
-    elif kind == "text":
-        path.write_text("not found")
-    elif kind == "float":
-        path = path.with_suffix(".tif")
-        Image.fromarray(np.ones((4, 4), np.float32)).save(path)
-    elif kind == "jpeg":
-        path = path.with_suffix(".jpg")
-        noise_image().save(path)
-        path.write_bytes(path.read_bytes()[:-500])
-    elif kind == "folder":
-        path.mkdir()
-    elif kind != "missing":
-        noise_image().save(path)
-        data = bytearray(path.read_bytes())
-        if kind == "truncated":
-            del data[len(data) // 2 :]
-        elif kind == "header":
-            del data[20:]
-        elif kind == "flipped":
-            data[200:230] = bytes(30)
-        path.write_bytes(data)
-    return path
+def floats():
+    buffer = io.BytesIO()
+    Image.fromarray(np.ones((4, 4), np.float32)).save(buffer, "TIFF")
+    return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("kind", "what"),
-    [
-        ("missing", "no such file; check the path"),
-        ("zero", r"empty \(0 bytes\); copy it again"),
-        ("text", "not an image in a format that Pillow knows; replace"),
-        ("truncated", r"truncated or damaged image \(.+\); copy"),
-        ("header", "; (copy|replace)"),
-        ("flipped", r"truncated or damaged image \(.+\); copy"),
-        ("jpeg", r"truncated or damaged image \(.+\); copy"),
-        ("folder", r"truncated or damaged image \(.+\); copy"),
-        ("float", "floating-point pixels.* store it with 8 or 16 bits"),
-    ],
-)
+DAMAGED = r"truncated or damaged image \(.+\); copy"
+BAD = {
+    "missing": (None, "no such file; check the path"),
+    "zero": (b"", r"empty \(0 bytes\); copy it again"),
+    "text": (b"not found", "not an image in a format that Pillow knows; replace"),
+    "truncated": (noise("PNG", lambda data: data[: len(data) // 2]), DAMAGED),
+    "header": (noise("PNG", lambda data: data[:20]), "; (copy|replace)"),
+    "flipped": (noise("PNG", lambda data: data[:200] + bytes(30) + data[230:]), DAMAGED),
+    "jpeg": (noise("JPEG", lambda data: data[:-500]), DAMAGED),
+    "folder": (Path.mkdir, DAMAGED),
+    "float": (floats(), "floating-point pixels.* store it with 8 or 16 bits"),
+}
+
+
+@pytest.mark.parametrize(("content", "what"), BAD.values(), ids=BAD)
 @pytest.mark.parametrize("read", [lambda path: read_rgb(path, 8), read_mask])
-def test_bad_file_is_one_sentence_naming_it(tmp_path, kind, what, read):
-    path = broken(tmp_path, kind)
+def test_bad_file_is_one_sentence_naming_it(tmp_path, content, what, read):
+    path = tmp_path / "bad.png"
+    if content is Path.mkdir:
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
     with pytest.raises(InputError, match=what) as caught:
         read(path)
     message = str(caught.value)
@@ -172,57 +130,28 @@ def test_bad_file_is_one_sentence_naming_it(tmp_path, kind, what, read):
 MARK = RAMP > 100
 
 
-@pytest.mark.parametrize("value", [1, 38, 128, 255])
-def test_mask_of_one_value_is_scaled_to_255(tmp_path, value):
-    path = save(tmp_path / "m.png", Image.fromarray(MARK * np.uint8(value)))
-    mask = read_mask(path)
+DARK = Image.fromarray(MARK.astype(np.uint8)).convert("P")
+DARK.putpalette([0, 0, 0, 128, 0, 0])
+MASKS = {
+    **{f"one value, {value}": (MARK * np.uint8(value), MARK * 255) for value in (1, 38, 128, 255)},
+    **{f"16 bits, {value}": (MARK * np.uint16(value), MARK * 255) for value in (1, 65535)},
+    "16 bits of many levels": (RAMP.astype(np.uint16) << 8, RAMP),
+    "many levels": (RAMP, RAMP),
+    "empty": (np.zeros((8, 8), np.uint8), np.zeros((8, 8))),
+    "bilevel": (MARK, MARK * 255),
+    "dark palette colour": (DARK, MARK * 255),
+    "transparent pixels": (np.dstack([RAMP | 255] * 3 + [MARK * np.uint8(255)]), MARK * 255),
+    "rgb": (grey_rgb(MARK * np.uint8(255)), MARK * 255),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_a_mask_of_one_value_is_scaled_to_255_and_others_keep_their_levels(tmp_path, name):
+    pixels, expected = MASKS[name]
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    mask = read_mask(save(tmp_path / "m.png", image))
     assert mask.dtype == np.uint8
-    np.testing.assert_array_equal(mask, MARK * 255)
-
-
-@pytest.mark.parametrize("value", [1, 65535])
-def test_sixteen_bit_mask(tmp_path, value):
-    path = save(tmp_path / "m.png", Image.fromarray(MARK * np.uint16(value)))
-    np.testing.assert_array_equal(read_mask(path), MARK * 255)
-
-
-def test_sixteen_bit_mask_of_many_levels_keeps_the_high_byte(tmp_path):
-    path = save(tmp_path / "m.png", Image.fromarray(RAMP.astype(np.uint16) << 8))
-    np.testing.assert_array_equal(read_mask(path), RAMP)
-
-
-def test_mask_of_many_levels_is_kept(tmp_path):
-    path = save(tmp_path / "m.png", Image.fromarray(RAMP))
-    np.testing.assert_array_equal(read_mask(path), RAMP)
-
-
-def test_empty_mask_stays_empty(tmp_path):
-    path = save(tmp_path / "m.png", Image.new("L", (8, 8)))
-    assert read_mask(path).max() == 0
-
-
-def test_bilevel_mask(tmp_path):
-    path = save(tmp_path / "m.png", Image.fromarray(MARK))
-    np.testing.assert_array_equal(read_mask(path), MARK * 255)
-
-
-def test_dark_palette_colour_marks(tmp_path):
-    image = Image.fromarray(MARK.astype(np.uint8)).convert("P")
-    image.putpalette([0, 0, 0, 128, 0, 0])
-    path = save(tmp_path / "m.png", image)
-    np.testing.assert_array_equal(read_mask(path), MARK * 255)
-
-
-def test_transparent_pixels_of_a_mask_are_unmarked(tmp_path):
-    pixels = np.full((8, 8, 4), 255, np.uint8)
-    pixels[..., 3] = MARK * 255
-    path = save(tmp_path / "m.png", Image.fromarray(pixels))
-    np.testing.assert_array_equal(read_mask(path), MARK * 255)
-
-
-def test_mask_of_rgb_black_and_white(tmp_path):
-    path = save(tmp_path / "m.png", Image.fromarray(grey_rgb(MARK * np.uint8(255))))
-    np.testing.assert_array_equal(read_mask(path), MARK * 255)
+    np.testing.assert_array_equal(mask, expected)
 
 
 def test_image_files_are_sorted_and_only_images(tmp_path):

@@ -2,22 +2,19 @@ import pytest
 import torch
 
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS
-from destseg.model import DeSTSeg
-from destseg.resnet import ResNet18
 from tests.method.initialisation import norms
-from tests.method.small_networks import CONFIG
+from tests.method.small_networks import small_model
 
 
 def test_batch_norm_settings():
-    model = DeSTSeg(ResNet18(8, 3), CONFIG)
-    for norm in norms(model):
+    for norm in norms(small_model()):
         assert (norm.eps, norm.momentum, norm.affine) == (1e-5, 0.1, True)
 
 
 @pytest.mark.parametrize("student", STUDENT_KINDS)
 @pytest.mark.parametrize("fusion_input", FUSION_INPUTS)
 def test_shapes_off_square(student, fusion_input):
-    model = DeSTSeg(ResNet18(8, 3), CONFIG, student=student, fusion_input=fusion_input).eval()
+    model = small_model(student=student, fusion_input=fusion_input)
     with torch.no_grad():
         images = torch.randn(2, 3, 64, 96)
         output = model(images)

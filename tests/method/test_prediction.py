@@ -1,23 +1,18 @@
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
-from destseg.model import DeSTSeg
 from destseg.prediction import Prediction, Scale, top_pixels
-from destseg.resnet import ResNet18
-from tests.method.small_networks import CONFIG
+from tests.method.small_networks import small_model
 
 SCALE = Scale(normal=0.2, anomalous=0.6, limit=0.3)
 
 
 @pytest.fixture(scope="module")
 def model():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return DeSTSeg(ResNet18(8, 3), CONFIG, size=64, scale=SCALE).eval()
+    return small_model(size=64, scale=SCALE)
 
 
 def picture(height, width, seed=0):
@@ -72,16 +67,10 @@ def test_files_and_arrays_are_alike(model, tmp_path):
         assert np.array_equal(prediction.anomaly_map, expected)
 
 
-def test_a_grey_picture(model, tmp_path):
+def test_a_grey_picture_nothing_and_an_unreadable_file(model, tmp_path):
     Image.fromarray(picture(50, 60)[..., 0]).save(tmp_path / "grey.png")
     assert model.predict(tmp_path / "grey.png")[0].picture.shape == (50, 60, 3)
-
-
-def test_nothing_gives_nothing(model):
     assert model.predict([]) == []
-
-
-def test_an_unreadable_file_is_named(model, tmp_path):
     (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"b\.png: not an image"):
         model.predict(tmp_path / "b.png")

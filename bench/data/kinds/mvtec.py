@@ -44,10 +44,7 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
     {
         "bottle": Published(209, 20, 63, 900, "broken_large broken_small contamination"),
         "cable": Published(
-            224,
-            58,
-            92,
-            1024,
+            *(224, 58, 92, 1024),
             "bent_wire cable_swap combined cut_inner_insulation cut_outer_insulation "
             "missing_cable missing_wire poke_insulation",
         ),
@@ -58,28 +55,17 @@ PUBLISHED: Mapping[str, Published] = MappingProxyType(
         "leather": Published(245, 32, 92, 1024, "color cut fold glue poke"),
         "metal_nut": Published(220, 22, 93, 700, "bent color flip scratch"),
         "pill": Published(
-            267,
-            26,
-            141,
-            800,
-            "color combined contamination crack faulty_imprint pill_type scratch",
+            267, 26, 141, 800, "color combined contamination crack faulty_imprint pill_type scratch"
         ),
         "screw": Published(
-            320,
-            41,
-            119,
-            1024,
-            "manipulated_front scratch_head scratch_neck thread_side thread_top",
+            320, 41, 119, 1024, "manipulated_front scratch_head scratch_neck thread_side thread_top"
         ),
         "tile": Published(230, 33, 84, 840, "crack glue_strip gray_stroke oil rough"),
         "toothbrush": Published(60, 12, 30, 1024, "defective"),
         "transistor": Published(213, 60, 40, 1024, "bent_lead cut_lead damaged_case misplaced"),
         "wood": Published(247, 19, 60, 1024, "color combined hole liquid scratch"),
         "zipper": Published(
-            240,
-            32,
-            119,
-            1024,
+            *(240, 32, 119, 1024),
             "broken_teeth combined fabric_border fabric_interior rough split_teeth squeezed_teeth",
         ),
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.miniature.draw import Frame, Plane, Point
+from bench.data.miniature.draw import Color, Frame, Plane, Point
 from bench.data.miniature.shapes import line
 
 GOOD = "good"
@@ -38,6 +38,16 @@ class Flaw:
     rng: np.random.Generator
     strength: float
 
+    def tint(self, *colors: Color) -> Color:
+        """Choose one of the colours."""
+        return colors[self.rng.integers(len(colors))]
+
+    def direction(self, heading: float | None) -> float:
+        """Draw any direction, or one near the heading."""
+        if heading is None:
+            return self.rng.uniform(0, math.tau)
+        return heading + 0.2 * self.rng.normal()
+
     def spots(self, low: int, high: int, reach: Point, at: Point = (0.0, 0.0)) -> list[Point]:
         """Draw `low` to `high` places inside the ellipse around `at` of half axes `reach`."""
         return [self.spot(reach, at) for _ in range(self.rng.integers(low, high + 1))]
@@ -62,34 +72,21 @@ def _walk(at: Point, heading: float, step: float, turns: Iterable[float]) -> lis
 
 
 def scratch(
-    f: Frame,
-    flaw: Flaw,
-    at: Point,
-    length: float,
-    width: float = 0.03,
-    heading: float | None = None,
+    f: Frame, flaw: Flaw, at: Point, length: float, width: float, heading: float | None = None
 ) -> Plane:
     """Draw a nearly straight stroke centred at `at`, in a random direction if not told one."""
-    rng = flaw.rng
-    angle = rng.uniform(0, math.tau) if heading is None else heading + 0.2 * rng.normal()
-    here = f.place(at, angle)
+    here = f.place(at, flaw.direction(heading))
     length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
-    sag = length * rng.uniform(-0.15, 0.15)
+    sag = length * flaw.rng.uniform(-0.15, 0.15)
     arc = [(t * length / 2, sag * (1 - t * t)) for t in (-1, -0.67, -0.33, 0, 0.33, 0.67, 1)]
     return here.cover(line(here, arc) - width / 2)
 
 
 def crack(
-    f: Frame,
-    flaw: Flaw,
-    at: Point,
-    length: float,
-    width: float = 0.03,
-    heading: float | None = None,
+    f: Frame, flaw: Flaw, at: Point, length: float, width: float, heading: float | None = None
 ) -> Plane:
     """Draw a jagged line with a side branch, centred at `at`."""
-    rng = flaw.rng
-    angle = rng.uniform(0, math.tau) if heading is None else heading + 0.2 * rng.normal()
+    rng, angle = flaw.rng, flaw.direction(heading)
     length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
     trunk = _walk(at, angle, length / 7, rng.normal(0, 0.45, 7).tolist())
     side = angle + math.copysign(rng.uniform(0.6, 1.0), rng.normal())
@@ -100,11 +97,10 @@ def crack(
     return f.cover(away - width / 2)
 
 
-def fibre(f: Frame, flaw: Flaw, at: Point, length: float, width: float = 0.035) -> Plane:
+def fibre(f: Frame, flaw: Flaw, at: Point, length: float, width: float) -> Plane:
     """Draw a curling thread centred at `at`."""
     rng = flaw.rng
-    bend = rng.uniform(0.3, 0.6)
-    phase = rng.uniform(0, math.tau)
+    bend, phase = rng.uniform(0.3, 0.6), rng.uniform(0, math.tau)
     length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
     curl = [bend * math.cos(phase + 0.5 * knot) for knot in range(11)]
     return f.cover(line(f, _walk(at, rng.uniform(0, math.tau), length / 11, curl)) - width / 2)
@@ -125,10 +121,9 @@ def blot(f: Frame, flaw: Flaw, at: Point, radius: float, soft: float = 0.0) -> P
 
 def chip(f: Frame, flaw: Flaw, at: Point, radius: float) -> Plane:
     """Draw an angular fragment with straight edges."""
-    rng = flaw.rng
     away, angle = f.place(at).polar()
     knots = np.linspace(-math.pi, math.pi, 10)
-    radii = LARGER_THAN_LIFE * radius * rng.uniform(0.55, 1.25, 10)
+    radii = LARGER_THAN_LIFE * radius * flaw.rng.uniform(0.55, 1.25, 10)
     radii[-1] = radii[0]
     outline = np.interp(angle, knots, radii).astype(np.float32)
     return f.cover(away - outline)

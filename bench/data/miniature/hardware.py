@@ -114,7 +114,7 @@ def metal_nut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
 
     bare = flange * (1 - f.cover(r - 0.30))
     if flaw.kind == "color":
-        tint = [(0.42, 0.20, 0.12), (0.24, 0.30, 0.52), (0.50, 0.40, 0.20)][flaw.rng.integers(3)]
+        tint = flaw.tint((0.42, 0.20, 0.12), (0.24, 0.30, 0.52), (0.50, 0.40, 0.20))
         for spot in flaw.spots(1, 2, (0.6, 0.6)):
             spread = blot(f, flaw, spot, flaw.rng.uniform(0.10, 0.20), 0.08)
             canvas.paint(tint, 0.85 * flaw.strength * spread * bare)

@@ -31,9 +31,7 @@ def carpet(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     f = canvas.frame
     if flaw.kind == "color":
         for spot in flaw.spots(1, 2, (0.7, 0.7)):
-            tint = [(0.52, 0.16, 0.14), (0.20, 0.40, 0.22), (0.56, 0.44, 0.18)][
-                flaw.rng.integers(3)
-            ]
+            tint = flaw.tint((0.52, 0.16, 0.14), (0.20, 0.40, 0.22), (0.56, 0.44, 0.18))
             stain = blot(f, flaw, spot, flaw.rng.uniform(0.12, 0.26), 0.06)
             canvas.paint(toned(tint, 0.5 + 0.7 * bulge), 0.75 * flaw.strength * stain)
     elif flaw.kind == "cut":
@@ -129,9 +127,7 @@ def leather(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
 
     if flaw.kind == "color":
         for spot in flaw.spots(1, 2, (0.7, 0.7)):
-            tint = [(0.16, 0.12, 0.12), (0.60, 0.16, 0.12), (0.80, 0.62, 0.42)][
-                flaw.rng.integers(3)
-            ]
+            tint = flaw.tint((0.16, 0.12, 0.12), (0.60, 0.16, 0.12), (0.80, 0.62, 0.42))
             spread = blot(f, flaw, spot, flaw.rng.uniform(0.10, 0.22), 0.06)
             canvas.paint(tint, 0.6 * flaw.strength * spread)
     elif flaw.kind == "cut":
@@ -196,9 +192,7 @@ def wood(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     f = canvas.frame
     if flaw.kind == "color":
         for spot in flaw.spots(1, 3, (0.7, 0.7)):
-            tint = [(0.50, 0.12, 0.10), (0.20, 0.22, 0.38), (0.24, 0.30, 0.16)][
-                flaw.rng.integers(3)
-            ]
+            tint = flaw.tint((0.50, 0.12, 0.10), (0.20, 0.22, 0.38), (0.24, 0.30, 0.16))
             mark = blot(f, flaw, spot, flaw.rng.uniform(0.07, 0.16), 0.04)
             canvas.paint(tint, 0.75 * flaw.strength * mark)
     elif flaw.kind == "hole":
