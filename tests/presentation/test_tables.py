@@ -24,7 +24,7 @@ from bench.results.files import read_results
 from bench.results.joining import join
 from destseg.errors import InputError
 from tests.presentation import tabulated
-from tests.presentation.tabulated import ABLATION, of, rival
+from tests.presentation.tabulated import ABLATION, CELLS, of, rival
 
 NAMES = ("ablation", "main", "categories", "effects")
 
@@ -39,10 +39,10 @@ BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
 
 
 @pytest.fixture
-def incomplete(cells):
-    gone = (cells["variant"] == "den") & (cells["seed"] == 1) & (cells["category"] == "cable")
-    gone |= cells["variant"] == "ed"
-    return cells[~gone]
+def incomplete():
+    gone = (CELLS["variant"] == "den") & (CELLS["seed"] == 1) & (CELLS["category"] == "cable")
+    gone |= CELLS["variant"] == "ed"
+    return CELLS[~gone]
 
 
 def seed_means(cells, variant, metric):
@@ -67,7 +67,7 @@ def row(table, name):
     return frame[frame.iloc[:, 0] == name].iloc[0]
 
 
-def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
+def test_ablation_has_the_papers_rows_in_its_order_with_check_marks():
     frame = build_table("ablation", MINIATURE).formatted
     assert frame["Variant"].tolist() == [
         "none", "den", "ed", "seg", "den+ed", "den+seg", "ed+seg", "den+ed+seg",
@@ -77,10 +77,10 @@ def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
     assert frame.columns[1:].tolist() == ["den", "ed", "seg", "Image AUROC", "Pixel AP", "IAP"]
 
 
-def test_ablation_prints_mean_and_sample_std_in_percent(cells):
+def test_ablation_prints_mean_and_sample_std_in_percent():
     table = build_table("ablation", MINIATURE)
     for variant, metric in product(ABLATION, MINIATURE.headline):
-        means = seed_means(cells, variant, metric.key)
+        means = seed_means(CELLS, variant, metric.key)
         printed = row(table, variant)[metric.display]
         assert printed == f"{means.mean():.1f} ± {means.std():.1f}"
 
@@ -91,26 +91,26 @@ def test_only_the_variants_asked_for_are_shown_and_one_that_is_not_is_named():
     assert "Not part of this run: den+ed+seg." in flat(main_table(two))
 
 
-def test_main_table_has_six_metrics_and_a_row_for_each_method(cells):
+def test_main_table_has_six_metrics_and_a_row_for_each_method():
     table = main_table(join(replace(rival(), standing="own"), [MINIATURE]))
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "PatchCore"]
     assert table.formatted.columns[1:].tolist() == [metric.display for metric in METRICS]
     for method, variant in (("DeSTSeg", "den+ed+seg"), ("PatchCore", "")):
-        means = seed_means(pd.concat([cells, rival().cells]), variant, "pro")
+        means = seed_means(pd.concat([CELLS, rival().cells]), variant, "pro")
         assert row(table, method)["PRO"] == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
-def test_category_table_has_each_category_and_their_average(cells):
+def test_category_table_has_each_category_and_their_average():
     table = category_table(MINIATURE)
     assert table.formatted["Category"].tolist() == [*MVTEC_CATEGORIES, "average"]
-    full = cells[cells["variant"] == "den+ed+seg"]
+    full = CELLS[CELLS["variant"] == "den+ed+seg"]
     own = 100 * full[full["category"] == "screw"]["iap90"]
     assert row(table, "screw")["IAP@90"] == f"{own.mean():.1f} ± {own.std():.1f}"
-    means = seed_means(cells, "den+ed+seg", "iap90")
+    means = seed_means(CELLS, "den+ed+seg", "iap90")
     assert row(table, "average")["IAP@90"] == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
-def test_one_seed_shows_no_spread_and_says_so(cells):
+def test_one_seed_shows_no_spread_and_says_so():
     heading = replace(MINIATURE, seeds=(1,))
     for name in tables_of(MINIATURE):
         text = flat(build_table(name, heading))
@@ -120,9 +120,9 @@ def test_one_seed_shows_no_spread_and_says_so(cells):
     assert set(build_table("effects", heading).formatted["95 % interval"]) == {"—"}
 
 
-def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
+def test_incomplete_cells_are_marked_and_never_averaged(incomplete):
     table = build_table("ablation", of(MINIATURE, incomplete))
-    means = seed_means(cells, "den", "pixel_ap")[[0, 2]]
+    means = seed_means(CELLS, "den", "pixel_ap")[[0, 2]]
     expected = f"{means.mean():.1f} ± {means.std():.1f} (2 of 3 seeds)"
     assert row(table, "den")["Pixel AP"] == expected
     assert row(table, "ed")["Pixel AP"] == "—"
@@ -136,21 +136,21 @@ def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
     effects = build_table("effects", of(MINIATURE, incomplete)).formatted
     assert set(effects["Effect"]) == set(effects["Improved"]) == {"—"}
     for name in tables_of(MINIATURE):
-        assert "1 of 3 seeds" in flat(build_table(name, of(MINIATURE, cells[cells["seed"] == 0])))
-        nothing = build_table(name, of(MVTEC, cells[:0]))
+        assert "1 of 3 seeds" in flat(build_table(name, of(MINIATURE, CELLS[CELLS["seed"] == 0])))
+        nothing = build_table(name, of(MVTEC, CELLS[:0]))
         assert "—" in nothing.text()
         assert nothing.latex()
 
 
-def test_an_undefined_metric_counts_as_missing(cells):
-    undefined = cells.copy()
+def test_an_undefined_metric_counts_as_missing():
+    undefined = CELLS.copy()
     undefined.loc[(undefined["category"] == "grid") & (undefined["seed"] == 0), "pro"] = np.nan
     table = main_table(of(MINIATURE, undefined))
     assert row(table, "DeSTSeg")["PRO"].endswith("(2 of 3 seeds)")
     assert "INCOMPLETE: 1 of 45 cells" in flat(table)
 
 
-def test_published_numbers_stand_beside_ours_on_mvtec(cells):
+def test_published_numbers_stand_beside_ours_on_mvtec():
     ablation = build_table("ablation", MVTEC)
     assert row(ablation, "den+seg")["Pixel AP (paper)"] == "70.9"
     assert row(main_table(MVTEC), "DeSTSeg (paper)").tolist()[1:] == [
@@ -165,7 +165,7 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
         assert "not comparable" not in flat(build_table(name, MVTEC))
 
 
-def test_an_average_over_all_never_stands_beside_a_subset(cells):
+def test_an_average_over_all_never_stands_beside_a_subset():
     ablation = build_table("ablation", BOTTLE)
     assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
@@ -316,9 +316,9 @@ def test_the_tables_in_the_repository_are_made_of_its_cells():
             assert text.encode() == path.with_suffix(suffix).read_bytes()
 
 
-def test_csv_holds_the_numbers_in_percent(cells):
+def test_csv_holds_the_numbers_in_percent():
     lines = {line["variant"]: line for line in rows(build_table("ablation", MVTEC))}
-    means = seed_means(cells, "ed+seg", "iap")
+    means = seed_means(CELLS, "ed+seg", "iap")
     line = lines["ed+seg"]
     assert float(line["iap_mean"]) == pytest.approx(means.mean(), abs=1e-6)
     assert float(line["iap_std"]) == pytest.approx(means.std(), abs=1e-6)
@@ -328,7 +328,7 @@ def test_csv_holds_the_numbers_in_percent(cells):
     assert (line["den"], line["ed"], line["seg"]) == ("False", "True", "True")
 
 
-def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
+def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it():
     text = build_table("ablation", MINIATURE).markdown()
     grid = [line for line in text.splitlines() if line.startswith("|")]
     assert len(grid) == 2 + len(ABLATION)
@@ -338,7 +338,7 @@ def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
 
 @pytest.mark.parametrize("heading", [MINIATURE, MVTEC, BOTTLE], ids=["mini", "mvtec", "bottle"])
 @pytest.mark.parametrize("name", tables_of(MINIATURE))
-def test_latex_is_balanced_and_has_as_many_cells_as_columns(cells, name, heading):
+def test_latex_is_balanced_and_has_as_many_cells_as_columns(name, heading):
     text = build_table(name, heading).latex()
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     opened = re.findall(r"\\begin\{(\w+)\}", body)
@@ -379,7 +379,7 @@ def test_latex_refuses_rows_of_another_length():
         latex.table(["a", "b"], [["1"]], alignment="lr", caption="", label="x")
 
 
-def test_write_tables_writes_all_forms_and_nothing_else(cells, tmp_path):
+def test_write_tables_writes_all_forms_and_nothing_else(tmp_path):
     folder = tmp_path / "results" / "tables"
     written = write_tables(NAMES, MINIATURE, folder)
     names = {f"{name}.{form}" for name in NAMES for form in ("md", "csv", "tex")}
@@ -388,12 +388,12 @@ def test_write_tables_writes_all_forms_and_nothing_else(cells, tmp_path):
     assert (folder / "main.tex").read_text("utf-8") == main_table(MINIATURE).latex()
     before = {path: path.read_bytes() for path in written}
     assert (
-        write_tables(NAMES, of(MINIATURE, cells.sample(frac=1, random_state=0)), folder) == written
+        write_tables(NAMES, of(MINIATURE, CELLS.sample(frac=1, random_state=0)), folder) == written
     )
     assert {path: path.read_bytes() for path in written} == before
 
 
-def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_path, monkeypatch):
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(tmp_path, monkeypatch):
     write_tables(NAMES, MINIATURE, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
@@ -402,7 +402,7 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_pat
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_tables(NAMES, of(MINIATURE, cells[:9]), tmp_path)
+        write_tables(NAMES, of(MINIATURE, CELLS[:9]), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -410,7 +410,7 @@ COMPILER = next(filter(shutil.which, ("tectonic", "pdflatex")), None)
 
 
 @pytest.mark.skipif(COMPILER is None, reason="neither tectonic nor pdflatex is installed")
-def test_latex_compiles_as_it_is(cells, tmp_path):
+def test_latex_compiles_as_it_is(tmp_path):
     written = [
         build_table(name, results).latex()
         for results in (MINIATURE, MVTEC, SEVERAL)
