@@ -73,13 +73,12 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     would show nothing but which categories are hard.
     """
     names = list(results.labels.values())
-    means = np.stack(
-        [
-            _category_means(results.scores(metric.key, method=method, variant=variant))
-            for method, variant in results.labels
-        ],
-        axis=1,
-    )
+    scores = [
+        results.scores(metric.key, method=method, variant=variant)
+        for method, variant in results.labels
+    ]
+    # A mean is NaN where a seed is missing, as in the tables.
+    means = 100 * np.stack(scores, axis=1).mean(axis=2)
     means = np.vstack([means, means.mean(axis=0, keepdims=True)])
     sign = 1 if metric.higher_is_better else -1
     best = sign * np.max(
@@ -157,12 +156,6 @@ def _printed(results: Results, metric: Metric, category: str) -> float | None:
         return None
     figure = published_over((category,), metric=metric.key, method=method)
     return None if figure is None else figure.mean
-
-
-def _category_means(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the seeds in percent; NaN where a seed is missing, as in the tables."""
-    means: NDArray[np.float64] = 100 * scores.mean(axis=1)
-    return means
 
 
 def _annotations(

@@ -22,7 +22,7 @@ class Curve:
 
     Attributes
     ----------
-    category, method, variant
+    category, row
         Of the cell.
     precision
         Shape (R,): entry i is the best precision at an instance recall of at least (R - i)/R.
@@ -31,15 +31,9 @@ class Curve:
     """
 
     category: str
-    method: str
-    variant: str
+    row: Row
     precision: NDArray[np.float64]
     point: int
-
-    @property
-    def row(self) -> Row:
-        """Method and variant."""
-        return self.method, self.variant
 
     @property
     def recall(self) -> NDArray[np.float64]:

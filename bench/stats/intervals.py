@@ -20,19 +20,10 @@ FEWEST_CATEGORIES = 5
 
 @dataclass(frozen=True)
 class Interval:
-    """A two-sided confidence interval at `LEVEL`, unless another was asked for.
-
-    Attributes
-    ----------
-    low, high
-        Its ends, as fractions.
-    df
-        Degrees of freedom of its t value; None for a bootstrap.
-    """
+    """A two-sided confidence interval at `LEVEL`, unless another was asked for; in fractions."""
 
     low: float
     high: float
-    df: float | None
 
     @property
     def excludes_zero(self) -> bool:
@@ -113,10 +104,10 @@ def new_seeds_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
     spread = seed_spread(scores)
     if spread is None:
         return None
-    scores = complete_seeds(scores)
-    n = scores.shape[1]
-    mean, half = float(scores.mean()), float(spread.half_widths(np.array(n), level))
-    return Interval(mean - half, mean + half, (n - 1) * spread.df)
+    complete = complete_seeds(scores)
+    half = float(spread.half_widths(np.array(complete.shape[1]), level))
+    mean = float(complete.mean())
+    return Interval(mean - half, mean + half)
 
 
 def like_these_interval(scores: Scores) -> Interval | None:
@@ -146,7 +137,7 @@ def like_these_interval(scores: Scores) -> Interval | None:
         return None
     means = scores.mean(axis=1)
     if np.ptp(means) == 0.0:  # BCa has no acceleration where all values are the same
-        return Interval(float(means[0]), float(means[0]), None)
+        return Interval(float(means[0]), float(means[0]))
     found = stats.bootstrap(
         (means,),
         np.mean,
@@ -155,7 +146,7 @@ def like_these_interval(scores: Scores) -> Interval | None:
         confidence_level=_expanded_level(categories),
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Interval(float(found.low), float(found.high), None)
+    return Interval(float(found.low), float(found.high))
 
 
 def _expanded_level(n: int) -> float:

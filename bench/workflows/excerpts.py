@@ -54,7 +54,7 @@ def precision_curve(scored: ScoredImages, counted: Counted) -> Curve:
     """Return the curve of which IAP is the mean, with its point at the protocol's k."""
     cell, precision = scored.cell, counted.envelope.astype(np.float64)
     point = instance_recall_index(precision.size, counted.protocol.iap_k)
-    return Curve(cell.category, cell.method, cell.variant, precision, point)
+    return Curve(cell.category, (cell.method, cell.variant), precision, point)
 
 
 def median_example(scored: ScoredImages) -> Example:

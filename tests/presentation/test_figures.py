@@ -21,7 +21,7 @@ from tests.presentation.tabulated import CELLS, MINIATURE, of, rival
 
 @pytest.fixture(scope="module")
 def excerpts():
-    curve = Curve("bottle", "DeSTSeg", "den+ed+seg", np.array([0.25, 0.5, 0.75]), 0)
+    curve = Curve("bottle", ("DeSTSeg", "den+ed+seg"), np.array([0.25, 0.5, 0.75]), 0)
     ours = example("bottle")
     return Excerpts(("DeSTSeg", "den+ed+seg"), 0, (ours,), (ours,), (ours,), (curve,))
 

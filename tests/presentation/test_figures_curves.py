@@ -7,7 +7,7 @@ from tests.presentation.tabulated import MINIATURE
 
 
 def curve(category="bottle", variant="den+ed+seg"):
-    return Curve(category, "DeSTSeg", variant, np.array([0.2, 0.4, 0.4, 0.8]), 1)
+    return Curve(category, ("DeSTSeg", variant), np.array([0.2, 0.4, 0.4, 0.8]), 1)
 
 
 def test_recall_falls_as_precision_rises():

@@ -14,7 +14,6 @@ def test_interval_of_one_category_is_the_ordinary_t_interval():
     interval = new_seeds_interval(values[None])
     expected = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
-    assert interval.df == pytest.approx(4)
 
 
 def test_interval_of_two_categories_is_welchs():
@@ -24,7 +23,6 @@ def test_interval_of_two_categories_is_welchs():
     welch = scipy_stats.ttest_ind(x, -y, equal_var=False)
     expected = welch.confidence_interval(0.95)
     assert (interval.low, interval.high) == pytest.approx((expected.low / 2, expected.high / 2))
-    assert interval.df == pytest.approx(welch.df)
 
 
 def test_interval_does_not_depend_on_how_far_apart_the_categories_are():
@@ -41,8 +39,7 @@ def test_interval_of_seeds_that_agree_has_no_width():
 
 def test_tiny_variances_do_not_underflow():
     scores = 1e-120 * np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]])
-    interval = new_seeds_interval(scores)
-    assert interval.df == pytest.approx(4)
+    assert seed_spread(scores).df == pytest.approx(2)
 
 
 def test_a_higher_level_gives_a_wider_interval():
@@ -79,7 +76,6 @@ def test_like_these_is_scipys_bca_of_the_category_means_at_the_expanded_level():
         rng=np.random.default_rng(0),
     ).confidence_interval
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-4)
-    assert interval.df is None
     assert interval == like_these_interval(scores)
 
 

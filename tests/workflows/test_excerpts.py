@@ -90,11 +90,11 @@ def test_excerpts_are_of_the_full_method_and_the_first_seed(tiny_finished):
     assert [example.category for example in found.false_alarms] == ["bottle", "tile"]
     assert all(example.name.startswith("good/") for example in found.false_alarms)
     assert all(example.mask.any() for example in (*found.examples, *found.missed))
-    drawn = [(curve.category, curve.variant) for curve in found.curves]
+    drawn = [(curve.category, curve.row[1]) for curve in found.curves]
     assert drawn == [(c, v) for c in ("bottle", "tile") for v in ("none", "den+ed+seg")]
     cells = tiny_finished.results.cells.set_index(["category", "variant", "seed"])
     for curve in found.curves:
-        row = cells.loc[curve.category, curve.variant, 0]
+        row = cells.loc[curve.category, curve.row[1], 0]
         assert curve.precision.mean() == pytest.approx(row["iap"], rel=1e-12)
         assert curve.precision[curve.point] == pytest.approx(row["iap90"], rel=1e-12)
 
