@@ -1,13 +1,11 @@
 from dataclasses import replace
-from itertools import product
 
-import pandas as pd
+import numpy as np
 import pytest
 
-from bench.metrics import ALL_METRICS, METRICS, PAPER
-from bench.paper.published import MVTEC_CATEGORIES
+from bench.metrics import ALL_METRICS, METRICS
 from bench.presentation.tables import build_table
-from tests.presentation.tabulated import METHOD, MVTEC
+from tests.presentation.tabulated import METHOD, MVTEC, random_cells
 
 FULL = "den+ed+seg"
 ROWS = {
@@ -24,35 +22,24 @@ ROWS = {
 
 
 def results_of(variants):
-    cells = pd.DataFrame(
-        {
-            "method": "DeSTSeg",
-            "category": category,
-            "variant": variant,
-            "seed": seed,
-            "protocol": PAPER.label,
-            **{
-                metric: 0.5 + 0.1 * variants.index(variant) + 0.01 * seed + 0.001 * column
-                for column, metric in enumerate(ALL_METRICS)
-            },
-        }
-        for category, variant, seed in product(MVTEC_CATEGORIES, variants, (0, 1, 2))
-    )
+    cells = random_cells(np.random.default_rng(1), variants=variants)
     return replace(MVTEC, cells=cells, variants={"DeSTSeg": tuple(reversed(variants))})
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_published_rows_stand_beside_ours(name):
     rows = ROWS[name]
-    table = build_table(name, results_of(list(rows)))
+    results = results_of(list(rows))
+    table = build_table(name, results)
     assert table.formatted["Variant"].tolist() == list(rows)
-    for index, (line, (shown, *printed)) in enumerate(
-        zip(table.formatted.to_dict("records"), rows.values(), strict=True)
+    for line, (variant, (shown, *printed)) in zip(
+        table.formatted.to_dict("records"), rows.items(), strict=True
     ):
         assert list(line.values())[1] == shown
         for metric, value in zip(("Image AUROC", "Pixel AP", "IAP"), printed, strict=True):
             assert line[f"{metric} (paper)"] == value
-        assert line["Image AUROC"] == f"{100 * (0.51 + 0.1 * index):.1f} ± 1.0"
+        means = 100 * results.scores("image_auroc", variant=variant).mean(axis=0)
+        assert line["Image AUROC"] == f"{means.mean():.1f} ± {means.std(ddof=1):.1f}"
     number = {"loss": "5", "fusion-input": "6"}[name]
     assert f"Zhang et al., DeSTSeg, CVPR 2023, Table {number}." in table.markdown()
     assert "input" in table.csv() if name == "fusion-input" else "L1" in table.csv()
@@ -83,4 +70,4 @@ def test_a_metric_that_is_asked_for_is_compared_as_well():
     shown = [name for name in table.formatted if "paper" not in name]
     assert shown[4:] == ["Image AUROC", "Pixel AP", "IAP", "Pixel F1-max"]
     assert set(table.formatted["Pixel F1-max (paper)"]) == {""}
-    assert (table.numbers["pixel_f1max_mean"] > 50).all()
+    assert (table.numbers["pixel_f1max_mean"] > 0).all()
