@@ -135,15 +135,7 @@ class Assessment:
 
 
 def assess(claim: Claim, lookup: Lookup) -> Assessment:
-    """Judge a claim by what is measured.
-
-    Parameters
-    ----------
-    claim
-        The claim.
-    lookup
-        Finds the scores of a variant or a method by its name in the pairs.
-    """
+    """Judge a claim by what is measured, which `lookup` finds by the names in its pairs."""
     # Parts that point against the claim are decided at this level.
     strict = 1 - (1 - LEVEL) / (len(claim.metrics) * len(claim.pairs))
     parts = []

@@ -2,7 +2,8 @@
 
 The numbers are data, in ``published.csv``, in percent as printed: the six tables of the paper, its
 slides, and other people's published runs. They may stand beside ours only on MVTec AD and over
-the same categories: `published_over` keeps the second rule, its callers the first.
+the same categories: `published_over` keeps the second rule, its callers the first. Everywhere
+`categories` are those that our own number is over, and `metric` is a column of the cells.
 """
 
 import csv
@@ -56,8 +57,6 @@ def published(*, method: str, table: str, metric: str, category: str = AVERAGE) 
         As in the table: ``"DeSTSeg"``, ``"PatchCore"``; for variants see `published_variant`.
     table
         ``"1"`` to ``"6"`` of the paper, ``"slides"``, or the short name of another source.
-    metric
-        Metric column of the cells.
     category
         A category, or ``"average"`` over all 15.
     """
@@ -87,15 +86,6 @@ def published_over(
     Over all 15 it is the printed average. Over some of them it is the mean of the printed figures
     of each, where the paper prints those (Tables 2 and 3); its std is then None, because the std
     of a mean does not follow from the categories' stds, except for a single category.
-
-    Parameters
-    ----------
-    categories
-        The categories that our own mean is over.
-    metric
-        Metric column of the cells.
-    method
-        As in the paper's tables.
     """
     table = ALL_METRICS[metric].table
     if table is None:
@@ -125,16 +115,7 @@ def published_variant(
     Tables of variants print averages over all 15 categories only. Over some of them there is a
     figure for the full method alone, whose categories Tables 2 and 3 print.
 
-    Parameters
-    ----------
-    categories
-        The categories that our own mean is over.
-    method, variant
-        The method, whose `Comparison`s name its rows, and the name of the variant.
-    metric
-        Metric column of the cells.
-    table
-        Of one of the comparisons; by default the first that has the variant.
+    The table is one of the method's `Comparison`s; by default the first that has the variant.
     """
     if is_whole(categories):
         for comparison in method.comparisons:
@@ -152,16 +133,8 @@ def published_effect(
 ) -> float | None:
     """Derive a main effect, or a pair's interaction, in points from the variants' rows, or None.
 
-    Parameters
-    ----------
-    categories
-        The categories that our own effect is over; tables of variants know only all 15.
-    method
-        The method.
-    weights
-        `bench.stats.contrast_weights` of its variants.
-    metric
-        Metric column of the cells.
+    The weights are `bench.stats.contrast_weights` of the method's variants. Tables of variants know
+    only all 15 categories.
     """
     effect = 0.0
     for variant, weight in weights.items():
@@ -180,20 +153,9 @@ def published_difference(
     metric: str,
     table: str,
 ) -> float | None:
-    """Derive how far apart two rows of a table are, in points, or None.
+    """Derive how far apart two rows of the table of a claim are, in points, or None.
 
-    Parameters
-    ----------
-    categories
-        The categories that our own difference is over.
-    method
-        The method whose paper has the table.
-    pair
-        The better and the worse: variants of the method, or names of methods.
-    metric
-        Metric column of the cells.
-    table
-        As a claim names it.
+    The pair is the better and the worse: variants of the method that claims, or names of methods.
     """
     figures = [
         published_variant(categories, method, name, metric=metric, table=table)
@@ -208,17 +170,7 @@ def published_difference(
 def state_of_the_art(
     categories: Sequence[str], *, metric: str, method: str = PAPER
 ) -> tuple[str, Published] | None:
-    """Find the best other method that the metric's own table prints, with its figure, or None.
-
-    Parameters
-    ----------
-    categories
-        The categories that our own mean is over.
-    metric
-        Metric column of the cells.
-    method
-        The one whose rivals are meant.
-    """
+    """Find the best rival of a method that the metric's own table prints, with its figure."""
     known = ALL_METRICS[metric]
     figures = [
         (name, figure)

@@ -80,16 +80,7 @@ def examples_figure(
     """Draw input, ground truth and anomaly map of each example, in bands of columns.
 
     One colour scale per category, given with the examples, never per image. Without any anomaly
-    the row of the ground truth is left out.
-
-    Parameters
-    ----------
-    examples
-        One column each, in this order.
-    results
-        What they are of.
-    title, detail
-        What they show, and by which rule they were chosen.
+    the row of the ground truth is left out. The detail is the rule by which they were chosen.
 
     Raises
     ------

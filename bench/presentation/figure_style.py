@@ -117,17 +117,7 @@ def add_legend(
     ncols: int | None = None,
     **spacing: float,
 ) -> None:
-    """Write a legend without a frame, by default in one line.
-
-    Parameters
-    ----------
-    figure
-        Where.
-    entries
-        Label -> how its line or mark is drawn.
-    at, loc, ncols, **spacing
-        As matplotlib has them.
-    """
+    """Write a legend of labels and how each one's line or mark is drawn, by default in one line."""
     figure.legend(
         handles=[Line2D([], [], label=label, **look) for label, look in entries.items()],
         loc=loc,

@@ -6,12 +6,14 @@ files are PNG and SVG, the latter without date or random names, so that the same
 same file.
 """
 
+import io
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bench.metrics import Metric
 from bench.presentation.examples import Example, examples_figure
@@ -32,6 +34,9 @@ OF_MAPS = ("curves", "examples", "missed", "false-alarms")
 """Kinds of figures that need stored maps and decoded images as well."""
 
 KINDS = (*OF_CELLS, *OF_MAPS)
+
+_PHOTO_QUALITY = 88
+_HALF_PAGE = 6.0
 
 EXAMPLES_RULE = "each category's anomalous image of median score"
 MISSED_RULE = "the largest (white) below the threshold of IAP@k"
@@ -62,20 +67,9 @@ class Excerpts:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A figure that can be drawn.
+    """A figure that can be drawn: stem of its files, one of `KINDS`, one sentence under it.
 
-    Attributes
-    ----------
-    name
-        Stem of its files.
-    kind
-        One of `KINDS`.
-    caption
-        One sentence under it.
-    alt
-        What it shows, in words, for those who cannot see it.
-    draw
-        Makes the figure.
+    `alt` says what it shows, for those who cannot see it.
     """
 
     name: str
@@ -100,24 +94,42 @@ class Drawing:
         return svg(self.figure)
 
     @property
-    def photographic(self) -> bool:
+    def _photographic(self) -> bool:
         """Whether it is made of images, so that lines are no saving."""
         return self.kind in OF_MAPS and self.kind != "curves"
+
+    @property
+    def mime(self) -> str:
+        """What `content` is."""
+        return "image/webp" if self._photographic else "image/svg+xml"
+
+    @cached_property
+    def content(self) -> bytes:
+        """The file that stands on a page."""
+        if not self._photographic:
+            return self.svg
+        buffer = io.BytesIO()
+        with Image.open(io.BytesIO(self.png)) as image:
+            image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
+        return buffer.getvalue()
+
+    @property
+    def inches(self) -> float:
+        """Its width; type is legible at that width."""
+        return round(float(self.figure.get_figwidth()), 2)
+
+    @property
+    def wide(self) -> bool:
+        """Whether two of them do not fit beside each other on a page."""
+        return self.inches > _HALF_PAGE
 
 
 def drawings(
     results: Results, excerpts: Excerpts | None = None, kinds: Collection[str] = KINDS
 ) -> tuple[Drawing, ...]:
-    """List the figures there can be, without drawing any.
+    """List the figures of some `KINDS`, without drawing any.
 
-    Parameters
-    ----------
-    results
-        What is drawn.
-    excerpts
-        None where maps or images are not at hand.
-    kinds
-        Only these of `KINDS`.
+    There are no excerpts where maps or images are not at hand.
     """
     everything = [*_of_cells(results)]
     if excerpts is not None:

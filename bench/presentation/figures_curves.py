@@ -49,16 +49,9 @@ class Curve:
 
 
 def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figure:
-    """Draw a panel for each category, with the curve of each variant and its point at k.
+    """Draw a panel for each category, with the curve of each row and its point at the protocol's k.
 
-    Parameters
-    ----------
-    curves
-        Grouped by category in the order of the panels; the last row's lines are solid.
-    results
-        What they are of; its protocol has k.
-    seed
-        The one they are of.
+    Curves are grouped by category in the order of the panels; the last row's lines are solid.
 
     Raises
     ------

@@ -24,17 +24,10 @@ def with_effects(results: Results) -> tuple[Method[Any, Any], ...]:
 
 
 def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
-    """Draw the effect of each factor on each metric, with its 95 % interval.
+    """Draw the effect of each factor of one of `with_effects` on each metric, with its interval.
 
-    A filled mark has an interval that excludes zero. The effect that follows from the paper's
+    A filled mark has a 95 % interval that excludes zero. The effect that follows from the paper's
     table of the variants is marked on MVTec AD with all categories.
-
-    Parameters
-    ----------
-    results
-        What is drawn.
-    method
-        One of `with_effects`.
     """
     with_paper = results.comparable and is_whole(results.categories)
     design = design_of(method)

@@ -43,20 +43,10 @@ def table(
     label: str,
     comments: Sequence[str] = (),
 ) -> str:
-    r"""Write a ``table`` environment in booktabs style.
+    """Write a ``table`` environment in booktabs style.
 
-    Parameters
-    ----------
-    columns
-        Header of each column, unescaped like everything else.
-    rows
-        Cells of each row.
-    alignment
-        One of ``l``, ``c``, ``r`` for each column.
-    caption, label
-        For ``\caption`` and ``\label``.
-    comments
-        Lines for comments at the head, such as the provenance.
+    Texts are given unescaped; the alignment is one of ``l``, ``c``, ``r`` for each column, and the
+    comments, such as the provenance, are lines at the head.
 
     Raises
     ------

@@ -23,7 +23,7 @@ def method_notes(results: Results, metrics: Collection[Metric]) -> tuple[str, ..
 def score_notes(
     results: Results, metrics: Collection[Metric], rows: Collection[Row]
 ) -> tuple[str, ...]:
-    """Say what a table of scores is of, and what its ± is; parameters as for `grid_notes`."""
+    """Say what a table of scores is of, and what its ± is."""
     if len(results.seeds) > 1:
         spread = (
             "In percent: mean ± sample standard deviation (ddof 1) over seeds "
@@ -39,12 +39,7 @@ def grid_notes(
 ) -> tuple[str, ...]:
     """Say which dataset, categories, seeds and protocol the numbers are of, and what is missing.
 
-    Parameters
-    ----------
-    results
-        Of which the table is.
-    metrics, rows
-        What it shows; rows may be none of the grid's.
+    Rows that a table shows may be none of the grid's.
     """
     notes = [
         f"Dataset: {results.dataset}; {results.categories_text}, {results.seeds_text}.",
@@ -79,17 +74,7 @@ def _missing(results: Results, metrics: Collection[Metric], row: Row) -> int:
 
 
 def paper_notes(results: Results, source: str, paper: str = "") -> tuple[str, ...]:
-    """Name the source of the published numbers; nothing where none are shown.
-
-    Parameters
-    ----------
-    results
-        Beside which they stand.
-    source
-        Tables of the paper.
-    paper
-        Its reference; by default that of `bench.methods.PAPER`.
-    """
+    """Name the tables and the paper, by default `PAPER`'s; nothing where no numbers are shown."""
     if not results.comparable:
         return ()
     paper = paper or methods()[PAPER].reference
@@ -140,14 +125,8 @@ def interval_notes(results: Results) -> tuple[str, ...]:
 def effect_notes(results: Results, contrast: str, family: str) -> tuple[str, ...]:
     """Say what an effect is, its intervals, its p and the improved categories.
 
-    Parameters
-    ----------
-    results
-        What the numbers are of.
-    contrast
-        The sentence that says what is subtracted from what.
-    family
-        The tests that the correction is over, in words; empty where there are none.
+    The contrast is the sentence that says what is subtracted from what; the family names the tests
+    that the correction is over, if there are any.
     """
     notes = [contrast, *interval_notes(results)]
     if family:

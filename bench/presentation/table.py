@@ -95,18 +95,10 @@ def make_table(
     *,
     labels: str = "l",
 ) -> Table:
-    """Put a table together from its rows.
+    """Put a `Table` together from its rows, each for reading and for computing; one at least.
 
-    Parameters
-    ----------
-    name, results, notes
-        See `Table`.
-    title
-        Before the dataset.
-    lines
-        Its rows, each for reading and for computing; one at least.
-    labels
-        Alignment of the first columns; the others are aligned to the right.
+    The title is what stands before the dataset. `labels` is the alignment of the first columns; the
+    others are aligned to the right.
     """
     formatted = pd.DataFrame([texts for texts, _ in lines])
     frame = pd.DataFrame([numbers for _, numbers in lines])

@@ -91,26 +91,14 @@ def _comparisons(
 
 
 def write_tables(names: Sequence[str], results: Results, folder: Path) -> list[Path]:
-    """Write tables as ``<name>.md``, ``.csv`` and ``.tex``, each file atomically.
-
-    Parameters
-    ----------
-    names
-        Of `tables_of` the results.
-    results
-        What is tabulated.
-    folder
-        Made if it is not there.
-
-    Returns
-    -------
-    list[Path]
-        The files written.
+    """Write tables as ``<name>.md``, ``.csv`` and ``.tex``, each atomically, and return the files.
 
     Raises
     ------
+    InputError
+        When none of the methods has rows for one.
     OSError
-        If the folder cannot be written to.
+        If the folder, which is made if it is not there, cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []

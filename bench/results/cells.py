@@ -18,17 +18,9 @@ PROVENANCE = ("commit", "dirty", "torch", "numpy", "device", "threads", "cpu", "
 
 
 def cell_row(record: Record, cell: Cell, *, dataset: str) -> dict[str, Any]:
-    """Make the row of one evaluation's record.
+    """Make the row of a cell from its evaluation's record; `dataset` is the kind of the images.
 
-    Parameters
-    ----------
-    record : Record
-        Of the evaluation.
-    cell : Cell
-        Whose it is. Of a method or variant that `bench.methods` does not know the factors and
-        parts are empty.
-    dataset : str
-        The column ``dataset``: the kind of the images, or ``folder``.
+    Of a method or variant that `bench.methods` does not know the factors and parts are empty.
     """
     paper, own = methods()[PAPER], methods().get(cell.method)
     known = own is not None and cell.variant in own.variants
@@ -57,13 +49,10 @@ def cell_row(record: Record, cell: Cell, *, dataset: str) -> dict[str, Any]:
 def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Put the rows of `cell_row` into one table.
 
-    Returns
-    -------
-    DataFrame
-        One row for each cell: dataset, method, category, variant, the factors of the paper's
-        method, seed, the six metrics and those asked for beyond them as fractions in [0, 1]
-        (missing where undefined), the other parts of the paper's method, then where the numbers
-        come from, `Protocol.label` among it, then factors and parts of other methods.
+    Its columns are dataset, method, category, variant, the factors of the paper's method, seed, the
+    six metrics and those asked for beyond them as fractions in [0, 1] (missing where undefined),
+    the other parts of the paper's method, then where the numbers come from, `Protocol.label` among
+    it, then factors and parts of other methods.
     """
     listed = list(rows)
     leading = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")

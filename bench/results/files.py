@@ -81,16 +81,7 @@ def read_results(folder: Path) -> Results:
 
 
 def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
-    """Join other results of the same images under the same protocol, for tables and figures.
-
-    Parameters
-    ----------
-    results : Results
-        Whose tables they are to stand in.
-    names : sequence of str
-        Of folders below ``root``, such as ``score-PatchCore``.
-    root : Path
-        Folder of all results.
+    """Join the results in some folders of `root`, such as ``score-PatchCore``, for tables.
 
     Raises
     ------

@@ -29,8 +29,6 @@ class ScoredImages:
 
     Attributes
     ----------
-    cell
-        Whose they are.
     names
         Test images as ``defect/stem``.
     masks
@@ -66,12 +64,8 @@ class Finished:
 
     Attributes
     ----------
-    experiment
-        With the command line's changes applied.
     results
-        Its cells; the column ``key`` names each one's record.
-    store
-        The records.
+        Its cells; the column ``key`` names each one's record in the store.
     images
         The decoded categories at hand; may lack some or all.
     failures

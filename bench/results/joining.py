@@ -1,6 +1,7 @@
 """Other results beside an experiment's: methods side by side."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,21 +16,12 @@ def join(results: Results, others: Iterable[Results]) -> Results:
 
     A method that is there already comes under the name ``"METHOD (experiment)"``.
 
-    Parameters
-    ----------
-    results
-        Whose grid it is.
-    others
-        Of the same images under the same protocol.
-
     Raises
     ------
     InputError
         If one has another protocol or other images, no category of these, or is there already.
     """
-    for other in others:
-        results = _beside(results, other)
-    return results
+    return functools.reduce(_beside, others, results)
 
 
 def _beside(results: Results, other: Results) -> Results:

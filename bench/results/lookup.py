@@ -25,18 +25,8 @@ def find_finished(
     """Find an experiment's cells: in its records, or else in its ``cells.csv``.
 
     Which records are the experiment's follows from its inputs, so that those must be in the
-    cache; nothing is generated, decoded or trained for a report.
-
-    Parameters
-    ----------
-    experiment
-        With the command line's changes applied.
-    sources
-        Folders of this machine.
-    results
-        Folder of all results.
-    folder
-        The experiment's own, with ``cells.csv``.
+    cache; nothing is generated, decoded or trained for a report. The folder is the experiment's
+    own among all results.
 
     Raises
     ------
@@ -68,18 +58,9 @@ def finished_of(
     seeds: tuple[int, ...] | None = None,
     provenance: tuple[str, ...] = (),
 ) -> Finished:
-    """Read the records of an experiment's evaluations; a cell that is not finished has no row.
+    """Read the records of an experiment's evaluations, by default of all seeds of its grid.
 
-    Parameters
-    ----------
-    laid
-        The experiment, laid out.
-    store
-        Where the records are.
-    seeds
-        Only these; default: all of the grid.
-    provenance
-        Lines for the foot of tables.
+    A cell that is not finished has no row. The provenance is lines for the foot of tables.
     """
     experiment, grid, images = laid.experiment, laid.grid, laid.inputs.categories
     seeds = seeds or grid.seeds

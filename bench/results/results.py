@@ -188,21 +188,10 @@ class Results:
         variant: str | None = None,
         categories: Sequence[str] | None = None,
     ) -> Scores:
-        """Lay out one metric of one row over the grid.
+        """Lay out one metric, a column of `cells`, of one row over some categories of the grid.
 
-        Parameters
-        ----------
-        metric
-            Column of `cells`.
-        method, variant
-            By default whose tables these are, and the variant that stands for the method.
-        categories
-            Some of the grid's; by default all.
-
-        Returns
-        -------
-        Scores
-            Shape (categories, seeds), fractions; NaN where there is no cell, or no such row.
+        By default of the method whose tables these are, and of the variant that stands for it. NaN
+        where there is no cell, or no such row.
         """
         method = self.method if method is None else method
         if variant is None and method in self.variants:

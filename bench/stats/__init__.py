@@ -1,7 +1,7 @@
 """Statistics over seeds and categories, each interval and each p under its own name.
 
-All functions work on a *score matrix*, shape (categories, seeds): one metric of one variant, or a
-paired contrast of variants, NaN where a cell is missing or undefined.
+All functions work on *scores*, a matrix of shape (categories, seeds): one metric of one variant, or
+a paired contrast of variants, as fractions; NaN where a cell is missing or undefined.
 
 **Missing cells.** A seed counts only when every category has a value for it; other seeds are left
 out of the mean, the std and the intervals alike, and `Estimate.n` beside `Estimate.expected` says

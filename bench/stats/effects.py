@@ -46,21 +46,8 @@ def factorial_contrast(scores: Mapping[str, Scores], design: Design, *factors: s
     Of one: the mean of the variants with it minus the mean of those without. Of a pair: the
     effect of the first with the second on, minus its effect with the second off; the same
     whichever is first. Where variants of one (category, seed) share their data order and what
-    else is random, a contrast is far less noisy than the variants.
-
-    Parameters
-    ----------
-    scores
-        Variant -> its score matrix; all of the design's.
-    design
-        Factorial.
-    factors
-        One, or two different ones, of the design's.
-
-    Returns
-    -------
-    Scores
-        Shape (categories, seeds); NaN where any of the variants is missing.
+    else is random, a contrast is far less noisy than the variants. NaN where any of them is
+    missing.
 
     Raises
     ------
@@ -96,13 +83,7 @@ def contrast_weights(design: Design, *factors: str) -> dict[str, float]:
 
 
 def contrast_effect(contrast: Scores) -> Effect:
-    """Estimate an effect from its contrast.
-
-    Parameters
-    ----------
-    contrast
-        Shape (categories, seeds); incomplete seeds are left out.
-    """
+    """Estimate an effect from its contrast."""
     complete = complete_seeds(contrast)
     categories, n = complete.shape
     own = complete.mean(axis=1) if n else np.zeros(categories)
@@ -118,10 +99,7 @@ def contrast_effect(contrast: Scores) -> Effect:
 def contrast_p(contrast: Scores) -> float | None:
     """Compute `sign_flip_p` of the categories' own effects, their means over complete seeds.
 
-    Returns
-    -------
-    float or None
-        None below two complete seeds, where no interval exists either, or two categories.
+    None below two complete seeds, where no interval exists either, or two categories.
     """
     complete = complete_seeds(contrast)
     categories, n = complete.shape

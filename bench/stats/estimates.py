@@ -39,13 +39,7 @@ class Estimate:
 
 
 def estimate(scores: Scores) -> Estimate:
-    """Compute mean ± sample std over seeds of the category mean, and `new_seeds_interval`.
-
-    Parameters
-    ----------
-    scores
-        Shape (categories, seeds); incomplete seeds are left out and counted.
-    """
+    """Compute mean ± sample std over seeds of the category mean, and `new_seeds_interval`."""
     complete = complete_seeds(scores)
     n = complete.shape[1]
     per_seed = complete.mean(axis=0)
@@ -69,21 +63,9 @@ class Worst:
 def worst_category(
     scores: Scores, categories: Sequence[str], *, higher_is_better: bool = True
 ) -> Worst | None:
-    """Find the worst category; of equal ones the first.
+    """Find the worst of `categories`, the names of the rows; of equal ones the first.
 
-    Parameters
-    ----------
-    scores
-        Shape (categories, seeds); incomplete seeds are left out.
-    categories
-        Names of its rows.
-    higher_is_better
-        Whether the lowest mean is the worst, or the highest.
-
-    Returns
-    -------
-    Worst or None
-        None without a complete seed.
+    None without a complete seed.
     """
     complete = complete_seeds(scores)
     if not complete.size:

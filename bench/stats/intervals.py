@@ -69,15 +69,7 @@ class SeedSpread:
 def seed_spread(scores: Scores) -> SeedSpread | None:
     """Estimate the spread over seeds from the variances within categories.
 
-    Parameters
-    ----------
-    scores
-        Shape (categories, seeds); incomplete seeds are left out.
-
-    Returns
-    -------
-    SeedSpread or None
-        None below two complete seeds: one seed carries no spread.
+    None below two complete seeds: one seed carries no spread.
     """
     scores = complete_seeds(scores)
     categories, n = scores.shape
@@ -91,15 +83,8 @@ def seed_spread(scores: Scores) -> SeedSpread | None:
 def satterthwaite_factor(variances: NDArray[np.float64]) -> float:
     """Return the degrees of freedom of a sum of variances, in units of those of each.
 
-    Parameters
-    ----------
-    variances
-        Shape (n,), each estimated with as many degrees of freedom as another.
-
-    Returns
-    -------
-    float
-        In [1, n]; n where all are zero, as where all are equal.
+    Of variances of shape (n,), each estimated with as many degrees of freedom as another: in
+    [1, n], and n where all are zero, as where all are equal.
 
     References
     ----------
@@ -123,17 +108,7 @@ def new_seeds_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
     degrees of freedom. Categories are independent given the seed, because the random streams
     derive from the category as well. Its coverage is verified by simulation in the tests.
 
-    Parameters
-    ----------
-    scores
-        Shape (categories, seeds); incomplete seeds are left out.
-    level
-        In (0, 1).
-
-    Returns
-    -------
-    Interval or None
-        None below two complete seeds: one seed carries no spread, so no interval exists.
+    None below two complete seeds: one seed carries no spread, so no interval exists.
     """
     spread = seed_spread(scores)
     if spread is None:
@@ -156,16 +131,8 @@ def like_these_interval(scores: Scores) -> Interval | None:
     the level at which its normal quantiles are as wide as t's (Hesterberg's expansion, 97.4 % for
     15 categories), and then covered 93 to 97 %; the tests repeat that.
 
-    Parameters
-    ----------
-    scores
-        Shape (categories, seeds); incomplete seeds are left out.
-
-    Returns
-    -------
-    Interval or None
-        None below two complete seeds, as for every interval of this project, and below
-        `FEWEST_CATEGORIES`.
+    None below two complete seeds, as for every interval of this project, and below
+    `FEWEST_CATEGORIES`.
 
     References
     ----------

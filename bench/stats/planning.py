@@ -13,20 +13,9 @@ def seeds_to_decide(contrast: Scores, level: float = LEVEL) -> int | None:
     """Tell how many seeds would make `new_seeds_interval` exclude zero.
 
     The smallest number at which half the interval's width falls below the mean, if mean and
-    variance stay what they are now. A plan and no promise: both are themselves estimates.
-
-    Parameters
-    ----------
-    contrast
-        Shape (categories, seeds); incomplete seeds are left out.
-    level
-        Of the interval, in (0, 1).
-
-    Returns
-    -------
-    int or None
-        In [2, `MOST_SEEDS`], or ``MOST_SEEDS + 1`` for more than that; None below two complete
-        seeds, where the variance is not known.
+    variance stay what they are now. A plan and no promise: both are themselves estimates. In
+    [2, `MOST_SEEDS`], or ``MOST_SEEDS + 1`` for more than that; None below two complete seeds,
+    where the variance is not known.
     """
     spread = seed_spread(contrast)
     if spread is None:

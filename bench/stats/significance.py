@@ -28,15 +28,7 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
     categories, over 10 s for a table of effects; doubling the sums value by value takes a
     millisecond. It does draw the patterns at random where there are too many to try all.
 
-    Parameters
-    ----------
-    values
-        Shape (n,), at least 2; zeros count as evidence for neither side.
-
-    Returns
-    -------
-    float
-        In [2 / 2^n, 1].
+    Values have shape (n,), zeros count as evidence for neither side, and p is in [2 / 2^n, 1].
 
     Raises
     ------
@@ -64,20 +56,10 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Correct the p values of one family of tests by Holm's step-down method.
+    """Correct the p values of one whole family of tests by Holm's step-down method.
 
     The chance of any false rejection in the family stays below the level, whatever the
-    dependence between its tests.
-
-    Parameters
-    ----------
-    p_values
-        Of the whole family, each in [0, 1].
-
-    Returns
-    -------
-    tuple of float
-        Corrected, in the order given; each at least what went in, and at most 1.
+    dependence between its tests. In the order given, each is at least what went in, at most 1.
 
     References
     ----------

@@ -29,18 +29,10 @@ from destseg.seeding import derive_seed
 
 @dataclasses.dataclass(frozen=True)
 class ModelMetrics:
-    """The metrics of one model on one category.
+    """The six metrics of a model's maps, ``segmentation`` and ``distance``, on one category.
 
-    Parameters
-    ----------
-    category : str
-        Its name.
-    test : int
-        Number of test images.
-    in_paper : bool
-        Whether the paper's numbers are of these images and may stand beside.
-    scores : mapping of str to mapping
-        ``segmentation`` and ``distance``, the six metrics of either map.
+    `test` is the number of test images; `in_paper` is whether the paper's numbers are of them and
+    may stand beside.
     """
 
     category: str
@@ -52,20 +44,9 @@ class ModelMetrics:
 def evaluate_model(
     model: DeSTSeg, category: str, sources: Sources, *, protocol: Protocol, device: str
 ) -> ModelMetrics:
-    """Measure both anomaly maps of a model on a category's test images.
+    """Measure both anomaly maps of a model on the test images of a folder in ``sources.data``.
 
-    Parameters
-    ----------
-    model : DeSTSeg
-        On ``device``; images are resized to its ``size``.
-    category : str
-        Name of a folder in ``sources.data``.
-    sources : Sources
-        Where the images are.
-    protocol : Protocol
-        Under which it is measured.
-    device : str
-        Torch device.
+    The model is on the device; images are resized to its size.
 
     Raises
     ------
@@ -93,20 +74,9 @@ def evaluate_model(
 def model_of_cell(
     experiment: Experiment, sources: Sources, results: Path, cell: Cell, device: str
 ) -> DeSTSeg:
-    """Put the networks of a finished cell together, and measure the scale of its maps.
+    """Put the networks of a finished cell of DeSTSeg together, and measure the scale of its maps.
 
-    Parameters
-    ----------
-    experiment : Experiment
-        That the cell is of.
-    sources : Sources
-        What it was trained on: keys of results depend on it.
-    results : Path
-        Folder of all results.
-    cell : Cell
-        Of DeSTSeg, with seg.
-    device : str
-        Torch device.
+    The sources are what it was trained on, since keys of results depend on them.
 
     Raises
     ------

@@ -19,16 +19,7 @@ from bench.store.runs import RunStore
 class Outputs:
     """The outputs of one experiment as functions of its records.
 
-    Parameters
-    ----------
-    laid : ExperimentPlan
-        What was run.
-    store : RunStore
-        The records.
-    folder : Path
-        Where the outputs go, beside other results.
-    command, device : str
-        For the foot of the tables.
+    They go into a folder beside other results; command and device are for the foot of the tables.
     """
 
     laid: ExperimentPlan
@@ -50,16 +41,7 @@ class Outputs:
         """Write cells and tables, and, when all seeds are meant, the figures and the report.
 
         Figures and report are made again when cells or tables differ from those of the last time.
-
-        Parameters
-        ----------
-        seeds : sequence of int, optional
-            Only these, while others are still running.
-
-        Returns
-        -------
-        Table
-            The experiment's first table.
+        Returns the experiment's first table.
         """
         experiment = self.laid.experiment
         finished = self.finished(tuple(seeds or self.laid.grid.seeds))

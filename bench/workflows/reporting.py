@@ -1,7 +1,6 @@
 """From what is finished of an experiment to its figures and its report."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -10,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
 from bench.data.categories import load_category
 from bench.experiment.grid import Cell
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
-from bench.presentation.report.content import ReportFigure, ReportPage
+from bench.presentation.report.content import ReportPage
 from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
 from bench.presentation.report.page import render
 from bench.presentation.tables import build_table
@@ -28,8 +26,6 @@ REPORT = "report.html"
 
 PAGE = 13_000_000
 """Bytes of all pictures on a page, so that with its text it stays below 15 MB."""
-
-_PHOTO_QUALITY = 88
 
 VERDICTS = ("verdicts", "claims")
 """Tables that say what is true of the paper's claims."""
@@ -51,23 +47,9 @@ def write_all(finished: Finished, folder: Path, rerun: str) -> None:
 def write_report(
     finished: Finished, folder: Path, rerun: str, chosen: tuple[Drawing, ...] | None = None
 ) -> Path:
-    """Write ``report.html``.
+    """Write ``report.html`` into the experiment's folder; by default with every figure.
 
-    Parameters
-    ----------
-    finished
-        What is known.
-    folder
-        The experiment's.
-    rerun
-        The command that makes the numbers.
-    chosen
-        The figures; by default all there can be.
-
-    Returns
-    -------
-    Path
-        The file.
+    `rerun` is the command that makes the numbers.
     """
     report = build_report(finished, rerun, draw(finished) if chosen is None else chosen)
     path = folder / REPORT
@@ -80,14 +62,13 @@ def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) ->
     """Say everything the page says."""
     experiment, results = finished.experiment, finished.results
     tables = {name: build_table(name, results) for name in dict.fromkeys(experiment.tables)}
-    figures = tuple(map(_figure, chosen))
-    gallery = _gallery(finished, gallery_budget(figures))
+    gallery = _gallery(finished, gallery_budget(chosen))
     return ReportPage(
         title=experiment.title or experiment.name,
         summary=_summary(results),
         verdicts=tuple(tables[name] for name in VERDICTS if name in tables),
         tables=tuple(table for name, table in tables.items() if name not in VERDICTS),
-        figures=figures,
+        figures=chosen,
         gallery=gallery,
         gallery_note=gallery_note(gallery, images=bool(finished.images)),
         failures=finished.failures,
@@ -165,19 +146,7 @@ def _summary(results: Results) -> tuple[str, ...]:
     return tuple(filter(None, (results.not_comparable, what, *results.remarks)))
 
 
-def _figure(drawing: Drawing) -> ReportFigure:
-    width = round(float(drawing.figure.get_figwidth()), 2)
-    if not drawing.photographic:
-        mime, content = "image/svg+xml", drawing.svg
-    else:
-        buffer = io.BytesIO()
-        with Image.open(io.BytesIO(drawing.png)) as image:
-            image.convert("RGB").save(buffer, "WEBP", quality=_PHOTO_QUALITY)
-        mime, content = "image/webp", buffer.getvalue()
-    return ReportFigure(drawing.name, drawing.caption, drawing.alt, mime, content, width)
-
-
-def gallery_budget(figures: Sequence[ReportFigure]) -> int:
+def gallery_budget(figures: Sequence[Drawing]) -> int:
     """Return the bytes that the sheets of the gallery may have beside these figures."""
     encoded = 3 * PAGE // 4  # base64 makes four bytes of three
     return max(encoded - sum(len(figure.content) for figure in figures), 0)

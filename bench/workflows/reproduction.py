@@ -29,38 +29,21 @@ def reproduce(
     command: str,
     part: tuple[int, int] | None = None,
 ) -> tuple[Summary, Outputs]:
-    """Run what is missing of an experiment.
+    """Run what is missing of an experiment, and return the outputs, yet to be written.
 
     Each time the last cell of a seed is finished, the tables of the seeds so far are written
     and the experiment's first one is printed.
 
     Parameters
     ----------
-    experiment : Experiment
-        With the command line's changes applied.
-    sources : Sources
-        Folders of this machine.
-    results : Path
-        Folder of all results.
-    folder : str
-        Name of the folder below it for this experiment's outputs.
-    workers : Workers
-        Who computes.
-    jobs : int
+    folder
+        Name of the folder below the one of all results for this experiment's outputs.
+    jobs
         Processes that prepare the inputs.
-    device : str
-        Torch device, for the foot of tables.
-    command : str
-        The command line, for records and the foot of tables.
-    part : tuple of int, optional
+    device, command
+        For records and the foot of tables.
+    part
         Which shard of the grid to compute, (index from 1, count).
-
-    Returns
-    -------
-    summary : Summary
-        How the run went.
-    outputs : Outputs
-        Of all seeds, yet to be written.
 
     Raises
     ------

@@ -37,24 +37,16 @@ TABLE = "categories"
 class ScoreRequest:
     """What the command line asked for.
 
-    Parameters
+    Attributes
     ----------
-    maps : tuple of Path
-        Folders in the layout of MVTec's evaluation, one for each seed.
-    seeds : tuple of int
-        Of the maps.
-    data : Path
+    maps
+        Folders in the layout of MVTec's evaluation, one for each of the seeds.
+    data
         Folder in MVTec AD layout.
-    categories : tuple of str
+    categories
         Which of them; none means all there are.
-    protocol : Protocol
-        Under which the maps are scored.
-    method : str
-        What made them; names the folder of the results.
-    results, cache : Path
-        Folder of all results, and the cache.
-    command : str
-        For the foot of tables.
+    method
+        What made the maps; names the folder of the results.
     """
 
     maps: tuple[Path, ...]
@@ -95,15 +87,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class ScoreOutcome:
-    """What came of a request.
-
-    Parameters
-    ----------
-    table : Table
-        The six metrics by category.
-    done, cached : int
-        How many sets of maps were scored, and how many had been before.
-    """
+    """The six metrics by category; how many sets of maps were scored, and had been before."""
 
     table: Table
     done: int

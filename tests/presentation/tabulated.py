@@ -9,6 +9,7 @@ import pandas as pd
 from bench.methods import methods
 from bench.metrics import ALL_METRICS, PAPER
 from bench.paper.published import MVTEC_CATEGORIES
+from bench.results.joining import join
 from bench.results.results import Results
 
 METHOD = methods()["DeSTSeg"]
@@ -48,6 +49,8 @@ MVTEC = Results(
     paper_setting=True,
 )
 
+CELLS = MVTEC.cells
+
 MINIATURE = replace(
     MVTEC,
     experiment="ablation",
@@ -66,6 +69,10 @@ def rival(name="PatchCore"):
         experiment=f"score-{name}",
         variants={name: ("",)},
     )
+
+
+BOTH = join(MVTEC, [rival()])
+"""DeSTSeg and a rival without variants."""
 
 
 def of(results, cells, **changes):

@@ -7,7 +7,7 @@ import pytest
 from bench.metrics.protocol import PROTOCOLS
 from bench.paper.published import MVTEC_CATEGORIES, published_over, published_variant
 from bench.presentation.claims_table import claims_table, verdicts_table
-from tests.presentation.tabulated import METHOD, MVTEC, of
+from tests.presentation.tabulated import BOTH, METHOD, MINIATURE, MVTEC, of
 
 CLAIMS = METHOD.claims
 
@@ -43,14 +43,14 @@ ON_TABLE_4 = [claim.statement for claim in CLAIMS if claim.table == "4"]
 ELSEWHERE = [claim.statement for claim in CLAIMS if claim.table != "4"]
 
 
-def test_every_claim_has_a_row_and_one_for_each_of_several_metrics(miniature):
-    found = verdicts(claims_table(miniature))
+def test_every_claim_has_a_row_and_one_for_each_of_several_metrics():
+    found = verdicts(claims_table(MINIATURE))
     assert len(found) == sum(len(c.metrics) + (len(c.metrics) > 1) for c in CLAIMS)
     assert {claim for claim, _ in found} == {claim.statement for claim in CLAIMS}
 
 
-def test_verdicts_are_the_claims_table_without_its_metrics(as_published, miniature, mvtec):
-    for results in (miniature, of(mvtec, as_published)):
+def test_verdicts_are_the_claims_table_without_its_metrics(as_published):
+    for results in (MINIATURE, of(MVTEC, as_published)):
         short = verdicts_table(results)
         long = claims_table(results)
         whole = long.numbers.drop_duplicates("claim")
@@ -63,8 +63,8 @@ def test_verdicts_are_the_claims_table_without_its_metrics(as_published, miniatu
     )
 
 
-def test_on_the_papers_own_ground_claims_are_reproduced(as_published, mvtec):
-    found = verdicts(claims_table(of(mvtec, as_published)))
+def test_on_the_papers_own_ground_claims_are_reproduced(as_published):
+    found = verdicts(claims_table(of(MVTEC, as_published)))
     assert {found[claim, metric] for claim, metric in found if claim in ON_TABLE_4} == {
         "reproduced"
     }
@@ -73,11 +73,11 @@ def test_on_the_papers_own_ground_claims_are_reproduced(as_published, mvtec):
     }
 
 
-def test_reversed_cells_contradict_every_claim(as_published, mvtec):
+def test_reversed_cells_contradict_every_claim(as_published):
     reversed_ = as_published.assign(
         **{metric: 1 - as_published[metric] for metric in ("image_auroc", "pixel_ap", "iap")}
     )
-    found = verdicts(claims_table(of(mvtec, reversed_)))
+    found = verdicts(claims_table(of(MVTEC, reversed_)))
     assert {found[claim, metric] for claim, metric in found if claim in ON_TABLE_4} == {
         "contradicted"
     }
@@ -97,10 +97,10 @@ def test_reversed_cells_contradict_every_claim(as_published, mvtec):
         ({"protocol": PROTOCOLS["crop224"]}, "MVTec AD, 256 px, 15 categories"),
     ],
 )
-def test_nothing_else_is_ever_called_a_reproduction(as_published, mvtec, change, where):
-    cells = as_published.assign(protocol=change.get("protocol", mvtec.protocol).label)
+def test_nothing_else_is_ever_called_a_reproduction(as_published, change, where):
+    cells = as_published.assign(protocol=change.get("protocol", MVTEC.protocol).label)
     for moved in (cells, cells.assign(iap=1 - cells["iap"])):
-        table = claims_table(of(mvtec, moved, **change))
+        table = claims_table(of(MVTEC, moved, **change))
         for form in (table.markdown(), table.csv(), table.latex(), table.text()):
             assert not [word for word in WORDS if word in form]
         found = set(verdicts(table).values())
@@ -108,30 +108,30 @@ def test_nothing_else_is_ever_called_a_reproduction(as_published, mvtec, change,
     assert any(verdict.startswith(f"does not hold on {where}") for verdict in found)
 
 
-def test_published_effects_stand_beside_on_mvtec_alone(as_published, mvtec, miniature):
-    table = claims_table(of(mvtec, as_published))
+def test_published_effects_stand_beside_on_mvtec_alone(as_published):
+    table = claims_table(of(MVTEC, as_published))
     line = table.formatted.set_index(["Claim", "Metric"]).loc[
         ("den alone hurts the plain student", "IAP")
     ]
     assert line["Paper"] == f"+{55.8 - 53.9:.2f}"
     assert line["Weakest pair"] == "none over den"
-    assert "Paper" not in claims_table(of(miniature, as_published)).formatted
+    assert "Paper" not in claims_table(of(MINIATURE, as_published)).formatted
 
 
-def test_the_weakest_pair_is_shown_with_its_own_effect(as_published, mvtec):
-    lines = claims_table(of(mvtec, as_published)).numbers.set_index(["claim", "metric"])
+def test_the_weakest_pair_is_shown_with_its_own_effect(as_published):
+    lines = claims_table(of(MVTEC, as_published)).numbers.set_index(["claim", "metric"])
     line = lines.loc[("full-is-best", "all")]
     better, worse = (
-        of(mvtec, as_published).scores(line["weakest_metric"], variant=line[side])
+        of(MVTEC, as_published).scores(line["weakest_metric"], variant=line[side])
         for side in ("weakest_better", "weakest_worse")
     )
     assert line["effect_mean"] == pytest.approx(100 * (better - worse).mean())
     assert line["pairs_holding"] == line["pairs"] == 21
 
 
-def test_undecided_claims_say_how_many_seeds_would_decide_them(mvtec):
+def test_undecided_claims_say_how_many_seeds_would_decide_them():
     # Cells without any effect.
-    frame = claims_table(mvtec).formatted
+    frame = claims_table(MVTEC).formatted
     undecided = frame[frame["Verdict"] == "undecided with 3 seeds"]
     assert len(undecided)
     for needed in undecided["Seeds to decide"]:
@@ -139,18 +139,18 @@ def test_undecided_claims_say_how_many_seeds_would_decide_them(mvtec):
     assert set(frame[frame["Verdict"] == "not measured"]["Seeds to decide"]) == {"—"}
 
 
-def test_one_seed_decides_nothing(as_published, mvtec):
-    table = claims_table(of(replace(mvtec, seeds=(0,)), as_published))
+def test_one_seed_decides_nothing(as_published):
+    table = claims_table(of(replace(MVTEC, seeds=(0,)), as_published))
     assert set(verdicts(table).values()) == {"undecided with 1 seed", "not measured"}
     assert set(table.formatted["Seeds to decide"]) == {"—"}
     assert "no interval exists" in table.markdown()
 
 
-def test_a_rival_that_is_measured_is_compared_and_the_rest_named(both):
-    ours = both.cells["method"] == "DeSTSeg"
-    cells = both.cells.assign(pixel_ap=0.5 + 0.2 * ours + 0.01 * both.cells["seed"])
+def test_a_rival_that_is_measured_is_compared_and_the_rest_named():
+    ours = BOTH.cells["method"] == "DeSTSeg"
+    cells = BOTH.cells.assign(pixel_ap=0.5 + 0.2 * ours + 0.01 * BOTH.cells["seed"])
     line = (
-        claims_table(of(both, cells))
+        claims_table(of(BOTH, cells))
         .formatted.set_index("Claim")
         .loc["DeSTSeg localises best of all methods"]
     )

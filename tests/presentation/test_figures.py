@@ -16,7 +16,7 @@ from bench.presentation.figures import (
 from bench.presentation.figures_curves import Curve
 from bench.results.joining import join
 from tests.presentation.figure_cases import example
-from tests.presentation.tabulated import MINIATURE, of, rival
+from tests.presentation.tabulated import CELLS, MINIATURE, of, rival
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +54,15 @@ def test_without_the_eight_variants_there_are_no_effects():
     assert not drawings(two, kinds=["effects"])
 
 
-def test_words_stand_for_the_picture(cells):
+def test_words_stand_for_the_picture():
     first = drawings(MINIATURE)[0]
-    own = cells[cells["variant"] == "none"].groupby("seed")["image_auroc"].mean()
+    own = CELLS[CELLS["variant"] == "none"].groupby("seed")["image_auroc"].mean()
     assert f"none {100 * own.mean():.1f} ± {100 * own.std():.1f};" in first.alt
 
 
 @pytest.mark.parametrize("kind", OF_CELLS)
-def test_a_figure_of_nothing_can_be_drawn(cells, kind):
-    first = drawings(of(MINIATURE, cells[:0]), kinds=[kind])[0]
+def test_a_figure_of_nothing_can_be_drawn(kind):
+    first = drawings(of(MINIATURE, CELLS[:0]), kinds=[kind])[0]
     assert first.svg
 
 

@@ -8,16 +8,16 @@ from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.results.joining import join
 from tests.presentation.figure_cases import points, words
-from tests.presentation.tabulated import ABLATION, MINIATURE, MVTEC, of, rival
+from tests.presentation.tabulated import ABLATION, CELLS, MINIATURE, MVTEC, of, rival
 
 
-def test_each_seed_of_each_category_is_a_mark(cells):
+def test_each_seed_of_each_category_is_a_mark():
     figure = seeds_figure(MINIATURE, METRICS["iap"])
     for marker, variant in (("s", "none"), ("o", "den+ed+seg")):
         marks = points(figure, marker)
         assert len(marks) == 15 * 3
         for row, category in enumerate(MVTEC_CATEGORIES):
-            own = cells[(cells["variant"] == variant) & (cells["category"] == category)]
+            own = CELLS[(CELLS["variant"] == variant) & (CELLS["category"] == category)]
             here = [x for x, y in marks if round(y) == row]
             assert sorted(here) == pytest.approx(sorted(100 * own["iap"]))
     assert "Not MVTec AD" in words(figure)
@@ -50,9 +50,9 @@ def test_of_several_methods_each_is_drawn_once():
     assert [text.get_text() for text in heat.axes[0].get_xticklabels()] == [*three.labels.values()]
 
 
-def test_the_heat_map_has_every_mean_and_marks_the_best(cells):
+def test_the_heat_map_has_every_mean_and_marks_the_best():
     figure = heatmap_figure(MINIATURE, METRICS["pixel_ap"])
-    means = 100 * cells.groupby(["category", "variant"])["pixel_ap"].mean().unstack()
+    means = 100 * CELLS.groupby(["category", "variant"])["pixel_ap"].mean().unstack()
     means = means.loc[list(MVTEC_CATEGORIES), list(ABLATION)]
     means.loc["all"] = means.mean()
     said = [text.get_text() for text in figure.axes[0].texts]
@@ -61,12 +61,12 @@ def test_the_heat_map_has_every_mean_and_marks_the_best(cells):
     assert [i % 8 for i, text in enumerate(said) if text.endswith("•")] == best
 
 
-def test_what_is_missing_has_no_colour_and_no_number(cells):
-    gone = (cells["variant"] == "ed") & (cells["category"] == "tile") & (cells["seed"] == 1)
-    figure = heatmap_figure(of(MINIATURE, cells[~gone]), METRICS["iap"])
+def test_what_is_missing_has_no_colour_and_no_number():
+    gone = (CELLS["variant"] == "ed") & (CELLS["category"] == "tile") & (CELLS["seed"] == 1)
+    figure = heatmap_figure(of(MINIATURE, CELLS[~gone]), METRICS["iap"])
     assert len([text for text in figure.axes[0].texts if text.get_text()]) == 16 * 8 - 2
     assert "hatched: a seed is missing" in words(figure)
     behind = figure.axes[0].collections[0].get_array()
     assert np.ma.getmaskarray(behind).sum() == 2
-    seeds = seeds_figure(of(MINIATURE, cells[cells["variant"] != "none"]), METRICS["iap"])
+    seeds = seeds_figure(of(MINIATURE, CELLS[CELLS["variant"] != "none"]), METRICS["iap"])
     assert not points(seeds, "s")

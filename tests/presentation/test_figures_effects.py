@@ -8,7 +8,7 @@ from bench.presentation.statistics_tables import design_of, design_scores
 from bench.results.joining import join
 from bench.stats import contrast_effect, factorial_contrast
 from tests.presentation.figure_cases import words
-from tests.presentation.tabulated import METHOD, MINIATURE, MVTEC, of, rival
+from tests.presentation.tabulated import CELLS, METHOD, MINIATURE, MVTEC, of, rival
 
 
 def marks(axes, marker="o"):
@@ -42,8 +42,8 @@ def test_one_seed_has_no_interval():
     assert "undecided" not in words(figure)
 
 
-def test_what_is_not_measured_is_said(cells):
-    figure = effects_figure(of(MINIATURE, cells[cells["variant"] != "ed"]), METHOD)
+def test_what_is_not_measured_is_said():
+    figure = effects_figure(of(MINIATURE, CELLS[CELLS["variant"] != "ed"]), METHOD)
     said = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert said == ["not measured"] * 18
 

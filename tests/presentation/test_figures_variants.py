@@ -9,21 +9,21 @@ from bench.metrics import Protocol
 from bench.presentation.figures_variants import variants_figure
 from bench.results.joining import join
 from tests.presentation.figure_cases import points, words
-from tests.presentation.tabulated import ABLATION, METHOD, MINIATURE, MVTEC, of, rival
+from tests.presentation.tabulated import ABLATION, CELLS, METHOD, MINIATURE, MVTEC, of, rival
 
 
-def test_each_variant_has_its_mean_std_and_seeds(cells):
+def test_each_variant_has_its_mean_std_and_seeds():
     figure = variants_figure(MINIATURE, METRICS["pixel_ap"])
     marks = points(figure, "o") + points(figure, "s")
     for x, variant in enumerate(ABLATION):
-        own = cells[cells["variant"] == variant].groupby("seed")["pixel_ap"].mean() * 100
+        own = CELLS[CELLS["variant"] == variant].groupby("seed")["pixel_ap"].mean() * 100
         at_mean = [y for where, y in marks if where == x]
         assert at_mean == pytest.approx([own.mean()])
         aside = [y for where, y in marks if 0 < abs(where - x) < 0.5]
         assert sorted(aside) == pytest.approx(sorted(own))
     drawn = figure.axes[0].collections
     bars = [bar.get_segments()[0] for bar in drawn if isinstance(bar, LineCollection)]
-    spread = 100 * cells.groupby(["variant", "seed"])["pixel_ap"].mean().unstack().std(axis=1)
+    spread = 100 * CELLS.groupby(["variant", "seed"])["pixel_ap"].mean().unstack().std(axis=1)
     heights = {int(bar[0][0]): bar[1][1] - bar[0][1] for bar in bars}
     assert heights == {x: pytest.approx(2 * spread[v]) for x, v in enumerate(ABLATION)}
 
@@ -64,18 +64,18 @@ def test_of_some_categories_only_what_is_printed_is_marked():
     assert "\npaper" not in words(variants_figure(bottle, METRICS["image_auroc"]))
 
 
-def test_what_is_missing_is_said(cells):
-    gone = (cells["variant"] == "ed") | ((cells["variant"] == "den") & (cells["seed"] == 2))
-    figure = variants_figure(of(MINIATURE, cells[~gone]), METRICS["iap"])
+def test_what_is_missing_is_said():
+    gone = (CELLS["variant"] == "ed") | ((CELLS["variant"] == "den") & (CELLS["seed"] == 2))
+    figure = variants_figure(of(MINIATURE, CELLS[~gone]), METRICS["iap"])
     written = figure.axes[0].texts
     notes = [(text.xy[0], text.get_text()) for text in written if isinstance(text, Annotation)]
     assert notes == [(1, "2 of 3\nseeds"), (2, "0 of 3\nseeds")]
     assert not [x for x, _ in points(figure, "s") if 1.5 < x < 2.5]
 
 
-def test_another_protocol_than_the_papers_is_not_compared(cells):
+def test_another_protocol_than_the_papers_is_not_compared():
     small = Protocol(size=64)
-    other = of(MVTEC, cells.assign(protocol=small.label), protocol=small)
+    other = of(MVTEC, CELLS.assign(protocol=small.label), protocol=small)
     figure = variants_figure(other, METRICS["iap"])
     assert "Not the paper's protocol: not comparable" in words(figure)
     assert not points(figure, "D")

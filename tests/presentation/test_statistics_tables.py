@@ -8,37 +8,39 @@ from bench.metrics import ALL_METRICS
 from bench.presentation.statistics_tables import intervals_table
 from bench.presentation.tables import build_table
 from bench.stats import holm, like_these_interval, new_seeds_interval
-from tests.presentation.tabulated import of
+from tests.presentation.tabulated import BOTH, CELLS, MINIATURE, MVTEC, of
 
 
-def effects(name, results):
-    return build_table(name, results)
-
-
-def test_both_tables_correct_over_the_one_family(miniature):
-    tables = [effects(name, miniature).numbers for name in ("effects", "interactions")]
+def test_both_tables_correct_over_the_one_family():
+    tables = [build_table(name, MINIATURE).numbers for name in ("effects", "interactions")]
     p = [value for table in tables for value in table["p"]]
     corrected = [value for table in tables for value in table["p_holm"]]
     assert corrected == pytest.approx(holm(p))
     said = "the 36 tests of three main effects and three interactions on six metrics"
-    assert said in effects("effects", miniature).markdown()
+    assert said in build_table("effects", MINIATURE).markdown()
 
 
-def test_an_effect_shows_both_intervals_and_p(cells, miniature):
-    helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"])
-    table = effects("effects", of(miniature, helped))
+def test_an_effect_shows_both_intervals_and_p():
+    helped = CELLS.assign(iap=CELLS["iap"] + 0.3 * CELLS["seg"])
+    helped["iap"] -= 0.1 * CELLS["ed"]
+    table = build_table("effects", of(MINIATURE, helped))
+    assert list(dict.fromkeys(table.formatted["Factor"])) == ["den", "ed", "seg"]
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     assert line["p"] == "<0.0001"
     assert line["p (Holm)"] == f"{36 * 2 / 32768:.4f}"
     for column in ("95 % interval", "95 % like these"):
         low, high = re.fullmatch(r"\[\+([\d.]+), \+([\d.]+)\]", line[column]).groups()
-        assert float(low) < 30 < float(high)
+        assert float(low) < float(line["Effect"]) < float(high)
+    sides = helped.groupby("seg")["iap"].mean()
+    assert line["Effect"] == f"+{100 * (sides[True] - sides[False]):.2f}"
+    assert line["Improved"] == "15/15"
+    assert table.formatted.set_index(["Factor", "Metric"]).loc[("ed", "IAP"), "Effect"][0] == "−"
 
 
-def test_an_interaction_is_found_where_parts_help_each_other(cells, miniature):
+def test_an_interaction_is_found_where_parts_help_each_other():
     # Smooth cells: whatever is left is the synergy.
-    smooth = cells.assign(pro=0.5 + 0.1 * (cells["den"] & cells["ed"]) + 0.001 * cells["seed"])
-    table = effects("interactions", of(miniature, smooth))
+    smooth = CELLS.assign(pro=0.5 + 0.1 * (CELLS["den"] & CELLS["ed"]) + 0.001 * CELLS["seed"])
+    table = build_table("interactions", of(MINIATURE, smooth))
     lines = table.formatted.set_index(["Pair", "Metric"])
     assert lines.loc[("den × ed", "PRO"), "Effect"] == "+10.00"
     assert lines.loc[("den × seg", "PRO"), "Effect"] == "+0.00"
@@ -48,10 +50,10 @@ def test_an_interaction_is_found_where_parts_help_each_other(cells, miniature):
     assert "help each other" in table.markdown()
 
 
-def test_published_effects_and_interactions_follow_from_table_4(mvtec):
-    main = effects("effects", mvtec).formatted.set_index(["Factor", "Metric"])
+def test_published_effects_and_interactions_follow_from_table_4():
+    main = build_table("effects", MVTEC).formatted.set_index(["Factor", "Metric"])
     assert main.loc[("den", "Image AUROC"), "Paper"] == "−0.35"
-    pairs = effects("interactions", mvtec)
+    pairs = build_table("interactions", MVTEC)
     line = pairs.formatted.set_index(["Pair", "Metric"]).loc[("den × ed", "Pixel AP")]
     # With ed: (54.0 - 53.3 + 75.8 - 69.7) / 2; without: (49.6 - 52.9 + 70.9 - 70.1) / 2.
     assert line["Paper"] == f"+{3.4 + 1.25:.2f}"
@@ -60,23 +62,28 @@ def test_published_effects_and_interactions_follow_from_table_4(mvtec):
     assert line["− paper"].count("(") == 1
 
 
-def test_one_seed_has_no_interval_and_no_p(miniature):
+def test_one_seed_has_no_interval_and_no_p():
     for name in ("effects", "interactions"):
-        table = effects(name, replace(miniature, seeds=(2,)))
+        table = build_table(name, replace(MINIATURE, seeds=(2,)))
         for column in ("95 % interval", "95 % like these", "p", "p (Holm)"):
             assert set(table.formatted[column]) == {"—"}
         text = table.markdown()
         assert "no interval exists" in text
         assert "Holm):" not in text
         assert "Satterthwaite" not in text
+    intervals = intervals_table(replace(MINIATURE, seeds=(2,)))
+    for column in ("95 % interval", "95 % like these"):
+        assert set(intervals.formatted[column]) == {"—"}
+    assert "—" not in set(intervals.formatted["Worst category"])
+    assert "no interval exists" in intervals.markdown()
 
 
-def test_intervals_and_the_worst_category_of_each_metric(cells, miniature):
-    table = intervals_table(miniature)
-    full = cells[cells["variant"] == "den+ed+seg"]
+def test_intervals_and_the_worst_category_of_each_metric():
+    table = intervals_table(MINIATURE)
+    full = CELLS[CELLS["variant"] == "den+ed+seg"]
     for line in table.formatted.to_dict("records"):
         metric = next(key for key, one in ALL_METRICS.items() if one.display == line["Metric"])
-        scores = miniature.scores(metric, variant="den+ed+seg")
+        scores = MINIATURE.scores(metric, variant="den+ed+seg")
         for column, interval in {
             "95 % interval": new_seeds_interval(scores),
             "95 % like these": like_these_interval(scores),
@@ -86,33 +93,20 @@ def test_intervals_and_the_worst_category_of_each_metric(cells, miniature):
         assert line["Worst category"] == f"{100 * means.min():.1f} ({means.idxmin()})"
 
 
-def test_intervals_of_one_seed_are_dashes_but_the_worst_category_is_there(miniature):
-    table = intervals_table(replace(miniature, seeds=(1,)))
-    assert set(table.formatted["95 % interval"]) == {"—"}
-    assert set(table.formatted["95 % like these"]) == {"—"}
-    assert "—" not in set(table.formatted["Worst category"])
-    assert "no interval exists" in table.markdown()
-
-
-def test_a_metric_that_is_undefined_is_no_test_of_the_family(cells, miniature):
-    undefined = cells.assign(pro=np.nan)
-    table = effects("effects", of(miniature, undefined))
+def test_a_metric_that_is_undefined_is_no_test_of_the_family():
+    undefined = CELLS.assign(pro=np.nan)
+    table = build_table("effects", of(MINIATURE, undefined))
     assert "the 30 tests" in table.markdown()
     assert table.numbers.set_index(["factor", "metric"]).loc[("den", "pro")].isna()["p"]
 
 
-def test_effects_are_of_all_the_factors(miniature):
-    factors = effects("effects", miniature).formatted["Factor"]
-    assert list(dict.fromkeys(factors)) == ["den", "ed", "seg"]
-
-
-def test_intervals_of_several_methods_stand_below_each_other(both, mvtec):
-    frame = intervals_table(both).formatted
+def test_intervals_of_several_methods_stand_below_each_other():
+    frame = intervals_table(BOTH).formatted
     assert frame["Method"].tolist() == ["DeSTSeg", "PatchCore"] * 6
     own = frame[frame["Method"] == "DeSTSeg"]["Mean"]
-    assert own.tolist() == intervals_table(mvtec).formatted["Mean"].tolist()
+    assert own.tolist() == intervals_table(MVTEC).formatted["Mean"].tolist()
 
 
-def test_a_metric_that_is_asked_for_is_in_the_family(miniature):
-    table = effects("effects", replace(miniature, metrics=tuple(ALL_METRICS.values())))
+def test_a_metric_that_is_asked_for_is_in_the_family():
+    table = build_table("effects", replace(MINIATURE, metrics=tuple(ALL_METRICS.values())))
     assert "the 48 tests of three main effects and three interactions on eight" in table.markdown()

@@ -24,7 +24,7 @@ from bench.results.files import read_results
 from bench.results.joining import join
 from destseg.errors import InputError
 from tests.presentation import tabulated
-from tests.presentation.tabulated import ABLATION, of, rival
+from tests.presentation.tabulated import ABLATION, CELLS, of, rival
 
 NAMES = ("ablation", "main", "categories", "effects")
 
@@ -39,10 +39,10 @@ BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
 
 
 @pytest.fixture
-def incomplete(cells):
-    gone = (cells["variant"] == "den") & (cells["seed"] == 1) & (cells["category"] == "cable")
-    gone |= cells["variant"] == "ed"
-    return cells[~gone]
+def incomplete():
+    gone = (CELLS["variant"] == "den") & (CELLS["seed"] == 1) & (CELLS["category"] == "cable")
+    gone |= CELLS["variant"] == "ed"
+    return CELLS[~gone]
 
 
 def seed_means(cells, variant, metric):
@@ -54,12 +54,20 @@ def flat(table):
     return " ".join(table.text().split())
 
 
+def rows(table):
+    return list(csv.DictReader(io.StringIO(table.csv())))
+
+
+def under(results, protocol):
+    return of(results, results.cells.assign(protocol=protocol.label), protocol=protocol)
+
+
 def row(table, name):
     frame = table.formatted
     return frame[frame.iloc[:, 0] == name].iloc[0]
 
 
-def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
+def test_ablation_has_the_papers_rows_in_its_order_with_check_marks():
     frame = build_table("ablation", MINIATURE).formatted
     assert frame["Variant"].tolist() == [
         "none", "den", "ed", "seg", "den+ed", "den+seg", "ed+seg", "den+ed+seg",
@@ -69,53 +77,40 @@ def test_ablation_has_the_papers_rows_in_its_order_with_check_marks(cells):
     assert frame.columns[1:].tolist() == ["den", "ed", "seg", "Image AUROC", "Pixel AP", "IAP"]
 
 
-def test_ablation_prints_mean_and_sample_std_in_percent(cells):
+def test_ablation_prints_mean_and_sample_std_in_percent():
     table = build_table("ablation", MINIATURE)
     for variant, metric in product(ABLATION, MINIATURE.headline):
-        means = seed_means(cells, variant, metric.key)
+        means = seed_means(CELLS, variant, metric.key)
         printed = row(table, variant)[metric.display]
         assert printed == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
-def test_ablation_shows_only_the_variants_asked_for(cells):
-    heading = replace(MINIATURE, variants={"DeSTSeg": ("den+ed+seg", "none")})
-    table = build_table("ablation", heading)
-    assert table.formatted["Variant"].tolist() == ["none", "den+ed+seg"]
+def test_only_the_variants_asked_for_are_shown_and_one_that_is_not_is_named():
+    two = replace(MINIATURE, variants={"DeSTSeg": ("seg", "none")})
+    assert build_table("ablation", two).formatted["Variant"].tolist() == ["none", "seg"]
+    assert "Not part of this run: den+ed+seg." in flat(main_table(two))
 
 
-def test_main_table_has_six_metrics_and_a_row_for_each_method(cells):
+def test_main_table_has_six_metrics_and_a_row_for_each_method():
     table = main_table(join(replace(rival(), standing="own"), [MINIATURE]))
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "PatchCore"]
     assert table.formatted.columns[1:].tolist() == [metric.display for metric in METRICS]
     for method, variant in (("DeSTSeg", "den+ed+seg"), ("PatchCore", "")):
-        means = seed_means(pd.concat([cells, rival().cells]), variant, "pro")
+        means = seed_means(pd.concat([CELLS, rival().cells]), variant, "pro")
         assert row(table, method)["PRO"] == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
-def test_category_table_has_each_category_and_their_average(cells):
+def test_category_table_has_each_category_and_their_average():
     table = category_table(MINIATURE)
     assert table.formatted["Category"].tolist() == [*MVTEC_CATEGORIES, "average"]
-    full = cells[cells["variant"] == "den+ed+seg"]
+    full = CELLS[CELLS["variant"] == "den+ed+seg"]
     own = 100 * full[full["category"] == "screw"]["iap90"]
     assert row(table, "screw")["IAP@90"] == f"{own.mean():.1f} ± {own.std():.1f}"
-    means = seed_means(cells, "den+ed+seg", "iap90")
+    means = seed_means(CELLS, "den+ed+seg", "iap90")
     assert row(table, "average")["IAP@90"] == f"{means.mean():.1f} ± {means.std():.1f}"
 
 
-def test_effects_table_states_effect_interval_and_categories_improved(cells):
-    helped = cells.assign(iap=cells["iap"] + 0.3 * cells["seg"] - 0.1 * cells["ed"])
-    table = build_table("effects", of(MINIATURE, helped))
-    assert len(table.formatted) == 3 * len(METRICS)
-    line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
-    sides = helped.groupby("seg")["iap"].mean()
-    assert line["Effect"] == f"+{100 * (sides[True] - sides[False]):.2f}"
-    assert line["Improved"] == "15/15"
-    low, high = re.fullmatch(r"\[\+([\d.]+), \+([\d.]+)\]", line["95 % interval"]).groups()
-    assert float(low) < float(line["Effect"]) < float(high)
-    assert table.formatted.set_index(["Factor", "Metric"]).loc[("ed", "IAP"), "Effect"][0] == "−"
-
-
-def test_one_seed_shows_no_spread_and_says_so(cells):
+def test_one_seed_shows_no_spread_and_says_so():
     heading = replace(MINIATURE, seeds=(1,))
     for name in tables_of(MINIATURE):
         text = flat(build_table(name, heading))
@@ -125,76 +120,37 @@ def test_one_seed_shows_no_spread_and_says_so(cells):
     assert set(build_table("effects", heading).formatted["95 % interval"]) == {"—"}
 
 
-def test_incomplete_cells_are_marked_and_never_averaged(cells, incomplete):
+def test_incomplete_cells_are_marked_and_never_averaged(incomplete):
     table = build_table("ablation", of(MINIATURE, incomplete))
-    means = seed_means(cells, "den", "pixel_ap")[[0, 2]]
+    means = seed_means(CELLS, "den", "pixel_ap")[[0, 2]]
     expected = f"{means.mean():.1f} ± {means.std():.1f} (2 of 3 seeds)"
     assert row(table, "den")["Pixel AP"] == expected
     assert row(table, "ed")["Pixel AP"] == "—"
     assert "(" not in row(table, "none")["Pixel AP"]
     assert "INCOMPLETE: 46 of 360 cells" in flat(table)
     assert "INCOMPLETE" not in flat(build_table("ablation", MINIATURE))
+    lines = {line["variant"]: line for line in rows(table)}
+    assert (lines["ed"]["iap_mean"], lines["ed"]["iap_seeds"]) == ("", "0")
+    assert lines["den"]["iap_seeds"] == "2"
+    # An effect is never estimated from the other variants.
+    effects = build_table("effects", of(MINIATURE, incomplete)).formatted
+    assert set(effects["Effect"]) == set(effects["Improved"]) == {"—"}
+    for name in tables_of(MINIATURE):
+        assert "1 of 3 seeds" in flat(build_table(name, of(MINIATURE, CELLS[CELLS["seed"] == 0])))
+        nothing = build_table(name, of(MVTEC, CELLS[:0]))
+        assert "—" in nothing.text()
+        assert nothing.latex()
 
 
-def test_incomplete_effects_are_missing_not_estimated_from_other_variants(incomplete):
-    table = build_table("effects", of(MINIATURE, incomplete))
-    assert set(table.formatted["Effect"]) == {"—"}
-    assert set(table.formatted["Improved"]) == {"—"}
-
-
-def test_an_undefined_metric_counts_as_missing(cells):
-    undefined = cells.copy()
+def test_an_undefined_metric_counts_as_missing():
+    undefined = CELLS.copy()
     undefined.loc[(undefined["category"] == "grid") & (undefined["seed"] == 0), "pro"] = np.nan
     table = main_table(of(MINIATURE, undefined))
     assert row(table, "DeSTSeg")["PRO"].endswith("(2 of 3 seeds)")
     assert "INCOMPLETE: 1 of 45 cells" in flat(table)
 
 
-def test_the_first_seed_alone_makes_whole_tables(cells):
-    for name in tables_of(MINIATURE):
-        assert "1 of 3 seeds" in flat(build_table(name, of(MINIATURE, cells[cells["seed"] == 0])))
-
-
-def test_tables_of_nothing_are_dashes(cells):
-    for name in tables_of(MINIATURE):
-        table = build_table(name, of(MVTEC, cells[:0]))
-        assert "—" in table.text()
-        assert table.latex()
-
-
-def test_a_variant_not_asked_for_is_named(cells):
-    heading = replace(MINIATURE, variants={"DeSTSeg": ("none", "seg")})
-    assert "Not part of this run: den+ed+seg." in flat(main_table(heading))
-
-
-def test_every_form_names_the_dataset_and_that_it_is_not_mvtec(cells):
-    for name in tables_of(MINIATURE):
-        table = build_table(name, MINIATURE)
-        for text in (table.text(), table.markdown(), table.latex()):
-            words = " ".join(text.split())
-            assert "Measured on miniature v1, 64 px, not on MVTec AD: not comparable" in words
-            assert "15 categories, 3 seeds (0, 1, 2)" in words
-        assert {line["dataset"] for line in rows(table)} == {"miniature v1, 64 px"}
-
-
-def rows(table):
-    return list(csv.DictReader(io.StringIO(table.csv())))
-
-
-def test_no_published_number_off_mvtec(cells, monkeypatch):
-    def forbidden(*_args, **_kwargs):
-        raise AssertionError("published numbers were looked up")
-
-    monkeypatch.setattr("bench.paper.published._figures", forbidden)
-    for name in tables_of(MINIATURE):
-        table = build_table(name, MINIATURE)
-        assert not any("paper" in name.lower() for name in table.formatted.columns)
-        assert not any("paper" in name for name in rows(table)[0])
-        assert "(paper)" not in table.markdown()
-        assert "Zhang" not in table.latex()
-
-
-def test_published_numbers_stand_beside_ours_on_mvtec(cells):
+def test_published_numbers_stand_beside_ours_on_mvtec():
     ablation = build_table("ablation", MVTEC)
     assert row(ablation, "den+seg")["Pixel AP (paper)"] == "70.9"
     assert row(main_table(MVTEC), "DeSTSeg (paper)").tolist()[1:] == [
@@ -209,7 +165,7 @@ def test_published_numbers_stand_beside_ours_on_mvtec(cells):
         assert "not comparable" not in flat(build_table(name, MVTEC))
 
 
-def test_an_average_over_all_never_stands_beside_a_subset(cells):
+def test_an_average_over_all_never_stands_beside_a_subset():
     ablation = build_table("ablation", BOTTLE)
     assert set(ablation.formatted["Image AUROC (paper)"]) == {""}
     assert ablation.formatted["Pixel AP (paper)"].tolist() == [""] * 7 + ["90.3 ± 1.8"]
@@ -219,31 +175,39 @@ def test_an_average_over_all_never_stands_beside_a_subset(cells):
         assert "averaged over the same categories" in flat(build_table(name, BOTTLE))
 
 
-CROP = PROTOCOLS["crop224"]
-
-
-def under(results, protocol):
-    return of(results, results.cells.assign(protocol=protocol.label), protocol=protocol)
-
-
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (MINIATURE, "on miniature v1, 64 px, not on MVTec AD"),
+        (
+            replace(MVTEC, standing="resized", dataset="a resized copy of MVTec AD, 256 px"),
+            "on a resized copy of MVTec AD, 256 px, not on MVTec AD",
+        ),
+        (
+            under(MVTEC, PROTOCOLS["crop224"]),
+            "under the protocol crop224 v1, not under the paper's",
+        ),
+    ],
+    ids=["miniature", "resized", "crop"],
+)
 @pytest.mark.parametrize("name", tables_of(MINIATURE))
-def test_published_numbers_stand_beside_the_papers_protocol_alone(name):
-    table = build_table(name, under(MVTEC, CROP))
-    assert "Measured under the protocol crop224 v1, not under the paper's: not comparable" in flat(
-        table
-    )
-    assert "Protocol: crop224 v1." in flat(table)
-    assert {line["protocol"] for line in rows(table)} == {"crop224 v1"}
-    assert "(paper)" not in table.markdown()
-    assert not any("paper" in column.lower() for column in table.formatted.columns)
+def test_what_is_not_comparable_says_so_and_stands_alone(name, results, said, monkeypatch):
+    def forbidden(*_args, **_kwargs):
+        raise AssertionError("published numbers were looked up")
 
-
-def test_published_numbers_never_stand_beside_a_resized_copy():
-    copy = replace(MVTEC, standing="resized", dataset="a resized copy of MVTec AD, 256 px")
-    for name in tables_of(copy):
-        table = build_table(name, copy)
-        assert "Measured on a resized copy of MVTec AD, 256 px, not on MVTec AD" in flat(table)
-        assert "(paper)" not in table.markdown()
+    monkeypatch.setattr("bench.paper.published._figures", forbidden)
+    table = build_table(name, results)
+    for text in (table.text(), table.markdown(), table.latex()):
+        words = " ".join(text.split())
+        assert f"Measured {said}: not comparable" in words
+        assert "15 categories, 3 seeds (0, 1, 2)" in words
+        assert f"Protocol: {results.protocol.label}." in words
+        assert "(paper)" not in text
+        assert "Zhang" not in text
+    lines = rows(table)
+    assert {line["dataset"] for line in lines} == {results.dataset}
+    assert {line["protocol"] for line in lines} == {results.protocol.label}
+    assert not any("paper" in column.lower() for column in (*table.formatted, *lines[0]))
 
 
 def test_the_papers_protocol_may_have_another_name_and_its_programs_reading():
@@ -262,11 +226,8 @@ def test_category_table_of_another_method_has_its_own_published_numbers():
     assert "Not part of this run" not in flat(table)
     lacking = category_table(of(rival(), rival().cells[1:]))
     assert "INCOMPLETE: 1 of 45 cells" in flat(lacking)
-
-
-def test_category_table_of_an_unpublished_method_names_no_paper():
-    table = category_table(rival("ours"))
-    assert "paper" not in table.markdown().lower().replace("protocol: paper v1", "")
+    unpublished = category_table(rival("ours")).markdown()
+    assert "paper" not in unpublished.lower().replace("protocol: paper v1", "")
 
 
 SEVERAL = join(MVTEC, [rival()])
@@ -355,9 +316,9 @@ def test_the_tables_in_the_repository_are_made_of_its_cells():
             assert text.encode() == path.with_suffix(suffix).read_bytes()
 
 
-def test_csv_holds_the_numbers_in_percent(cells):
+def test_csv_holds_the_numbers_in_percent():
     lines = {line["variant"]: line for line in rows(build_table("ablation", MVTEC))}
-    means = seed_means(cells, "ed+seg", "iap")
+    means = seed_means(CELLS, "ed+seg", "iap")
     line = lines["ed+seg"]
     assert float(line["iap_mean"]) == pytest.approx(means.mean(), abs=1e-6)
     assert float(line["iap_std"]) == pytest.approx(means.std(), abs=1e-6)
@@ -367,16 +328,7 @@ def test_csv_holds_the_numbers_in_percent(cells):
     assert (line["den"], line["ed"], line["seg"]) == ("False", "True", "True")
 
 
-def test_csv_leaves_what_is_missing_empty(incomplete):
-    lines = {
-        line["variant"]: line for line in rows(build_table("ablation", of(MINIATURE, incomplete)))
-    }
-    assert lines["ed"]["iap_mean"] == ""
-    assert lines["ed"]["iap_seeds"] == "0"
-    assert lines["den"]["iap_seeds"] == "2"
-
-
-def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
+def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it():
     text = build_table("ablation", MINIATURE).markdown()
     grid = [line for line in text.splitlines() if line.startswith("|")]
     assert len(grid) == 2 + len(ABLATION)
@@ -386,7 +338,7 @@ def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it(cells):
 
 @pytest.mark.parametrize("heading", [MINIATURE, MVTEC, BOTTLE], ids=["mini", "mvtec", "bottle"])
 @pytest.mark.parametrize("name", tables_of(MINIATURE))
-def test_latex_is_balanced_and_has_as_many_cells_as_columns(cells, name, heading):
+def test_latex_is_balanced_and_has_as_many_cells_as_columns(name, heading):
     text = build_table(name, heading).latex()
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     opened = re.findall(r"\\begin\{(\w+)\}", body)
@@ -427,7 +379,7 @@ def test_latex_refuses_rows_of_another_length():
         latex.table(["a", "b"], [["1"]], alignment="lr", caption="", label="x")
 
 
-def test_write_tables_writes_all_forms_and_nothing_else(cells, tmp_path):
+def test_write_tables_writes_all_forms_and_nothing_else(tmp_path):
     folder = tmp_path / "results" / "tables"
     written = write_tables(NAMES, MINIATURE, folder)
     names = {f"{name}.{form}" for name in NAMES for form in ("md", "csv", "tex")}
@@ -436,12 +388,12 @@ def test_write_tables_writes_all_forms_and_nothing_else(cells, tmp_path):
     assert (folder / "main.tex").read_text("utf-8") == main_table(MINIATURE).latex()
     before = {path: path.read_bytes() for path in written}
     assert (
-        write_tables(NAMES, of(MINIATURE, cells.sample(frac=1, random_state=0)), folder) == written
+        write_tables(NAMES, of(MINIATURE, CELLS.sample(frac=1, random_state=0)), folder) == written
     )
     assert {path: path.read_bytes() for path in written} == before
 
 
-def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_path, monkeypatch):
+def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(tmp_path, monkeypatch):
     write_tables(NAMES, MINIATURE, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
@@ -450,7 +402,7 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_part(cells, tmp_pat
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_tables(NAMES, of(MINIATURE, cells[:9]), tmp_path)
+        write_tables(NAMES, of(MINIATURE, CELLS[:9]), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -458,7 +410,7 @@ COMPILER = next(filter(shutil.which, ("tectonic", "pdflatex")), None)
 
 
 @pytest.mark.skipif(COMPILER is None, reason="neither tectonic nor pdflatex is installed")
-def test_latex_compiles_as_it_is(cells, tmp_path):
+def test_latex_compiles_as_it_is(tmp_path):
     written = [
         build_table(name, results).latex()
         for results in (MINIATURE, MVTEC, SEVERAL)

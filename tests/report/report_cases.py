@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from bench.presentation.report.content import ReportFigure, ReportPage
+from bench.presentation.figures import Drawing
+from bench.presentation.report.content import ReportPage
 from bench.presentation.report.gallery import CategoryImages, View, make_gallery
 from bench.presentation.table import Table
 from bench.results.results import Results
@@ -22,7 +24,9 @@ RESULTS = Results(
 )
 NONE, FULL = RESULTS.labels
 
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="600" height="200"><rect width="9"/></svg>'
+
+def figure(name, inches, caption="Caption.", alt="Alt."):
+    return Drawing(name, "effects", caption, alt, lambda: Figure((inches, 2)))
 
 
 def table(name="ablation", notes=("Shared.", "Own.")):
@@ -68,8 +72,8 @@ def report(**changes):
         "verdicts": (table("claims"),),
         "tables": (table("ablation"), table("main", ("Shared.",))),
         "figures": (
-            ReportFigure("one", f"Caption {HOSTILE}", f"Alt {HOSTILE}", "image/svg+xml", SVG, 5.6),
-            ReportFigure("two", "Caption.", "Alt.", "image/svg+xml", SVG, 8.0),
+            figure("one", 5.6, f"Caption {HOSTILE}", f"Alt {HOSTILE}"),
+            figure("two", 8.0),
         ),
         "gallery": gallery(),
         "gallery_note": "All images.",

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.presentation.report.page import data_uri, render
-from tests.report.report_cases import HOSTILE, SVG, report
+from bench.presentation.report.page import render
+from tests.report.report_cases import HOSTILE, report
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -119,8 +119,9 @@ def test_shared_notes_stand_at_the_top_only(text):
 
 def test_figures_are_inside(page):
     (first, second) = page.all("figure")
-    assert page.all("img")[0]["attrs"]["src"] == data_uri(SVG, "image/svg+xml")
-    assert base64.b64decode(data_uri(SVG, "image/svg+xml").partition(",")[2]) == SVG
+    source = page.all("img")[0]["attrs"]["src"]
+    assert source.startswith("data:image/svg+xml;base64,")
+    assert base64.b64decode(source.partition(",")[2]) == report().figures[0].svg
     assert "class" not in first["attrs"]
     assert second["attrs"]["class"] == "wide"
 

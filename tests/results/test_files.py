@@ -56,20 +56,6 @@ def test_results_come_back_as_they_were(folder):
             assert getattr(read, field.name) == getattr(written, field.name)
 
 
-def test_the_committed_tables_are_those_of_the_committed_cells():
-    from bench.presentation.tables import build_table
-
-    results = read_results(COMMITTED)
-    written = {path.name: path.read_text("utf-8") for path in (COMMITTED / "tables").iterdir()}
-    names = {name.partition(".")[0] for name in written}
-    assert "claims" in names
-    for name in names:
-        table = build_table(name, results)
-        assert written[f"{name}.md"] == table.markdown()
-        assert written[f"{name}.csv"] == table.csv()
-        assert written[f"{name}.tex"] == table.latex()
-
-
 def test_no_committed_verdict_of_the_miniature_is_a_reproduction():
     text = (COMMITTED / "tables" / "claims.md").read_text("utf-8")
     assert "does not hold on the embedded miniature v1" in text

@@ -11,19 +11,9 @@ from destseg.errors import InputError
 from tests.results.results_cases import OURS, RIVAL, cells_of, results_of
 
 
-@pytest.fixture
-def ours():
-    return OURS
-
-
-@pytest.fixture
-def rival():
-    return RIVAL
-
-
-def test_scores_follow_the_grid_and_not_the_order_of_the_cells(ours):
-    cells = ours.cells.sample(frac=1, random_state=0)
-    moved = replace(ours, cells=cells, categories=("wood", "bottle"), seeds=(2, 0, 9))
+def test_scores_follow_the_grid_and_not_the_order_of_the_cells():
+    cells = OURS.cells.sample(frac=1, random_state=0)
+    moved = replace(OURS, cells=cells, categories=("wood", "bottle"), seeds=(2, 0, 9))
     scores = moved.scores("iap", variant="ed")
     assert scores.shape == (2, 3)
     for (row, category), (column, seed) in product(
@@ -36,29 +26,29 @@ def test_scores_follow_the_grid_and_not_the_order_of_the_cells(ours):
     np.testing.assert_array_equal(one, scores[1:])
 
 
-def test_scores_of_what_is_not_there_are_missing(ours):
+def test_scores_of_what_is_not_there_are_missing():
     for scores in (
-        ours.scores("iap", variant="seg"),
-        ours.scores("iap", method="Rival"),
-        ours.scores("unheard-of"),
+        OURS.scores("iap", variant="seg"),
+        OURS.scores("iap", method="Rival"),
+        OURS.scores("unheard-of"),
     ):
         assert scores.shape == (3, 3)
         assert np.isnan(scores).all()
 
 
-def test_by_default_the_full_variant_is_meant(ours, rival):
-    full = ours.scores("pro", variant="den+ed+seg")
-    np.testing.assert_array_equal(ours.scores("pro"), full)
-    both = join(ours, [rival])
+def test_by_default_the_full_variant_is_meant():
+    full = OURS.scores("pro", variant="den+ed+seg")
+    np.testing.assert_array_equal(OURS.scores("pro"), full)
+    both = join(OURS, [RIVAL])
     np.testing.assert_array_equal(both.scores("pro"), full)
-    np.testing.assert_array_equal(both.scores("pro", method="Rival"), rival.scores("pro"))
+    np.testing.assert_array_equal(both.scores("pro", method="Rival"), RIVAL.scores("pro"))
 
 
-def test_a_cell_that_occurs_twice_is_refused(ours):
-    twice = pd.concat([ours.cells, ours.cells[:1]])
+def test_a_cell_that_occurs_twice_is_refused():
+    twice = pd.concat([OURS.cells, OURS.cells[:1]])
     said = r"the cell of DeSTSeg den\+ed\+seg, bottle, seed 0 occurs 2 times; keep one"
     with pytest.raises(InputError, match=said):
-        replace(ours, cells=twice)
+        replace(OURS, cells=twice)
 
 
 @pytest.mark.parametrize(
@@ -72,15 +62,15 @@ def test_a_cell_that_occurs_twice_is_refused(ours):
         ({"protocol": PROTOCOLS["crop224"]}, "27 of 27 cells, such as DeSTSeg on bottle"),
     ],
 )
-def test_a_grid_that_is_none_is_refused(ours, change, said):
+def test_a_grid_that_is_none_is_refused(change, said):
     with pytest.raises(InputError, match=said):
-        replace(ours, **change)
+        replace(OURS, **change)
 
 
-def test_rows_are_in_the_papers_order_and_have_names(ours, rival):
-    assert list(ours.labels.values()) == ["none", "ed", "den+ed+seg"]
-    assert list(rival.labels.values()) == ["Rival"]
-    both = join(rival, [ours])
+def test_rows_are_in_the_papers_order_and_have_names():
+    assert list(OURS.labels.values()) == ["none", "ed", "den+ed+seg"]
+    assert list(RIVAL.labels.values()) == ["Rival"]
+    both = join(RIVAL, [OURS])
     assert list(both.labels.values()) == [
         "Rival", "DeSTSeg none", "DeSTSeg ed", "DeSTSeg den+ed+seg",
     ]  # fmt: skip
@@ -90,12 +80,12 @@ def test_rows_are_in_the_papers_order_and_have_names(ours, rival):
     assert both.expected == 4 * 9
 
 
-def test_extremes_stand_for_all(ours, rival):
-    assert ours.extremes == (("DeSTSeg", "none"), ("DeSTSeg", "den+ed+seg"))
-    some = replace(ours, variants={"DeSTSeg": ("ed", "none")})
+def test_extremes_stand_for_all():
+    assert OURS.extremes == (("DeSTSeg", "none"), ("DeSTSeg", "den+ed+seg"))
+    some = replace(OURS, variants={"DeSTSeg": ("ed", "none")})
     assert some.extremes == (("DeSTSeg", "none"), ("DeSTSeg", "ed"))
-    assert rival.extremes == (("Rival", ""),)
-    assert join(ours, [rival]).extremes == (("Rival", ""), ("DeSTSeg", "den+ed+seg"))
+    assert RIVAL.extremes == (("Rival", ""),)
+    assert join(OURS, [RIVAL]).extremes == (("Rival", ""), ("DeSTSeg", "den+ed+seg"))
 
 
 def test_maps_of_others_may_bear_the_name_of_a_method():
@@ -104,21 +94,21 @@ def test_maps_of_others_may_bear_the_name_of_a_method():
     assert not np.isnan(scored.scores("iap")).any()
 
 
-def test_numbers_compare_with_the_papers_on_its_own_images_alone(ours):
-    mvtec = replace(ours, standing="original", dataset="MVTec AD, 256 px")
+def test_numbers_compare_with_the_papers_on_its_own_images_alone():
+    mvtec = replace(OURS, standing="original", dataset="MVTec AD, 256 px")
     assert mvtec.comparable
     assert mvtec.not_comparable is None
-    copy = replace(ours, standing="resized", dataset="a resized copy of MVTec AD, 256 px")
-    for other in (ours, copy):
+    copy = replace(OURS, standing="resized", dataset="a resized copy of MVTec AD, 256 px")
+    for other in (OURS, copy):
         assert not other.comparable
         assert other.dataset in other.not_comparable
     assert copy.place == "a resized copy of MVTec AD"
     assert mvtec.place == "MVTec AD, 256 px, 3 categories"
 
 
-def test_metrics_may_be_others(ours):
+def test_metrics_may_be_others():
     f1 = ALL_METRICS["image_f1max"]
-    more = replace(ours, metrics=(*METRICS, f1), cells=ours.cells.assign(image_f1max=0.5))
+    more = replace(OURS, metrics=(*METRICS, f1), cells=OURS.cells.assign(image_f1max=0.5))
     assert (more.scores("image_f1max") == 0.5).all()
-    assert [metric.key for metric in ours.headline] == ["image_auroc", "pixel_ap", "iap"]
-    assert more.headline == (*ours.headline, f1)
+    assert [metric.key for metric in OURS.headline] == ["image_auroc", "pixel_ap", "iap"]
+    assert more.headline == (*OURS.headline, f1)

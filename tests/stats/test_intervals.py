@@ -13,7 +13,6 @@ def test_interval_of_one_category_is_the_ordinary_t_interval():
     values = np.array([0.71, 0.76, 0.69, 0.74, 0.73])
     interval = new_seeds_interval(values[None])
     expected = scipy_stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
     assert interval.df == pytest.approx(4)
 
@@ -24,7 +23,6 @@ def test_interval_of_two_categories_is_welchs():
     interval = new_seeds_interval(np.stack([x, y]))
     welch = scipy_stats.ttest_ind(x, -y, equal_var=False)
     expected = welch.confidence_interval(0.95)
-    assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((expected.low / 2, expected.high / 2))
     assert interval.df == pytest.approx(welch.df)
 
@@ -33,29 +31,23 @@ def test_interval_does_not_depend_on_how_far_apart_the_categories_are():
     scores = np.random.default_rng(0).normal(size=(4, 3))
     apart = scores + np.array([[0.0], [10.0], [20.0], [30.0]])
     near, far = new_seeds_interval(scores), new_seeds_interval(apart)
-    assert near is not None
-    assert far is not None
     assert far.high - far.low == pytest.approx(near.high - near.low)
 
 
 def test_interval_of_seeds_that_agree_has_no_width():
     interval = new_seeds_interval(np.array([[0.5, 0.5], [1.0, 1.0]]))
-    assert interval is not None
     assert (interval.low, interval.high) == (0.75, 0.75)
 
 
 def test_tiny_variances_do_not_underflow():
     scores = 1e-120 * np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]])
     interval = new_seeds_interval(scores)
-    assert interval is not None
     assert interval.df == pytest.approx(4)
 
 
 def test_a_higher_level_gives_a_wider_interval():
     scores = np.random.default_rng(2).normal(size=(4, 3))
     usual, wider = new_seeds_interval(scores), new_seeds_interval(scores, 0.99)
-    assert usual is not None
-    assert wider is not None
     assert usual == new_seeds_interval(scores, LEVEL)
     assert wider.low < usual.low < usual.high < wider.high
     assert usual.half_width == pytest.approx((usual.high - usual.low) / 2)
@@ -64,8 +56,6 @@ def test_a_higher_level_gives_a_wider_interval():
 def test_a_spread_foretells_the_width_of_its_own_interval():
     scores = np.random.default_rng(4).normal(size=(6, 4))
     spread, interval = seed_spread(scores), new_seeds_interval(scores)
-    assert spread is not None
-    assert interval is not None
     widths = spread.half_widths(np.array([4, 5, 9]))
     assert widths[0] == pytest.approx(interval.half_width)
     assert widths[0] > widths[1] > widths[2]
@@ -88,7 +78,6 @@ def test_like_these_is_scipys_bca_of_the_category_means_at_the_expanded_level():
         method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-4)
     assert interval.df is None
     assert interval == like_these_interval(scores)
@@ -99,9 +88,6 @@ def test_like_these_widens_as_categories_differ_and_new_seeds_does_not():
     apart = scores + np.linspace(0, 1, 15)[:, None]
     near, far = like_these_interval(scores), like_these_interval(apart)
     these = new_seeds_interval(apart)
-    assert near is not None
-    assert far is not None
-    assert these is not None
     assert far.half_width > 10 * near.half_width
     assert far.half_width > 10 * these.half_width
 
@@ -115,15 +101,12 @@ def test_like_these_leaves_incomplete_seeds_out():
 
 def test_categories_that_agree_have_an_interval_of_no_width():
     interval = like_these_interval(np.full((6, 3), 0.25))
-    assert interval is not None
     assert (interval.low, interval.high) == (0.25, 0.25)
 
 
 @given(arrays(float, (6, 3), elements=st.floats(-1, 1, width=16)), st.floats(-5, 5, width=16))
 def test_a_shift_of_all_scores_shifts_the_interval(scores, shift):
     before, after = new_seeds_interval(scores), new_seeds_interval(scores + shift)
-    assert before is not None
-    assert after is not None
     assert after.low == pytest.approx(before.low + shift, abs=1e-9)
     assert after.high == pytest.approx(before.high + shift, abs=1e-9)
     assert before.low <= scores.mean() + 1e-12

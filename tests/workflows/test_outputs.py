@@ -73,6 +73,7 @@ def test_everything_is_written(outputs):
     assert "2 seeds" in text
     assert "not on MVTec AD" in text
     foot = (outputs.folder / "tables" / "ablation.md").read_text()
+    assert "(paper)" not in foot
     for part in (outputs.command, "Commit:", "Machine:", "2 + 3 steps of 4 images", "teacher"):
         assert part in foot
 

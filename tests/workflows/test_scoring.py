@@ -92,36 +92,30 @@ def test_maps_score_what_evaluate_gives(asked, data, maps):
         assert (row["dataset"], row["method"], row["seed"]) == ("folder", "noise", "0")
         assert row["protocol"] == "paper v1 size=32 top_t=10"
         assert all(row[name] == "" for name in ("variant", "den", "ed", "seg", "student", "l1"))
+        record = RunStore(asked.results / "runs").get(row["key"])
+        assert record.kind == "evaluation"
+        assert record.parameters["protocol"] == RULES.identity()
+        assert record.parameters["category"] == row["category"]
+        assert record.parameters["images"] == row["images"]
+        assert record.metrics == known
+        assert record.provenance["torch"]
 
 
-@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "crop224"])
-def test_protocols_by_name(asked, data, maps, name):
-    protocol = dataclasses.replace(PROTOCOLS[name], size=SIZE)
+@pytest.mark.parametrize(
+    "protocol",
+    [dataclasses.replace(RULES, crop=24)]
+    + [dataclasses.replace(one, size=SIZE) for name, one in PROTOCOLS.items() if name != "crop224"],
+    ids=lambda protocol: protocol.label,
+)
+def test_every_protocol_scores_what_evaluate_gives(asked, data, maps, protocol):
     request = dataclasses.replace(asked, protocol=protocol)
     score(request)
-    known = expected(data, maps, "bottle", protocol)
-    assert {metric: float(rows(request)[0][metric]) for metric in known} == known
-
-
-def test_the_crop_cuts_maps_and_masks(asked, data, maps):
-    protocol = dataclasses.replace(RULES, crop=24)
-    request = dataclasses.replace(asked, protocol=protocol)
-    score(request)
-    known = expected(data, maps, "cable", protocol)
-    assert {metric: float(rows(request)[1][metric]) for metric in known} == known
-
-
-def test_another_protocol_leaves_the_first_ones_results(asked):
-    score(asked)
-    before = rows(asked)
-    score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, crop=24)))
-    assert rows(asked) == before
-
-
-@pytest.mark.parametrize(("name", "end"), [("paper", ""), ("crop224", "-crop224-v1")])
-def test_results_are_named_for_method_and_protocol(asked, name, end):
-    request = dataclasses.replace(asked, protocol=PROTOCOLS[name])
-    assert request.folder.name == f"score-{asked.method}{end}"
+    for row in rows(request):
+        known = expected(data, maps, row["category"], protocol)
+        assert {metric: float(row[metric]) for metric in known} == known
+    # Only the paper's goes without saying, so that no protocol's results hide another's.
+    assert request.folder.name == f"score-noise-{protocol.label.replace(' ', '-')}"
+    assert dataclasses.replace(asked, protocol=PAPER).folder.name == "score-noise"
 
 
 def test_the_table_has_each_category_and_their_average(asked):
@@ -165,19 +159,6 @@ def test_what_is_changed_is_scored_again(asked, maps):
     assert (other.done, other.cached) == (2, 0)
 
 
-def test_records_are_evaluations_with_their_protocol(asked):
-    score(asked)
-    store = RunStore(asked.results / "runs")
-    for row in rows(asked):
-        record = store.get(row["key"])
-        assert record.kind == "evaluation"
-        assert record.parameters["protocol"] == RULES.identity()
-        assert record.parameters["category"] == row["category"]
-        assert record.parameters["images"] == row["images"]
-        assert record.metrics == {metric.key: float(row[metric.key]) for metric in METRICS}
-        assert record.provenance["torch"]
-
-
 def test_one_folder_of_maps_for_each_seed(asked, data, maps, tmp_path):
     other = write_maps(data, tmp_path / "other", seed=1)
     scored = score(dataclasses.replace(asked, maps=(maps, other), seeds=(3, 7)))
@@ -219,15 +200,14 @@ def test_an_undefined_metric_is_recorded_as_missing_and_shown_as_a_dash(asked, d
 # Published numbers
 
 
-@pytest.fixture
-def genuine(monkeypatch):
-    monkeypatch.setattr(scoring, "folder_origin", lambda _: find_kind("mvtec").origin({}))
-
-
-@pytest.mark.usefixtures("genuine")
-def test_published_numbers_stand_beside_mvtec_ad_and_the_papers_protocol(asked, data, tmp_path):
+def test_published_numbers_stand_beside_mvtec_ad_and_the_papers_protocol_alone(
+    asked, data, tmp_path, monkeypatch
+):
     big = write_maps(data, tmp_path / "big", seed=0, shape=(40, 36))
     paper = dataclasses.replace(asked, maps=(big,), protocol=PAPER, method="PatchCore")
+    own = score(paper).table
+    assert not [name for name in own.formatted.columns if "paper" in name], "of the same names"
+    monkeypatch.setattr(scoring, "folder_origin", lambda _: find_kind("mvtec").origin({}))
     table = score(paper).table
     assert table.title == "PatchCore by category: MVTec AD"
     assert table.formatted["Pixel AP (paper)"].tolist()[:2] == ["80.1", "70.0"]
@@ -235,11 +215,6 @@ def test_published_numbers_stand_beside_mvtec_ad_and_the_papers_protocol(asked, 
     for change in ({"method": "mine"}, {"protocol": dataclasses.replace(PAPER, crop=224)}):
         table = score(dataclasses.replace(paper, **change)).table
         assert not [name for name in table.formatted.columns if "paper" in name]
-
-
-def test_no_published_numbers_beside_a_folder_of_the_same_names(asked):
-    table = score(dataclasses.replace(asked, method="PatchCore")).table
-    assert not [name for name in table.formatted.columns if "paper" in name]
 
 
 # Beside the grid
@@ -341,12 +316,18 @@ def test_a_fault_of_the_data_is_told_once(asked, data, maps, tmp_path):
         score(dataclasses.replace(asked, maps=(maps, other), seeds=(0, 1)))
 
 
-def test_more_faults_than_ten_are_all_named(asked, maps):
-    for path in maps.glob("*/test/*/*.tiff"):
-        path.unlink()
-    with pytest.raises(InputError, match="12 faults found") as caught:
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("*/test/*/*.tiff", r"12 faults found.*(\n.*: missing;.*){12}"),
+        ("cable", r"1 fault found.*\n.*cable/test: no such .* --category"),
+    ],
+)
+def test_all_maps_that_are_missing_are_named(asked, maps, gone, said):
+    for path in maps.glob(gone):
+        path.rename(maps.parent / f"{path.parent.name} {path.name}")
+    with pytest.raises(InputError, match=said):
         score(asked)
-    assert str(caught.value).count(": missing;") == 12
 
 
 def test_a_category_without_faults_is_kept(asked, maps):
@@ -358,33 +339,23 @@ def test_a_category_without_faults_is_kept(asked, maps):
     assert (scored.done, scored.cached) == (1, 1)
 
 
-def test_a_category_without_maps_is_named(asked, maps):
-    shutil.rmtree(maps / "cable")
-    with pytest.raises(InputError, match=r"1 fault found.*\n.*cable/test: no such .* --category"):
-        score(asked)
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"categories": ("bottles",)}, r"no category 'bottles'; there are bottle, cable"),
         ({"seeds": (0, 1)}, r"--seed: 2 given for 1 folders"),
+        ({"maps": ("maps", "maps"), "seeds": (1, 1)}, r"--seed: \(1, 1\) repeats"),
+        ({"maps": ("none",)}, r"no such folder; give the folder that holds <category>"),
+        ({"maps": ("maps/bottle",)}, r"is itself a category.* --category bottle"),
         ({"method": "a/b"}, r"--method 'a/b': names a folder"),
         ({"method": ""}, r"--method ''"),
     ],
 )
-def test_requests_that_are_refused(asked, change, said):
+def test_requests_that_are_refused(asked, tmp_path, change, said):
+    if "maps" in change:
+        change = change | {"maps": tuple(tmp_path / name for name in change["maps"])}
     with pytest.raises(InputError, match=said):
         score(dataclasses.replace(asked, **change))
-
-
-def test_folders_that_are_refused(asked, maps, tmp_path):
-    with pytest.raises(InputError, match=r"no such folder; give the folder that holds <category>"):
-        score(dataclasses.replace(asked, maps=(tmp_path / "none",)))
-    with pytest.raises(InputError, match=r"is itself a category.* --category bottle"):
-        score(dataclasses.replace(asked, maps=(maps / "bottle",)))
-    with pytest.raises(InputError, match=r"--seed: \(1, 1\) repeats"):
-        score(dataclasses.replace(asked, maps=(maps, maps), seeds=(1, 1)))
 
 
 # Command

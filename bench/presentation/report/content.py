@@ -2,42 +2,10 @@
 
 from dataclasses import dataclass
 
+from bench.presentation.figures import Drawing
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.table import Table
 from bench.store.runs import Failure
-
-_HALF_PAGE = 6.0
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """A figure as a file.
-
-    Attributes
-    ----------
-    name
-        Stem of its files elsewhere.
-    caption, alt
-        Under it, and instead of it.
-    mime
-        Such as ``"image/svg+xml"``.
-    content
-        The file.
-    inches
-        Its width when it was drawn; type is legible at that width.
-    """
-
-    name: str
-    caption: str
-    alt: str
-    mime: str
-    content: bytes
-    inches: float
-
-    @property
-    def wide(self) -> bool:
-        """Whether two of them do not fit beside each other."""
-        return self.inches > _HALF_PAGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,22 +14,14 @@ class ReportPage:
 
     Attributes
     ----------
-    title
-        One line.
     summary
         Sentences under it: of what the numbers are, and whether they may be compared.
     verdicts
         Tables that say what is true of the paper's claims; they come first.
-    tables
-        The others.
-    figures
-        Figures.
     gallery
         None where there are no maps or images.
     gallery_note
         Which test images are shown, or why none are.
-    failures
-        Of the run.
     provenance
         Name and value, a line each.
     setting
@@ -74,7 +34,7 @@ class ReportPage:
     summary: tuple[str, ...]
     verdicts: tuple[Table, ...]
     tables: tuple[Table, ...]
-    figures: tuple[ReportFigure, ...]
+    figures: tuple[Drawing, ...]
     gallery: Gallery | None
     gallery_note: str
     failures: tuple[Failure, ...]

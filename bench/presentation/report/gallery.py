@@ -42,8 +42,6 @@ class Sheet:
 
     Attributes
     ----------
-    category
-        Its name.
     names
         Of the tiles in reading order, as ``defect/stem``.
     columns, rows
@@ -81,8 +79,6 @@ class Gallery:
         The grid of the views, rows with their names; some may lack maps.
     views
         Those that are on the sheets, the first to be shown first.
-    sheets
-        One for each category that is at hand.
     left_out
         Views that would have made the page too large.
     """
@@ -117,23 +113,9 @@ def make_gallery(
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
-    The order is seed by seed, and in each the last of `Results.extremes` first.
-
-    Parameters
-    ----------
-    tests
-        The categories at hand.
-    results
-        Of which the maps are.
-    maps
-        Gives a category's maps, shape (N, h, w), or None.
-    budget
-        Bytes of all sheets.
-
-    Returns
-    -------
-    Gallery or None
-        None without any category or map.
+    The order is seed by seed, and in each the last of `Results.extremes` first. `maps` gives a
+    category's maps, shape (N, h, w), or None; the budget is in bytes. None without any category
+    or map.
     """
     bases = [(one, _colour_sheet(one.images), _truth_sheet(one.masks)) for one in tests]
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)

@@ -11,52 +11,26 @@ _NUMBER = re.compile(r"[+−-]?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
-class CellView:
-    """One cell.
-
-    Attributes
-    ----------
-    text
-        What is read.
-    value
-        What it is sorted by; None where it is sorted by its text, or last if that is empty.
-    """
-
-    text: str
-    value: float | None
-
-
-@dataclass(frozen=True)
 class TableView:
     """A table by rows.
 
     Attributes
     ----------
-    name, title, notes
-        As the table has them.
     columns
         Header and alignment (``l``, ``c``, ``r``) of each.
     rows
-        Cells of each.
+        Text and `sort_value` of the cells of each.
     """
 
     name: str
     title: str
     notes: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[CellView, ...], ...]
+    rows: tuple[tuple[tuple[str, float | None], ...], ...]
 
 
 def view_table(table: Table, known: Collection[str] = ()) -> TableView:
-    """Take a table apart, for a page that says elsewhere of which dataset it is.
-
-    Parameters
-    ----------
-    table
-        The table.
-    known
-        Notes that stand elsewhere on the page.
-    """
+    """Take a table apart, for a page that has its dataset and the `known` notes elsewhere."""
     frame = table.formatted
     return TableView(
         table.name,
@@ -64,7 +38,7 @@ def view_table(table: Table, known: Collection[str] = ()) -> TableView:
         tuple(note for note in table.notes if note not in known),
         tuple(zip(map(str, frame.columns), table.alignment, strict=True)),
         tuple(
-            tuple(CellView(str(text), sort_value(str(text))) for text in row)
+            tuple((str(text), sort_value(str(text))) for text in row)
             for row in frame.to_numpy().tolist()
         ),
     )
@@ -81,6 +55,8 @@ def common_notes(tables: Sequence[Table]) -> tuple[str, ...]:
 
 def sort_value(text: str) -> float | None:
     """Return the number a cell begins with; a tick counts as one, nothing and words as None.
+
+    By words a cell is sorted as text, and last if it is empty.
 
     Examples
     --------
