@@ -37,18 +37,10 @@ _REMEDY = "store it as 32-bit TIFF, 8 or 16 bit grey PNG, or NPY"
 
 @dataclass(frozen=True)
 class MapFiles:
-    """The maps of a category's test images.
+    """The maps of a category's test images."""
 
-    Parameters
-    ----------
-    maps : tuple of Path or None
-        One for each image, in their order; None where it is missing.
-    faults : tuple of str
-        What is missing, twice there or of no image, a sentence each.
-    """
-
-    maps: tuple[Path | None, ...]
-    faults: tuple[str, ...]
+    maps: tuple[Path | None, ...]  # one for each image, in their order; None where it is missing
+    faults: tuple[str, ...]  # what is missing, twice there or of no image, a sentence each
 
 
 class FaultyMaps(Exception):

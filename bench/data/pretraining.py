@@ -24,33 +24,15 @@ HELD_OUT = 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """What determines a procedural teacher.
+    """What determines a procedural teacher."""
 
-    Parameters
-    ----------
-    width : int
-        Channels of layer 1.
-    steps : int
-        Optimisation steps.
-    seed : int
-        Of the images, the initial weights and the order.
-    size : int
-        Side of the images, in pixels.
-    batch : int
-        Images in a step.
-    per_class : int
-        Training images drawn for each class.
-    rate : float
-        Peak learning rate.
-    """
-
-    width: int = 16
-    steps: int = 500
-    seed: int = 0
-    size: int = 64
-    batch: int = 32
-    per_class: int = 80
-    rate: float = 0.15
+    width: int = 16  # channels of layer 1
+    steps: int = 500  # optimisation steps
+    seed: int = 0  # of the images, the initial weights and the order
+    size: int = 64  # side of the images, in pixels
+    batch: int = 32  # images in a step
+    per_class: int = 80  # training images drawn for each class
+    rate: float = 0.15  # peak learning rate
 
 
 @dataclass(frozen=True)

@@ -42,21 +42,11 @@ CROPS = 3
 
 @dataclass(frozen=True)
 class TexturesRef:
-    """Decoded anomaly source images on disk.
+    """Decoded anomaly source images on disk."""
 
-    Parameters
-    ----------
-    path : Path
-        The decoded folder in the cache.
-    digest : str
-        Of the source files' relative paths and contents.
-    count : int
-        Number of images.
-    """
-
-    path: Path
-    digest: str
-    count: int
+    path: Path  # the decoded folder in the cache
+    digest: str  # of the source files' relative paths and contents
+    count: int  # number of images
 
 
 def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef:

@@ -32,40 +32,21 @@ WORTH_A_WORKER = 500
 
 @dataclass(frozen=True)
 class Part:
-    """What has one digest: a category, or all textures.
+    """What has one digest: a category, or all textures."""
 
-    Parameters
-    ----------
-    name : str
-        The category, or the folder of the textures.
-    content : str
-        Numbers and sizes of the images, for people.
-    digest : str or None
-        The same as in the records of runs on these files; None when one cannot be decoded.
-    """
-
-    name: str
-    content: str
+    name: str  # the category, or the folder of the textures
+    content: str  # numbers and sizes of the images, for people
+    # The same as in the records of runs on these files; None when one cannot be decoded.
     digest: str | None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a folder holds.
+    """What a folder holds."""
 
-    Parameters
-    ----------
-    parts : tuple of Part
-        What is there.
-    summary : str
-        The totals, for people.
-    faults : tuple of str
-        Everything that is wrong, a sentence each.
-    """
-
-    parts: tuple[Part, ...]
-    summary: str
-    faults: tuple[str, ...]
+    parts: tuple[Part, ...]  # what is there
+    summary: str  # the totals, for people
+    faults: tuple[str, ...]  # everything that is wrong, a sentence each
 
     @property
     def count(self) -> str:

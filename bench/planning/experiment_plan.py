@@ -21,21 +21,9 @@ from destseg.errors import InputError
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """An experiment laid out.
+    """An experiment laid out."""
 
-    Parameters
-    ----------
-    experiment : Experiment
-        With the command line's changes applied.
-    grid : Grid
-        What it spans.
-    inputs : Inputs
-        What it reads.
-    plan : Plan
-        Its stages.
-    """
-
-    experiment: Experiment
+    experiment: Experiment  # with the command line's changes applied
     grid: Grid
     inputs: Inputs
     plan: Plan

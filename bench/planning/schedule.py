@@ -127,24 +127,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would come to.
+    """What a run would come to."""
 
-    Parameters
-    ----------
-    stages : int
-        To be computed.
-    work : float
-        Seconds of all of them together.
-    makespan : float
-        Seconds from the first to the last.
-    workers : int
-        That share the work.
-    """
-
-    stages: int
-    work: float
-    makespan: float
-    workers: int
+    stages: int  # to be computed
+    work: float  # seconds of all of them together
+    makespan: float  # seconds from the first to the last
+    workers: int  # that share the work
 
     @property
     def efficiency(self) -> float:

@@ -22,18 +22,10 @@ from destseg.seeding import derive_seed
 
 @dataclass(frozen=True)
 class Images:
-    """What methods see of a category: no masks, and no names that tell defects.
+    """What methods see of a category: no masks, and no names that tell defects."""
 
-    Parameters
-    ----------
-    train : ndarray
-        (N, S, S, 3) uint8 RGB, the normal training images.
-    test : ndarray
-        (M, S, S, 3) uint8 RGB.
-    """
-
-    train: NDArray[np.uint8]
-    test: NDArray[np.uint8]
+    train: NDArray[np.uint8]  # (N, S, S, 3) RGB, the normal training images
+    test: NDArray[np.uint8]  # (M, S, S, 3) RGB
 
 
 class StageSite:

@@ -31,35 +31,18 @@ Cause = Literal["raised", "diverged", "memory", "killed", "timeout"]
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage is not done: the content of ``failure.json``.
+    """Why a stage is not done: the content of ``failure.json``."""
 
-    Parameters
-    ----------
-    key, kind : str
-        Of the stage.
-    category : str
-        Whose images it read.
-    seed : int or None
-        Of its run; None where it serves all.
-    cause : {"raised", "diverged", "memory", "killed", "timeout"}
-        An exception; a loss or map that is not finite; memory that could not be had; a signal;
-        the time limit.
-    message : str
-        One line.
-    trace : tuple of str
-        Last lines of the traceback, when there is one.
-    attempts : int
-        How often it was tried, earlier runs included.
-    """
-
-    key: str
+    key: str  # of the stage
     kind: str
-    category: str
-    seed: int | None
+    category: str  # whose images it read
+    seed: int | None  # of its run; None where it serves all
+    # An exception; a loss or map that is not finite; memory that could not be had; a signal; the
+    # time limit.
     cause: Cause
-    message: str
-    trace: tuple[str, ...] = ()
-    attempts: int = 1
+    message: str  # one line
+    trace: tuple[str, ...] = ()  # last lines of the traceback, when there is one
+    attempts: int = 1  # how often it was tried, earlier runs included
 
 
 class DamagedArtifact(Exception):

@@ -25,19 +25,11 @@ SUPERSAMPLING = 2
 
 @dataclass(frozen=True)
 class Frame:
-    """A system of coordinates on the canvas.
+    """A system of coordinates on the canvas."""
 
-    Parameters
-    ----------
-    x, y : (N, N) float32
-        Coordinates of the sub-pixel centres in this frame.
-    px : float
-        Side of a sub-pixel in this frame's units.
-    """
-
-    x: Plane
+    x: Plane  # coordinates of the sub-pixel centres in this frame, (N, N) float32
     y: Plane
-    px: float
+    px: float  # side of a sub-pixel in this frame's units
 
     @classmethod
     def of_image(cls, side: int) -> Self:

@@ -76,17 +76,10 @@ DEFECTS: "Mapping[str, tuple[str, ...]]" = MappingProxyType(
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and what is wrong in it.
+    """One image and what is wrong in it."""
 
-    Parameters
-    ----------
-    image : (S, S, 3) uint8
-        The picture in RGB.
-    mask : (S, S) bool
-        True where the defect visibly changes the picture; all False for a good sample.
-    """
-
-    image: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.uint8]  # (S, S, 3) RGB
+    # (S, S), True where the defect visibly changes the picture; all False for a good sample.
     mask: npt.NDArray[np.bool_]
 
 
