@@ -68,28 +68,12 @@ def prepare_category(
 ) -> CategoryRef:
     """Validate a category and decode it into the cache, unless it is there already.
 
-    Parameters
-    ----------
-    root : Path
-        Folder that holds the categories.
-    category : str
-        Name of the category's folder.
-    size : int
-        Side of the decoded images.
-    cache : Path
-        Cache folder.
-    protocol : Protocol
-        Its size and mask rule are those of the decoded masks.
-
-    Returns
-    -------
-    CategoryRef
-        The decoded category.
+    Images are decoded at ``size`` pixels a side, masks at the size and by the rule of the protocol.
 
     Raises
     ------
     InputError
-        With every fault of the category, or when there is no such category.
+        With every fault of the category, or when ``root`` has no such category.
     """
     known = list_categories(root)
     if category not in known:

@@ -63,12 +63,7 @@ class CategoryFiles:
 
 
 def list_categories(root: Path) -> tuple[str, ...]:
-    """List the categories in a folder: its subfolders that have a ``train`` folder.
-
-    Returns
-    -------
-    tuple of str
-        Sorted, at least one.
+    """List the categories in a folder, sorted: its subfolders that have a ``train`` folder.
 
     Raises
     ------

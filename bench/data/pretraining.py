@@ -37,7 +37,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained trunk and how well its layer 3 tells the classes apart."""
+    """A pretrained trunk in eval mode, and which share of images its layer 3 tells apart."""
 
     trunk: ResNet18
     training_accuracy: float
@@ -67,16 +67,6 @@ def pretrain(recipe: Recipe) -> Pretrained:
 
     It runs on one thread, where the result is the same bits every time, and leaves the
     global random state and the number of threads as they were.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Everything the result depends on.
-
-    Returns
-    -------
-    Pretrained
-        The trunk in eval mode, with its accuracies in [0, 1].
     """
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)

@@ -51,18 +51,11 @@ def prepare_teacher(
         ``procedural``, ``untrained`` (`untrained_trunk`), ``imagenet`` (torchvision's
         ``ResNet18_Weights.IMAGENET1K_V1``) or the path of a state dict; layer 4 and ``fc``
         may be in it and are left out.
-    cache : Path
-        Cache folder.
     width : int
         Channels of layer 1; ImageNet's ResNet-18 has 64.
     recipe : Recipe, optional
         How a procedural teacher is pretrained, its width included; by default
         ``Recipe(width=width)``.
-
-    Returns
-    -------
-    TeacherRef
-        The teacher.
 
     Raises
     ------

@@ -52,20 +52,9 @@ class TexturesRef:
 def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef:
     """Validate anomaly source images and decode them into the cache, unless they are there.
 
-    Parameters
-    ----------
-    folder : Path or None
-        Every image below it is used, in the order of the relative paths: the Describable
-        Textures layout ``images/<class>/*.jpg`` or any other. None means the embedded set.
-    size : int
-        Side of the decoded images; the aspect ratio is ignored, as in the paper's program.
-    cache : Path
-        Cache folder.
-
-    Returns
-    -------
-    TexturesRef
-        The decoded images.
+    Every image below the folder is used, in the order of the relative paths: the Describable
+    Textures layout ``images/<class>/*.jpg`` or any other; None means the embedded set. The decoded
+    images have ``size`` pixels a side; their aspect ratio is ignored, as in the paper's program.
 
     Raises
     ------

@@ -67,7 +67,7 @@ class _Content:
 def verify(
     kind: str, folder: Path, categories: Sequence[str] = (), *, jobs: int = 1, read: bool = True
 ) -> Report:
-    """Compare a folder with the published dataset.
+    """Compare a folder with the published dataset, in ``jobs`` processes at most.
 
     Parameters
     ----------
@@ -78,16 +78,9 @@ def verify(
         ``images``, or the parent of that one, ``dtd``.
     categories : sequence of str
         Only these categories of MVTec AD; by default all 15 must be there.
-    jobs : int
-        Processes at most.
     read : bool
         Whether files are decoded and digested; otherwise the report has only the faults that
         names and numbers show, and no digest.
-
-    Returns
-    -------
-    Report
-        What is there and what is wrong.
 
     Raises
     ------

@@ -42,16 +42,7 @@ class ExperimentPlan:
 
 
 def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPlan:
-    """Lay an experiment out, its inputs prepared.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        What to lay out.
-    sources : Sources
-        Folders of this machine.
-    jobs : int
-        Processes that prepare the inputs.
+    """Lay an experiment out, its inputs prepared by ``jobs`` processes.
 
     Raises
     ------
@@ -75,14 +66,8 @@ def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPl
 def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -> ExperimentPlan:
     """Lay an experiment out with the inputs that are prepared already; nothing is written.
 
-    Parameters
-    ----------
-    experiment : Experiment
-        What to lay out.
-    sources : Sources
-        Folders of this machine.
-    assume : bool
-        Without a folder of images take the experiment's categories, or the dataset's, as given.
+    With ``assume`` and without a folder of images the experiment's categories, or the dataset's,
+    are taken as given.
 
     Raises
     ------

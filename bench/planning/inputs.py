@@ -58,15 +58,6 @@ class Inputs:
 def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inputs:
     """Generate or read, validate and decode the inputs; quick when the cache has them.
 
-    Parameters
-    ----------
-    required : RequiredInputs
-        What is needed.
-    sources : Sources
-        Folders of this machine.
-    jobs : int
-        Processes.
-
     Raises
     ------
     InputError
@@ -78,17 +69,7 @@ def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inp
 def look_up_inputs(required: RequiredInputs, sources: Sources) -> Inputs:
     """Look up the inputs in the cache; nothing is made, and nothing written.
 
-    Parameters
-    ----------
-    required : RequiredInputs
-        What is needed.
-    sources : Sources
-        As of `prepare_inputs`; a folder of images may be missing.
-
-    Returns
-    -------
-    Inputs
-        Where the cache lacks one, its digest is `UNPREPARED`.
+    A folder of images may be missing. Where the cache lacks an input, its digest is `UNPREPARED`.
 
     Raises
     ------

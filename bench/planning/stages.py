@@ -34,16 +34,7 @@ def canonical(values: Any) -> str:
 def stage_key(kind: str, code: int, parameters: Mapping[str, Any], parents: Iterable[str]) -> str:
     """Compute a stage's key, of a stage that is planned or of one that a record tells of.
 
-    Parameters
-    ----------
-    kind : str
-        What is done.
-    code : int
-        Version of the code that does it.
-    parameters : mapping
-        Plain JSON values.
-    parents : iterable of str
-        Keys of the parents, in their order.
+    The parameters are plain JSON values, the parents are given by their keys, in their order.
     """
     identity = {
         "schema": SCHEMA,

@@ -57,23 +57,10 @@ def run(
 ) -> Summary:
     """Compute every cell of the plan that the store does not have.
 
-    Parameters
-    ----------
-    plan, experiment, inputs, store
-        What to compute, and where from and to.
-    workers : Workers
-        Who computes.
-    command : str
-        The command line, for the records.
-    on_seed : callable
-        Called with a seed when the last of its cells is finished, one way or the other.
-
-    Returns
-    -------
-    Summary
-        Counts, failures and times. Whatever happens to a stage ends its descendants only. An
-        interrupt lets running stages finish, a second one does not; a store that cannot be
-        written ends the run.
+    Whatever happens to a stage ends its descendants only. An interrupt lets running stages finish,
+    a second one does not; a store that cannot be written ends the run. ``command`` is the command
+    line, for the records; ``on_seed`` is called with a seed when the last of its cells is finished,
+    one way or the other.
     """
     return _Run(plan, experiment, inputs, store, workers, command, on_seed).summary()
 

@@ -29,18 +29,9 @@ class Images:
 
 
 class StageSite:
-    """The `bench.methods.interface.Site` of one stage.
+    """The `bench.methods.interface.Site` of a stage, whose parameters name what is read by digests.
 
-    Parameters
-    ----------
-    stage : Stage
-        That runs; its parameters name what is read by digests.
-    inputs : Inputs
-        Where that is.
-    kind : DatasetKind
-        Whose policy of rotations holds.
-    device : str
-        Torch device.
+    The kind's policy of rotations holds.
     """
 
     def __init__(self, stage: Stage, inputs: Inputs, kind: DatasetKind, device: str) -> None:

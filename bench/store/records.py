@@ -67,16 +67,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(content: bytes, key: str, path: Path) -> Record:
-    """Read the text of a record's file.
-
-    Parameters
-    ----------
-    content : bytes
-        The text.
-    key : str
-        That the record must have.
-    path : Path
-        Of the file, for messages.
+    """Read the text of the file at ``path``, of a record that must have this key.
 
     Raises
     ------

@@ -46,15 +46,7 @@ class Failure:
 
 
 class DamagedArtifact(Exception):
-    """An artifact that is missing or is not what its record says.
-
-    Parameters
-    ----------
-    message : str
-        Path and reason.
-    key : str
-        Of the stage it belongs to.
-    """
+    """An artifact of the stage ``key`` that is missing or is not what its record says."""
 
     def __init__(self, message: str, key: str) -> None:
         super().__init__(message, key)
@@ -121,12 +113,7 @@ class RunStore:
     def put(self, record: Record, artifact: bytes | None = None) -> Record:
         """Store a finished stage; its artifact first, its record last.
 
-        Parameters
-        ----------
-        record : Record
-            Its ``artifact`` names the file, when there is one.
-        artifact : bytes, optional
-            Content of that file.
+        The record's ``artifact`` names the file, when there is one.
         """
         folder = self.folder(record.key)
         folder.mkdir(parents=True, exist_ok=True)
@@ -183,13 +170,7 @@ class RunStore:
             self.folder(key).parent.rmdir()
 
     def fail(self, failure: Failure) -> Failure:
-        """Note why a stage failed; it still counts as not done.
-
-        Returns
-        -------
-        Failure
-            With the attempts of earlier runs added.
-        """
+        """Note why a stage failed, adding up attempts; it still counts as not done."""
         folder = self.folder(failure.key)
         folder.mkdir(parents=True, exist_ok=True)
         before = self.failure(failure.key)

@@ -82,20 +82,9 @@ class DatasetKind:
     def prepare(
         self, category: str, *, size: int, protocol: Protocol, data: Path | None, cache: Path
     ) -> CategoryRef:
-        """Generate or read, validate and decode one category, unless the cache has it.
+        """Generate or read, validate and decode one of `available`, unless the cache has it.
 
-        Parameters
-        ----------
-        category : str
-            One of `available`.
-        size : int
-            Side of the decoded images.
-        protocol : Protocol
-            Its size and mask rule are those of the decoded masks.
-        data : Path or None
-            What ``--data`` names.
-        cache : Path
-            Cache folder.
+        ``size`` is the side of the decoded images, ``data`` what ``--data`` names.
 
         Raises
         ------

@@ -64,15 +64,7 @@ class Frame:
 
 
 class Canvas:
-    """A square picture in the making.
-
-    Parameters
-    ----------
-    size : int
-        Side of the final image in pixels.
-    background : (float, float, float)
-        Colour to start from.
-    """
+    """A square picture in the making, in the end ``size`` pixels a side."""
 
     def __init__(self, size: int, background: Color = (0.0, 0.0, 0.0)) -> None:
         self.size = size
@@ -92,12 +84,9 @@ class Canvas:
         self.rgb *= weight[..., None]
 
     def develop(self, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """Light, average down, add sensor noise and quantise.
+        """Light, average down, add sensor noise and quantise to RGB, (S, S, 3) uint8.
 
-        Returns
-        -------
-        (S, S, 3) uint8
-            The picture in RGB. The light's gradient and gain and the noise come from `rng` alone.
+        The light's gradient and gain and the noise come from `rng` alone.
         """
         direction, tilt = rng.uniform(0, math.tau), rng.uniform(0, 0.07)
         gain = rng.uniform(0.95, 1.05)
