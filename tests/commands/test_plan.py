@@ -1,5 +1,3 @@
-import pytest
-
 from bench.cli import main
 from tests.commands.conftest import TWO
 
@@ -112,14 +110,3 @@ def test_what_never_ran_has_no_estimate(small, tmp_path, capsys):
 def test_the_papers_grid_is_laid_out_without_its_data(tmp_path, capsys, rows):
     assert main(["plan", "--dataset", "mvtec", "--results", str(tmp_path / "new")]) == 0
     assert counts(rows, capsys.readouterr().out)["student"] == (300, 0, 300)
-
-
-@pytest.mark.parametrize("command", ["plan", "status", "explain", "accept", "clean"])
-def test_help_shows_examples_and_exit_codes(command, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert f"examples:\n  python -m bench {command}" in out
-    assert "exit codes: 0 " in out
-    assert "--data DIR" in out

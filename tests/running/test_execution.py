@@ -16,6 +16,7 @@ from bench.running import execution
 from bench.running.execution import Job, result_of, run_stage
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg import inference, training
+from tests.folders import flip
 from tests.running.codebook import Nearest
 
 
@@ -66,10 +67,7 @@ class Family:
 
     def damage(self, name):
         record = self.record(name)
-        path = self.store.folder(record.key) / record.artifact
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(bytes(content))
+        flip(self.store.folder(record.key) / record.artifact)
 
 
 @pytest.fixture

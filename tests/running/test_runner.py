@@ -12,6 +12,7 @@ from bench.planning.stages import step_types
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
+from tests.folders import flip
 from tests.running.codebook import Codes
 
 CELLS = ("tile DeSTSeg seg seed 0", "tile DeSTSeg seg seed 1")
@@ -190,12 +191,6 @@ def test_a_failure_that_cannot_be_noted_stops_the_run(go, store, monkeypatch):
     monkeypatch.setattr(RunStore, "fail", full)
     _, summary = go()
     assert summary.stopped == f"{store.root}: Read-only file system"
-
-
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
 
 
 @pytest.mark.parametrize("lost", ["artifact", "record", "folder"])

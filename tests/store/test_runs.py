@@ -9,6 +9,7 @@ from bench.store import records
 from bench.store.records import SCHEMA, DamagedRecord, Record
 from bench.store.runs import DamagedArtifact, Failure, RunStore, check_writable
 from destseg.errors import InputError
+from tests.folders import flip
 
 ROOT = Path(__file__).parents[2]
 KEY = "ab" + 62 * "0"
@@ -148,12 +149,6 @@ def test_a_record_of_a_newer_schema_is_refused_and_kept(store, monkeypatch):
     assert str(path) in str(caught.value)
     assert f"schema {SCHEMA + 1}" in str(caught.value)
     assert path.exists()
-
-
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
 
 
 @pytest.mark.parametrize(
