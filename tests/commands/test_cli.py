@@ -1,10 +1,12 @@
 import errno
+import inspect
 import os
 import pickle
 import runpy
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -256,17 +258,17 @@ def test_shards_write_no_tables_and_the_whole_finds_them_done(reproduce, results
 def request_of(monkeypatch, tiny_file):
     """What a command line comes to, without running it."""
 
-    class Seen(Exception):
-        pass
+    seen = []
+    parameters = inspect.signature(command.reproduce)
+
+    def see(*given, **named):
+        seen.append(SimpleNamespace(**parameters.bind(*given, **named).arguments))
+        raise KeyboardInterrupt
 
     def request_of(*options):
-        def see(request):
-            raise Seen(request)
-
         monkeypatch.setattr(command, "reproduce", see)
-        with pytest.raises(Seen) as caught:
-            main(["reproduce", *options])
-        return caught.value.args[0]
+        assert main(["reproduce", *options]) == 130
+        return seen.pop()
 
     return request_of
 
