@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from bench import methods
 from bench.data.cache import CACHE_VARIABLE
@@ -20,6 +18,7 @@ from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
 from destseg.resnet import ResNet18
+from tests.folders import write_category
 
 EXAMPLE = Path(__file__).parent / "methods" / "example"
 
@@ -184,17 +183,5 @@ def real_data():
 @pytest.fixture
 def mvtec_folder(tmp_path):
     """A folder in MVTec AD's layout: one category, few small images."""
-    root = tmp_path / "mvtec"
-    rng = np.random.default_rng(0)
-    for split, count in {"train/good": 6, "test/good": 3, "test/hole": 3}.items():
-        (root / "bottle" / split).mkdir(parents=True)
-        for index in range(count):
-            pixels = rng.integers(0, 256, (40, 36, 3), np.uint8)
-            Image.fromarray(pixels).save(root / "bottle" / split / f"{index:03d}.png")
-    truth = root / "bottle" / "ground_truth" / "hole"
-    truth.mkdir(parents=True)
-    for index in range(3):
-        mask = np.zeros((40, 36), np.uint8)
-        mask[10 : 20 + index, 8:24] = 255
-        Image.fromarray(mask).save(truth / f"{index:03d}_mask.png")
-    return root
+    write_category(tmp_path / "mvtec" / "bottle", (40, 36), 6, {"good": 3, "hole": 3})
+    return tmp_path / "mvtec"

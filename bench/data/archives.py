@@ -7,37 +7,17 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive that can be downloaded.
+    """An archive that can be downloaded."""
 
-    Parameters
-    ----------
-    title : str
-        The dataset's name for people.
-    file : str
-        Name of the archive.
-    url, page : str
-        Where the archive is, and where its authors describe it.
-    sha256 : str
-        Of the archive; what a mirror gives must have it too.
-    unpacked : int
-        Bytes the files take on disk, rounded up; for the check of free space.
-    top : str
-        Folder inside the archive that holds everything; empty when there is none.
-    folder : str
-        Name of the folder it is unpacked into.
-    licence : str
-        Terms and what to cite.
-    """
-
-    title: str
-    file: str
-    url: str
-    page: str
-    sha256: str
-    unpacked: int
-    top: str
-    folder: str
-    licence: str
+    title: str  # the dataset's name for people
+    file: str  # name of the archive
+    url: str  # where the archive is
+    page: str  # where its authors describe it
+    sha256: str  # of the archive; what a mirror gives must have it too
+    unpacked: int  # bytes the files take on disk, rounded up; for the check of free space
+    top: str  # folder inside the archive that holds everything; empty when there is none
+    folder: str  # name of the folder it is unpacked into
+    licence: str  # terms and what to cite
 
 
 ARCHIVES: Mapping[str, Archive] = MappingProxyType(

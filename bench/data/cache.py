@@ -57,20 +57,11 @@ def cache_root() -> Path:
 
 
 def publish(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """Make a folder appear complete or not at all.
+    """Make a folder appear complete or not at all; one that exists is left as it is.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder to publish. When it exists nothing is done.
-    fill : callable
-        Writes the content into the temporary sibling it is given. When it raises, the
-        sibling is removed and nothing is published.
-
-    Returns
-    -------
-    Path
-        ``folder``, which now exists: ours, or that of a concurrent process which was faster.
+    ``fill`` writes the content into the temporary sibling it is given; when it raises, the sibling
+    is removed and nothing is published. The folder that is returned may be that of a concurrent
+    process which was faster.
 
     Raises
     ------
@@ -110,25 +101,11 @@ def unwritable(folder: Path, error: OSError) -> InputError:
 
 
 def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
-    """Digest files by their paths below ``root`` and their contents.
+    """Digest files by their paths below ``root`` and their contents, in 64 hexadecimal digits.
 
-    The digest is the same on every machine and wherever ``root`` lies. It is remembered in
-    the cache under the files' sizes and modification times, so that gigabytes are read once
-    and not at every start.
-
-    Parameters
-    ----------
-    root : Path
-        Folder that contains the files.
-    files : iterable of Path
-        Files below ``root``, in any order.
-    cache : Path
-        Cache folder.
-
-    Returns
-    -------
-    str
-        SHA-256, 64 hexadecimal digits.
+    The digest is the same on every machine, wherever ``root`` lies and in whatever order the files
+    come. It is remembered in the cache under their sizes and modification times, so that gigabytes
+    are read once and not at every start.
     """
     ordered = sorted((file.relative_to(root).as_posix(), file) for file in files)
     seen = hashlib.sha256(os.fsencode(root.resolve()))
@@ -146,10 +123,7 @@ def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
 def recipe_key(recipe: Any) -> str:
     """Make the part of a folder's name that tells results of other recipes apart.
 
-    Parameters
-    ----------
-    recipe : plain JSON value
-        Everything that the content of the folder depends on.
+    A recipe is all that the content of the folder depends on, in plain JSON values.
     """
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
 

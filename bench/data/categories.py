@@ -37,28 +37,14 @@ DECODING_VERSION = 1
 
 @dataclass(frozen=True)
 class CategoryRef:
-    """A decoded category on disk.
+    """A decoded category on disk."""
 
-    Parameters
-    ----------
-    category : str
-        Name of its folder.
-    path : Path
-        The decoded folder in the cache.
-    digest : str
-        Of the source files' relative paths and contents, whatever machine or folder.
-    train, test : int
-        Number of training and test images.
-    native : tuple of int, optional
-        Height and width of the source images, see `bench.data.layout.Extent`.
-    """
-
-    category: str
-    path: Path
-    digest: str
-    train: int
-    test: int
-    native: tuple[int, int] | None = None
+    category: str  # name of its folder
+    path: Path  # the decoded folder in the cache
+    digest: str  # of the source files' relative paths and contents, whatever machine or folder
+    train: int  # number of training images
+    test: int  # number of test images
+    native: tuple[int, int] | None = None  # of the source images, see `Extent`
 
     @property
     def extent(self) -> Extent:
@@ -68,24 +54,13 @@ class CategoryRef:
 
 @dataclass(frozen=True)
 class CategoryData:
-    """The memory-mapped, read-only arrays of a category.
+    """The memory-mapped, read-only arrays of a category."""
 
-    Parameters
-    ----------
-    train : ndarray
-        (N, S, S, 3) uint8, the normal training images.
-    test : ndarray
-        (M, S, S, 3) uint8, ordered by path.
-    masks : ndarray
-        (M, P, P) bool, the ground truth at the rule's size; all False for normal images.
-    names : tuple of str
-        Test images as ``defect/stem``, for example ``broken_large/000``.
-    """
-
-    train: NDArray[np.uint8]
-    test: NDArray[np.uint8]
+    train: NDArray[np.uint8]  # (N, S, S, 3), the normal training images
+    test: NDArray[np.uint8]  # (M, S, S, 3), ordered by path
+    # (M, P, P), the ground truth at the rule's size; all False for normal images.
     masks: NDArray[np.bool_]
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of test images, as ``defect/stem``, for example ``broken_large/000``
 
 
 def prepare_category(
@@ -93,28 +68,12 @@ def prepare_category(
 ) -> CategoryRef:
     """Validate a category and decode it into the cache, unless it is there already.
 
-    Parameters
-    ----------
-    root : Path
-        Folder that holds the categories.
-    category : str
-        Name of the category's folder.
-    size : int
-        Side of the decoded images.
-    cache : Path
-        Cache folder.
-    protocol : Protocol
-        Its size and mask rule are those of the decoded masks.
-
-    Returns
-    -------
-    CategoryRef
-        The decoded category.
+    Images are decoded at ``size`` pixels a side, masks at the size and by the rule of the protocol.
 
     Raises
     ------
     InputError
-        With every fault of the category, or when there is no such category.
+        With every fault of the category, or when ``root`` has no such category.
     """
     known = list_categories(root)
     if category not in known:

@@ -54,22 +54,17 @@ class _Origin:
 def download(
     url: str, part: Path, *, room: Callable[[int], None], waits: Sequence[float] = WAITS
 ) -> None:
-    """Download a file, continuing what an earlier call has left.
+    """Download a file over HTTP or HTTPS, continuing what an earlier call has left in ``part``.
 
-    Where the server ignores ranges or its file has changed meanwhile, it starts over.
+    Where the server ignores ranges or its file has changed meanwhile, it starts over. ``waits`` are
+    the seconds before each further attempt; after an attempt that brought something they are
+    counted anew. `forget` removes the partial file with what lies beside it.
 
     Parameters
     ----------
-    url : str
-        ``http`` or ``https``.
-    part : Path
-        The partial file; whole when this returns. `forget` removes it with what lies beside it.
     room : callable
         Called with the bytes still to come before any of them is written; raises when they
         have no room.
-    waits : sequence of float
-        Seconds before each further attempt; after an attempt that brought something they are
-        counted anew.
 
     Raises
     ------

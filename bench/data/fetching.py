@@ -48,26 +48,11 @@ def fetch(
     keep: bool = False,
     waits: Sequence[float] = WAITS,
 ) -> Path:
-    """Download an archive unless it is at hand, check its hash and unpack it.
+    """Download an archive unless it is at hand, check its hash and unpack it; return the folder.
 
-    Parameters
-    ----------
-    archive : Archive
-        What to fetch.
-    directory : Path
-        Where the archive and its folder go. An archive that already lies there under its name
-        is used without any download, and left there.
-    url : str, optional
-        A mirror of the archive; the hash stays the published one.
-    keep : bool
-        Whether a downloaded archive stays.
-    waits : sequence of float
-        Seconds before each further attempt after a cut.
-
-    Returns
-    -------
-    Path
-        The unpacked folder in ``directory``.
+    An archive that already lies in ``directory`` under its name is used without any download, and
+    left there; a downloaded one stays with ``keep``. What a mirror, ``url``, gives must have the
+    published hash too. For ``waits`` see `download`.
 
     Raises
     ------

@@ -19,19 +19,12 @@ GOOD = "good"
 
 @dataclass(frozen=True)
 class Extent:
-    """How many images a category has, and how large they are.
+    """How many images a category has, and how large they are."""
 
-    Parameters
-    ----------
-    train, test : int
-        Number of training and of test images.
-    native : tuple of int or None
-        Height and width of the first training and the first test image; None where they differ,
-        or where nobody has looked.
-    """
-
-    train: int
-    test: int
+    train: int  # number of training images
+    test: int  # number of test images
+    # Height and width of the first training and the first test image; None where they differ, or
+    # where nobody has looked.
     native: tuple[int, int] | None = None
 
     @property
@@ -42,22 +35,13 @@ class Extent:
 
 @dataclass(frozen=True)
 class CategoryFiles:
-    """The files of a category, and what the layout lacks.
+    """The files of a category, and what the layout lacks."""
 
-    Parameters
-    ----------
-    train, test : tuple of Path
-        Images, ordered by path.
-    masks : tuple of Path or None
-        The mask of each test image; None for normal images and where it is missing.
-    faults : tuple of str
-        What is missing, a sentence each.
-    """
-
-    train: tuple[Path, ...]
+    train: tuple[Path, ...]  # ordered by path, as the test images are
     test: tuple[Path, ...]
+    # The mask of each test image; None for normal images and where it is missing.
     masks: tuple[Path | None, ...]
-    faults: tuple[str, ...]
+    faults: tuple[str, ...]  # what is missing, a sentence each
 
     @property
     def paths(self) -> list[Path]:
@@ -79,12 +63,7 @@ class CategoryFiles:
 
 
 def list_categories(root: Path) -> tuple[str, ...]:
-    """List the categories in a folder: its subfolders that have a ``train`` folder.
-
-    Returns
-    -------
-    tuple of str
-        Sorted, at least one.
+    """List the categories in a folder, sorted: its subfolders that have a ``train`` folder.
 
     Raises
     ------

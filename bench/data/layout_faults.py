@@ -46,12 +46,8 @@ def root_faults(root: Path) -> list[str]:
 def category_faults(folder: Path, files: CategoryFiles) -> list[str]:
     """List what is missing from, miscounted or strange in one category of MVTec AD.
 
-    Parameters
-    ----------
-    folder : Path
-        The category's folder, named as the category.
-    files : CategoryFiles
-        What `bench.data.layout.scan_category` found there.
+    ``files`` is what `bench.data.layout.scan_category` found in the folder, which is named as the
+    category.
     """
     defects = PUBLISHED[folder.name].defects.split()
     faults = [*files.faults, *_miscounts(folder, files)]
@@ -74,14 +70,9 @@ def category_faults(folder: Path, files: CategoryFiles) -> list[str]:
 
 
 def texture_faults(folder: Path, files: Sequence[Path]) -> list[str]:
-    """List what is missing from, miscounted or strange in a folder of DTD.
+    """List what is missing from, miscounted or strange in a folder of DTD, which holds ``images``.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder that holds ``images``.
-    files : sequence of Path
-        All images below it, which is what is read.
+    ``files`` are all images below it, which is what is read.
     """
     images = folder / "images"
     total = len(TEXTURE_CLASSES) * TEXTURES_PER_CLASS

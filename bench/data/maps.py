@@ -37,18 +37,10 @@ _REMEDY = "store it as 32-bit TIFF, 8 or 16 bit grey PNG, or NPY"
 
 @dataclass(frozen=True)
 class MapFiles:
-    """The maps of a category's test images.
+    """The maps of a category's test images."""
 
-    Parameters
-    ----------
-    maps : tuple of Path or None
-        One for each image, in their order; None where it is missing.
-    faults : tuple of str
-        What is missing, twice there or of no image, a sentence each.
-    """
-
-    maps: tuple[Path | None, ...]
-    faults: tuple[str, ...]
+    maps: tuple[Path | None, ...]  # one for each image, in their order; None where it is missing
+    faults: tuple[str, ...]  # what is missing, twice there or of no image, a sentence each
 
 
 class FaultyMaps(Exception):
@@ -60,15 +52,7 @@ class FaultyMaps(Exception):
 
 
 def scan_maps(folder: Path, images: Sequence[Path]) -> MapFiles:
-    """Find the map of each test image by its name, decoding nothing.
-
-    Parameters
-    ----------
-    folder : Path
-        The category's folder of maps.
-    images : sequence of Path
-        The test images, each in the folder of its defect.
-    """
+    """Find in a category's folder of maps that of each test image by its name, decoding nothing."""
     tests = folder / "test"
     if not tests.is_dir():
         lack = f"{tests}: no such folder; the category's maps belong there."
@@ -114,8 +98,6 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
         ``.npy`` file of a two-dimensional array; its suffix says which.
     native : tuple of int
         Height and width of the image.
-    size : int
-        Side of the square.
 
     Returns
     -------
@@ -151,18 +133,7 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
 def maps_and_masks(
     data: CategoryFiles, maps: MapFiles, protocol: Protocol, *, on_map: Callable[[], object]
 ) -> Iterator[tuple[Map, NDArray[np.bool_]]]:
-    """Read the maps of a category and their masks, one pair after the other.
-
-    Parameters
-    ----------
-    data : CategoryFiles
-        The test images and their masks.
-    maps : MapFiles
-        What `scan_maps` found for them.
-    protocol : Protocol
-        Its size and mask rule are used.
-    on_map : callable
-        Is called for each image.
+    """Read the maps and masks of a category, pair after pair; ``on_map`` is called for each image.
 
     Yields
     ------

@@ -24,38 +24,20 @@ HELD_OUT = 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """What determines a procedural teacher.
+    """What determines a procedural teacher."""
 
-    Parameters
-    ----------
-    width : int
-        Channels of layer 1.
-    steps : int
-        Optimisation steps.
-    seed : int
-        Of the images, the initial weights and the order.
-    size : int
-        Side of the images, in pixels.
-    batch : int
-        Images in a step.
-    per_class : int
-        Training images drawn for each class.
-    rate : float
-        Peak learning rate.
-    """
-
-    width: int = 16
-    steps: int = 500
-    seed: int = 0
-    size: int = 64
-    batch: int = 32
-    per_class: int = 80
-    rate: float = 0.15
+    width: int = 16  # channels of layer 1
+    steps: int = 500  # optimisation steps
+    seed: int = 0  # of the images, the initial weights and the order
+    size: int = 64  # side of the images, in pixels
+    batch: int = 32  # images in a step
+    per_class: int = 80  # training images drawn for each class
+    rate: float = 0.15  # peak learning rate
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained trunk and how well its layer 3 tells the classes apart."""
+    """A pretrained trunk in eval mode, and which share of images its layer 3 tells apart."""
 
     trunk: ResNet18
     training_accuracy: float
@@ -85,16 +67,6 @@ def pretrain(recipe: Recipe) -> Pretrained:
 
     It runs on one thread, where the result is the same bits every time, and leaves the
     global random state and the number of threads as they were.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Everything the result depends on.
-
-    Returns
-    -------
-    Pretrained
-        The trunk in eval mode, with its accuracies in [0, 1].
     """
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)

@@ -48,16 +48,7 @@ CLASSES: tuple[ImageClass, ...] = (
 def draw_classes(
     rng: Generator, per_class: int, size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Draw images of every class.
-
-    Parameters
-    ----------
-    rng : Generator
-        Source of randomness.
-    per_class : int
-        Images of each class.
-    size : int
-        Side in pixels.
+    """Draw images of every class, ``size`` pixels a side.
 
     Returns
     -------

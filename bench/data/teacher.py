@@ -30,26 +30,13 @@ UNTRAINED_VERSION = 1
 
 @dataclass(frozen=True)
 class TeacherRef:
-    """A teacher's trunk on disk.
+    """A teacher's trunk on disk."""
 
-    Parameters
-    ----------
-    path : Path
-        State dict under torchvision's names, up to layer 3, in the cache.
-    digest : str
-        SHA-256 of the tensors' names, shapes and bytes, not of the file.
-    width : int
-        Channels of layer 1.
-    name : str
-        ``procedural``, ``untrained``, ``imagenet`` or the weight file's stem.
-    accuracy : float or None
-        Of a procedural teacher, the accuracy on held-out images of its own task.
-    """
-
-    path: Path
-    digest: str
-    width: int
-    name: str
+    path: Path  # state dict under torchvision's names, up to layer 3, in the cache
+    digest: str  # SHA-256 of the tensors' names, shapes and bytes, not of the file
+    width: int  # channels of layer 1
+    name: str  # ``procedural``, ``untrained``, ``imagenet`` or the weight file's stem
+    # Of a procedural teacher, the accuracy on held-out images of its own task.
     accuracy: float | None = None
 
 
@@ -64,18 +51,11 @@ def prepare_teacher(
         ``procedural``, ``untrained`` (`untrained_trunk`), ``imagenet`` (torchvision's
         ``ResNet18_Weights.IMAGENET1K_V1``) or the path of a state dict; layer 4 and ``fc``
         may be in it and are left out.
-    cache : Path
-        Cache folder.
     width : int
         Channels of layer 1; ImageNet's ResNet-18 has 64.
     recipe : Recipe, optional
         How a procedural teacher is pretrained, its width included; by default
         ``Recipe(width=width)``.
-
-    Returns
-    -------
-    TeacherRef
-        The teacher.
 
     Raises
     ------

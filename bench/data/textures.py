@@ -42,40 +42,19 @@ CROPS = 3
 
 @dataclass(frozen=True)
 class TexturesRef:
-    """Decoded anomaly source images on disk.
+    """Decoded anomaly source images on disk."""
 
-    Parameters
-    ----------
-    path : Path
-        The decoded folder in the cache.
-    digest : str
-        Of the source files' relative paths and contents.
-    count : int
-        Number of images.
-    """
-
-    path: Path
-    digest: str
-    count: int
+    path: Path  # the decoded folder in the cache
+    digest: str  # of the source files' relative paths and contents
+    count: int  # number of images
 
 
 def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef:
     """Validate anomaly source images and decode them into the cache, unless they are there.
 
-    Parameters
-    ----------
-    folder : Path or None
-        Every image below it is used, in the order of the relative paths: the Describable
-        Textures layout ``images/<class>/*.jpg`` or any other. None means the embedded set.
-    size : int
-        Side of the decoded images; the aspect ratio is ignored, as in the paper's program.
-    cache : Path
-        Cache folder.
-
-    Returns
-    -------
-    TexturesRef
-        The decoded images.
+    Every image below the folder is used, in the order of the relative paths: the Describable
+    Textures layout ``images/<class>/*.jpg`` or any other; None means the embedded set. The decoded
+    images have ``size`` pixels a side; their aspect ratio is ignored, as in the paper's program.
 
     Raises
     ------

@@ -11,16 +11,10 @@ from destseg.errors import InputError
 
 
 def unpack(archive: Path, folder: Path, *, top: str = "") -> None:
-    """Unpack a tar archive so that the folder appears complete or not at all.
+    """Unpack a tar archive, compressed or not, so that the folder appears complete or not at all.
 
-    Parameters
-    ----------
-    archive : Path
-        A tar archive, compressed or not.
-    folder : Path
-        The new folder; it may exist when it is empty.
-    top : str
-        A folder of the archive that becomes ``folder``; by default the archive's top level does.
+    The folder may exist when it is empty. It becomes what ``top`` is in the archive, by default the
+    archive's top level.
 
     Raises
     ------

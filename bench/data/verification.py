@@ -32,40 +32,21 @@ WORTH_A_WORKER = 500
 
 @dataclass(frozen=True)
 class Part:
-    """What has one digest: a category, or all textures.
+    """What has one digest: a category, or all textures."""
 
-    Parameters
-    ----------
-    name : str
-        The category, or the folder of the textures.
-    content : str
-        Numbers and sizes of the images, for people.
-    digest : str or None
-        The same as in the records of runs on these files; None when one cannot be decoded.
-    """
-
-    name: str
-    content: str
+    name: str  # the category, or the folder of the textures
+    content: str  # numbers and sizes of the images, for people
+    # The same as in the records of runs on these files; None when one cannot be decoded.
     digest: str | None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a folder holds.
+    """What a folder holds."""
 
-    Parameters
-    ----------
-    parts : tuple of Part
-        What is there.
-    summary : str
-        The totals, for people.
-    faults : tuple of str
-        Everything that is wrong, a sentence each.
-    """
-
-    parts: tuple[Part, ...]
-    summary: str
-    faults: tuple[str, ...]
+    parts: tuple[Part, ...]  # what is there
+    summary: str  # the totals, for people
+    faults: tuple[str, ...]  # everything that is wrong, a sentence each
 
     @property
     def count(self) -> str:
@@ -86,7 +67,7 @@ class _Content:
 def verify(
     kind: str, folder: Path, categories: Sequence[str] = (), *, jobs: int = 1, read: bool = True
 ) -> Report:
-    """Compare a folder with the published dataset.
+    """Compare a folder with the published dataset, in ``jobs`` processes at most.
 
     Parameters
     ----------
@@ -97,16 +78,9 @@ def verify(
         ``images``, or the parent of that one, ``dtd``.
     categories : sequence of str
         Only these categories of MVTec AD; by default all 15 must be there.
-    jobs : int
-        Processes at most.
     read : bool
         Whether files are decoded and digested; otherwise the report has only the faults that
         names and numbers show, and no digest.
-
-    Returns
-    -------
-    Report
-        What is there and what is wrong.
 
     Raises
     ------

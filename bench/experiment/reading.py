@@ -17,6 +17,7 @@ from bench.experiment.experiment import (
     GridConfig,
     nearest_variants,
 )
+from bench.experiment.library import find_experiment
 from bench.methods import PAPER, method
 from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
 from destseg.errors import InputError
@@ -54,8 +55,9 @@ class _File:
 def load_experiment(path: Path, kind: str | None = None) -> Experiment:
     """Read an experiment file.
 
-    A file may name others beside it, ``base = ["ablation.toml", "mvtec.toml"]``, and so take
-    from the first of them, or from the one for the dataset asked for, all it does not say itself.
+    A file may name others, beside it or of those that come with the project, ``base =
+    ["ablation", "mvtec"]``, and so take from the first of them, or from the one for the dataset
+    asked for, all it does not say itself.
     Settings of a method stand in ``[methods.<name>]``; those of the paper's method may stand
     without that prefix, ``[training]`` for instance.
 
@@ -136,10 +138,12 @@ def _with_prefixes(table: dict[str, Any], path: Path) -> dict[str, Any]:
 def _base(path: Path, names: list[str], kind: str | None) -> dict[str, Any]:
     """Read the base for a kind of dataset, or the first one."""
     for name in names:
-        table = _read(path.parent / name)
+        beside = path.parent / name
+        file = beside if beside.is_file() else find_experiment(Path(name))
+        table = _read(file)
         if "base" in table:
             raise InputError(f"{path}: its base {name} has a base itself; name that one.")
-        found = _experiment(table, path.parent / name)
+        found = _experiment(table, file)
         if kind in (None, found.dataset.kind):
             return table
     raise InputError(f"{path}: none of its bases, {', '.join(names)}, is for the dataset {kind!r}.")

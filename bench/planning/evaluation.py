@@ -16,21 +16,11 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Evaluate(Step[Metrics]):
-    """Every method's last stage. It alone sees the ground truth, and has no artifact.
+    """Every method's last stage. It alone sees the ground truth, and has no artifact."""
 
-    Parameters
-    ----------
-    protocol : Protocol
-        How maps are scored; its name does not matter.
-    metrics : tuple of str or None
-        Keys of metrics beyond the paper's six, if any.
-    scores : Step
-        The method's last step.
-    """
-
-    protocol: Protocol
-    metrics: tuple[str, ...] | None
-    scores: Step[Scores]
+    protocol: Protocol  # its name does not matter
+    metrics: tuple[str, ...] | None  # keys of metrics beyond the paper's six
+    scores: Step[Scores]  # the method's last step
 
     kind = "evaluation"
     seeded = False

@@ -21,21 +21,9 @@ from destseg.errors import InputError
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """An experiment laid out.
+    """An experiment laid out."""
 
-    Parameters
-    ----------
-    experiment : Experiment
-        With the command line's changes applied.
-    grid : Grid
-        What it spans.
-    inputs : Inputs
-        What it reads.
-    plan : Plan
-        Its stages.
-    """
-
-    experiment: Experiment
+    experiment: Experiment  # with the command line's changes applied
     grid: Grid
     inputs: Inputs
     plan: Plan
@@ -54,16 +42,7 @@ class ExperimentPlan:
 
 
 def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPlan:
-    """Lay an experiment out, its inputs prepared.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        What to lay out.
-    sources : Sources
-        Folders of this machine.
-    jobs : int
-        Processes that prepare the inputs.
+    """Lay an experiment out, its inputs prepared by ``jobs`` processes.
 
     Raises
     ------
@@ -87,14 +66,8 @@ def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPl
 def look_up(experiment: Experiment, sources: Sources, *, assume: bool = False) -> ExperimentPlan:
     """Lay an experiment out with the inputs that are prepared already; nothing is written.
 
-    Parameters
-    ----------
-    experiment : Experiment
-        What to lay out.
-    sources : Sources
-        Folders of this machine.
-    assume : bool
-        Without a folder of images take the experiment's categories, or the dataset's, as given.
+    With ``assume`` and without a folder of images the experiment's categories, or the dataset's,
+    are taken as given.
 
     Raises
     ------

@@ -23,46 +23,23 @@ UNPREPARED = "not prepared"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a machine keeps its data.
+    """Where a machine keeps its data."""
 
-    Parameters
-    ----------
-    data : Path or None
-        A folder in MVTec AD layout; None for the miniature.
-    textures : Path or None
-        Anomaly source images; None for the embedded set.
-    cache : Path
-        Where decoded images and teachers are kept.
-    """
-
-    data: Path | None
-    textures: Path | None
-    cache: Path
+    data: Path | None  # a folder in MVTec AD layout; None for the miniature
+    textures: Path | None  # anomaly source images; None for the embedded set
+    cache: Path  # where decoded images and teachers are kept
 
 
 @dataclass(frozen=True)
 class RequiredInputs:
-    """What an experiment is going to read, whatever the machine.
+    """What an experiment is going to read, whatever the machine."""
 
-    Parameters
-    ----------
-    kind : DatasetKind
-        Of which the categories are.
-    size : int
-        Side in pixels of decoded images and textures.
-    protocol : Protocol
-        Its size and mask rule are those of the decoded masks.
-    categories : tuple of str
-        Of the dataset, all available.
-    backbones : tuple of (str, int)
-        Source and width of each: ``procedural``, ``untrained``, ``imagenet`` or the path of a
-        weight file; channels of layer 1.
-    """
-
-    kind: DatasetKind
-    size: int
-    protocol: Protocol
-    categories: tuple[str, ...]
+    kind: DatasetKind  # of which the categories are
+    size: int  # side in pixels of decoded images and textures
+    protocol: Protocol  # its size and mask rule are those of the decoded masks
+    categories: tuple[str, ...]  # of the dataset, all available
+    # Source and width of each: ``procedural``, ``untrained``, ``imagenet`` or the path of a weight
+    # file; channels of layer 1.
     backbones: tuple[tuple[str, int], ...]
 
 
@@ -81,15 +58,6 @@ class Inputs:
 def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inputs:
     """Generate or read, validate and decode the inputs; quick when the cache has them.
 
-    Parameters
-    ----------
-    required : RequiredInputs
-        What is needed.
-    sources : Sources
-        Folders of this machine.
-    jobs : int
-        Processes.
-
     Raises
     ------
     InputError
@@ -101,17 +69,7 @@ def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inp
 def look_up_inputs(required: RequiredInputs, sources: Sources) -> Inputs:
     """Look up the inputs in the cache; nothing is made, and nothing written.
 
-    Parameters
-    ----------
-    required : RequiredInputs
-        What is needed.
-    sources : Sources
-        As of `prepare_inputs`; a folder of images may be missing.
-
-    Returns
-    -------
-    Inputs
-        Where the cache lacks one, its digest is `UNPREPARED`.
+    A folder of images may be missing. Where the cache lacks an input, its digest is `UNPREPARED`.
 
     Raises
     ------

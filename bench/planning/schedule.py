@@ -16,14 +16,7 @@ class Schedule:
 
     The first ready stage in the plan's order comes first: seed by seed, so that a whole table
     exists early, and a student's descendants before the next student, so that workers never wait
-    at a border between stages.
-
-    Parameters
-    ----------
-    plan : Plan
-        What is wanted: its evaluations.
-    done : callable
-        Takes a key and tells whether its result is there already.
+    at a border between stages. ``done`` tells of a key whether its result is there already.
     """
 
     def __init__(self, plan: Plan, done: Callable[[str], bool]) -> None:
@@ -82,10 +75,7 @@ class Schedule:
     def lose(self, key: str, finder: str) -> bool:
         """Note that the stage ``finder`` found a result gone: compute it again, then the finder.
 
-        Returns
-        -------
-        bool
-            Whether this is news: several stages may find the same one gone.
+        Tell whether this is news: several stages may find the same one gone.
         """
         news = key in self._there
         self._running.discard(finder)
@@ -127,24 +117,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run would come to.
+    """What a run would come to."""
 
-    Parameters
-    ----------
-    stages : int
-        To be computed.
-    work : float
-        Seconds of all of them together.
-    makespan : float
-        Seconds from the first to the last.
-    workers : int
-        That share the work.
-    """
-
-    stages: int
-    work: float
-    makespan: float
-    workers: int
+    stages: int  # to be computed
+    work: float  # seconds of all of them together
+    makespan: float  # seconds from the first to the last
+    workers: int  # that share the work
 
     @property
     def efficiency(self) -> float:
@@ -155,18 +133,9 @@ class Forecast:
 def simulate(
     plan: Plan, seconds: Callable[[Stage], float], workers: int, done: Iterable[str] = ()
 ) -> Forecast:
-    """Play a run of the plan through with given durations.
+    """Play a run of the plan through on equal workers, given how long each stage takes.
 
-    Parameters
-    ----------
-    plan : Plan
-        What is wanted.
-    seconds : callable
-        Takes a stage and tells how long it takes.
-    workers : int
-        Equal ones.
-    done : iterable of str
-        Keys of results that are there already.
+    Results whose keys are in ``done`` are there already.
     """
     there = frozenset(done)
     schedule = Schedule(plan, there.__contains__)

@@ -34,16 +34,7 @@ def canonical(values: Any) -> str:
 def stage_key(kind: str, code: int, parameters: Mapping[str, Any], parents: Iterable[str]) -> str:
     """Compute a stage's key, of a stage that is planned or of one that a record tells of.
 
-    Parameters
-    ----------
-    kind : str
-        What is done.
-    code : int
-        Version of the code that does it.
-    parameters : mapping
-        Plain JSON values.
-    parents : iterable of str
-        Keys of the parents, in their order.
+    The parameters are plain JSON values, the parents are given by their keys, in their order.
     """
     identity = {
         "schema": SCHEMA,
@@ -57,32 +48,16 @@ def stage_key(kind: str, code: int, parameters: Mapping[str, Any], parents: Iter
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A step in its place: the unit of work.
+    """A step in its place: the unit of work."""
 
-    Parameters
-    ----------
-    kind : str
-        Of its step.
-    code : int
-        Version of the code that computes it.
-    parameters : mapping
-        Everything the result depends on besides the parents; plain JSON values.
-    parents : tuple of Stage
-        Whose artifacts are read.
-    category : str
-        Whose images it depends on; empty where it serves all categories.
-    seed : int or None
-        Of its run; None where it serves all seeds.
-    step : Step or None
-        What computes it; None of maps that somebody else made.
-    """
-
-    kind: str
-    code: int
+    kind: str  # of its step
+    code: int  # version of the code that computes it
+    # Everything the result depends on besides the parents; plain JSON values.
     parameters: Mapping[str, Any]
-    parents: tuple["Stage", ...] = ()
-    category: str = ""
-    seed: int | None = None
+    parents: tuple["Stage", ...] = ()  # whose artifacts are read
+    category: str = ""  # whose images it depends on; empty where it serves all categories
+    seed: int | None = None  # of its run; None where it serves all seeds
+    # What computes it; None of maps that somebody else made.
     step: Step[Any] | None = field(default=None, repr=False)
 
     @cached_property
@@ -110,18 +85,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an experiment comes to.
+    """What an experiment comes to."""
 
-    Parameters
-    ----------
-    evaluations : mapping of Cell to Stage
-        The stage whose record holds a cell's metrics.
-    stages : mapping of str to Stage
-        Every stage by its key, each shared one once: seed by seed, and within a seed all that
-        descends from one training before the next. Parents come before children.
-    """
-
-    evaluations: Mapping[Cell, Stage]
+    evaluations: Mapping[Cell, Stage]  # the stage whose record holds a cell's metrics
+    # Every stage by its key, each shared one once: seed by seed, and within a seed all that
+    # descends from one training before the next. Parents come before children.
     stages: Mapping[str, Stage]
 
     @property

@@ -50,19 +50,11 @@ TRAVEL = ", so the files of stages travel with them"
 
 
 class Cluster(Workers):
-    """The workers of a dask cluster.
+    """The workers of the dask cluster whose scheduler has an address such as ``tcp://host:8786``.
 
-    Every future comes to an outcome: a stage whose process dies fails, one that takes worker
-    after worker with it fails too, and when the scheduler is gone all that are left are told so.
-
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, such as ``tcp://host:8786``.
-    device : str
-        Torch device of every worker; ``auto`` leaves the choice to each.
-    timeout : float, optional
-        Seconds that a stage may take.
+    Every future comes to an outcome: a stage whose process dies or takes longer than ``timeout``
+    seconds fails, one that takes worker after worker with it fails too, and when the scheduler is
+    gone all that are left are told so. With ``auto`` each worker chooses its device.
 
     Raises
     ------

@@ -29,60 +29,29 @@ Status = Literal["done", "cached", "failed", "damaged", "unwritable", "stopped"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one stage.
+    """What became of one stage."""
 
-    Parameters
-    ----------
-    key : str
-        Of the stage.
-    status : str
-        ``done``; ``cached`` when its record was there already; ``failed``; ``damaged`` when what
-        it reads is not what was stored; ``unwritable`` when its result could not be stored;
-        ``stopped`` when it was ended from outside, by the user.
-    message : str
-        One line on what went wrong.
-    seconds : float
-        Wall time spent.
-    failure : Failure, optional
-        Of a failed stage, and of a damaged one, should it be given up.
-    damaged : str, optional
-        Key of the stage whose artifact is damaged.
-    """
-
-    key: str
+    key: str  # of the stage
+    # ``done``; ``cached`` when its record was there already; ``failed``; ``damaged`` when what it
+    # reads is not what was stored; ``unwritable`` when its result could not be stored; ``stopped``
+    # when it was ended from outside, by the user.
     status: Status
-    message: str = ""
-    seconds: float = 0.0
-    failure: Failure | None = None
-    damaged: str | None = None
+    message: str = ""  # one line on what went wrong
+    seconds: float = 0.0  # wall time spent
+    failure: Failure | None = None  # of a failed stage, and of a damaged one, should it be given up
+    damaged: str | None = None  # key of the stage whose artifact is damaged
 
 
 @dataclass(frozen=True)
 class Job:
-    """A stage with all it needs: what is sent to a worker.
-
-    Parameters
-    ----------
-    stage : Stage
-        What is computed.
-    inputs : Inputs
-        Where images, textures and backbones are.
-    kind : DatasetKind
-        Of the images.
-    store : RunStore
-        Where parents come from and the result goes.
-    device : str
-        Torch device, of the worker's choice.
-    command : str
-        The command line of the run, for the record.
-    """
+    """A stage with all it needs: what is sent to a worker."""
 
     stage: Stage
-    inputs: Inputs
-    kind: DatasetKind
-    store: RunStore
-    device: str = "cpu"
-    command: str = ""
+    inputs: Inputs  # where images, textures and backbones are
+    kind: DatasetKind  # of the images
+    store: RunStore  # where parents come from and the result goes
+    device: str = "cpu"  # torch device, of the worker's choice
+    command: str = ""  # the command line of the run, for the record
 
     def failed(
         self, cause: Cause, message: str, *, trace: tuple[str, ...] = (), attempts: int = 1

@@ -11,15 +11,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interruption:
     """While it is entered, signals are noted instead of raised.
 
-    Only noted: what a handler prints may fall into the middle of a line. Outside the main thread,
-    where Python delivers no signal, it does nothing.
-
-    Attributes
-    ----------
-    signal : int or None
-        The first one that came.
-    again : bool
-        Whether another followed.
+    ``signal`` is the first one that came, and ``again`` tells whether another followed. Only noted:
+    what a handler prints may fall into the middle of a line. Outside the main thread, where Python
+    delivers no signal, it does nothing.
     """
 
     def __init__(self) -> None:

@@ -24,14 +24,7 @@ class Child:
     """One process that computes stages one after the other, started when it is first needed.
 
     Loky's executors lose every call when a worker dies; with one worker, and one call at a time,
-    that is the call that was at fault.
-
-    Parameters
-    ----------
-    device : str
-        Torch device of its stages.
-    timeout : float, optional
-        Seconds that a stage may take.
+    that is the call that was at fault. A stage may take ``timeout`` seconds.
     """
 
     def __init__(self, device: str, timeout: float | None = None) -> None:

@@ -31,24 +31,12 @@ def code_versions() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a run asks of every worker.
+    """What a run asks of every worker."""
 
-    Parameters
-    ----------
-    inputs : tuple of Path
-        Decoded images, textures and teacher.
-    token : Path
-        A file in the folder of results: a worker that sees it shares that folder.
-    device : str
-        Torch device, or ``auto``.
-    versions : mapping of str to int
-        Of the code, as `code_versions` returns them.
-    """
-
-    inputs: tuple[Path, ...]
-    token: Path
-    device: str
-    versions: Mapping[str, int]
+    inputs: tuple[Path, ...]  # decoded images, textures and teacher
+    token: Path  # a file in the folder of results: a worker that sees it shares that folder
+    device: str  # torch device, or ``auto``
+    versions: Mapping[str, int]  # of the code, as `code_versions` returns them
 
 
 @dataclass(frozen=True)
@@ -61,42 +49,22 @@ class Sight:
 
 @dataclass(frozen=True)
 class Parcel:
-    """A job on its way to a worker.
-
-    Parameters
-    ----------
-    job : Job
-        What to compute.
-    needs : Needs
-        Looked at again before each job: workers may join at any time.
-    run : str
-        Name of the run, by which its stages are stopped.
-    timeout : float or None
-        Seconds that a stage may take.
-    parents : mapping of str to Files, optional
-        Files of the stage's parents, by key, for a worker that does not see them.
-    """
+    """A job on its way to a worker."""
 
     job: Job
-    needs: Needs
-    run: str
-    timeout: float | None = None
+    needs: Needs  # looked at again before each job: workers may join at any time
+    run: str  # name of the run, by which its stages are stopped
+    timeout: float | None = None  # seconds that a stage may take
+    # Files of the stage's parents, by key, for a worker that does not see them.
     parents: Mapping[str, Files] | None = None
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a worker sends back.
+    """What a worker sends back."""
 
-    Parameters
-    ----------
-    outcome : Outcome or None
-        None when the job needs its parents' files and came without.
-    files : Files
-        Of a stage that is done: all of them where results are not shared, else the record.
-    """
-
-    outcome: Outcome | None
+    outcome: Outcome | None  # None when the job needs its parents' files and came without
+    # Of a stage that is done: all of them where results are not shared, else the record.
     files: Files = dataclasses.field(default_factory=dict)
 
 

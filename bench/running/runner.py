@@ -33,32 +33,16 @@ class FailedCell:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run went.
+    """How a run went."""
 
-    Parameters
-    ----------
-    cached, done : int
-        Cells that were there already, and those computed now.
-    failures : tuple of FailedCell
-        The others.
-    wall, busy : float
-        Seconds from first to last, and seconds of all stages together.
-    workers : int
-        Jobs at the same time.
-    stopped : str or None
-        Why the run ended early.
-    signal : int or None
-        That ended it.
-    """
-
-    cached: int
-    done: int
-    failures: tuple[FailedCell, ...]
-    wall: float
-    busy: float
-    workers: int
-    stopped: str | None = None
-    signal: int | None = None
+    cached: int  # cells that were there already
+    done: int  # cells computed now
+    failures: tuple[FailedCell, ...]  # the other cells
+    wall: float  # seconds from first to last
+    busy: float  # seconds of all stages together
+    workers: int  # jobs at the same time
+    stopped: str | None = None  # why the run ended early
+    signal: int | None = None  # the signal that ended it
 
 
 def run(
@@ -73,23 +57,10 @@ def run(
 ) -> Summary:
     """Compute every cell of the plan that the store does not have.
 
-    Parameters
-    ----------
-    plan, experiment, inputs, store
-        What to compute, and where from and to.
-    workers : Workers
-        Who computes.
-    command : str
-        The command line, for the records.
-    on_seed : callable
-        Called with a seed when the last of its cells is finished, one way or the other.
-
-    Returns
-    -------
-    Summary
-        Counts, failures and times. Whatever happens to a stage ends its descendants only. An
-        interrupt lets running stages finish, a second one does not; a store that cannot be
-        written ends the run.
+    Whatever happens to a stage ends its descendants only. An interrupt lets running stages finish,
+    a second one does not; a store that cannot be written ends the run. ``command`` is the command
+    line, for the records; ``on_seed`` is called with a seed when the last of its cells is finished,
+    one way or the other.
     """
     return _Run(plan, experiment, inputs, store, workers, command, on_seed).summary()
 

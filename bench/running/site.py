@@ -22,33 +22,16 @@ from destseg.seeding import derive_seed
 
 @dataclass(frozen=True)
 class Images:
-    """What methods see of a category: no masks, and no names that tell defects.
+    """What methods see of a category: no masks, and no names that tell defects."""
 
-    Parameters
-    ----------
-    train : ndarray
-        (N, S, S, 3) uint8 RGB, the normal training images.
-    test : ndarray
-        (M, S, S, 3) uint8 RGB.
-    """
-
-    train: NDArray[np.uint8]
-    test: NDArray[np.uint8]
+    train: NDArray[np.uint8]  # (N, S, S, 3) RGB, the normal training images
+    test: NDArray[np.uint8]  # (M, S, S, 3) RGB
 
 
 class StageSite:
-    """The `bench.methods.interface.Site` of one stage.
+    """The `bench.methods.interface.Site` of a stage, whose parameters name what is read by digests.
 
-    Parameters
-    ----------
-    stage : Stage
-        That runs; its parameters name what is read by digests.
-    inputs : Inputs
-        Where that is.
-    kind : DatasetKind
-        Whose policy of rotations holds.
-    device : str
-        Torch device.
+    The kind's policy of rotations holds.
     """
 
     def __init__(self, stage: Stage, inputs: Inputs, kind: DatasetKind, device: str) -> None:

@@ -41,14 +41,9 @@ class Workers(ABC):
 
 
 class Children(Workers):
-    """Child processes, one for each device named.
+    """Child processes, one for each torch device named; several may share one.
 
-    Parameters
-    ----------
-    devices : sequence of str
-        Torch device of each; several children may share one.
-    timeout : float, optional
-        Seconds that a stage may take.
+    A stage may take ``timeout`` seconds.
     """
 
     def __init__(self, devices: Sequence[str], timeout: float | None = None) -> None:
@@ -82,13 +77,7 @@ class Children(Workers):
 
 
 class InProcess(Workers):
-    """No other process, and no isolation: for a debugger, and for tests.
-
-    Parameters
-    ----------
-    device : str
-        Torch device.
-    """
+    """No other process, and no isolation: for a debugger, and for tests."""
 
     size = 1
 

@@ -22,51 +22,25 @@ _SEAL = b',\n "sha256": "'
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a finished stage.
+    """What is known of a finished stage."""
 
-    Parameters
-    ----------
-    key, kind : str
-        Of the stage.
-    parents : tuple of str
-        Keys of its parents.
-    parameters : mapping
-        As they went into the key; an evaluation's protocol is among them.
-    seconds : float
-        Wall time of the stage.
-    peak_memory : int
-        The process's largest resident size so far, in bytes.
-    provenance : mapping
-        From `bench.common.provenance`: code, versions, device, command, times.
-    code : int
-        Version of the stage's code, which went into the key.
-    category : str
-        Whose images it read; empty where it read none.
-    seed : int or None
-        Of its run; None where nothing was drawn at random.
-    metrics : mapping
-        Of an evaluation, each metric by its key as a fraction in [0, 1]; None where undefined.
-    artifact : str or None
-        Name of the file beside the record.
-    digest : str or None
-        SHA-256 of that file.
-    accepted : mapping or None
-        Of a record taken over from another key by ``bench accept``: from where, when and why.
-    """
-
-    key: str
+    key: str  # of the stage
     kind: str
-    parents: tuple[str, ...]
+    parents: tuple[str, ...]  # keys of its parents
+    # As they went into the key; an evaluation's protocol is among them.
     parameters: Mapping[str, Any]
-    seconds: float
-    peak_memory: int
+    seconds: float  # wall time of the stage
+    peak_memory: int  # the process's largest resident size so far, in bytes
+    # From `bench.common.provenance`: code, versions, device, command, times.
     provenance: Mapping[str, Any]
-    code: int
-    category: str
-    seed: int | None
+    code: int  # version of the stage's code, which went into the key
+    category: str  # whose images it read; empty where it read none
+    seed: int | None  # of its run; None where nothing was drawn at random
+    # Of an evaluation, each metric by its key as a fraction in [0, 1]; None where undefined.
     metrics: Mapping[str, float | None] = field(default_factory=dict)
-    artifact: str | None = None
-    digest: str | None = None
+    artifact: str | None = None  # name of the file beside the record
+    digest: str | None = None  # SHA-256 of that file
+    # Of a record taken over from another key by ``bench accept``: from where, when and why.
     accepted: Mapping[str, str] | None = None
 
 
@@ -93,16 +67,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(content: bytes, key: str, path: Path) -> Record:
-    """Read the text of a record's file.
-
-    Parameters
-    ----------
-    content : bytes
-        The text.
-    key : str
-        That the record must have.
-    path : Path
-        Of the file, for messages.
+    """Read the text of the file at ``path``, of a record that must have this key.
 
     Raises
     ------

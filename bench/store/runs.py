@@ -31,47 +31,22 @@ Cause = Literal["raised", "diverged", "memory", "killed", "timeout"]
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage is not done: the content of ``failure.json``.
+    """Why a stage is not done: the content of ``failure.json``."""
 
-    Parameters
-    ----------
-    key, kind : str
-        Of the stage.
-    category : str
-        Whose images it read.
-    seed : int or None
-        Of its run; None where it serves all.
-    cause : {"raised", "diverged", "memory", "killed", "timeout"}
-        An exception; a loss or map that is not finite; memory that could not be had; a signal;
-        the time limit.
-    message : str
-        One line.
-    trace : tuple of str
-        Last lines of the traceback, when there is one.
-    attempts : int
-        How often it was tried, earlier runs included.
-    """
-
-    key: str
+    key: str  # of the stage
     kind: str
-    category: str
-    seed: int | None
+    category: str  # whose images it read
+    seed: int | None  # of its run; None where it serves all
+    # An exception; a loss or map that is not finite; memory that could not be had; a signal; the
+    # time limit.
     cause: Cause
-    message: str
-    trace: tuple[str, ...] = ()
-    attempts: int = 1
+    message: str  # one line
+    trace: tuple[str, ...] = ()  # last lines of the traceback, when there is one
+    attempts: int = 1  # how often it was tried, earlier runs included
 
 
 class DamagedArtifact(Exception):
-    """An artifact that is missing or is not what its record says.
-
-    Parameters
-    ----------
-    message : str
-        Path and reason.
-    key : str
-        Of the stage it belongs to.
-    """
+    """An artifact of the stage ``key`` that is missing or is not what its record says."""
 
     def __init__(self, message: str, key: str) -> None:
         super().__init__(message, key)
@@ -138,12 +113,7 @@ class RunStore:
     def put(self, record: Record, artifact: bytes | None = None) -> Record:
         """Store a finished stage; its artifact first, its record last.
 
-        Parameters
-        ----------
-        record : Record
-            Its ``artifact`` names the file, when there is one.
-        artifact : bytes, optional
-            Content of that file.
+        The record's ``artifact`` names the file, when there is one.
         """
         folder = self.folder(record.key)
         folder.mkdir(parents=True, exist_ok=True)
@@ -200,13 +170,7 @@ class RunStore:
             self.folder(key).parent.rmdir()
 
     def fail(self, failure: Failure) -> Failure:
-        """Note why a stage failed; it still counts as not done.
-
-        Returns
-        -------
-        Failure
-            With the attempts of earlier runs added.
-        """
+        """Note why a stage failed, adding up attempts; it still counts as not done."""
         folder = self.folder(failure.key)
         folder.mkdir(parents=True, exist_ok=True)
         before = self.failure(failure.key)

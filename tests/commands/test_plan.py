@@ -4,8 +4,6 @@ from bench.cli import main
 from tests.commands.conftest import TWO
 
 KINDS = ("student", "segmentation", "maps", "evaluation")
-
-
 EXAMPLE_KINDS = ("mean-patch.means", "mean-patch.maps")
 
 
@@ -15,16 +13,23 @@ def counts(rows, out, kinds=KINDS):
     return {kind: tuple(map(int, found[kind][:3])) for kind in kinds}
 
 
-def test_nothing_is_left_to_run(bench, rows):
-    code, out = bench("plan")
+@pytest.mark.parametrize(
+    ("edits", "segmentation", "maps", "evaluation"),
+    [
+        ({}, (1, 1, 0), (2, 2, 0), (2, 2, 0)),
+        ({'title = "tiny"': 'title = "other"\ntables = ["main"]'}, (1, 1, 0), (2, 2, 0), (2, 2, 0)),
+        ({"head_lr = 0.1": "head_lr = 0.2"}, (1, 0, 1), (2, 1, 1), (2, 1, 1)),
+    ],
+    ids=["nothing", "another table", "a setting"],
+)
+def test_what_changed_runs_with_what_depends_on_it(
+    bench, rows, edits, segmentation, maps, evaluation
+):
+    code, out = bench("plan", edits=edits)
     assert code == 0
-    assert counts(rows, out) == {
-        "student": (2, 2, 0),
-        "segmentation": (1, 1, 0),
-        "maps": (2, 2, 0),
-        "evaluation": (2, 2, 0),
-    }
-    assert "nothing to run" in out
+    expected = ((2, 2, 0), segmentation, maps, evaluation)
+    assert counts(rows, out) == dict(zip(KINDS, expected, strict=True))
+    assert ("nothing to run" in out) == (evaluation == (2, 2, 0))
 
 
 def test_a_changed_protocol_evaluates_stored_maps_and_trains_nothing(bench, rows):
@@ -49,22 +54,6 @@ def test_a_changed_protocol_does_run_so(bench, results):
     assert len(new) == 2
     assert all('"kind": "evaluation"' in path.read_text() for path in new)
     assert {path: path.stat().st_mtime_ns for path in records} == records
-
-
-def test_another_table_runs_nothing(bench):
-    edits = {'title = "tiny"': 'title = "another"\ntables = ["main"]'}
-    code, out = bench("plan", edits=edits)
-    assert (code, "nothing to run" in out) == (0, True)
-
-
-def test_a_changed_setting_runs_what_depends_on_it(bench, rows):
-    _, out = bench("plan", edits={"head_lr = 0.1": "head_lr = 0.2"})
-    assert counts(rows, out) == {
-        "student": (2, 2, 0),
-        "segmentation": (1, 0, 1),
-        "maps": (2, 1, 1),
-        "evaluation": (2, 1, 1),
-    }
 
 
 def test_another_method_beside_runs_alone(bench, rows, with_example):
@@ -112,14 +101,3 @@ def test_what_never_ran_has_no_estimate(small, tmp_path, capsys):
 def test_the_papers_grid_is_laid_out_without_its_data(tmp_path, capsys, rows):
     assert main(["plan", "--dataset", "mvtec", "--results", str(tmp_path / "new")]) == 0
     assert counts(rows, capsys.readouterr().out)["student"] == (300, 0, 300)
-
-
-@pytest.mark.parametrize("command", ["plan", "status", "explain", "accept", "clean"])
-def test_help_shows_examples_and_exit_codes(command, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert f"examples:\n  python -m bench {command}" in out
-    assert "exit codes: 0 " in out
-    assert "--data DIR" in out

@@ -25,16 +25,6 @@ def call(write_tiny, results, weights, tmp_path, monkeypatch):
     return call
 
 
-@pytest.mark.parametrize("command", ["report", "figure"])
-def test_help_shows_examples(command, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert f"python -m bench {command}" in out
-    assert "exit codes: 0 done, 2 bad input" in out
-
-
 def test_from_the_table_of_cells_there_is_a_report_without_gallery(call, results, capsys):
     assert call("report") == 0
     path = results / "tiny" / "report.html"

@@ -65,16 +65,6 @@ def test_an_unknown_form_is_refused(capsys):
     assert "invalid choice: 'word'" in capsys.readouterr().err
 
 
-def test_help_has_examples_and_the_names_of_all_tables(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["table", "--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert "python -m bench table claims loss" in out
-    for name in tables():
-        assert name in out
-
-
 def test_it_needs_no_torch():
     code = (
         "import sys; from bench.cli import main; code = main(['table', 'ablation']);"

@@ -10,6 +10,7 @@ from bench.data.categories import load_category, prepare_category
 from bench.data.layout import Extent, list_categories
 from bench.metrics import Protocol
 from destseg.errors import InputError
+from tests.folders import empty, empty_folder, file_instead, other_size, truncate, write_category
 
 SIZE = 16
 
@@ -26,30 +27,10 @@ def cache(tmp_path):
 
 @pytest.fixture
 def root(tmp_path):
-    return build(tmp_path / "data")
-
-
-def build(root):
-    """Write a category of 3 training and 4 test images, 24x20 pixels."""
-    rng = np.random.default_rng(0)
-
-    def image(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (20, 24, 3), np.uint8)).save(path)
-
-    folder = root / "bottle"
-    for index in range(3):
-        image(folder / "train" / "good" / f"{index:03d}.png")
-    for kind, count in {"good": 1, "hole": 2, "bent": 1}.items():
-        for index in range(count):
-            image(folder / "test" / kind / f"{index:03d}.png")
-            if kind != "good":
-                mask = np.zeros((20, 24), np.uint8)
-                mask[: 5 + index, :6] = 255
-                path = folder / "ground_truth" / kind / f"{index:03d}_mask.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(mask).save(path)
-    return root
+    """A category of 3 training and 4 test images, 24x20 pixels."""
+    tests = {"good": 1, "hole": 2, "bent": 1}
+    write_category(tmp_path / "data" / "bottle", (20, 24), 3, tests, mask=(0, 5, 0, 6))
+    return tmp_path / "data"
 
 
 def test_category_is_decoded(root, cache):
@@ -126,24 +107,6 @@ def test_categories_are_the_folders_with_train(root):
     assert list_categories(root) == ("bottle", "cable", "zipper")
 
 
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:700])
-
-
-def empty(path):
-    path.write_bytes(b"")
-
-
-def empty_folder(path):
-    shutil.rmtree(path)
-    path.mkdir()
-
-
-def file_instead(path):
-    shutil.rmtree(path)
-    path.touch()
-
-
 def only_good(path):
     for name in ("hole", "bent"):
         shutil.rmtree(path / name)
@@ -166,11 +129,7 @@ DAMAGE = {
     "no normal test": ("bottle/test/good", shutil.rmtree, "no normal test images"),
     "no defects": ("bottle/test", only_good, "no defect folder with images"),
     "mask missing": (MASK, Path.unlink, "no such mask for hole/001.png"),
-    "mask of another size": (
-        MASK,
-        lambda path: Image.new("L", (20, 24)).save(path),
-        "20x24 pixels, its image has 24x20; give the mask",
-    ),
+    "mask of another size": (MASK, other_size, "10x12 pixels, its image has 24x20; give the mask"),
     "empty mask file": (MASK, empty, r"empty \(0 bytes\); copy it again"),
     "zero bytes": ("bottle/test/hole/001.png", empty, r"empty \(0 bytes\); copy it again"),
     "truncated": ("bottle/train/good/002.png", truncate, "truncated or damaged image"),

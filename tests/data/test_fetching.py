@@ -248,15 +248,6 @@ def test_a_mirror_and_keeping_are_options(archive, to, server, monkeypatch):
     assert names(to) == ["dtd", archive.file]
 
 
-def test_the_help_tells_where_it_goes(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["data", "fetch", "--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    for said in ("DIR/mvtec_ad or", "--keep-archive", "--url", "exit codes: 0 all is right"):
-        assert said in out
-
-
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_the_published_archives_are_well_formed(kind):
     archive = ARCHIVES[kind]

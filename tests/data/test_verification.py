@@ -2,7 +2,6 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +14,7 @@ from bench.data.textures import prepare_textures
 from bench.data.verification import recognise, verify
 from bench.metrics import Protocol
 from destseg.errors import InputError
+from tests.folders import empty, other_size, truncate, write_category
 
 SMALL = {
     "bottle": Published(2, 1, 3, 24, PUBLISHED["bottle"].defects),
@@ -26,20 +26,9 @@ SMALL = {
 def pristine(tmp_path_factory):
     """Two small categories, at other numbers than the published ones: see `published`."""
     root = tmp_path_factory.mktemp("pristine")
-    rng = np.random.default_rng(0)
     for category, published in SMALL.items():
-        defects = published.defects.split()
-        folder = root / category
-        tests = (f"test/{name}/000.png" for name in ("good", *defects))
-        for name in ("train/good/000.png", "train/good/001.png", *tests):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(folder / name)
-        for defect in defects:
-            mask = np.zeros((24, 24), np.uint8)
-            mask[:5, :6] = 255
-            place = folder / "ground_truth" / defect
-            place.mkdir(parents=True)
-            Image.fromarray(mask).save(place / "000_mask.png")
+        tests = dict.fromkeys(["good", *published.defects.split()], 1)
+        write_category(root / category, (24, 24), published.train, tests)
     for name in ("license.txt", "readme.txt", "bottle/license.txt", ".DS_Store"):
         (root / name).touch()
     return root
@@ -105,10 +94,6 @@ def test_a_changed_file_of_the_same_size_and_time_is_noticed(root, tmp_path):
     assert after.digest != before.digest
 
 
-def other_size(path):
-    Image.new("L", (10, 12), 255).save(path)
-
-
 def blank(path):
     Image.new("L", (24, 24), 0).save(path)
 
@@ -121,14 +106,6 @@ def image(path):
 def stray(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x")
-
-
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-40])
-
-
-def empty(path):
-    path.write_bytes(b"")
 
 
 GOOD = "bottle/train/good"
@@ -351,15 +328,6 @@ def test_bad_input_is_one_sentence(capsys, options, said):
     assert out == ""
     assert err.startswith(said)
     assert err.count("\n") == 1
-
-
-def test_the_help_tells_exit_codes_and_examples(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["data", "verify", "--help"])
-    assert caught.value.code == 0
-    out = capsys.readouterr().out
-    assert "exit codes: 0 all is right, 2 faults" in out
-    assert "python -m bench data verify data/mvtec_ad" in out
 
 
 def test_the_published_numbers_agree_with_each_other():

@@ -113,7 +113,7 @@ def test_what_a_file_does_not_say_its_base_says(with_bases):
     ("text", "kind", "message"),
     [
         ('base = "small.toml"', None, "base is 'small.toml'; it must be an array of file names"),
-        ('base = ["missing.toml"]', None, "missing.toml: no such experiment file"),
+        ('base = ["missing.toml"]', None, "missing.toml: no such experiment"),
         ('base = ["small.toml"]', "mvtec", "none of its bases, small.toml, is for the dataset"),
         ('base = ["own.toml"]', None, "its base own.toml has a base itself"),
         ('base = ["small.toml"]\n[training]\nbatch = 8', None, "did you mean 'batch_size'"),
@@ -123,6 +123,13 @@ def test_what_a_file_does_not_say_its_base_says(with_bases):
 def test_a_bad_base_is_told(with_bases, text, kind, message):
     with pytest.raises(InputError, match=message):
         load_experiment(with_bases(text), kind)
+
+
+def test_an_experiment_of_the_project_is_a_base_anywhere(with_bases):
+    own = load_experiment(with_bases('base = ["ablation"]\n[grid]\nseeds = [5]'))
+    ablation = load_experiment(EXPERIMENTS / "ablation.toml")
+    assert own.configs == ablation.configs
+    assert own.grid.seeds == (5,)
 
 
 def test_the_default_is_the_whole_grid_on_the_miniature():

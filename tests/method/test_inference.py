@@ -86,6 +86,17 @@ def test_upsampling_by_four_literally():
     np.testing.assert_allclose(large[0], expected, atol=1e-6)
 
 
+def test_upsample_to_any_size():
+    maps = np.random.default_rng(0).random((3, 8, 12), np.float32)
+    maps.flags.writeable = False  # as a memory-mapped map is
+    large = upsample(maps, (32, 40))
+    expected = F.interpolate(
+        torch.tensor(maps)[:, None], size=(32, 40), mode="bilinear", align_corners=False
+    )
+    assert large.dtype == np.float32
+    np.testing.assert_array_equal(large, expected[:, 0])
+
+
 def test_upsample_to_the_same_size_is_the_identity():
     maps = np.random.default_rng(0).random((2, 8, 12), np.float32)
     assert np.array_equal(upsample(maps, (8, 12)), maps)

@@ -90,50 +90,23 @@ def other(value):
     return value + 1 if isinstance(value, int) else value / 2
 
 
+def every(moved, names):
+    return dict.fromkeys(names.split(), moved)
+
+
 SECTIONS = {
-    "model": {
-        "width": ALL,
-        "segmentation_width": WITH_SEGMENTATION,
-        "dilations": WITH_SEGMENTATION,
-    },
-    "anomalies": dict.fromkeys(
-        (
-            "lattice_exponents",
-            "threshold",
-            "max_rotation",
-            "max_original_weight",
-            "rotation_stream",
-        ),
-        ALL,
+    "model": {"width": ALL} | every(WITH_SEGMENTATION, "segmentation_width dilations"),
+    "anomalies": every(
+        ALL, "lattice_exponents threshold max_rotation max_original_weight rotation_stream"
     ),
-    "training": {
-        "batch_size": ALL,
-        "momentum": ALL,
-        "weight_decay": ALL,
-        "student_steps": ALL,
-        "student_lr": ALL,
-        "segmentation_steps": WITH_SEGMENTATION,
-        "res_lr": WITH_SEGMENTATION,
-        "head_lr": WITH_SEGMENTATION,
-        "gamma": WITH_SEGMENTATION,
-        "den_off_statistics": set(),  # a student with den has no use for them; see below
-        "data_stream": WITH_SEGMENTATION,
-    },
+    "training": every(ALL, "batch_size momentum weight_decay student_steps student_lr")
+    | every(WITH_SEGMENTATION, "segmentation_steps res_lr head_lr gamma data_stream")
+    # A student with den has no use for them; see below.
+    | {"den_off_statistics": set()},
     "dataset": {"size": ALL, "rotation": ALL, "kind": set()},
-    "protocol": dict.fromkeys(
-        (
-            "size",
-            "mask_rule",
-            "crop",
-            "connectivity",
-            "image_score",
-            "top_t",
-            "fpr_limit",
-            "iap_k",
-            "compat",
-            "version",
-        ),
+    "protocol": every(
         EVALUATIONS,
+        "size mask_rule crop connectivity image_score top_t fpr_limit iap_k compat version",
     )
     | {"name": set()},
 }
@@ -174,30 +147,23 @@ def test_no_setting_is_forgotten():
     assert {field.name for field in dataclasses.fields(Config)} <= set(SECTIONS)
 
 
+OTHER_INPUTS = {
+    "backbones": {("procedural", 64): dataclasses.replace(TEACHER, digest="other")},
+    "textures": TexturesRef(Path("x"), "other", 69),
+    "categories": {"bottle": CategoryRef("bottle", Path("x"), "other", 40, 34)},
+}
+
+
 @pytest.mark.parametrize(
-    "after",
+    "change",
     [
-        keys(seed=1),
-        keys(den=False),
-        keys(ed=False),
-        keys(category="tile"),
-        keys(
-            inputs=dataclasses.replace(
-                INPUTS,
-                backbones={("procedural", 64): dataclasses.replace(TEACHER, digest="other")},
-            )
-        ),
-        keys(inputs=dataclasses.replace(INPUTS, textures=TexturesRef(Path("x"), "other", 69))),
-        keys(
-            inputs=dataclasses.replace(
-                INPUTS, categories={"bottle": CategoryRef("bottle", Path("x"), "other", 40, 34)}
-            )
-        ),
+        *({"seed": 1}, {"den": False}, {"ed": False}, {"category": "tile"}),
+        *({"inputs": dataclasses.replace(INPUTS, **{k: v})} for k, v in OTHER_INPUTS.items()),
     ],
-    ids=["seed", "den", "ed", "category", "teacher", "textures", "images"],
+    ids=["seed", "den", "ed", "category", *OTHER_INPUTS],
 )
-def test_inputs_seed_and_variant_move_every_key(after):
-    assert changed(after) == ALL
+def test_inputs_seed_and_variant_move_every_key(change):
+    assert changed(keys(**change)) == ALL
 
 
 def test_paths_names_titles_and_the_grid_move_no_key():

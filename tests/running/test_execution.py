@@ -16,6 +16,7 @@ from bench.running import execution
 from bench.running.execution import Job, result_of, run_stage
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg import inference, training
+from tests.folders import flip
 from tests.running.codebook import Nearest
 
 
@@ -66,10 +67,7 @@ class Family:
 
     def damage(self, name):
         record = self.record(name)
-        path = self.store.folder(record.key) / record.artifact
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(bytes(content))
+        flip(self.store.folder(record.key) / record.artifact)
 
 
 @pytest.fixture
@@ -94,14 +92,8 @@ def scored(family, with_codebook):
 
 
 def test_each_stage_is_computed_once_after_its_parents(job):
-    assert job.statuses() == [
-        ("student", "done"),
-        ("maps", "done"),
-        ("evaluation", "done"),
-        ("segmentation", "done"),
-        ("maps", "done"),
-        ("evaluation", "done"),
-    ]
+    kinds = ("student", "maps", "evaluation", "segmentation", "maps", "evaluation")
+    assert job.statuses() == [(kind, "done") for kind in kinds]
 
 
 def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
@@ -220,32 +212,26 @@ def with_first(values, value):
     return values
 
 
+def same(values):
+    return values
+
+
 MAPS = "ValueError: the anomaly maps have the shape"
 IMAGE_SCORES = "ValueError: the image scores have the shape"
-DIVERGED = "TrainingDiverged: the"
+NOT_FINITE = "TrainingDiverged: the"
 
 
 @pytest.mark.parametrize(
     ("maps", "image_scores", "cause", "said"),
     [
-        (lambda m: m[1:], lambda s: s, "raised", f"{MAPS} (35, 8, 8), for 36 test images"),
-        (lambda m: m[0], lambda s: s, "raised", f"{MAPS} (8, 8)"),
-        (lambda m: m[..., None], lambda s: s, "raised", f"{MAPS} (36, 8, 8, 1)"),
-        (lambda m: m.sum(), lambda s: s, "raised", f"{MAPS} ()"),
-        (lambda m: m, lambda s: s[1:], "raised", f"{IMAGE_SCORES} (35,), for 36 test images"),
-        (lambda m: m, lambda s: s[:, None], "raised", f"{IMAGE_SCORES} (36, 1)"),
-        (
-            lambda m: with_first(m, math.nan),
-            lambda s: s,
-            "diverged",
-            f"{DIVERGED} anomaly maps hold",
-        ),
-        (
-            lambda m: m,
-            lambda s: with_first(s, math.inf),
-            "diverged",
-            f"{DIVERGED} image scores hold",
-        ),
+        (lambda m: m[1:], same, "raised", f"{MAPS} (35, 8, 8), for 36 test images"),
+        (lambda m: m[0], same, "raised", f"{MAPS} (8, 8)"),
+        (lambda m: m[..., None], same, "raised", f"{MAPS} (36, 8, 8, 1)"),
+        (lambda m: m.sum(), same, "raised", f"{MAPS} ()"),
+        (same, lambda s: s[1:], "raised", f"{IMAGE_SCORES} (35,), for 36 test images"),
+        (same, lambda s: s[:, None], "raised", f"{IMAGE_SCORES} (36, 1)"),
+        (lambda m: with_first(m, math.nan), same, "diverged", f"{NOT_FINITE} anomaly maps hold"),
+        (same, lambda s: with_first(s, math.inf), "diverged", f"{NOT_FINITE} image scores hold"),
     ],
 )
 def test_scores_that_are_none_are_a_failure(scored, monkeypatch, maps, image_scores, cause, said):
@@ -263,11 +249,8 @@ def test_scores_that_are_none_are_a_failure(scored, monkeypatch, maps, image_sco
 
 
 def test_image_scores_and_further_metrics_are_measured(scored, family):
-    assert scored.statuses() == [
-        ("codebook.codes", "done"),
-        ("codebook.maps", "done"),
-        ("evaluation", "done"),
-    ]
+    kinds = ("codebook.codes", "codebook.maps", "evaluation")
+    assert scored.statuses() == [(kind, "done") for kind in kinds]
     record = scored.record("codebook.maps")
     assert record.artifact == "scores.npz"
     scores = result_of(scored.store, scored.stages()["codebook.maps"])
@@ -309,22 +292,16 @@ def test_an_undefined_metric_is_stored_as_missing(job, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("damaged", "lost"),
+    ("of", "damaged", "lost"),
     [
-        ("student", ("maps", "evaluation")),
-        ("segmentation", ("maps with seg", "evaluation with seg")),
-        ("maps", ("evaluation",)),
+        ("job", "student", ("maps", "evaluation")),
+        ("job", "segmentation", ("maps with seg", "evaluation with seg")),
+        ("job", "maps", ("evaluation",)),
+        ("scored", "codebook.maps", ("evaluation",)),
     ],
 )
-def test_a_damaged_artifact_is_named_and_forgotten(job, damaged, lost):
-    check_damage(job, damaged, lost)
-
-
-def test_a_damaged_file_of_maps_and_image_scores_is_named_and_forgotten(scored):
-    check_damage(scored, "codebook.maps", ("evaluation",))
-
-
-def check_damage(family, damaged, lost):
+def test_a_damaged_artifact_is_named_and_forgotten(request, of, damaged, lost):
+    family = request.getfixturevalue(of)
     family.run()
     before = family.results()
     family.damage(damaged)
@@ -389,16 +366,10 @@ def test_networks_are_read_as_they_were_trained(family, monkeypatch):
 # DeSTSeg beyond the ablation
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "den+decoder+seg",
-        "decoder",
-        "den+ed+seg+no-l1",
-        "den+ed+seg+features",
-        "seg+no-l1+distances",
-    ],
-)
+PARTS = ("den+decoder+seg", "decoder", "den+ed+seg+no-l1", "den+ed+seg+features")
+
+
+@pytest.mark.parametrize("name", [*PARTS, "seg+no-l1+distances"])
 def test_every_part_is_trained_stored_and_read_again(family, name):
     """A second process has the first one's numbers, from its files."""
     job = family((name,))

@@ -17,8 +17,7 @@ DEADLINE = 120
 class Deadly(RunStore):
     """Ends the process that stores a stage with signals, one for each attempt."""
 
-    def signals(self):
-        return (signal.SIGKILL,) * 10
+    signals = (signal.SIGKILL,) * 10
 
     def put(self, record, artifact=None):
         count = self.root / "attempts"
@@ -26,19 +25,17 @@ class Deadly(RunStore):
         with count.open("a") as file:
             file.write(f"{os.getpid()}\n")
         attempt = len(count.read_text().splitlines()) - 1
-        if attempt < len(self.signals()):
-            os.kill(os.getpid(), self.signals()[attempt])
+        if attempt < len(self.signals):
+            os.kill(os.getpid(), self.signals[attempt])
         return super().put(record, artifact)
 
 
 class DeadlyOnce(Deadly):
-    def signals(self):
-        return (signal.SIGKILL,)
+    signals = (signal.SIGKILL,)
 
 
 class Crashing(Deadly):
-    def signals(self):
-        return (signal.SIGSEGV,) * 10
+    signals = (signal.SIGSEGV,) * 10
 
 
 class Endless(RunStore):

@@ -1,4 +1,3 @@
-import dataclasses
 import errno
 import json
 import os
@@ -12,6 +11,7 @@ from bench.planning.stages import step_types
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
+from tests.folders import flip
 from tests.running.codebook import Codes
 
 CELLS = ("tile DeSTSeg seg seed 0", "tile DeSTSeg seg seed 1")
@@ -105,16 +105,6 @@ def test_a_failure_leaves_all_other_cells_done(go, store, monkeypatch, capsys):
     assert not list(store.root.rglob("failure.json"))
 
 
-def test_a_run_that_diverges_is_counted_with_the_failures(go, tiny):
-    config = tiny.configs["DeSTSeg"]
-    wild = dataclasses.replace(config.training, student_lr=1e30)
-    changes = {"config": dataclasses.replace(config, training=wild)}
-    _, summary = go(changes=changes, seeds=(0,))
-    assert summary.done == 0
-    assert len(summary.failures) == 4
-    assert all(failure.message.startswith("TrainingDiverged") for failure in summary.failures)
-
-
 def test_the_command_line_is_in_every_record(go, store):
     laid, _ = go(seeds=(0,), command="python -m bench reproduce tiny.toml")
     told = {store.get(key).provenance["command"] for key in laid.stages}
@@ -192,12 +182,6 @@ def test_a_failure_that_cannot_be_noted_stops_the_run(go, store, monkeypatch):
     assert summary.stopped == f"{store.root}: Read-only file system"
 
 
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
-
-
 @pytest.mark.parametrize("lost", ["artifact", "record", "folder"])
 def test_what_a_stage_finds_damaged_is_computed_again(go, store, capsys, lost):
     laid, _ = go(seeds=(0,))
@@ -258,13 +242,6 @@ def test_a_disk_that_damages_everything_is_a_failure(go, store):
     assert sorted(kinds) == ["maps", "maps", "segmentation", "segmentation"]
 
 
-def test_attempts_add_up_over_runs(go, store, monkeypatch):
-    monkeypatch.setattr(TrainStudent, "run", fail)
-    laid, _ = go(seeds=(0,))
-    go(seeds=(0,))
-    assert store.failure(next(iter(laid.stages))).attempts == 2
-
-
 # Methods with less randomness than seeds, and steps of no category
 
 
@@ -319,17 +296,3 @@ def test_a_failure_of_what_categories_share_is_one_of_each(go, with_codebook, mo
     monkeypatch.setattr(Codes, "run", fail)
     laid, summary = go(("",), changes={"method": "codebook"})
     assert {failure.cell for failure in summary.failures} == set(laid.evaluations)
-
-
-def test_a_damaged_file_of_maps_and_image_scores_is_computed_again(
-    go, with_codebook, store, capsys
-):
-    laid, _ = go(("",), changes={"method": "codebook"})
-    before = metrics(laid, store)
-    for evaluation in laid.evaluations.values():
-        store.discard(evaluation.key)
-        flip(store.folder(evaluation.parents[0].key) / "scores.npz")
-    _, summary = go(("",), changes={"method": "codebook"})
-    assert (summary.done, summary.failures, summary.stopped) == (4, (), None)
-    assert metrics(laid, store) == before
-    assert "scores.npz: its content is not what its record says" in capsys.readouterr().err

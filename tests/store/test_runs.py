@@ -9,6 +9,7 @@ from bench.store import records
 from bench.store.records import SCHEMA, DamagedRecord, Record
 from bench.store.runs import DamagedArtifact, Failure, RunStore, check_writable
 from destseg.errors import InputError
+from tests.folders import empty, flip, truncate
 
 ROOT = Path(__file__).parents[2]
 KEY = "ab" + 62 * "0"
@@ -53,21 +54,14 @@ def stored(store):
     return store.put(record(artifact="maps.npy"), b"content of the artifact")
 
 
-def test_a_record_comes_back_as_it_went(store):
+def test_records_and_artifacts_come_back_as_they_went(store):
+    assert store.get(KEY) is None
     store.put(record())
     assert store.get(KEY) == record()
     assert store.get(KEY).metrics["pro"] == 0.1 + 0.2, "to the last digit"
-
-
-def test_an_artifact_comes_back_as_it_went(store, stored):
+    stored = store.put(record(artifact="maps.npy"), b"content of the artifact")
     assert store.get(KEY) == stored
-    assert store.artifact(store.get(KEY)) == b"content of the artifact"
-
-
-def test_a_stage_that_is_not_done_has_no_record(store):
-    assert store.get(KEY) is None
-    store.fail(failure())
-    assert store.get(KEY) is None
+    assert store.artifact(stored) == b"content of the artifact"
 
 
 def test_the_record_is_written_last(store, monkeypatch):
@@ -83,35 +77,22 @@ def test_the_record_is_written_last(store, monkeypatch):
     assert written == ["maps.npy", "record.json"]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text[: len(text) // 2],
-        lambda text: b"",
-        lambda text: b"\xff" + text,
-        lambda text: text.replace(b'"kind"', b'"kin"'),
-        lambda text: text.replace(b'"parents"', b'"parent"'),
-        lambda text: text.replace(KEY.encode(), KEY[::-1].encode()),
-        lambda text: b"[" + text + b"]",
-        lambda text: b"null",
-        lambda text: text.replace(b'"schema": 2', b'"schema": 2, "surplus": 2'),
-        lambda text: text.replace(b'"schema": 2', b'"schema": 1'),
-        lambda text: text.replace(b"1.25", b"1.26"),
-    ],
-    ids=[
-        "half",
-        "empty",
-        "no text",
-        "another field",
-        "no parents",
-        "another key",
-        "list",
-        "null",
-        "surplus field",
-        "another schema",
-        "a digit",
-    ],
-)
+DAMAGE = {
+    "half": lambda text: text[: len(text) // 2],
+    "empty": lambda text: b"",
+    "no text": lambda text: b"\xff" + text,
+    "another field": lambda text: text.replace(b'"kind"', b'"kin"'),
+    "no parents": lambda text: text.replace(b'"parents"', b'"parent"'),
+    "another key": lambda text: text.replace(KEY.encode(), KEY[::-1].encode()),
+    "list": lambda text: b"[" + text + b"]",
+    "null": lambda text: b"null",
+    "surplus field": lambda text: text.replace(b'"schema": 2', b'"schema": 2, "surplus": 2'),
+    "another schema": lambda text: text.replace(b'"schema": 2', b'"schema": 1'),
+    "a digit": lambda text: text.replace(b"1.25", b"1.26"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_record_that_is_not_whole_counts_as_none(store, damage):
     store.put(record())
     path = store.folder(KEY) / "record.json"
@@ -150,21 +131,12 @@ def test_a_record_of_a_newer_schema_is_refused_and_kept(store, monkeypatch):
     assert path.exists()
 
 
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
-
-
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (flip, "not what its record says"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "not what its record says"),
-        (lambda path: path.write_bytes(b""), "not what its record says"),
+        *((damage, "not what its record says") for damage in (flip, truncate, empty)),
         (Path.unlink, "No such file"),
     ],
-    ids=["flipped bit", "short", "empty", "gone"],
 )
 def test_a_damaged_artifact_is_noticed_and_named(store, stored, damage, said):
     path = store.folder(KEY) / "maps.npy"
@@ -186,15 +158,16 @@ def test_a_damaged_artifact_is_forgotten_when_it_is_loaded(store, stored):
 
 
 def test_a_discarded_stage_runs_again(store, stored):
-    store.discard(KEY)
-    assert store.get(KEY) is None
-    store.discard(KEY)
+    for _ in range(2):
+        store.discard(KEY)
+        assert store.get(KEY) is None
 
 
-def test_success_clears_an_earlier_failure(store):
+def test_a_failure_is_no_record_and_success_clears_it(store):
     assert store.failure(KEY) is None
     store.fail(failure())
     assert store.failure(KEY) == failure()
+    assert store.get(KEY) is None
     store.put(record())
     assert store.failure(KEY) is None
 
@@ -214,7 +187,9 @@ def test_a_damaged_note_of_a_failure_is_none(store):
     assert store.failure(KEY) == failure()
 
 
-def test_stages_are_listed_measured_and_removed(store, stored):
+def test_stages_are_listed_measured_and_removed(store):
+    assert list(store.keys()) == list(store.records()) == []
+    store.put(record(artifact="maps.npy"), b"content of the artifact")
     other = "cd" + 62 * "1"
     store.put(record(key=other))
     store.fail(failure(key="ab" + 62 * "5"))
@@ -228,11 +203,6 @@ def test_stages_are_listed_measured_and_removed(store, stored):
     store.remove(KEY)
     store.remove(KEY)
     assert list(store.keys()) == ["ab" + 62 * "5"]
-
-
-def test_an_empty_or_missing_folder_has_no_stages(store):
-    assert list(store.keys()) == []
-    assert list(store.records()) == []
 
 
 def test_files_travel_from_store_to_store(store, stored, tmp_path):

@@ -26,21 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """What images are, as far as their numbers and sizes tell.
+    """What images are, as far as their numbers and sizes tell."""
 
-    Parameters
-    ----------
-    name : str
-        In the cells' column ``dataset``: the kind's name, or ``folder``.
-    title : str
-        For people, such as ``MVTec AD`` or ``a resized copy of MVTec AD``.
-    standing : {"original", "resized", "own"}
-        Whether the paper's numbers are of these very images and may stand beside measured ones,
-        or they are a resized copy, or others.
-    """
-
-    name: str
-    title: str
+    name: str  # in the cells' column ``dataset``: the kind's name, or ``folder``
+    title: str  # for people, such as ``MVTec AD`` or ``a resized copy of MVTec AD``
+    # Whether the paper's numbers are of these very images and may stand beside measured ones, or
+    # they are a resized copy, or others.
     standing: Literal["original", "resized", "own"] = "own"
 
 
@@ -49,40 +40,21 @@ OWN = Origin("folder", "a folder of own images")
 
 @dataclass(frozen=True, eq=False)
 class DatasetKind:
-    """A kind of dataset.
+    """A kind of dataset."""
 
-    Parameters
-    ----------
-    name : str
-        In experiments, on the command line and in cells.
-    title : str
-        For people, as in "measured on ...".
-    default_experiment : str
-        Name of the experiment that is run when only the kind is given.
-    categories : tuple of str
-        Known in advance; a folder of images may have others.
-    rotations : mapping of str to Rotation
-        How training images of a category are turned; those of others are not.
-    published : mapping of str to Extent
-        Categories as they were published, by which the original is told from copies and from own
-        images; empty for a dataset that is generated.
-    in_paper : bool
-        Whether the paper's numbers are of it.
-    smallest : int
-        Least side of its images, in pixels.
-    generate : callable, optional
-        Takes the cache, a category and a side, and returns the folder, in MVTec AD's layout, that
-        now has that category. None for a dataset that lies in a folder given with ``--data``.
-    """
-
-    name: str
-    title: str
-    default_experiment: str
-    categories: tuple[str, ...]
+    name: str  # in experiments, on the command line and in cells
+    title: str  # for people, as in "measured on ..."
+    default_experiment: str  # name of the experiment that is run when only the kind is given
+    categories: tuple[str, ...]  # known in advance; a folder of images may have others
+    # How training images of a category are turned; those of others are not.
     rotations: Mapping[str, Rotation]
+    # Categories as they were published, by which the original is told from copies and from own
+    # images; empty for a dataset that is generated.
     published: Mapping[str, Extent] = field(default_factory=dict)
-    in_paper: bool = False
-    smallest: int = 1
+    in_paper: bool = False  # whether the paper's numbers are of it
+    smallest: int = 1  # least side of its images, in pixels
+    # Takes the cache, a category and a side, and returns the folder, in MVTec AD's layout, that now
+    # has that category. None for a dataset that lies in a folder given with ``--data``.
     generate: Callable[[Path, str, int], Path] | None = None
 
     def __reduce__(self) -> tuple[Callable[[str], DatasetKind], tuple[str]]:
@@ -110,20 +82,9 @@ class DatasetKind:
     def prepare(
         self, category: str, *, size: int, protocol: Protocol, data: Path | None, cache: Path
     ) -> CategoryRef:
-        """Generate or read, validate and decode one category, unless the cache has it.
+        """Generate or read, validate and decode one of `available`, unless the cache has it.
 
-        Parameters
-        ----------
-        category : str
-            One of `available`.
-        size : int
-            Side of the decoded images.
-        protocol : Protocol
-            Its size and mask rule are those of the decoded masks.
-        data : Path or None
-            What ``--data`` names.
-        cache : Path
-            Cache folder.
+        ``size`` is the side of the decoded images, ``data`` what ``--data`` names.
 
         Raises
         ------

@@ -16,23 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Published:
-    """A category of MVTec AD as it was published.
-
-    Parameters
-    ----------
-    train, normal, anomalous : int
-        Training images, normal test images, anomalous test images.
-    side : int
-        Side of the images, which are square.
-    defects : str
-        Names of the defect folders.
-    """
+    """A category of MVTec AD as it was published."""
 
     train: int
-    normal: int
-    anomalous: int
-    side: int
-    defects: str
+    normal: int  # test images
+    anomalous: int  # test images
+    side: int  # side of the images, which are square
+    defects: str  # names of the defect folders
 
     @property
     def extent(self) -> Extent:

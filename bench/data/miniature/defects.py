@@ -22,21 +22,11 @@ LARGER_THAN_LIFE = 1.4
 
 @dataclass(frozen=True)
 class Flaw:
-    """What is wrong with a scene.
+    """What is wrong with a scene."""
 
-    Parameters
-    ----------
-    kind : str
-        Name of the defect, or `GOOD` for none.
-    rng : numpy.random.Generator
-        Source of the defect's place and shape.
-    strength : float
-        Contrast, about 0.6 (hard to see) to 1 (plain).
-    """
-
-    kind: str
-    rng: np.random.Generator
-    strength: float
+    kind: str  # name of the defect, or `GOOD` for none
+    rng: np.random.Generator  # of the defect's place and shape
+    strength: float  # contrast, about 0.6 (hard to see) to 1 (plain)
 
     def tint(self, *colors: Color) -> Color:
         """Choose one of the colours."""

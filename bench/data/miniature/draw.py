@@ -25,19 +25,11 @@ SUPERSAMPLING = 2
 
 @dataclass(frozen=True)
 class Frame:
-    """A system of coordinates on the canvas.
+    """A system of coordinates on the canvas."""
 
-    Parameters
-    ----------
-    x, y : (N, N) float32
-        Coordinates of the sub-pixel centres in this frame.
-    px : float
-        Side of a sub-pixel in this frame's units.
-    """
-
-    x: Plane
+    x: Plane  # coordinates of the sub-pixel centres in this frame, (N, N) float32
     y: Plane
-    px: float
+    px: float  # side of a sub-pixel in this frame's units
 
     @classmethod
     def of_image(cls, side: int) -> Self:
@@ -72,15 +64,7 @@ class Frame:
 
 
 class Canvas:
-    """A square picture in the making.
-
-    Parameters
-    ----------
-    size : int
-        Side of the final image in pixels.
-    background : (float, float, float)
-        Colour to start from.
-    """
+    """A square picture in the making, in the end ``size`` pixels a side."""
 
     def __init__(self, size: int, background: Color = (0.0, 0.0, 0.0)) -> None:
         self.size = size
@@ -100,12 +84,9 @@ class Canvas:
         self.rgb *= weight[..., None]
 
     def develop(self, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """Light, average down, add sensor noise and quantise.
+        """Light, average down, add sensor noise and quantise to RGB, (S, S, 3) uint8.
 
-        Returns
-        -------
-        (S, S, 3) uint8
-            The picture in RGB. The light's gradient and gain and the noise come from `rng` alone.
+        The light's gradient and gain and the noise come from `rng` alone.
         """
         direction, tilt = rng.uniform(0, math.tau), rng.uniform(0, 0.07)
         gain = rng.uniform(0.95, 1.05)

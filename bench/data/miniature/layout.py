@@ -13,21 +13,11 @@ from bench.data.miniature.sample import DEFECTS, Sample, render
 def write(
     root: Path, size: int, category: str, *, train: int = 64, good: int = 12, per_defect: int = 8
 ) -> None:
-    """Write one category below `root`, unless its folder is there already.
+    """Write one of `CATEGORIES` below `root`, unless its folder is there already.
 
-    The folder appears complete or not at all, see `bench.data.cache.publish`.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; made if it is missing.
-    size : int
-        Side of the square images in pixels.
-    category : str
-        One of `CATEGORIES`; the name of the folder.
-    train, good, per_defect : int
-        Number of images in ``train/good``, in ``test/good`` and in each ``test/<defect>``.
-        Images are RGB PNG files, masks in ``ground_truth`` PNG files of one channel, 0 or 255.
+    The folder appears complete or not at all, see `bench.data.cache.publish`. ``train/good`` has
+    `train` images of `size` pixels a side, ``test/good`` has `good`, and each ``test/<defect>`` has
+    `per_defect`: RGB PNG files, and masks in ``ground_truth`` of one channel, 0 or 255.
 
     Raises
     ------

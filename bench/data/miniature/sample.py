@@ -31,69 +31,47 @@ _JUDGED_SIZE = 64
 
 _MAX_ATTEMPTS = 64
 
-_SCENES: "Mapping[str, Callable[[Canvas, np.random.Generator, Flaw], None]]" = {
-    "bottle": household.bottle,
-    "cable": hardware.cable,
-    "capsule": medicine.capsule,
-    "carpet": textures.carpet,
-    "grid": textures.grid,
-    "hazelnut": household.hazelnut,
-    "leather": textures.leather,
-    "metal_nut": hardware.metal_nut,
-    "pill": medicine.pill,
-    "screw": hardware.screw,
-    "tile": textures.tile,
-    "toothbrush": household.toothbrush,
-    "transistor": hardware.transistor,
-    "wood": textures.wood,
-    "zipper": household.zipper,
+_SCENES: "Mapping[str, tuple[Callable[[Canvas, np.random.Generator, Flaw], None], str]]" = {
+    "bottle": (household.bottle, "broken_large broken_small contamination"),
+    "cable": (hardware.cable, "bent_wire cable_swap cut_inner_insulation missing_wire"),
+    "capsule": (medicine.capsule, "crack faulty_imprint poke squeeze"),
+    "carpet": (textures.carpet, "color cut hole thread"),
+    "grid": (textures.grid, "bent broken glue metal_contamination"),
+    "hazelnut": (household.hazelnut, "crack cut hole print"),
+    "leather": (textures.leather, "color cut fold poke"),
+    "metal_nut": (hardware.metal_nut, "bent color flip scratch"),
+    "pill": (medicine.pill, "color contamination crack faulty_imprint"),
+    "screw": (hardware.screw, "manipulated_front scratch_head scratch_neck thread_side"),
+    "tile": (textures.tile, "crack glue_strip gray_stroke rough"),
+    "toothbrush": (household.toothbrush, "contamination missing_tuft splayed_bristles"),
+    "transistor": (hardware.transistor, "bent_lead cut_lead damaged_case misplaced"),
+    "wood": (textures.wood, "color hole liquid scratch"),
+    "zipper": (household.zipper, "broken_teeth fabric_border fabric_interior split_teeth"),
 }
 
 CATEGORIES: tuple[str, ...] = tuple(_SCENES)
 """The 15 categories, in alphabetical order."""
 
 DEFECTS: "Mapping[str, tuple[str, ...]]" = MappingProxyType(
-    {
-        "bottle": ("broken_large", "broken_small", "contamination"),
-        "cable": ("bent_wire", "cable_swap", "cut_inner_insulation", "missing_wire"),
-        "capsule": ("crack", "faulty_imprint", "poke", "squeeze"),
-        "carpet": ("color", "cut", "hole", "thread"),
-        "grid": ("bent", "broken", "glue", "metal_contamination"),
-        "hazelnut": ("crack", "cut", "hole", "print"),
-        "leather": ("color", "cut", "fold", "poke"),
-        "metal_nut": ("bent", "color", "flip", "scratch"),
-        "pill": ("color", "contamination", "crack", "faulty_imprint"),
-        "screw": ("manipulated_front", "scratch_head", "scratch_neck", "thread_side"),
-        "tile": ("crack", "glue_strip", "gray_stroke", "rough"),
-        "toothbrush": ("contamination", "missing_tuft", "splayed_bristles"),
-        "transistor": ("bent_lead", "cut_lead", "damaged_case", "misplaced"),
-        "wood": ("color", "hole", "liquid", "scratch"),
-        "zipper": ("broken_teeth", "fabric_border", "fabric_interior", "split_teeth"),
-    }
+    {name: tuple(defects.split()) for name, (_, defects) in _SCENES.items()}
 )
 """The defect types of each category, in alphabetical order."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and what is wrong in it.
+    """One image and what is wrong in it."""
 
-    Parameters
-    ----------
-    image : (S, S, 3) uint8
-        The picture in RGB.
-    mask : (S, S) bool
-        True where the defect visibly changes the picture; all False for a good sample.
-    """
-
-    image: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.uint8]  # (S, S, 3) RGB
+    # (S, S), True where the defect visibly changes the picture; all False for a good sample.
     mask: npt.NDArray[np.bool_]
 
 
 def render(category: str, split: str, index: int, size: int) -> Sample:
     """Render one sample; the same arguments give the same bits.
 
-    The seed does not depend on `size`: a sample is the same scene at every resolution.
+    The seed does not depend on `size`: a sample is the same scene at every resolution. The mask of
+    a defective one is never empty.
 
     Parameters
     ----------
@@ -106,11 +84,6 @@ def render(category: str, split: str, index: int, size: int) -> Sample:
         Number of the sample within its split, 0 or more.
     size : int
         Side of the square image in pixels, at least `MIN_SIZE`.
-
-    Returns
-    -------
-    Sample
-        The image and its mask. A defective sample's mask is never empty.
 
     Raises
     ------
@@ -174,5 +147,6 @@ def _defective(category: str, seed: str, kind: str, attempt: int, size: int) -> 
 def _picture(category: str, seed: str, flaw: Flaw, size: int) -> npt.NDArray[np.uint8]:
     """Render a scene with a flaw; everything but the flaw follows from `seed`."""
     canvas = Canvas(size)
-    _SCENES[category](canvas, _generator(seed, "scene"), flaw)
+    draw, _ = _SCENES[category]
+    draw(canvas, _generator(seed, "scene"), flaw)
     return canvas.develop(_generator(seed, "camera"))

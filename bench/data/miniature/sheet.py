@@ -31,13 +31,7 @@ _OVERSIZE = 2
 
 
 def contact_sheet(path: Path) -> None:
-    """Draw the overview of all categories and defects into a PNG file.
-
-    Parameters
-    ----------
-    path : Path
-        File to write; its folder is made if it is missing.
-    """
+    """Draw the overview of all categories and defects into a PNG file, whose folder is made."""
     down = -(-len(CATEGORIES) // _BLOCKS_ACROSS)
     size = _MARGIN + _BLOCKS_ACROSS * _BLOCK[0], _MARGIN // 2 + down * _BLOCK[1]
     sheet = Image.new("RGB", size, _PAPER)
