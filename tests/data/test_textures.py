@@ -14,11 +14,6 @@ from destseg.procedural import FAMILIES, colour, draw
 from destseg.textures import VARIATIONS, procedural_texture
 
 
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
