@@ -171,6 +171,11 @@ def tiny_finished(tiny, tiny_plan, filled):
     return finished_of(tiny_plan(tiny), filled)
 
 
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real images and weights that $DESTSEG_TEST_DATA names."""

@@ -1,6 +1,8 @@
-"""Folders of small images in MVTec AD's layout, and what can happen to files."""
+"""Folders of small images in MVTec AD's layout, archives, and what can happen to files."""
 
+import io
 import shutil
+import tarfile
 
 import numpy as np
 from PIL import Image
@@ -56,3 +58,15 @@ def file_instead(path):
 
 def other_size(path):
     Image.new("L", (10, 12), 255).save(path)
+
+
+def write_tar(path, files=(), members=(), mode="w:xz"):
+    """Write an archive of files, by name, then of members as they are."""
+    with tarfile.open(path, mode) as tar:
+        for name, content in dict(files).items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"evil"[: member.size]))
+    return path

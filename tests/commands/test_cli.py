@@ -14,7 +14,7 @@ import torch
 from bench.cli import main
 from bench.commands import reproduce as command
 from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
-from bench.workflows import reproduction as workflow
+from bench.workflows import reproduction
 from tests.folders import other_size
 
 PART = ("--category", "bottle", "--variant", "none", "--seed", "0", "--in-process")
@@ -260,7 +260,7 @@ def request_of(monkeypatch, tiny_file):
     """What a command line comes to, without running it."""
 
     seen = []
-    parameters = inspect.signature(workflow.reproduce)
+    parameters = inspect.signature(reproduction.reproduce)
 
     def see(*given, **named):
         seen.append(SimpleNamespace(**parameters.bind(*given, **named).arguments))

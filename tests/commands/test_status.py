@@ -53,6 +53,6 @@ def test_failures_damage_and_environments_are_named(bench, results):
     assert "bottle seed 0 evaluation: memory: no more (3 attempts, 20" in out
     assert f"{damaged}: the record is not whole (bottle seed 0 maps)" in out
     assert "different environments" in out
-    assert [line.split() for line in out.splitlines() if "ffff" in line] == [
+    assert [line.split() for line in out.splitlines() if "f" * 40 in line] == [
         ["commit", "f" * 40, "1"]
     ]

@@ -39,23 +39,22 @@ def test_every_form_is_printed(capsys):
     assert len(list(csv.DictReader(io.StringIO(forms["csv"])))) == 8
 
 
-def test_an_unknown_table_lists_the_known(capsys):
-    assert table("tabel4") == 2
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tabel4"], ("error: table 'tabel4': unknown; there are ablation, loss, ", *tables())),
+        (["ablation", "visa"], ("visa: no results; there are ablation",)),
+        (
+            ["ablation", "--results", "nowhere"],
+            ("no results; run `python -m bench reproduce` first",),
+        ),
+    ],
+)
+def test_what_is_unknown_is_refused_with_what_is_known(capsys, arguments, said):
+    assert main(["table", "--results", str(RESULTS), *arguments]) == 2
     err = capsys.readouterr().err
-    assert "error: table 'tabel4': unknown; there are ablation, loss, " in err
-    for name in tables():
-        assert name in err
-
-
-def test_unknown_results_list_those_at_hand(capsys):
-    assert table("ablation", "visa") == 2
-    err = capsys.readouterr().err
-    assert "visa: no results; there are ablation" in err
-
-
-def test_without_any_results_the_way_to_them_is_told(capsys, tmp_path):
-    assert main(["table", "ablation", "--results", str(tmp_path)]) == 2
-    assert "no results; run `python -m bench reproduce` first" in capsys.readouterr().err
+    for part in said:
+        assert part in err
 
 
 def test_an_unknown_form_is_refused(capsys):

@@ -1,8 +1,13 @@
-"""What the tests of downloads share."""
+"""What the tests of data share."""
 
 import pytest
 
 from tests.data.scripted_server import running_server
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
 
 
 @pytest.fixture

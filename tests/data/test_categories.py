@@ -21,11 +21,6 @@ def prepare(root, cache, category="bottle", *, size=SIZE, rule="nearest"):
 
 
 @pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def root(tmp_path):
     """A category of 3 training and 4 test images, 24x20 pixels."""
     tests = {"good": 1, "hole": 2, "bent": 1}

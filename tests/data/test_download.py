@@ -107,25 +107,19 @@ def test_a_changed_file_starts_over(script, get, heeds):
     assert script.log[-1].status == 200
 
 
-def other_size(script):
-    script.etag, script.content = None, CONTENT[::-1] + b"more"
+OTHER = {
+    "size": (None, {"content": CONTENT[::-1] + b"more"}, 206),
+    "range": ('"one"', {"content_range": f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}"}, 206),
+    "length": ('"one"', {"etag": None, "content": CONTENT[:9], "heeds_if_range": False}, 416),
+}
 
 
-def other_range(script):
-    script.content_range = f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}"
-
-
-def shorter(script):
-    script.etag, script.content, script.heeds_if_range = None, CONTENT[:HALF], False
-
-
-@pytest.mark.parametrize(
-    ("change", "first"), [(other_size, 206), (other_range, 206), (shorter, 416)]
-)
-def test_what_is_not_the_rest_is_not_appended(script, get, change, first):
-    script.etag = None if change is other_size else script.etag
+@pytest.mark.parametrize(("etag", "changes", "first"), OTHER.values(), ids=OTHER)
+def test_what_is_not_the_rest_is_not_appended(script, get, etag, changes, first):
+    script.etag = etag
     cut_once(script, get)
-    change(script)
+    for name, value in changes.items():
+        setattr(script, name, value)
     assert get() == script.content
     assert [sent.status for sent in script.log] == [first, 200]
 

@@ -1,7 +1,6 @@
 import hashlib
 import io
 import shutil
-import tarfile
 import time
 from dataclasses import replace
 
@@ -13,27 +12,23 @@ from bench.data import fetching, layout_faults
 from bench.data.archives import ARCHIVES
 from bench.data.fetching import fetch, is_there
 from destseg.errors import InputError
+from tests.folders import write_tar
 
 CLASSES = ("banded", "blotchy")
 
 
 def write_dtd(path):
     """A DTD of two classes with three images each, as the published archive has it."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name in CLASSES:
-            for index in range(3):
-                image = io.BytesIO()
-                Image.effect_noise((90, 80), 50 + index).save(image, "JPEG")
-                add(tar, f"dtd/images/{name}/{name}_{index:04d}.jpg", image.getvalue())
-        add(tar, "dtd/images/banded/.directory", b"[Dolphin]")
-        add(tar, "dtd/labels/train1.txt", b"banded/banded_0000.jpg\n")
-    return path.read_bytes()
-
-
-def add(tar, name, content):
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
+    files = {
+        "dtd/images/banded/.directory": b"[Dolphin]",
+        "dtd/labels/train1.txt": b"banded/banded_0000.jpg\n",
+    }
+    for name in CLASSES:
+        for index in range(3):
+            image = io.BytesIO()
+            Image.effect_noise((90, 80), 50 + index).save(image, "JPEG")
+            files[f"dtd/images/{name}/{name}_{index:04d}.jpg"] = image.getvalue()
+    return write_tar(path, files, mode="w:gz").read_bytes()
 
 
 @pytest.fixture(scope="module")

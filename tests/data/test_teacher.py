@@ -95,12 +95,9 @@ def test_pretraining_learns():
     assert result.training_accuracy > 0.1
 
 
-def test_procedural_teacher_is_cached(tiny, cache, monkeypatch):
+def test_procedural_teacher_is_cached_and_reports_its_accuracy(tiny, cache, monkeypatch):
     monkeypatch.setattr(teacher_module, "pretrain", None)
     assert prepare_teacher("procedural", cache, recipe=TINY) == tiny
-
-
-def test_procedural_teacher_reports_its_accuracy(tiny):
     report = json.loads((tiny.path.parent / "report.json").read_text())
     assert report["recipe"]["steps"] == TINY.steps
     assert report["accuracy"] == tiny.accuracy
@@ -122,7 +119,9 @@ def test_file_with_layer4_and_fc_is_accepted(tmp_path, cache):
     assert (ref.name, ref.width, ref.accuracy) == ("mine", 4, None)
     kept = torch.load(ref.path, weights_only=True)
     assert not any(key.startswith(("layer4", "fc")) for key in kept)
+    path.unlink()  # The teacher is a copy, safe from later edits.
     assert torch.equal(load_teacher(ref).conv1.weight, full_state()["conv1.weight"])
+    assert tensor_digest(load_teacher(ref).state_dict()) == ref.digest
 
 
 def test_digest_is_of_the_trunks_tensors(tmp_path, cache):
@@ -138,13 +137,6 @@ def test_digest_is_of_the_trunks_tensors(tmp_path, cache):
     trunk["bn1.bias"] = trunk["bn1.bias"] + 1
     other = prepare_teacher(str(save(tmp_path / "c.pth", trunk)), cache, width=4)
     assert other.digest != whole.digest
-
-
-def test_later_edit_of_the_file_does_not_reach_the_teacher(tmp_path, cache):
-    path = save(tmp_path / "a.pth", full_state())
-    ref = prepare_teacher(str(path), cache, width=4)
-    path.unlink()
-    assert tensor_digest(load_teacher(ref).state_dict()) == ref.digest
 
 
 def test_a_bad_weight_file_is_named(tmp_path, cache):
@@ -171,13 +163,10 @@ def at_hand(tmp_path, monkeypatch):
     return file
 
 
-def test_imagenet(tmp_path, at_hand):
+def test_imagenet_has_one_width(tmp_path, at_hand):
     first = prepare_teacher("imagenet", tmp_path / "cache")
     assert prepare_teacher("imagenet", tmp_path / "cache") == first
     assert (first.name, first.width) == ("imagenet", 64)
-
-
-def test_imagenet_has_one_width(tmp_path, at_hand):
     with pytest.raises(InputError, match="set the teacher's width"):
         prepare_teacher("imagenet", tmp_path / "cache", width=16)
 

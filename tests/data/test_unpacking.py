@@ -1,4 +1,3 @@
-import io
 import tarfile
 
 import pytest
@@ -6,20 +5,9 @@ import pytest
 from bench.data import unpacking
 from bench.data.unpacking import unpack
 from destseg.errors import InputError
+from tests.folders import write_tar
 
 FILES = {"bottle/train/good/000.png": b"image", "license.txt": b"terms"}
-
-
-def write_tar(path, files=(), members=(), mode="w:xz"):
-    """Write an archive of files, then of members as they are."""
-    with tarfile.open(path, mode) as tar:
-        for name, content in dict(files).items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-        for member in members:
-            tar.addfile(member, io.BytesIO(b"evil"[: member.size]))
-    return path
 
 
 def member(name, kind=tarfile.REGTYPE, target=""):

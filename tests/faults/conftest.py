@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bench.data.cache import CACHE_VARIABLE
-from bench.store.records import Record
 from bench.store.runs import RunStore
 
 ROOT = Path(__file__).parents[2]
@@ -19,18 +18,13 @@ PART = ("--category", "bottle", "--variant", "none", "--variant", "seg", "--seed
 def results(store: RunStore) -> dict[str, tuple[object, ...]]:
     """Everything a store holds that must be the same each time, its artifacts read and checked."""
 
-    def whole(key: str) -> Record:
-        record = store.read(key)
-        assert record is not None
-        if record.artifact is not None:
-            store.artifact(record)
-        return record
-
-    listed = list(store.keys())
     found: dict[str, tuple[object, ...]] = {}
-    for key in listed:
+    for key in list(store.keys()):
         if (store.folder(key) / "record.json").exists():
-            record = whole(key)
+            record = store.read(key)
+            assert record is not None
+            if record.artifact is not None:
+                store.artifact(record)
             identity = (record.kind, record.parents, str(record.parameters), record.code)
             found[key] = (*identity, record.category, record.seed, record.metrics, record.digest)
     return found

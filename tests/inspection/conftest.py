@@ -6,7 +6,6 @@ import pytest
 
 from bench.experiment.grid import Grid
 from bench.planning.stages import plan, step_types
-from bench.store.runs import RunStore
 from tests.inspection.inspected import INPUTS, fill
 
 VARIANTS = ("none", "den+ed", "den+ed+seg")
@@ -29,11 +28,6 @@ def lay(tiny):
         return plan(experiment, grid.cells(), inputs)
 
     return lay
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

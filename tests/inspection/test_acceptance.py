@@ -22,6 +22,12 @@ def old(store, lay, of_code):
     return of_code(make, student=1)
 
 
+@pytest.fixture
+def chosen(old, store, lay):
+    """What can be taken over of it."""
+    return acceptable(take_census(lay(), store))
+
+
 def test_everything_that_only_code_makes_stale_is_taken_over(old, store, lay):
     laid = lay()
     chosen = acceptable(take_census(laid, store))
@@ -66,8 +72,7 @@ def test_what_has_a_record_is_left_alone(old, store, lay):
     ]
 
 
-def test_a_damaged_artifact_is_not_taken_over(old, store, lay):
-    chosen = acceptable(take_census(lay(), store))
+def test_a_damaged_artifact_is_not_taken_over(chosen, store):
     (store.folder(chosen[0].record.key) / "artifact").write_bytes(b"flipped")
     count, (fault,) = accept(chosen, store, "as before")
     assert count == len(chosen) - 1
@@ -75,8 +80,8 @@ def test_a_damaged_artifact_is_not_taken_over(old, store, lay):
     assert store.get(chosen[0].stage.key) is None
 
 
-def test_what_lies_under_the_new_name_is_replaced(old, store, lay):
-    chosen = acceptable(take_census(lay(), store))[:1]
+def test_what_lies_under_the_new_name_is_replaced(chosen, store):
+    chosen = chosen[:1]
     folder = store.folder(chosen[0].stage.key)
     folder.mkdir(parents=True)
     (folder / "artifact").write_bytes(b"of an earlier attempt")
@@ -88,12 +93,11 @@ def test_what_lies_under_the_new_name_is_replaced(old, store, lay):
     assert not list(store.root.rglob("*.part"))
 
 
-def test_without_links_the_artifact_is_copied(old, store, lay, monkeypatch):
+def test_without_links_the_artifact_is_copied(chosen, store, lay, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
     monkeypatch.setattr("os.link", refuse)
-    chosen = acceptable(take_census(lay(), store))
     accept(chosen, store, "as before")
     assert take_census(lay(), store).complete
     (store.folder(chosen[0].record.key) / "artifact").unlink()
@@ -103,8 +107,7 @@ def test_without_links_the_artifact_is_copied(old, store, lay, monkeypatch):
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
-def test_an_empty_reason_is_refused(old, store, lay, reason):
-    chosen = acceptable(take_census(lay(), store))
+def test_an_empty_reason_is_refused(chosen, store, reason):
     with pytest.raises(InputError, match="--reason"):
         accept(chosen, store, reason)
     assert store.get(chosen[0].stage.key) is None

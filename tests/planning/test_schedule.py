@@ -151,12 +151,8 @@ def test_a_loss_that_cannot_be_made_good_is_a_failure():
     assert todo.next().key == segmentation
     assert todo.lose(student, segmentation)
     todo.next()
-    assert [stage.key for stage in todo.fail(student)] == [
-        student,
-        segmentation,
-        maps,
-        evaluation,
-    ]
+    lost = [stage.key for stage in todo.fail(student)]
+    assert lost == [student, segmentation, maps, evaluation]
 
 
 # Simulation

@@ -7,13 +7,7 @@ import pytest
 from bench import methods as package
 from bench.experiment.grid import Grid
 from bench.planning.stages import plan
-from bench.store.runs import RunStore
 from tests.running.codebook import METHOD
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -45,11 +45,6 @@ def failure(key=KEY, **changes):
 
 
 @pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
 def stored(store):
     return store.put(record(artifact="maps.npy"), b"content of the artifact")
 
