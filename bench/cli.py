@@ -33,8 +33,8 @@ COMMANDS = (
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments[:1]).parse_args(arguments)
     try:
+        options = _parser(arguments[:1]).parse_args(arguments)
         code: int = options.run(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -110,7 +110,8 @@ def write_tiny(tmp_path, tiny_text):
 def with_example(monkeypatch):
     """The example method, in this process and in those it starts."""
     monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(EXAMPLE)])
-    monkeypatch.setenv(methods.METHODS_VARIABLE, str(EXAMPLE))
+    folders = [os.environ.get(methods.METHODS_VARIABLE, ""), str(EXAMPLE)]
+    monkeypatch.setenv(methods.METHODS_VARIABLE, os.pathsep.join(filter(None, folders)))
     methods.forget()
     yield
     methods.forget()

@@ -50,7 +50,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_protocol(command: argparse.ArgumentParser) -> None:
-    """Add the option that `bench.experiment.experiment.load_protocol` reads."""
+    """Add the option that `bench.experiment.reading.load_protocol` reads."""
     command.add_argument(
         "--protocol",
         default="paper",

@@ -10,6 +10,7 @@ from bench.experiment.library import find_experiment
 from bench.experiment.reading import load_experiment
 from bench.regress.fresh_run import measure
 from bench.regress.measured import Measured, read_measured
+from destseg.errors import InputError
 
 PASSED_ON = {
     "method": "M",
@@ -55,8 +56,10 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def measured(options: argparse.Namespace, seeds: Sequence[int] = ()) -> Measured:
     """Read the cells that were named, or run the experiment."""
-    if options.cells is not None:
-        return read_measured(options.cells)
     passed = [f"--{name}={value}" for name in PASSED_ON for value in getattr(options, name)]
+    if options.cells is not None:
+        if passed:
+            raise InputError(f"{passed[0]}: --cells is of a run that is finished; leave one out.")
+        return read_measured(options.cells)
     passed += [f"--seed={seed}" for seed in seeds]
     return measure(find_experiment(options.experiment), passed)

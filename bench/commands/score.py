@@ -10,6 +10,7 @@ from bench.commands.parsers import Commands, add_command, add_results, typed
 from bench.common.exit_codes import DONE
 from bench.data.cache import cache_root
 from bench.experiment.reading import load_protocol
+from bench.metrics import ALL_METRICS
 from bench.workflows.scoring import ScoreRequest, score
 
 HELP = """\
@@ -53,6 +54,13 @@ def add_parser(commands: Commands) -> None:
     )
     add_protocol(command)
     command.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        choices=[key for key, metric in ALL_METRICS.items() if metric.extra],
+        help="one beyond the paper's six; may be given several times",
+    )
+    command.add_argument(
         "--method", metavar="NAME", help="what made the maps; default: the name of their folder"
     )
     command.add_argument(
@@ -69,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
         data=options.data,
         categories=tuple(options.category or ()),
         protocol=load_protocol(options.protocol),
+        metrics=tuple(sorted(set(options.metric))),
         method=options.method or options.maps[0].resolve().name,
         results=options.results,
         cache=cache_root(),

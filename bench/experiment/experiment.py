@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bench.experiment.tables import default_tables, tables_of
 from bench.methods import PAPER, method
 from bench.methods.interface import Backbone
 from bench.metrics import Protocol
@@ -147,7 +148,9 @@ class Experiment:
             tuple(dict.fromkeys(seeds)) or self.grid.seeds,
         )
         configs = {name: self.configs[name] for name in chosen}
-        return dataclasses.replace(self, grid=grid, configs=configs)
+        left = [table for table in self.tables if table in tables_of(configs)]
+        tables = self.tables if configs == self.configs else tuple(left) or default_tables(configs)
+        return dataclasses.replace(self, grid=grid, configs=configs, tables=tables)
 
 
 def _with_variants(

@@ -18,14 +18,12 @@ from bench.experiment.experiment import (
     nearest_variants,
 )
 from bench.experiment.library import find_experiment
+from bench.experiment.tables import default_tables
 from bench.methods import PAPER, method
 from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
 from destseg.errors import InputError
 
 T = TypeVar("T")
-
-_PREFIXED = ("methods", *(field.name for field in dataclasses.fields(method(PAPER).config)))
-"""Tables that a file may have besides those of `_File`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +123,7 @@ def _with_prefixes(table: dict[str, Any], path: Path) -> dict[str, Any]:
     own = settings.setdefault(PAPER, {})
     if not isinstance(own, dict):
         raise InputError(f"{path}: methods.{PAPER} is {own!r}; it must be a table.")
-    for name in _PREFIXED[1:]:
+    for name in _own_tables():
         if name in table:
             if name in own:
                 raise InputError(
@@ -133,6 +131,11 @@ def _with_prefixes(table: dict[str, Any], path: Path) -> dict[str, Any]:
                 )
             own[name] = table.pop(name)
     return table
+
+
+def _own_tables() -> tuple[str, ...]:
+    """Name the tables of the paper's method, which need no prefix."""
+    return tuple(field.name for field in dataclasses.fields(method(PAPER).config))
 
 
 def _base(path: Path, names: list[str], kind: str | None) -> dict[str, Any]:
@@ -163,9 +166,10 @@ def _experiment(table: Mapping[str, Any], path: Path) -> Experiment:
     said = {key: value for key, value in table.items() if key != "methods"}
     file = _build(_File, said, str(path))
     grid = _grid(file.grid, path)
+    settings = {name: {} for name in grid.variants} | table["methods"]
     configs = {
-        name: _build(method(name, f"{path}: methods").config, settings, f"{path}: methods.{name}")
-        for name, settings in table["methods"].items()
+        name: _build(method(name, f"{path}: methods").config, given, f"{path}: methods.{name}")
+        for name, given in settings.items()
     }
     _check(file, path)
     if file.tables == () and "tables" in table:
@@ -173,11 +177,11 @@ def _experiment(table: Mapping[str, Any], path: Path) -> Experiment:
     return Experiment(
         name=path.stem,
         grid=grid,
-        configs={name: configs.get(name) or method(name).config() for name in grid.variants},
+        configs={name: configs[name] for name in grid.variants},
         title=file.title,
         teacher=file.teacher,
-        tables=file.tables or _default_tables(tuple(grid.variants)),
-        metrics=file.metrics,
+        tables=file.tables or default_tables(tuple(grid.variants)),
+        metrics=tuple(sorted(file.metrics)),
         include=file.include,
         dataset=file.dataset,
         protocol=file.protocol,
@@ -191,21 +195,13 @@ def _check(file: _File, path: Path) -> None:
             f"{path}: dataset.kind is {file.dataset.kind!r}; use one of {', '.join(all_kinds())}."
         )
     extra = [key for key, metric in ALL_METRICS.items() if metric.extra]
+    if len(set(file.metrics)) != len(file.metrics):
+        raise InputError(f"{path}: metrics repeats a value; list each once.")
     for key in file.metrics:
         if key not in extra:
             raise InputError(
                 f"{path}: metrics names {key!r}; beyond the paper's there are {', '.join(extra)}."
             )
-
-
-def _default_tables(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the tables that say all of these methods, the method's own first."""
-    there = [method(name) for name in names]
-    own = [known.comparisons[0].name for known in there if known.comparisons]
-    effects = ("effects", "interactions") if any(known.factors for known in there) else ()
-    claims = ("verdicts", "claims") if any(known.claims for known in there) else ()
-    among = ("main", "image", "pixel", "instance", "categories", "intervals")
-    return (*own, *among, *effects, *claims)
 
 
 def _grid(grid: _Grid, path: Path) -> GridConfig:
@@ -258,7 +254,7 @@ def _build(cls: type[T], table: Any, where: str) -> T:
     values = {}
     for key, value in table.items():
         if key not in hints:
-            known = [*hints, *(_PREFIXED if cls is _File else ())]
+            known = [*hints, *(("methods", *_own_tables()) if cls is _File else ())]
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
             raise InputError(f"{where}: unknown key {key!r}; {hint}")
@@ -266,7 +262,7 @@ def _build(cls: type[T], table: Any, where: str) -> T:
         values[key] = _convert(value, hints[key], place)
     try:
         return cls(**values)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{where}.{error}.") from None
 
 

@@ -242,6 +242,11 @@ class Claim:
     pairs: tuple[tuple[str, str], ...]
 
 
+def _fields(config: Any) -> str:
+    """Name the fields of a configuration with their values."""
+    return ", ".join(f"{name} {value}" for name, value in _plain(config).items())
+
+
 @dataclass(frozen=True)
 class Method(Generic[C, V]):
     """A method, as the harness knows it.
@@ -250,8 +255,8 @@ class Method(Generic[C, V]):
     ----------
     name
         In the TOML, on the command line, in cells and tables.
-    reference
-        What to cite.
+    reference, bibtex
+        What to cite, in a line and as an entry; the second may be left out.
     config
         Frozen dataclass of its settings, read strictly from ``[methods.<name>]``; what it refuses
         it refuses with a `ValueError`.
@@ -263,7 +268,7 @@ class Method(Generic[C, V]):
     default
         Names of the variants that an experiment has which names none; empty for all.
     full
-        Name of the variant that stands for the method among others.
+        Name of the variant that stands for the method among others; by default the last.
     factors
         Switches whose effects are estimated: name -> whether it is on in a variant. The variants
         of `default` are the factorial design.
@@ -276,7 +281,7 @@ class Method(Generic[C, V]):
     is_papers
         Whether a configuration is the paper's, in one of the defensible readings.
     summary
-        Configuration -> a few words for the foot of tables.
+        Configuration -> a few words for the foot of tables; by default its fields.
     least_images
         Configuration -> training images that a category must have.
     """
@@ -288,16 +293,22 @@ class Method(Generic[C, V]):
     variants: Mapping[str, V]
     default: tuple[str, ...] = ()
     full: str = ""
+    bibtex: str = ""
     factors: Mapping[str, Callable[[V], bool]] = field(default_factory=dict)
     parts: Mapping[str, Callable[[V], bool | str]] = field(default_factory=dict)
     comparisons: tuple[Comparison[V], ...] = ()
     claims: tuple[Claim, ...] = ()
     backbones: Callable[[C], Mapping[str, Backbone]] = lambda _: {}
     is_papers: Callable[[C], bool] = lambda _: False
-    summary: Callable[[C], str] = lambda _: ""
+    summary: Callable[[C], str] = _fields
     least_images: Callable[[C], int] = lambda _: 1
 
     def __post_init__(self) -> None:
+        if not self.variants:
+            raise ValueError(
+                f'{self.name} has no variants; give it one of the empty name, {{"": None}}'
+            )
+        object.__setattr__(self, "full", self.full or self.design[-1])
         unknown = {*self.default, self.full} - {*self.variants}
         if unknown:
             raise ValueError(f"{self.name}: {unknown} are no variants of it")

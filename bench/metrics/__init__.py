@@ -11,7 +11,7 @@ from bench.metrics.images import image_scores
 from bench.metrics.masks import resize_mask
 from bench.metrics.protocol import PAPER, PROTOCOLS, Protocol
 from bench.metrics.ranking import Levels, Ranking
-from bench.metrics.registry import ALL_METRICS, METRICS, Metric
+from bench.metrics.registry import ALL_METRICS, METRICS, Metric, metrics_of
 
 __all__ = [
     "ALL_METRICS",
@@ -28,6 +28,7 @@ __all__ = [
     "iap",
     "iap_at",
     "image_scores",
+    "metrics_of",
     "pro",
     "resize_mask",
 ]

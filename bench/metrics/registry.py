@@ -5,7 +5,7 @@ and whatever tabulates, draws or compares metrics asks these objects.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -118,3 +118,8 @@ ALL_METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
 
 METRICS: Final = tuple(metric for metric in ALL_METRICS.values() if not metric.extra)
 """The paper's metrics, computed wherever no others are asked for."""
+
+
+def metrics_of(extra: Iterable[str] | None) -> tuple[Metric, ...]:
+    """Return the paper's metrics and, by their keys, those that are asked for beyond."""
+    return (*METRICS, *(ALL_METRICS[key] for key in extra or ()))

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.methods import EVALUATION
 from bench.methods.interface import Scores, Site, Step
-from bench.metrics import ALL_METRICS, METRICS, Protocol, evaluate
+from bench.metrics import Protocol, evaluate, metrics_of
 from bench.store.records import recordable
 
 Metrics = Mapping[str, float | None]
@@ -22,7 +23,7 @@ class Evaluate(Step[Metrics]):
     metrics: tuple[str, ...] | None  # keys of metrics beyond the paper's six
     scores: Step[Scores]  # the method's last step
 
-    kind = "evaluation"
+    kind = EVALUATION
     seeded = False
     reads = ("masks",)
 
@@ -47,7 +48,7 @@ class Evaluate(Step[Metrics]):
             maps,
             site["masks"],
             self.protocol,
-            metrics=(*METRICS, *(ALL_METRICS[key] for key in self.metrics or ())),
+            metrics=metrics_of(self.metrics),
             image_scores=scores.image_scores,
         )
         return recordable(measured)

@@ -172,7 +172,13 @@ class _Graph:
     def evaluation(self, cell: Cell) -> Stage:
         """Return the stage that measures a cell."""
         known, experiment = method(cell.method), self._experiment
-        last = known.last(experiment.configs[cell.method], known.variants[cell.variant])
+        try:
+            last = known.last(experiment.configs[cell.method], known.variants[cell.variant])
+        except Exception as error:
+            raise InputError(
+                f"{cell.method} {cell.variant}: its steps cannot be laid out "
+                f"({type(error).__name__}: {error}); mend the method or its settings."
+            ) from error
         return self._place(Evaluate(experiment.protocol, experiment.metrics or None, last), cell)
 
     def _place(self, step: Step[Any], cell: Cell) -> Stage:

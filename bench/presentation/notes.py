@@ -31,7 +31,13 @@ def score_notes(
         )
     else:
         spread = "In percent, one seed: there is no standard deviation and no interval."
-    return (*grid_notes(results, metrics, rows), spread)
+    shown = {method for method, _ in rows}
+    alone = [
+        f"{method} draws nothing at random: its seeds are one run, and without spread."
+        for method in results.unseeded
+        if method in shown
+    ]
+    return (*grid_notes(results, metrics, rows), spread, *alone)
 
 
 def grid_notes(

@@ -5,15 +5,15 @@ MVTec AD under the paper's protocol, and only where they are over the same categ
 is not measured is marked, never averaged over; `bench.stats` has the rule.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from bench.experiment.tables import comparison_names
+from bench.experiment.tables import tables_of as of_methods
 from bench.methods import methods
-from bench.methods.interface import Comparison, Method
 from bench.presentation.category_tables import PAIR_TABLES, category_table
-from bench.presentation.claims_table import claimants, claims_table, verdicts_table
+from bench.presentation.claims_table import claims_table, verdicts_table
 from bench.presentation.comparisons import comparison_table
 from bench.presentation.method_tables import image_table, main_table
 from bench.presentation.statistics_tables import EFFECT_TABLES, intervals_table
@@ -36,9 +36,11 @@ _OF_CLAIMS: Mapping[str, Builder] = {"verdicts": verdicts_table, "claims": claim
 
 def tables() -> Mapping[str, Builder]:
     """Return the builder of every table by its name, those of methods' variants first."""
+    names = comparison_names()
     found = {
         name: partial(comparison_table, name, method, comparison)
-        for name, method, comparison in _comparisons(methods())
+        for method in methods().values()
+        for name, comparison in zip(names[method.name], method.comparisons, strict=True)
     }
     effects = {table.name: table.build for table in EFFECT_TABLES}
     return {**found, **_OF_ALL, **effects, **_OF_CLAIMS}
@@ -46,13 +48,7 @@ def tables() -> Mapping[str, Builder]:
 
 def tables_of(results: Results) -> tuple[str, ...]:
     """Return the names of the tables that these results have rows for."""
-    names = [name for name, method, _ in _comparisons(methods()) if method.name in results.known]
-    names += _OF_ALL
-    factors = max((len(method.factors) for method in results.known.values()), default=0)
-    names += [table.name for table in EFFECT_TABLES if table.order <= factors]
-    if claimants(results):
-        names += _OF_CLAIMS
-    return tuple(names)
+    return of_methods(results.known)
 
 
 def build_table(name: str, results: Results) -> Table:
@@ -76,18 +72,6 @@ def require_rows(names: Sequence[str], results: Results) -> None:
                 f"{', '.join(results.variants)}; leave it out, or use one of "
                 f"{', '.join(tables_of(results))}."
             )
-
-
-def _comparisons(
-    known: Mapping[str, Method[Any, Any]],
-) -> Iterator[tuple[str, Method[Any, Any], Comparison[Any]]]:
-    """Yield methods' tables of variants; a name that an earlier one has gets the method before."""
-    taken: set[str] = set()
-    for method in known.values():
-        for comparison in method.comparisons:
-            name = comparison.name
-            yield (f"{method.name}-{name}" if name in taken else name), method, comparison
-            taken.add(name)
 
 
 def write_tables(names: Sequence[str], results: Results, folder: Path) -> list[Path]:

@@ -88,6 +88,9 @@ def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
     InputError
         When there are no such results, or they are of other images or another protocol.
     """
+    twice = [name for name in names if names.count(name) > 1 or name == results.experiment]
+    if twice:
+        raise InputError(f"--include {twice[0]}: it is there already; include each once.")
     return join(results, (read_results(root / name) for name in names))
 
 

@@ -36,6 +36,11 @@ def _beside(results: Results, other: Results) -> Results:
     inside = other.cells["category"].isin(results.categories)
     inside &= other.cells["seed"].isin(results.seeds) & other.cells["method"].isin(names)
     taken = other.cells[inside]
+    if taken.empty:
+        raise InputError(
+            f"{_pair(results, other)}: they have no cell of a category and a seed in common; "
+            f"measure the seeds {', '.join(map(str, results.seeds))}."
+        )
     # What is empty for all of these, such as another method's switches, has no type to keep.
     empty = [name for name in taken if name != "variant" and _is_empty(taken[name])]
     cells = taken.drop(columns=empty).assign(method=taken["method"].map(names))

@@ -8,7 +8,7 @@ from bench.data.categories import CategoryRef
 from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid, choose_categories
-from bench.metrics import ALL_METRICS, METRICS
+from bench.metrics import metrics_of
 from bench.planning.experiment_plan import ExperimentPlan, look_up, required_inputs
 from bench.planning.inputs import Sources, cached_images
 from bench.results.cells import cell_row, cells_of, tidy
@@ -83,7 +83,7 @@ def finished_of(
         variants=grid.methods,
         seeds=seeds,
         protocol=experiment.protocol,
-        metrics=(*METRICS, *(ALL_METRICS[name] for name in experiment.metrics)),
+        metrics=metrics_of(experiment.metrics),
         provenance=provenance,
         paper_setting=experiment.has_paper_setting,
     )

@@ -178,6 +178,15 @@ class Results:
         """How many cells the grid has."""
         return len(self.labels) * len(self.categories) * len(self.seeds)
 
+    @property
+    def unseeded(self) -> tuple[str, ...]:
+        """Methods that draw nothing at random: all their seeds are one run."""
+        if len(self.seeds) < 2 or "key" not in self.cells:
+            return ()
+        cells = self.cells.groupby(["method", "variant", "category"])["key"]
+        once = (cells.nunique() == 1) & (cells.size() > 1)
+        return tuple(str(name) for name, alone in once.groupby("method").all().items() if alone)
+
     # The numbers
 
     def scores(

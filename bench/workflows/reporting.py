@@ -75,6 +75,7 @@ def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) ->
         provenance=(*measured_by(results.cells), *_made_by(results.provenance)),
         setting=json.dumps(dataclasses.asdict(experiment), indent=2),
         rerun=rerun,
+        citation="\n".join(known.bibtex or known.reference for known in results.known.values()),
     )
 
 

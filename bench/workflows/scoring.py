@@ -16,7 +16,7 @@ from bench.data.kinds import folder_origin
 from bench.data.layout import CategoryFiles, list_categories, scan_category
 from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
 from bench.experiment.grid import Cell, choose_categories
-from bench.metrics import PAPER, Protocol, evaluate
+from bench.metrics import PAPER, Protocol, evaluate, metrics_of
 from bench.planning.evaluation import Evaluate
 from bench.planning.stages import Stage
 from bench.presentation.table import Table
@@ -47,6 +47,8 @@ class ScoreRequest:
         Which of them; none means all there are.
     method
         What made the maps; names the folder of the results.
+    metrics
+        Keys of those beyond the paper's six.
     """
 
     maps: tuple[Path, ...]
@@ -58,6 +60,7 @@ class ScoreRequest:
     results: Path
     cache: Path
     command: str
+    metrics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.maps) != len(self.seeds):
@@ -104,6 +107,7 @@ class _Part:
     images_digest: str
     maps_digest: str
     protocol: Protocol
+    metrics: tuple[str, ...]
 
     @cached_property
     def stage(self) -> Stage:
@@ -114,6 +118,7 @@ class _Part:
             "maps": self.maps_digest,
             "reading": READING_VERSION,
             "protocol": self.protocol.identity(),
+            **({"metrics": list(self.metrics)} if self.metrics else {}),
         }
         return Stage(Evaluate.kind, Evaluate.version, parameters)
 
@@ -184,7 +189,9 @@ def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
             files = [path for path in maps.maps if path is not None]
             digest = content_digest(root / name, files, request.cache)
             cell = Cell(request.method, "", name, seed)
-            part = _Part(cell, listings[name], maps, digests[name], digest, request.protocol)
+            part = _Part(
+                cell, listings[name], maps, digests[name], digest, request.protocol, request.metrics
+            )
             parts.append(part)
     return parts, faults
 
@@ -203,7 +210,7 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
     started = datetime.now(UTC)
     start = time.perf_counter()
     pairs = maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
-    scores = evaluate(pairs, protocol=part.protocol)
+    scores = evaluate(pairs, protocol=part.protocol, metrics=metrics_of(part.metrics))
     store.put(
         Record(
             key=part.stage.key,
@@ -237,6 +244,7 @@ def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
         variants={request.method: ("",)},
         seeds=request.seeds,
         protocol=request.protocol,
+        metrics=metrics_of(request.metrics),
         provenance=foot(request.command, DEVICE),
     )
     write_results(request.folder, results)

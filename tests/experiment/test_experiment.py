@@ -379,6 +379,12 @@ def test_a_part_of_an_experiment(with_methods):
     part = whole.narrowed(variants=["seg"], categories=["tile"])
     assert part.grid.variants == {"mean-patch": ("",), "DeSTSeg": ("seg",)}
     assert part.grid.categories == ("tile",)
+    assert part.tables == whole.tables
+    assert whole.tables[:2] == ("main", "ablation")
+    part = whole.narrowed(methods=["mean-patch"])
+    assert part.tables == ("main", "image", "pixel", "instance", "categories", "intervals")
+    named = dataclasses.replace(whole, tables=("ablation", "image"))
+    assert named.narrowed(methods=["mean-patch"]).tables == ("image",)
     with pytest.raises(InputError, match=r"--method nobody: tiny has mean-patch, DeSTSeg"):
         whole.narrowed(methods=["nobody"])
     with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; use den\+ed"):

@@ -6,13 +6,14 @@ import pytest
 
 from bench.experiment.grid import Grid
 from bench.methods import PAPER
+from bench.methods.codecs import SCORES
 from bench.methods.interface import Scores, Step, UndeclaredRead
 from bench.planning.stages import plan, stage_key
 from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
-from tests.methods.conftest import EXAMPLE, METHODS, TEST, small_config
+from tests.methods.conftest import METHODS, TEST, small_config
 
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
@@ -118,7 +119,7 @@ def test_what_a_method_says_of_itself_fits_together(method):
     known = {"images", "rotation", "textures", *method.backbones(config)}
     assert read <= known
     assert method.least_images(config) >= 1
-    for step in lineage(method.last(config, method.variants[method.full or method.design[-1]])):
+    for step in lineage(method.last(config, method.variants[method.full])):
         settings = step.settings | {"size": 32}
         assert step.work(settings) > 0
         assert set(step.traits) <= {field.name for field in dataclasses.fields(step)}
@@ -126,16 +127,15 @@ def test_what_a_method_says_of_itself_fits_together(method):
     if method.factors:
         assert len(method.design) == 2 ** len(method.factors), "a factorial design"
     assert method.name != PAPER or next(iter(METHODS)) == PAPER
+    assert {method.last(config, variant).codec for variant in method.variants.values()} == {SCORES}
 
 
 @each_method
 def test_any_number_of_workers_gives_the_same_bits(
-    method, small_experiment, small_inputs, tmp_path, monkeypatch
+    method, small_experiment, small_inputs, tmp_path
 ):
-    if method.name == "mean-patch":
-        monkeypatch.setenv("DESTSEG_BENCH_METHODS", str(EXAMPLE))
     experiment = small_experiment(method)
-    variants = {method.name: (method.full or method.design[-1],)}
+    variants = {method.name: (method.full,)}
     laid = plan(experiment, Grid(("one", "two"), variants, (0, 1)).cells(), small_inputs)
     found = []
     for name, workers in {"one": InProcess("cpu"), "two": Children(["cpu", "cpu"])}.items():

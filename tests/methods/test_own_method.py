@@ -57,6 +57,7 @@ def test_from_grid_to_gate(run, tmp_path):
         shown = run("table", table, "both", experiment=False)
         assert "mean-patch" in shown
         assert "DeSTSeg" in shown
+        assert "mean-patch draws nothing at random" in " ".join(shown.split())
     page = (folder / "report.html").read_text()
     assert page.count("mean-patch") > 5
 

@@ -17,7 +17,7 @@ MASKS = np.array([[[0, 0], [0, 1]], [[0, 0], [0, 0]]])
 
 def test_the_papers_six_come_first_and_by_default():
     assert [metric.key for metric in METRICS] == SIX == list(evaluate(MAPS, MASKS))
-    assert list(ALL_METRICS) == [*SIX, "image_f1max", "pixel_f1max"]
+    assert list(ALL_METRICS)[:6] == SIX
     assert [metric.key for metric in ALL_METRICS.values() if metric.extra] == list(ALL_METRICS)[6:]
 
 

@@ -277,8 +277,8 @@ def test_a_method_with_one_switch_has_effects_but_no_interactions(monkeypatch):
         claims=(Claim("on-helps", "on helps", "4", ("iap",), (("on", "off"),)),),
     )  # fmt: skip
     everything = {**methods(), "Toggle": toggle}
-    for module in ("bench.results.results", "bench.presentation.tables"):
-        monkeypatch.setattr(f"{module}.methods", lambda: everything)
+    for module in ("results.results", "presentation.tables", "experiment.tables"):
+        monkeypatch.setattr(f"bench.{module}.methods", lambda: everything)
     cells = pd.concat(
         rival().cells.assign(method="Toggle", variant=name) for name in toggle.variants
     )

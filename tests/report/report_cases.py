@@ -84,5 +84,6 @@ def report(**changes):
         "provenance": (("Commit", "abc" * 20),),
         "setting": '{"seed": 0}',
         "rerun": "python -m bench reproduce",
+        "citation": "@inproceedings{zhang2023destseg}",
     }
     return ReportPage(**(values | changes))

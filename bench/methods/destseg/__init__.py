@@ -89,9 +89,20 @@ def summary(config: Config) -> str:
     return f"{steps} of {training.batch_size} images, width {config.model.width}"
 
 
+BIBTEX = """\
+@inproceedings{zhang2023destseg,
+  title     = {{DeSTSeg}: Segmentation Guided Denoising Student-Teacher for Anomaly Detection},
+  author    = {Zhang, Xuan and Li, Shiyu and Li, Xi and Huang, Ping and Shan, Jiulong and Chen, Ting},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition},
+  pages     = {3914--3923},
+  year      = {2023}
+}
+"""  # noqa: E501
+
 METHOD = Method(
     name="DeSTSeg",
     reference="Zhang et al., DeSTSeg, CVPR 2023",
+    bibtex=BIBTEX,
     config=Config,
     last=last_step,
     variants=VARIANTS,

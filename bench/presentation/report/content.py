@@ -28,6 +28,8 @@ class ReportPage:
         The experiment, as its file would say it.
     rerun
         The command that makes the numbers.
+    citation
+        Of the methods.
     """
 
     title: str
@@ -41,3 +43,4 @@ class ReportPage:
     provenance: tuple[tuple[str, str], ...]
     setting: str
     rerun: str
+    citation: str

@@ -10,16 +10,6 @@ from bench.presentation.report.content import ReportPage
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.report.table_view import common_notes, view_table
 
-CITATION = """\
-@inproceedings{zhang2023destseg,
-  title     = {{DeSTSeg}: Segmentation Guided Denoising Student-Teacher for Anomaly Detection},
-  author    = {Zhang, Xuan and Li, Shiyu and Li, Xi and Huang, Ping and Shan, Jiulong and Chen, Ting},
-  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition},
-  pages     = {3914--3923},
-  year      = {2023}
-}
-"""  # noqa: E501
-
 
 def render(report: ReportPage) -> str:
     """Write the page; the same report gives the same page."""
@@ -41,7 +31,6 @@ def render(report: ReportPage) -> str:
         style=Markup(_read("report.css")),  # noqa: S704
         script=Markup(_read("report.js")),  # noqa: S704
         sheets=Markup(gallery_style(report.gallery)) if report.gallery else "",  # noqa: S704
-        citation=CITATION,
     )
 
 
