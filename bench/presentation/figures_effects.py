@@ -33,7 +33,8 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
     design = design_of(method)
     metrics = results.metrics
     with style():
-        size = (9 + 19 * len(method.factors)) / 10, (13 + 3 * len(metrics)) / 10
+        # However few the factors, the title needs its width.
+        size = max(9 + 19 * len(method.factors), 56) / 10, (13 + 3 * len(metrics)) / 10
         figure = Figure(figsize=size)
         panels = figure.subplots(
             1, len(method.factors), sharex=True, sharey=True, squeeze=False
@@ -56,7 +57,12 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
         figure.supxlabel("effect in points: mean with minus mean without", fontsize=8.5, y=0.015)
         seeds = len(results.seeds)
         detail = f"95 % interval, {seeds} seeds" if seeds > 1 else "one seed, no interval"
-        add_title(figure, f"What {listed(method.factors)} change", results, detail)
+        add_title(
+            figure,
+            f"What {listed(method.factors)} change{'s' if len(method.factors) == 1 else ''}",
+            results,
+            detail,
+        )
         _legend(figure, with_paper=with_paper, with_interval=seeds > 1)
     return figure
 
