@@ -15,7 +15,7 @@ import numpy as np
 from bench.experiment.library import find_experiment
 from bench.experiment.reading import load_experiment
 from bench.inspection.catalogue import read_catalogue
-from bench.inspection.estimates import Estimator, duration
+from bench.inspection.durations import DurationEstimator, duration
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
 from bench.planning.stages import Plan
@@ -25,7 +25,7 @@ from destseg.errors import InputError
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def stage_seconds(plan: Plan, estimator: Estimator) -> dict[str, float]:
+def stage_seconds(plan: Plan, estimator: DurationEstimator) -> dict[str, float]:
     """Estimate every stage of a plan, by key.
 
     Raises
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     laid = sketch(load_experiment(find_experiment(options.experiment)))
     records = read_catalogue(RunStore(options.runs)).records.values()
     try:
-        seconds = stage_seconds(laid.plan, Estimator(records, options.device))
+        seconds = stage_seconds(laid.plan, DurationEstimator(records, options.device))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

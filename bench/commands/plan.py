@@ -11,7 +11,7 @@ from bench.commands.worker_options import processes
 from bench.common.exit_codes import DONE
 from bench.common.provenance import device_name
 from bench.inspection.census import take_census
-from bench.inspection.estimates import Basis, Estimator, duration
+from bench.inspection.durations import Basis, DurationEstimator, duration
 from bench.inspection.forecasting import Workload, forecast, workloads
 from destseg.application.devices import choose_device
 from destseg.application.options import positive
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     workers = options.workers or (torch.cuda.device_count() if device == "cuda" else processes())
     laid = look_up_chosen(options, assume=True)
     census = take_census(laid.plan, chosen_store(options))
-    estimator = Estimator(census.catalogue.records.values(), device_name(device))
+    estimator = DurationEstimator(census.catalogue.records.values(), device_name(device))
     found = workloads(census, estimator)
     rows = [_row(workload) for workload in found]
     head = ["stage", "planned", "there", "to run", "time of one worker", "estimated from"]

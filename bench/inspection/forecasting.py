@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.inspection.census import LACKING, Census
-from bench.inspection.estimates import Basis, Estimator
+from bench.inspection.durations import Basis, DurationEstimator
 from bench.planning.schedule import Forecast, simulate
 
 
@@ -26,7 +26,7 @@ class Workload:
     bases: Mapping[Basis, int]
 
 
-def workloads(census: Census, estimator: Estimator) -> tuple[Workload, ...]:
+def workloads(census: Census, estimator: DurationEstimator) -> tuple[Workload, ...]:
     """Count the stages of each kind, in the order they depend on each other."""
     found = []
     groups = census.counts(lambda stage: stage.kind)
@@ -50,7 +50,7 @@ def workloads(census: Census, estimator: Estimator) -> tuple[Workload, ...]:
     return tuple(found)
 
 
-def forecast(census: Census, estimator: Estimator, workers: int) -> Forecast | None:
+def forecast(census: Census, estimator: DurationEstimator, workers: int) -> Forecast | None:
     """Play the run through; None when a stage has no estimate."""
     seconds: dict[str, float] = {}
     for stage in census.in_state(*LACKING):

@@ -25,8 +25,8 @@ from bench.stats.intervals import (
     new_seeds_interval,
     satterthwaite_factor,
 )
-from bench.stats.planning import MOST_SEEDS, seeds_to_decide
 from bench.stats.scores import Scores, complete_seeds
+from bench.stats.seed_counts import MOST_SEEDS, seeds_to_decide
 from bench.stats.significance import holm, sign_flip_p
 
 __all__ = [

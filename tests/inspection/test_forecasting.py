@@ -1,12 +1,12 @@
 from bench.inspection.census import take_census
-from bench.inspection.estimates import Estimator
+from bench.inspection.durations import DurationEstimator
 from bench.inspection.forecasting import forecast, workloads
 from tests.inspection.inspected import SECONDS, fill
 
 
 def inspected(laid, store):
     census = take_census(laid, store)
-    return census, Estimator(census.catalogue.records.values(), "cpu")
+    return census, DurationEstimator(census.catalogue.records.values(), "cpu")
 
 
 def test_only_what_would_run_is_counted(filled, store, lay):

@@ -12,7 +12,7 @@ Basis = Literal["alike", "scaled"]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Duration:
     """The expected duration of a stage in seconds of wall time, and what it rests on.
 
     ``alike`` is the median of stages alike on the same device; ``scaled`` that of all stages of
@@ -23,7 +23,7 @@ class Estimate:
     basis: Basis
 
 
-class Estimator:
+class DurationEstimator:
     """Durations by what past stages took.
 
     They are of the device that will compute, by its name; of others where it has none.
@@ -45,14 +45,14 @@ class Estimator:
         self._alike = {key: statistics.median(values) for key, values in alike.items()}
         self._paces = {key: statistics.median(values) for key, values in paces.items()}
 
-    def __call__(self, stage: Stage) -> Estimate | None:
+    def __call__(self, stage: Stage) -> Duration | None:
         """Estimate a stage; None when none of its kind has run."""
         kind, parameters = stage.kind, stage.parameters
         median = self._alike.get(_signature(kind, parameters))
         if median is not None:
-            return Estimate(median, "alike")
+            return Duration(median, "alike")
         pace = self._paces.get((kind, True), self._paces.get((kind, False)))
-        return None if pace is None else Estimate(pace * work(kind, parameters), "scaled")
+        return None if pace is None else Duration(pace * work(kind, parameters), "scaled")
 
 
 def work(kind: str, parameters: Mapping[str, Any]) -> float:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.inspection.estimates import Estimate, Estimator, duration
+from bench.inspection.durations import Duration, DurationEstimator, duration
 from tests.inspection.inspected import SECONDS, of_kind, record_of
 
 
@@ -9,43 +9,43 @@ def test_the_median_of_stages_alike(filled):
     records = [
         record_of(stage, seconds=value) for stage, value in zip(students, (1, 2, 9), strict=False)
     ]
-    assert Estimator(records, "cpu")(students[-1]) == Estimate(2, "alike")
+    assert DurationEstimator(records, "cpu")(students[-1]) == Duration(2, "alike")
 
 
 def test_other_settings_are_scaled_by_the_work(filled, lay):
     records = [record_of(stage) for stage in filled.stages.values()]
     other = lay(student_steps=20, batch_size=8, protocol={"size": 64})
-    estimate = Estimator(records, "cpu")
-    assert estimate(of_kind(other, "student")[0]) == Estimate(10.0 * 10 * 2, "scaled")
-    assert estimate(of_kind(other, "segmentation")[0]) == Estimate(30.0 * 2, "scaled")
-    assert estimate(of_kind(other, "maps")[0]) == Estimate(2.0, "alike")
-    assert estimate(of_kind(other, "evaluation")[0]) == Estimate(4.0, "scaled")
+    estimate = DurationEstimator(records, "cpu")
+    assert estimate(of_kind(other, "student")[0]) == Duration(10.0 * 10 * 2, "scaled")
+    assert estimate(of_kind(other, "segmentation")[0]) == Duration(30.0 * 2, "scaled")
+    assert estimate(of_kind(other, "maps")[0]) == Duration(2.0, "alike")
+    assert estimate(of_kind(other, "evaluation")[0]) == Duration(4.0, "scaled")
 
 
 def test_rates_and_protocols_move_no_time(filled, lay):
-    estimate = Estimator([record_of(stage) for stage in filled.stages.values()], "cpu")
+    estimate = DurationEstimator([record_of(stage) for stage in filled.stages.values()], "cpu")
     other = lay(student_lr=0.7, momentum=0.5, protocol={"top_t": 3})
     for kind, seconds in SECONDS.items():
-        assert estimate(of_kind(other, kind)[0]) == Estimate(seconds, "alike")
+        assert estimate(of_kind(other, kind)[0]) == Duration(seconds, "alike")
 
 
 def test_another_device_is_better_than_none_and_never_alike(filled):
     students = of_kind(filled, "student")[::2]
     records = [record_of(students[0], seconds=1.0)]
-    assert Estimator(records, "GPU")(students[1]) == Estimate(1.0, "scaled")
+    assert DurationEstimator(records, "GPU")(students[1]) == Duration(1.0, "scaled")
     records.append(record_of(students[1], seconds=0.1, provenance={"device": "GPU"}))
-    assert Estimator(records, "GPU")(students[2]) == Estimate(0.1, "alike")
+    assert DurationEstimator(records, "GPU")(students[2]) == Duration(0.1, "alike")
 
 
 def test_what_never_ran_has_no_estimate(filled):
     records = [record_of(of_kind(filled, "student")[0])]
-    assert Estimator(records, "cpu")(of_kind(filled, "maps")[0]) is None
+    assert DurationEstimator(records, "cpu")(of_kind(filled, "maps")[0]) is None
 
 
 def test_other_methods_maps_say_nothing(filled):
     stage = of_kind(filled, "evaluation")[0]
     scored = record_of(stage, parameters={**stage.parameters, "maps": "digest"})
-    assert Estimator([scored], "cpu")(stage) is None
+    assert DurationEstimator([scored], "cpu")(stage) is None
 
 
 @pytest.mark.parametrize(
