@@ -47,6 +47,10 @@ def run(options: argparse.Namespace) -> int:
     census = take_census(look_up_chosen(options).plan, store)
     print(_counts(census, "stage", lambda stage: stage.kind))
     print(f"\n{_counts(census, 'category', lambda stage: stage.category or 'all')}")
+    evaluations = census.plan.evaluations.items()
+    methods = {s.key: cell.method for cell, stage in evaluations for s in stage.lineage()}
+    if len(set(methods.values())) > 1:
+        print(f"\n{_counts(census, 'method', lambda stage: methods[stage.key])}")
     _print_faults(census, store)
     _print_environments(census)
     return DONE if census.complete else FAILURES
