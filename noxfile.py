@@ -10,6 +10,9 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
 
+# Tests start many processes, and each would compile torch anew where no bytecode is kept.
+KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+
 CODE = ("bench", "destseg", "benchmarks", "tests", "noxfile.py")
 
 
@@ -24,7 +27,7 @@ def reproduce(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests that take seconds."""
     session.install("-e", ".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *session.posargs, env=KEEP_BYTECODE)
 
 
 @nox.session(name="tests-lowest", python="3.11", venv_backend="uv", default=False)
@@ -34,14 +37,16 @@ def tests_lowest(session: nox.Session) -> None:
     Old packages deprecate each other, which says nothing of us: only here is that no error.
     """
     session.install("--resolution", "lowest-direct", "-e", ".[test]")
-    session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs)
+    session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs, env=KEEP_BYTECODE)
 
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Run the tests and fail below the floor of coverage in pyproject."""
     session.install("-e", ".[test]")
-    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    session.run(
+        "pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=KEEP_BYTECODE
+    )
 
 
 @nox.session(default=False)
@@ -62,14 +67,14 @@ def baseline(session: nox.Session) -> None:
 def tests_slow(session: nox.Session) -> None:
     """Run the tests that take minutes."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-m", "slow", *session.posargs)
+    session.run("pytest", "-m", "slow", *session.posargs, env=KEEP_BYTECODE)
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Kill runs at any moment, fill disks, take folders away: nothing may be lost."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-m", "faults", *session.posargs)
+    session.run("pytest", "-m", "faults", *session.posargs, env=KEEP_BYTECODE)
 
 
 @nox.session
