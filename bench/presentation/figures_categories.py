@@ -89,7 +89,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     alone = len(results.variants) == 1
     what, best_one = ("variant", "best variant") if alone else ("method and variant", "best")
     with style():
-        foot = 0.7 + 0.018 * max(map(len, names))  # room for the variants' slanting names
+        longest = max(map(len, names))
+        foot = max(0.7 + 0.018 * longest, 0.57 + 0.03 * longest)  # room for the slanting names
         width = max(2.2 + 0.56 * len(names), 5.2)
         height = 0.7 + 0.27 * len(rows) + foot
         figure = Figure(figsize=(width, height))

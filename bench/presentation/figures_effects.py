@@ -39,7 +39,9 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
         panels = figure.subplots(
             1, len(method.factors), sharex=True, sharey=True, squeeze=False
         ).ravel()
-        figure.subplots_adjust(left=0.14, right=0.985, top=0.68, bottom=0.15, wspace=0.08)
+        figure.subplots_adjust(
+            left=max(0.14, 0.92 / size[0]), right=0.985, top=0.68, bottom=0.15, wspace=0.08
+        )
         for axes, factor in zip(panels, method.factors, strict=True):
             axes.axvline(0, color="0.3", linewidth=0.9, zorder=1)
             weights = contrast_weights(design, factor)
