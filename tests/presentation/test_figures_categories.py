@@ -8,7 +8,7 @@ from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.results.joining import join
 from tests.presentation.figure_cases import points, words
-from tests.presentation.tabulated import ABLATION, CELLS, MINIATURE, MVTEC, of, rival
+from tests.presentation.tabulated import ABLATION, BOTH, CELLS, MINIATURE, MVTEC, of, rival
 
 
 def test_each_seed_of_each_category_is_a_mark():
@@ -70,3 +70,11 @@ def test_what_is_missing_has_no_colour_and_no_number():
     assert np.ma.getmaskarray(behind).sum() == 2
     seeds = seeds_figure(of(MINIATURE, CELLS[CELLS["variant"] != "none"]), METRICS["iap"])
     assert not points(seeds, "s")
+
+
+def test_long_names_end_above_the_colour_bar():
+    figure = heatmap_figure(BOTH, METRICS["iap"])
+    figure.canvas.draw()
+    axes, bar = figure.axes[:2]
+    lowest = min(label.get_window_extent().y0 for label in axes.get_xticklabels())
+    assert lowest > bar.get_window_extent().y1

@@ -57,3 +57,11 @@ def test_effects_need_all_eight_variants():
 def test_a_metric_that_is_asked_for_has_a_row():
     figure = effects_figure(replace(MINIATURE, metrics=tuple(ALL_METRICS.values())), METHOD)
     assert all(len(marks(axes)) == 8 for axes in figure.axes)
+
+
+def test_names_of_metrics_stay_inside_however_few_the_factors():
+    one = replace(METHOD, factors={"seg": METHOD.factors["seg"]}, default=("none", "seg"))
+    figure = effects_figure(MINIATURE, one)
+    figure.canvas.draw()
+    for label in figure.axes[0].get_yticklabels():
+        assert label.get_window_extent().x0 >= 0

@@ -7,7 +7,9 @@ import pandas as pd
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
 from bench.regress.baseline import Baseline, Tolerance
+from bench.regress.gate_report import cause_of
 from bench.regress.measured import Measured
+from bench.regress.same_seeds import compare_same_seeds
 
 CELL = Cell("DeSTSeg", "den", "tile", 1)
 SETTINGS = {"dataset": {"kind": "miniature"}, "model": {"dilations": (6, 12)}}
@@ -66,3 +68,9 @@ def cells_frame(*, variants=("none",), categories=("grid", "tile"), seeds=(0,), 
         for category, variant, seed in itertools.product(categories, variants, seeds)
     ]
     return pd.DataFrame(rows)
+
+
+def compared(now, *, baseline=None, settings=SETTINGS, sources=SOURCES):
+    """What the gate says of a run, against the small baseline unless another is given."""
+    baseline = baseline or small_baseline()
+    return compare_same_seeds(baseline, now, cause_of(baseline, now, settings, sources))

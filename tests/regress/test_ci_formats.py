@@ -4,34 +4,22 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from bench.regress.ci_formats import annotations, json_text, junit_text
-from bench.regress.gate_report import Change, GateReport, cause_of
-from bench.regress.same_seeds import compare_same_seeds
+from bench.regress.gate_report import Change, GateReport
 from tests.regress.small_baseline import (
     CELL,
-    SETTINGS,
     SOURCES,
+    compared,
     measured,
-    small_baseline,
     with_score,
 )
 
 
-@pytest.fixture
-def baseline():
-    return small_baseline()
+def compare(now):
+    return compared(now, sources={**SOURCES, "destseg/losses.py": "new"})
 
 
 @pytest.fixture
-def compare(baseline):
-    def comparison(now):
-        sources = {**SOURCES, "destseg/losses.py": "new"}
-        return compare_same_seeds(baseline, now, cause_of(baseline, now, SETTINGS, sources))
-
-    return comparison
-
-
-@pytest.fixture
-def worse(compare):
+def worse():
     return compare(with_score(measured(), CELL, "pro", 0.4))
 
 
@@ -70,7 +58,7 @@ def test_annotations_point_at_the_source(worse):
     )
 
 
-def test_annotations_of_other_verdicts(compare):
+def test_annotations_of_other_verdicts():
     assert annotations(compare(measured())) == []
     (line,) = annotations(compare(with_score(measured(), CELL, "pro", 0.6)))
     assert line.startswith("::notice ")

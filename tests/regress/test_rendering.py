@@ -3,34 +3,22 @@ import dataclasses
 import pytest
 
 from bench.metrics import METRICS
-from bench.regress.gate_report import Verdict, cause_of
+from bench.regress.gate_report import Verdict
 from bench.regress.rendering import SHOWN, markdown_text, terminal_text
-from bench.regress.same_seeds import compare_same_seeds
 from tests.regress.small_baseline import (
     CELL,
-    SETTINGS,
     SOURCES,
+    compared,
     measured,
-    small_baseline,
     with_score,
 )
 
 
-@pytest.fixture
-def baseline():
-    return small_baseline()
+def compare(now, **sources):
+    return compared(now, sources={**SOURCES, **sources})
 
 
-@pytest.fixture
-def compare(baseline):
-    def comparison(now, **sources):
-        cause = cause_of(baseline, now, SETTINGS, {**SOURCES, **sources})
-        return compare_same_seeds(baseline, now, cause)
-
-    return comparison
-
-
-def test_a_pass_is_a_line(compare):
+def test_a_pass_is_a_line():
     report = compare(measured())
     assert report.verdict is Verdict.PASS
     assert terminal_text(report) == (
@@ -39,14 +27,14 @@ def test_a_pass_is_a_line(compare):
     )
 
 
-def test_a_pass_tells_of_changed_sources(compare):
+def test_a_pass_tells_of_changed_sources():
     text = terminal_text(compare(measured(), **{"destseg/losses.py": "new"}))
     assert "1 source component differs from the baseline's, and no number moved" in text
     assert "`python -m bench baseline --reason" in text
 
 
 @pytest.mark.parametrize("words", [terminal_text, markdown_text])
-def test_a_regression_tells_what_where_how_much_and_why(compare, words):
+def test_a_regression_tells_what_where_how_much_and_why(words):
     text = words(compare(with_score(measured(), CELL, "pro", 0.4), **{"destseg/losses.py": "new"}))
     for word in ("PRO", "den", "tile", "0.5000", "0.4000", "-0.1000", "0.0030"):
         assert word in text
@@ -54,31 +42,31 @@ def test_a_regression_tells_what_where_how_much_and_why(compare, words):
     assert 'python -m bench baseline --reason "why"' in text
 
 
-def test_an_improvement_says_how_to_adopt_it(compare):
+def test_an_improvement_says_how_to_adopt_it():
     text = terminal_text(compare(with_score(measured(), CELL, "pro", 0.6)))
     assert text.startswith("smoke: improvement: numbers got better and none got worse.")
     assert "bench baseline --reason" in text
 
 
-def test_nothing_changed_but_the_numbers(compare):
+def test_nothing_changed_but_the_numbers():
     text = terminal_text(compare(with_score(measured(), CELL, "pro", 0.4)))
     assert "neither settings, source components nor versions differ" in text
 
 
-def test_long_lists_are_counted(compare):
+def test_long_lists_are_counted():
     run = measured()
     worse = {cell: dict.fromkeys(scores, 0.1) for cell, scores in run.cells.items()}
     text = terminal_text(compare(dataclasses.replace(run, cells=worse)))
     assert f"and {8 * len(METRICS) - SHOWN} smaller ones." in text
 
 
-def test_what_is_missing_is_listed(compare):
+def test_what_is_missing_is_listed():
     assert "pro of DeSTSeg den on tile, seed 1: not in the run" in terminal_text(
         compare(with_score(measured(), CELL, "pro", None))
     )
 
 
-def test_markdown_has_a_table(compare):
+def test_markdown_has_a_table():
     text = markdown_text(compare(with_score(measured(), CELL, "pro", 0.4)))
     assert text.startswith("## Regression gate: regression\n")
     assert "| PRO" in text

@@ -3,13 +3,13 @@ import dataclasses
 import pytest
 
 from bench.metrics import METRICS
-from bench.regress.gate_report import Verdict, cause_of
+from bench.regress.gate_report import Verdict
 from bench.regress.rendering import sentence
-from bench.regress.same_seeds import compare_same_seeds
 from tests.regress.small_baseline import (
     CELL,
     SETTINGS,
     SOURCES,
+    compared,
     measured,
     small_baseline,
     with_score,
@@ -22,7 +22,7 @@ def baseline():
 
 
 def compare(baseline, now, settings=SETTINGS, sources=SOURCES):
-    return compare_same_seeds(baseline, now, cause_of(baseline, now, settings, sources))
+    return compared(now, baseline=baseline, settings=settings, sources=sources)
 
 
 def test_same_numbers_pass(baseline):
