@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.data.distillation_images import image_batches, image_pool
+from bench.data.distillation_images import image_batches
 from destseg.batches import normalise
 from destseg.features import normalised
 from destseg.resnet import ResNet18, initialise
@@ -90,7 +91,7 @@ def _targets(large: ResNet18, images: Tensor, enlarged: int) -> list[Tensor]:
 def distil(
     large: ResNet18,
     recipe: Distillation,
-    pool: NDArray,
+    pool: NDArray[np.uint8],
     *,
     device: torch.device | str = "cpu",
     on_step: Callable[[int, float], None] = lambda *_: None,

@@ -20,7 +20,6 @@ from bench.data.pretraining_images import CLASSES, draw_classes
 from bench.data.textures import photographs
 from destseg.anomalies import corrupt
 from destseg.application.progress import progress
-from destseg.batches import as_tensor
 from destseg.config import AnomalyConfig
 
 SIZE = 64
