@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.data.distillation_images import image_batches
-from destseg.batches import normalise
+from destseg.batches import as_tensor, normalise
 from destseg.features import normalised
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
@@ -30,22 +28,17 @@ WARM_UP = 0.05
 
 @dataclass(frozen=True)
 class Distillation:
-    """What determines a distilled teacher, its source apart."""
+    """What determines a distilled teacher, source and images apart."""
 
     width: int = 16  # channels of layer 1
-    steps: int = 12000
-    batch: int = 256  # images in a step
-    images: int = 120_000  # in the pool
+    steps: int = 20_000
+    batch: int = 64  # images in a step
     rate: float = 2e-3  # peak learning rate
-    # Weight of the cosines between positions, beside 1 for the channels.
-    geometry: float = 1.0
-    # The large network sees the images enlarged so many times, its features averaged to the
-    # places of the small one: ImageNet's filters are coarse for images of 64 pixels.
-    enlarged: int = 1
+    geometry: float = 1.0  # weight of the cosines between positions, beside 1 for the channels
     seed: int = 0
 
 
-class Pupil(nn.Module):
+class _Pupil(nn.Module):
     """The small trunk, and the linear maps from its levels to the large one's."""
 
     def __init__(self, width: int, target: Sequence[int]) -> None:
@@ -57,19 +50,15 @@ class Pupil(nn.Module):
             for mine, theirs in zip(self.trunk.channels, target, strict=True)
         )
 
-    def loss(
-        self, images: Tensor, targets: Sequence[Tensor], places: Sequence[Tensor], geometry: float
-    ) -> Tensor:
+    def loss(self, images: Tensor, targets: Sequence[Tensor], geometry: float) -> Tensor:
         """Compare with the large network's features of the images, all levels alike."""
-        total = torch.zeros((), device=images.device)
-        features = self.trunk(images)
-        for mine, theirs, place, to_theirs in zip(
-            features, targets, places, self.maps, strict=True
-        ):
+        total = torch.zeros(())
+        for mine, theirs, to_theirs in zip(self.trunk(images), targets, self.maps, strict=True):
             centred = theirs - theirs.mean((0, 2, 3), keepdim=True)
             spread = centred.square().mean((0, 2, 3), keepdim=True) + 1e-6
             total = total + ((to_theirs(mine) - centred).square() / spread).mean()
-            wanted, found = _cosines(theirs, place), _cosines(mine, place)
+            places = torch.randint(mine.numel() // mine.shape[1], (POSITIONS,))
+            wanted, found = _cosines(theirs, places), _cosines(mine, places)
             total = total + geometry * (found - wanted).square().mean() / wanted.var()
         return total
 
@@ -82,18 +71,22 @@ def _cosines(features: Tensor, places: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _targets(large: ResNet18, images: Tensor, enlarged: int) -> list[Tensor]:
-    if enlarged > 1:
-        images = F.interpolate(images, scale_factor=enlarged, mode="bilinear", align_corners=False)
-    return [F.avg_pool2d(level, enlarged) if enlarged > 1 else level for level in large(images)]
+def features_of(
+    large: ResNet18, images: NDArray[np.uint8], *, chunk: int = 256
+) -> tuple[Tensor, ...]:
+    """Compute the levels of images once and for all, in half precision: 57 kB an image."""
+    parts = [
+        [level.half() for level in large(normalise(as_tensor(images[start : start + chunk])))]
+        for start in range(0, len(images), chunk)
+    ]
+    return tuple(torch.cat(level) for level in zip(*parts, strict=True))
 
 
 def distil(
     large: ResNet18,
     recipe: Distillation,
-    pool: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     *,
-    device: torch.device | str = "cpu",
     on_step: Callable[[int, float], None] = lambda *_: None,
 ) -> ResNet18:
     """Train a small trunk to see as a large one does.
@@ -101,46 +94,38 @@ def distil(
     Parameters
     ----------
     large : ResNet18
-        Trained, of three layers.
+        Trained, of three layers, in evaluation mode.
     recipe : Distillation
         Width, length and loss.
-    pool : ndarray
-        From `image_pool`.
-    device : torch.device or str
-        Where it is trained.
+    images : ndarray
+        (N, S, S, 3) uint8 RGB.
     on_step : callable
-        Called after each step with its number and loss.
+        Called now and then with the number of steps done and the loss.
 
     Returns
     -------
     ResNet18
-        Of three layers, in evaluation mode, on the CPU.
+        Of three layers, in evaluation mode, frozen.
     """
-    large = large.to(device).eval().requires_grad_(False)
+    known = features_of(large, images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        pupil = Pupil(recipe.width, large.channels).to(device)
-    optimiser = torch.optim.AdamW(pupil.parameters(), lr=recipe.rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, recipe.steps))
-    batches = image_batches(
-        pool, steps=recipe.steps, batch=recipe.batch, seed=recipe.seed, device=device
-    )
-    chance = torch.Generator().manual_seed(recipe.seed)
-    for step, batch in enumerate(batches, start=1):
-        images = normalise(batch)
-        targets = _targets(large, images, recipe.enlarged)
-        places = [
-            torch.randint(t.shape[0] * t.shape[2] * t.shape[3], (POSITIONS,), generator=chance)
-            for t in targets
-        ]
-        loss = pupil.loss(images, targets, [p.to(device) for p in places], recipe.geometry)
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        optimiser.step()
-        schedule.step()
-        if step % 100 == 0 or step == recipe.steps:
-            on_step(step, float(loss.detach()))
-    return pupil.trunk.cpu().eval().requires_grad_(False)
+        pupil = _Pupil(recipe.width, large.channels)
+        optimiser = torch.optim.AdamW(pupil.parameters(), lr=recipe.rate, weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: _rate(step, recipe.steps)
+        )
+        for step in range(1, recipe.steps + 1):
+            chosen = torch.randint(len(images), (recipe.batch,))
+            batch = normalise(as_tensor(images[chosen.numpy()]))
+            loss = pupil.loss(batch, [level[chosen].float() for level in known], recipe.geometry)
+            optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+            if step % 100 == 0 or step == recipe.steps:
+                on_step(step, float(loss.detach()))
+    return pupil.trunk.eval().requires_grad_(False)
 
 
 def _rate(step: int, steps: int) -> float:
