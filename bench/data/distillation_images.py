@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from bench.data.pretraining_images import CLASSES, draw_classes
+from bench.data.pretraining_images import draw_classes
 from bench.data.textures import photographs
 from destseg.anomalies import corrupt
 from destseg.application.progress import progress
