@@ -48,12 +48,12 @@ class Camera:
             scale=rng.uniform(*play.scale),
             tilt=(rng.uniform(-0.04, 0.04), rng.uniform(-0.04, 0.04)),
             light=-2.1 + rng.uniform(-0.7, 0.7),
-            gain=rng.uniform(0.90, 1.10),
-            slope=rng.uniform(0.0, 0.12),
+            gain=rng.uniform(0.84, 1.16),
+            slope=rng.uniform(0.0, 0.20),
             warmth=rng.uniform(-0.04, 0.04),
-            vignette=rng.uniform(0.0, 0.16),
+            vignette=rng.uniform(0.0, 0.24),
             blur=rng.uniform(0.1, 0.7) / 64,
-            noise=rng.uniform(0.005, 0.014),
+            noise=rng.uniform(0.006, 0.016),
         )
 
     def expose(self, picture: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.uint8]:

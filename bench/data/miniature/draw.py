@@ -177,9 +177,9 @@ def toned(color: Color, tone: Plane) -> Plane:
 
 
 def varied(color: Rgb, rng: np.random.Generator, by: float = 0.06) -> Rgb:
-    """Draw the colour of one part: brightness and, by half as much, each channel vary."""
+    """Draw the colour of one part: brightness and, by a third of that, each channel vary."""
     tone = rng.uniform(-by, by)
-    red, green, blue = (c * (1 + tone + rng.uniform(-by, by) / 2) for c in color)
+    red, green, blue = (c * (1 + tone + rng.uniform(-by, by) / 3) for c in color)
     return red, green, blue
 
 

@@ -36,18 +36,18 @@ def cable(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     canvas.shade(1 - 0.5 * bump(np.maximum(radius - 0.90, 0), 0.06))
     canvas.paint(varied((0.30, 0.31, 0.33), rng, 0.12), f.cover(radius - 0.90))
     canvas.shade(1.25, bump(radius - 0.87, 0.02))
-    fluff = noise.layered(f.x, f.y, 14, rng)
+    fluff = noise.layered(f.x, f.y, 16, rng)
     filler = f.cover(radius - rng.uniform(0.77, 0.80))
     canvas.paint(varied((0.72, 0.70, 0.66), rng), filler)
-    canvas.shade(0.9 + 0.12 * fluff, filler)
+    canvas.shade(0.9 + 0.26 * fluff, filler)
 
     colors = [varied(color, rng, 0.12) for color in _WIRES]
     hit = int(flaw.rng.integers(3))
     if flaw.kind == "cable_swap":
         colors[hit] = colors[(hit + int(flaw.rng.integers(1, 3))) % 3]
     for number, color in enumerate(colors):
-        turn = number * math.tau / 3 - math.tau / 4 + rng.uniform(-0.10, 0.10)
-        away = rng.uniform(0.39, 0.44)
+        turn = number * math.tau / 3 - math.tau / 4 + rng.uniform(-0.16, 0.16)
+        away = rng.uniform(0.38, 0.46)
         wire = f.place((away * math.cos(turn), away * math.sin(turn)), rng.uniform(0, math.tau))
         if number == hit and flaw.kind == "cable_swap":
             canvas.blame(wire.cover(circle(wire, 0.36)))
@@ -65,21 +65,26 @@ def _wire(
     near.shade(1 - 0.45 * bump(np.maximum(edge, 0), 0.03))
     insulation = f.cover(edge)
     near.paint(color, insulation)
-    near.shade(1 + 0.25 * bump(edge + 0.05, 0.04) + 0.3 * f.lit(), insulation)
+    gloss = rng.uniform(0.1, 0.5) * bump(edge + rng.uniform(0.03, 0.08), 0.03)
+    near.shade(1 + gloss + 0.6 * f.lit(), insulation)
     bore = rng.uniform(0.215, 0.245)
+    f = f.place((rng.uniform(-0.04, 0.04), rng.uniform(-0.04, 0.04)))
     core = f.cover(circle(f, bore))
     near.paint((0.14, 0.08, 0.05), core)
     cell, column, row = lattice(f, (0.094, 0.0815), 0.5)
     inside = hypot((column + 0.5 * odd(row)) * 0.094, row * 0.0815) < bore - 0.035
     stray = [0.02 * noise.smooth(column * 6.1, row * 8.3, 40, rng) for _ in range(2)]
     cell = cell.moved(*stray)
-    metal = 0.85 + 0.3 * noise.smooth(column * 5.3, row * 7.7, 40, rng) + 3.5 * cell.lit()
+    metal = 0.8 + 0.5 * noise.smooth(column * 5.3, row * 7.7, 40, rng) + 5 * cell.lit()
     if kind != "missing_wire":
         near.paint(toned(_COPPER, metal), f.cover(circle(cell, 0.045)) * inside)
+    elif flaw:
+        canvas.blame(wire.cover(circle(wire, bore)))
     if flaw and kind == "cut_inner_insulation":
         place = flaw.rng.uniform(0, math.tau)
         notch = chip(f, flaw, (0.30 * math.cos(place), 0.30 * math.sin(place)), 0.12)
-        near.paint((0.80, 0.77, 0.71), notch * insulation * (1 - core))
+        bare = notch * insulation * (1 - core)
+        near.paint((0.90, 0.87, 0.80), (0.4 + 0.5 * flaw.strength) * bare)
     elif flaw and kind == "bent_wire":
         heading = flaw.rng.uniform(0, math.tau)
         reach = flaw.size**0.5 * flaw.rng.uniform(0.22, 0.36)
@@ -181,7 +186,7 @@ def screw(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         canvas.blame((worn > 0.3) & (f.y * side > 0.03) & (f.y * side < 0.24))
         worn = worn * (f.y * side > 0)
         threaded = threaded * (1 - worn)
-        core = core - 0.05 * worn
+        core = core - 0.07 * worn
     half = (core + 0.085 * crest * threaded) * (1 - 0.95 * front)
     edge = np.maximum(np.abs(g.y) - half, np.maximum(-0.86 - g.x, g.x - blunt))
     body = f.cover(edge * 0.8)
@@ -214,23 +219,24 @@ def transistor(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     board = canvas.part
     canvas.paint(varied((0.72, 0.58, 0.38), rng, 0.08))
     fibres = noise.layered(board.x, board.y * 0.25, 16, rng)
-    canvas.shade(1 + 0.07 * fibres + 0.04 * noise.layered(board.x, board.y, 4, rng))
-    hole, _, _ = lattice(board.place((0, 0.62)), (0.31, 0.31))
-    away = hypot(hole.x, hole.y)
-    canvas.paint((0.80, 0.62, 0.42), 0.7 * board.cover(away - 0.085))
-    canvas.paint((0.20, 0.14, 0.09), board.cover(away - 0.058))
+    canvas.shade(1 + 0.10 * fibres + 0.08 * noise.layered(board.x, board.y, 4, rng))
+    at = rng.uniform(-0.10, 0.10), rng.uniform(-0.10, 0.06)
+    hole, _, _ = lattice(board.place((at[0], at[1] + 0.62)), (0.31, 0.31))
+    hole_edge = circle(hole, 0.058)
+    canvas.paint((0.80, 0.62, 0.42), 0.7 * board.cover(hole_edge - 0.027))
+    canvas.paint((0.20, 0.14, 0.09), board.cover(hole_edge))
 
-    at = rng.uniform(-0.06, 0.06), rng.uniform(-0.05, 0.04)
-    meant = f = board.place(at, rng.uniform(-0.08, 0.08))
+    # The legs end in holes, wherever the case is.
+    away = rng.uniform(-0.05, 0.05), rng.uniform(-0.05, 0.05)
+    meant = f = board.place((at[0] + away[0], at[1] + away[1]), rng.uniform(-0.08, 0.08))
     gloss = noise.layered(f.x, f.y, 7, rng)
-    # Legs end in the holes, wherever the case is.
     spread, bow = rng.uniform(0.45, 0.65), rng.uniform(0.26, 0.36)
     legs = [
         [
             (spread * x, -0.1),
             (spread * x, 0.08),
-            (x - at[0] + rng.uniform(-0.03, 0.03), bow),
-            (x - at[0], 0.62 - at[1]),
+            (x - away[0] + rng.uniform(-0.03, 0.03), bow),
+            (x - away[0], 0.62 - away[1]),
         ]
         for x in (-0.31, 0.0, 0.31)
     ]

@@ -10,6 +10,7 @@ from bench.data.miniature.draw import Canvas, blend, bump, hypot, odd, toned, va
 from bench.data.miniature.shapes import box, circle, lattice, lettering
 
 _HANDLES = ((0.16, 0.48, 0.62), (0.20, 0.52, 0.36), (0.72, 0.30, 0.28), (0.78, 0.56, 0.20))
+_TUFTS = ((0.36, 0.60, 0.86), (0.40, 0.74, 0.62), (0.90, 0.52, 0.40))
 
 
 def bottle(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
@@ -28,27 +29,30 @@ def bottle(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     canvas.paint((0.10, 0.05, 0.02), 0.7 * glass * bump(r - rng.uniform(0.70, 0.74), 0.025))
 
     # The mouth is nearer to the camera than the shoulder, so it seems to lean.
-    neck = f.place((rng.uniform(-0.035, 0.035), rng.uniform(-0.035, 0.035)))
+    neck = f.place((rng.uniform(-0.05, 0.05), rng.uniform(-0.05, 0.05)))
     r, angle = neck.polar()
     profile = np.clip(1 - ((r - 0.50) * (1 / 0.12)) ** 2, 0, 1)
     lip = f.cover(np.abs(r - 0.50) - 0.12)
     bright = varied((0.62, 0.36, 0.15), rng, 0.12)
     canvas.paint(blend((0.22, 0.10, 0.04), bright, np.sqrt(profile)), lip)
     canvas.shade(1 + 0.10 * grain, glass)
-    # Reflexes: the lamp and two more things in the room, on the shoulder and on the lip.
+    # Reflexes: the lamp and three more things in the room, on the shoulder and on the lip.
     lamp = math.atan2(f.light[1], f.light[0])
-    for place, strong in ((lamp, 0.8), (lamp + 2.6, 0.5), (rng.uniform(0, math.tau), 0.4)):
-        for ring, width in ((rng.uniform(0.76, 0.81), 0.026), (rng.uniform(0.49, 0.54), 0.03)):
-            facing = np.cos(angle - (place + rng.uniform(-0.35, 0.35)))
-            lobe = np.maximum(facing, 0) ** int(rng.integers(3, 9))
+    for place, strong in ((lamp, 0.9), (lamp + 2.6, 0.6), *[(rng.uniform(0, 6.3), 0.6)] * 2):
+        for ring, width in ((rng.uniform(0.75, 0.82), 0.035), (rng.uniform(0.46, 0.56), 0.04)):
+            facing = np.cos(angle - (place + rng.uniform(-0.6, 0.6)))
+            lobe = np.maximum(facing, 0) ** int(rng.integers(4, 24))
             glint = strong * rng.uniform(0.7, 1.1) * lobe * bump(r - ring, width)
             canvas.paint((1.0, 0.93, 0.80), glint * glass)
 
     mouth = f.cover(r - 0.38)
     inside = np.clip(r * (1 / 0.38), 0, 1)
     canvas.paint(blend((0.13, 0.07, 0.04), (0.04, 0.025, 0.02), inside), mouth)
-    floor = circle(neck, rng.uniform(0.19, 0.25), (rng.uniform(-0.06, 0.06), 0.02))
-    canvas.paint((0.32, 0.20, 0.12), rng.uniform(0.3, 0.7) * mouth * bump(floor, 0.02))
+    for _ in range(2):
+        at = rng.uniform(-0.12, 0.12), rng.uniform(-0.12, 0.12)
+        floor = circle(neck, rng.uniform(0.12, 0.26), at)
+        glow = rng.uniform(0.2, 0.8) * bump(floor, rng.uniform(0.015, 0.05))
+        canvas.paint((0.46, 0.31, 0.18), glow * (0.6 + 0.6 * grain).clip(0, 1) * mouth)
 
     if flaw.kind.startswith("broken"):
         large = flaw.kind == "broken_large"
@@ -57,14 +61,14 @@ def bottle(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         hole = chip(neck, flaw, at, 2.2 * radius if large else radius)
         hole = hole * f.cover(np.abs(r - 0.5) - 0.14)
         facets = noise.voronoi(f.x, f.y, 16, flaw.rng)[2]
-        shards = blend((0.05, 0.02, 0.01), (0.85, 0.72, 0.54), facets**2)
+        shards = blend((0.08, 0.03, 0.01), (0.70, 0.48, 0.26), facets**2)
         canvas.paint(shards, (0.3 + 0.7 * flaw.strength) * hole)
         canvas.blame(hole)
     elif flaw.kind == "contamination":
         for spot in flaw.spots(1, 3, (0.22, 0.22)):
             color = blend((0.62, 0.60, 0.56), (0.30, 0.28, 0.24), np.abs(grain).clip(0, 1))
             dirt = blot(neck, flaw, spot, flaw.rng.uniform(0.06, 0.12))
-            canvas.paint(color, 0.9 * flaw.strength * dirt)
+            canvas.paint(color, 0.8 * flaw.strength * dirt)
 
 
 def hazelnut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
@@ -86,8 +90,8 @@ def hazelnut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     slim = np.sqrt(np.clip(1 - (f.x * (1 / 0.8)) ** 2, 0.05, 1))
     across = f.y / np.maximum(half * slim, 0.05)
     ribs = noise.smooth(f.x * 0.6, across, 16, rng) + 0.6 * noise.smooth(f.x * 1.5, across, 30, rng)
-    tone = np.clip(0.5 + 0.35 * ribs + 0.22 * noise.layered(f.x, f.y, 4, rng), 0, 1)
-    skin = blend(varied((0.42, 0.22, 0.10), rng, 0.14), varied((0.72, 0.46, 0.24), rng, 0.1), tone)
+    tone = np.clip(0.5 + 0.55 * ribs + 0.35 * noise.layered(f.x, f.y, 4, rng), 0, 1)
+    skin = blend(varied((0.30, 0.14, 0.06), rng, 0.2), varied((0.78, 0.50, 0.27), rng, 0.12), tone)
     scar = f.cover(f.x + rng.uniform(0.42, 0.60) + 0.25 * f.y**2 + 0.03 * ribs, 0.08)
     pale = blend((0.66, 0.52, 0.36), (0.80, 0.68, 0.50), tone)
     canvas.paint(blend(skin, pale, scar), shell)
@@ -95,29 +99,29 @@ def hazelnut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     if flaw.kind == "crack":
         heading = flaw.rng.choice((0.0, 0.6, -0.6))
         gap = crack(f, flaw, flaw.spot((0.3, 0.25)), flaw.rng.uniform(0.5, 0.85), 0.06, heading)
-        canvas.paint((0.08, 0.04, 0.03), (0.3 + 0.7 * flaw.strength) * gap * shell)
+        canvas.paint((0.08, 0.04, 0.03), (0.2 + 0.6 * flaw.strength) * gap * shell)
     elif flaw.kind == "cut":
         for spot in flaw.spots(1, 2, (0.4, 0.3)):
             slit = scratch(f, flaw, spot, flaw.rng.uniform(0.28, 0.5), 0.06)
-            canvas.paint((0.90, 0.78, 0.58), (0.2 + 0.8 * flaw.strength) * slit * shell)
+            canvas.paint((0.90, 0.74, 0.52), (0.2 + 0.6 * flaw.strength) * slit * shell)
     elif flaw.kind == "hole":
         for spot in flaw.spots(1, 2, (0.4, 0.35)):
             radius = flaw.size * flaw.rng.uniform(0.06, 0.10)
             rim = f.cover(circle(f, 1.4 * radius, spot), 0.03)
             canvas.paint((0.82, 0.68, 0.46), 0.8 * flaw.strength * rim * shell)
-            canvas.paint((0.07, 0.04, 0.03), f.cover(circle(f, radius, spot)) * shell)
+            canvas.paint((0.07, 0.04, 0.03), 0.85 * f.cover(circle(f, radius, spot)) * shell)
     elif flaw.kind == "print":
         word = f.place(flaw.spot((0.2, 0.2)), flaw.rng.uniform(0, math.tau))
         text = ("HK", "K5", "H0")[flaw.rng.integers(3)]
         strokes = lettering(word, text, 0.24 * flaw.size**0.5)
         ink = word.cover(strokes - 0.028) * shell
-        canvas.paint((0.90, 0.88, 0.84), (0.2 + 0.8 * flaw.strength) * ink)
+        canvas.paint((0.90, 0.88, 0.84), (0.2 + 0.6 * flaw.strength) * ink)
         canvas.blame(word.cover(strokes - 0.06) * shell)
 
     ball = np.sqrt(np.clip(1 - inner**2, 0, 1))
     canvas.shade(0.45 + 0.62 * ball + 0.28 * f.lit(), shell)
     toward = 0.28 * f.light[0], 0.28 * f.light[1]
-    gloss = rng.uniform(0.10, 0.32)
+    gloss = rng.uniform(0.10, 0.5)
     canvas.paint((1.0, 0.93, 0.82), gloss * shell * bump(circle(f, 0, toward), 0.22))
 
 
@@ -145,8 +149,8 @@ def toothbrush(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         canvas.blame((wild > 0.35) * base)
     cell, column, row = lattice(g.place((0, -0.06)), (0.205, 0.185), 0.5)
     column = column + 0.5 * odd(row)
-    wobble = 0.020 * noise.smooth(column * 9.1 + 3, row * 7.3, 40, rng)
-    jitter = 0.020 * noise.smooth(column * 8.3, row * 9.7, 40, rng)
+    wobble = 0.030 * noise.smooth(column * 9.1 + 3, row * 7.3, 40, rng)
+    jitter = 0.030 * noise.smooth(column * 8.3, row * 9.7, 40, rng)
     cell = cell.moved(wobble, jitter)
     speckle = noise.smooth(f.x + wild * 0.1, f.y, 60, rng)
     strands = noise.layered(f.x, f.y, 24, rng, 2)
@@ -163,17 +167,17 @@ def toothbrush(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     fallen = cell.shadow(0.036)
     canvas.shade(0.55, f.cover(hypot(fallen.x, fallen.y) - 0.1) * planted)
     inner = (np.abs(column) < 1.2) & (np.abs(row) < 3.5)
-    color = blend((0.90, 0.91, 0.90), varied((0.36, 0.60, 0.86), rng, 0.1), inner)
-    canvas.paint(toned(color, 0.86 + 0.16 * speckle + 1.2 * cell.lit()), tuft)
+    color = blend((0.90, 0.91, 0.90), varied(_TUFTS[rng.integers(3)], rng, 0.1), inner)
+    canvas.paint(toned(color, 0.80 + 0.3 * speckle + 1.6 * cell.lit()), tuft)
     if flaw.kind == "splayed_bristles":
         for near in [spot, flaw.spot((0.1, 0.1), spot), flaw.spot((0.1, 0.1), spot)]:
             loose = fibre(f, flaw, near, flaw.rng.uniform(0.25, 0.4), 0.04)
-            canvas.paint((0.88, 0.89, 0.90), (0.3 + 0.7 * flaw.strength) * loose)
+            canvas.paint((0.88, 0.89, 0.90), (0.3 + 0.6 * flaw.strength) * loose)
             canvas.blame(loose)
     elif flaw.kind == "contamination":
         for spot in flaw.spots(1, 2, (0.28, 0.6), (0, -0.06)):
             dirt = blot(f, flaw, spot, flaw.rng.uniform(0.07, 0.13), 0.03)
-            canvas.paint((0.30, 0.22, 0.12), (0.2 + 0.8 * flaw.strength) * dirt)
+            canvas.paint((0.34, 0.25, 0.14), (0.2 + 0.7 * flaw.strength) * dirt)
             canvas.blame(dirt)
 
 
@@ -203,9 +207,9 @@ def zipper(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     canvas.paint(varied((0.13, 0.16, 0.26), rng, 0.2), cloth)
     g = f.moved(rng.uniform(0, 1), rng.uniform(0, 1))
     twill = np.sin((g.x * 0.9 + g.y) * 58) * np.sin((g.x - g.y) * 58)
-    nap = noise.layered(f.x, f.y, 10, rng)
+    nap = noise.layered(f.x, f.y, 12, rng)
     drape = noise.smooth(f.x, f.y * 0.4, 3, rng)
-    weave = 0.16 * twill + 0.12 * nap + 0.14 * drape
+    weave = 0.20 * twill + 0.24 * nap + 0.24 * drape
     canvas.shade(1 + weave - 0.35 * bump(np.abs(f.x) - 0.25, 0.02), cloth)
     canvas.paint((0.24, 0.28, 0.40), 0.7 * cloth * bump(np.abs(f.x) - 0.62, 0.012))
     if flaw.kind == "fabric_interior":
@@ -213,7 +217,7 @@ def zipper(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         for spot in flaw.spots(1, 2, (0.12, 0.7), (0.46 * side, 0)):
             tear = blot(f, flaw, spot, flaw.rng.uniform(0.06, 0.11), 0.05)
             fuzz = np.clip(0.6 + noise.smooth(f.x, f.y, 50, flaw.rng), 0.2, 1)
-            canvas.paint((0.55, 0.57, 0.62), flaw.strength * tear * fuzz)
+            canvas.paint((0.50, 0.52, 0.57), 0.85 * flaw.strength * tear * fuzz)
 
     gone: list[tuple[int, int]] = []
     if flaw.kind == "broken_teeth":

@@ -20,12 +20,13 @@ def capsule(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     cap = f.cover(f.x - seam)
     radius = 0.34 + 0.014 * f.cover(f.x - seam, 0.02)
     if flaw.kind == "squeeze":
-        side = flaw.rng.choice((-1, 1))
-        away = f.x - flaw.rng.uniform(-0.6, 0.6)
-        pinch = bump(away, flaw.size**0.5 * flaw.rng.uniform(0.12, 0.18))
-        depth = flaw.rng.uniform(0.10, 0.20)
-        canvas.blame((pinch > 0.3) & (f.y * side > 0.30 - 1.3 * depth) & (f.y * side < 0.36))
-        radius = radius - depth * pinch * (0.15 + (f.y * side > 0))
+        side = float(flaw.rng.choice((-1, 1)))
+        away = f.x - flaw.rng.uniform(-0.5, 0.5)
+        pinch = bump(away, flaw.size**0.5 * flaw.rng.uniform(0.13, 0.20))
+        pushed = flaw.rng.uniform(0.10, 0.20) * pinch
+        radius = radius - pushed * (f.y * side > 0)
+        depth = f.y * side + 1.5 * pushed
+        canvas.blame((pinch > 0.2) & (depth > 0.34) & (f.y * side < 0.36))
     over = hypot(np.maximum(np.abs(f.x) - half, 0), f.y)
     edge = over - radius
     body = f.cover(edge)
@@ -82,9 +83,9 @@ def pill(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     canvas.paint(varied((0.90, 0.89, 0.86), rng, 0.03), body)
     canvas.shade(1 + 0.04 * powder, body)
     centre, _, value = noise.voronoi(f.x, f.y, 15, rng)
-    speck = f.cover(centre - 0.32 + 0.1 * powder, 0.2)
-    canvas.paint((0.78, 0.24, 0.20), 0.75 * speck * (value < rng.uniform(0.10, 0.2)) * body)
-    canvas.paint((0.88, 0.68, 0.30), 0.60 * speck * (value > rng.uniform(0.86, 0.94)) * body)
+    speck = f.cover(centre - rng.uniform(0.30, 0.42) + 0.1 * powder, 0.2)
+    canvas.paint((0.78, 0.24, 0.20), 0.75 * speck * (value < rng.uniform(0.12, 0.26)) * body)
+    canvas.paint((0.88, 0.68, 0.30), 0.60 * speck * (value > rng.uniform(0.82, 0.92)) * body)
 
     word = f.place((rng.uniform(-0.05, 0.05), rng.uniform(-0.04, 0.04)), rng.uniform(-0.06, 0.06))
     depth = rng.uniform(0.30, 0.42)
@@ -107,7 +108,7 @@ def pill(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     elif flaw.kind == "contamination":
         for spot in flaw.spots(1, 4, (0.6, 0.36)):
             dirt = _dirt(f, flaw, spot) * body
-            canvas.paint((0.22, 0.18, 0.16), (0.2 + 0.8 * flaw.strength) * dirt)
+            canvas.paint((0.30, 0.24, 0.20), (0.1 + 0.8 * flaw.strength) * dirt)
     elif flaw.kind == "crack":
         gap = crack(f, flaw, flaw.spot((0.5, 0.3)), flaw.rng.uniform(0.4, 0.7), 0.05) * body
         canvas.paint((0.36, 0.33, 0.31), (0.2 + 0.8 * flaw.strength) * gap)

@@ -24,28 +24,28 @@ def carpet(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     yarn = noise.smooth(column * 3.7 + warp * 11, row * 5.1, 40, rng)
     hair = noise.layered(f.x, f.y, 34, rng, 2)
     wear = noise.layered(f.x, f.y, 3, rng)
-    tone = np.clip(0.5 + 0.35 * yarn + 0.16 * wear, 0, 1)
-    canvas.paint(blend(varied((0.34, 0.42, 0.52), rng), (0.62, 0.63, 0.62), tone))
-    canvas.shade((0.30 + 0.78 * bulge) * (1 + 0.14 * hair + 0.07 * wear + 0.06 * (warp - 0.5)))
+    tone = np.clip(0.48 + 0.5 * yarn + 0.2 * wear, 0, 1)
+    canvas.paint(blend(varied((0.27, 0.35, 0.47), rng, 0.1), (0.68, 0.69, 0.67), tone))
+    canvas.shade((0.30 + 0.78 * bulge) * (1 + 0.18 * hair + 0.07 * wear + 0.06 * (warp - 0.5)))
 
     f = canvas.frame
     if flaw.kind == "color":
         for spot in flaw.spots(1, 2, (0.7, 0.7)):
             tint = flaw.tint((0.52, 0.16, 0.14), (0.20, 0.40, 0.22), (0.56, 0.44, 0.18))
             stain = blot(f, flaw, spot, flaw.rng.uniform(0.12, 0.22), 0.06)
-            canvas.paint(toned(tint, 0.5 + 0.7 * bulge), 0.8 * flaw.strength * stain)
+            canvas.paint(toned(tint, 0.5 + 0.7 * bulge), 0.75 * flaw.strength * stain)
     elif flaw.kind == "cut":
         for spot in flaw.spots(1, 2, (0.65, 0.65)):
             slash = scratch(f, flaw, spot, flaw.rng.uniform(0.35, 0.65), 0.06)
-            canvas.paint((0.10, 0.09, 0.09), (0.35 + 0.6 * flaw.strength) * slash)
+            canvas.paint((0.10, 0.09, 0.09), (0.35 + 0.55 * flaw.strength) * slash)
     elif flaw.kind == "hole":
         for spot in flaw.spots(1, 2, (0.7, 0.7)):
             worn = blot(f, flaw, spot, flaw.rng.uniform(0.07, 0.14))
-            canvas.paint((0.13, 0.11, 0.10), (0.5 + 0.45 * flaw.strength) * worn)
+            canvas.paint((0.13, 0.11, 0.10), (0.35 + 0.5 * flaw.strength) * worn)
     elif flaw.kind == "thread":
         for spot in flaw.spots(1, 2, (0.6, 0.6)):
             thread = fibre(f, flaw, spot, flaw.rng.uniform(0.5, 1.0), 0.055)
-            canvas.paint((0.90, 0.88, 0.80), (0.35 + 0.6 * flaw.strength) * thread)
+            canvas.paint((0.90, 0.88, 0.80), (0.35 + 0.55 * flaw.strength) * thread)
 
 
 def grid(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
@@ -59,7 +59,7 @@ def grid(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
             width = flaw.size * flaw.rng.uniform(0.16, 0.24)
             away = circle(here, 0, spot)
             dent, turn = bump(away, width), flaw.rng.uniform(0, math.tau)
-            push = flaw.rng.uniform(0.10, 0.17)
+            push = flaw.rng.uniform(0.13, 0.22)
             f = f.moved(dent * (push * math.cos(turn)), dent * (push * math.sin(turn)))
             canvas.blame(here.cover(away - 1.1 * width))
     sway = 0.015 * noise.smooth(f.x, f.y, 5, rng)
@@ -74,6 +74,7 @@ def grid(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
             centre = float(column.flat[knot]) * pitch, float(row.flat[knot]) * pitch
             lost = box(f, (0.10, flaw.size * flaw.rng.uniform(0.14, 0.22)), at=centre)
             gap = np.maximum(gap, f.cover(lost))
+            canvas.blame(f.cover(lost - 0.01))
     bright = varied((0.84, 0.85, 0.85), rng, 0.08)
     # Each wire passes over at every other crossing: it comes nearer there and is painted later.
     over = odd(column + row) > 0.5
@@ -110,7 +111,7 @@ def leather(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     pores = noise.layered(f.x, f.y, 30, rng, 2)
     patch = noise.layered(f.x, f.y, 2.5, rng)
     round_off = np.sqrt(np.clip(border, 0, 0.6))
-    height = 0.030 * round_off + 0.003 * pores
+    height = 0.032 * round_off + 0.003 * pores
     f = canvas.frame
     dented: Plane = np.zeros_like(f.x)
     if flaw.kind == "fold":
@@ -129,19 +130,19 @@ def leather(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     dark, pale = varied((0.38, 0.22, 0.13), rng, 0.08), varied((0.58, 0.37, 0.23), rng, 0.08)
     canvas.paint(blend(dark, pale, tone))
     canvas.shade(f.relief(height - 0.08 * dented, 1.1))
-    canvas.shade((0.78 + 0.3 * round_off) * (1 - 0.6 * dented))
+    canvas.shade((0.78 + 0.3 * round_off) * (1 - 0.45 * dented))
 
     if flaw.kind == "color":
         for spot in flaw.spots(1, 2, (0.7, 0.7)):
             tint = flaw.tint((0.16, 0.12, 0.12), (0.60, 0.16, 0.12), (0.80, 0.62, 0.42))
             spread = blot(f, flaw, spot, flaw.rng.uniform(0.10, 0.19), 0.06)
-            canvas.paint(tint, 0.7 * flaw.strength * spread)
+            canvas.paint(tint, 0.6 * flaw.strength * spread)
             canvas.blame(spread)
     elif flaw.kind == "cut":
         for spot in flaw.spots(1, 2, (0.65, 0.65)):
             heading = flaw.rng.uniform(0, math.tau)
             slit = scratch(f, flaw, spot, flaw.rng.uniform(0.35, 0.65), 0.055, heading)
-            canvas.paint((0.84, 0.66, 0.48), (0.2 + 0.7 * flaw.strength) * slit)
+            canvas.paint((0.84, 0.66, 0.48), (0.2 + 0.65 * flaw.strength) * slit)
 
 
 def tile(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
@@ -179,7 +180,7 @@ def tile(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         worn = blot(f, flaw, flaw.spot((0.6, 0.6)), flaw.rng.uniform(0.17, 0.27), 0.1)
         grit = noise.layered(f.x, f.y, 40, flaw.rng, 2)
         canvas.paint((0.62, 0.61, 0.60), (0.5 + 0.4 * flaw.strength) * worn)
-        canvas.shade(1 + 0.45 * flaw.strength * grit, worn)
+        canvas.shade(1 + 0.6 * flaw.strength * grit, worn)
         canvas.blame(worn)
 
 
@@ -188,15 +189,15 @@ def wood(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     f = canvas.part
     sweep = noise.layered(f.x, f.y * 0.25, 3, rng)
     heart = 0.25 * (f.y - rng.uniform(-0.6, 0.6)) ** 2 * rng.uniform(-0.6, 0.6)
-    ring = (f.x + heart + 0.14 * sweep) * rng.uniform(3.4, 5.6)
+    ring = (f.x + heart + 0.18 * sweep) * rng.uniform(3.0, 5.6)
     # A ring darkens slowly over the summer and ends sharply with the winter.
     season = wrapped(ring)
     late = season**2.5 * np.clip((1 - season) * 10, 0, 1)
     streak = noise.layered(f.x, f.y * 0.06, 50, rng, 2)
     broad = noise.layered(f.x, f.y * 0.2, 4, rng)
-    depth = rng.uniform(0.45, 0.65)
-    tone = np.clip(0.28 + depth * late + 0.16 * streak + 0.12 * broad, 0, 1)
-    pale, dark = varied((0.80, 0.60, 0.38), rng), varied((0.47, 0.28, 0.14), rng)
+    depth = rng.uniform(0.5, 0.75)
+    tone = np.clip(0.25 + depth * late + 0.22 * streak + 0.2 * broad, 0, 1)
+    pale, dark = varied((0.80, 0.60, 0.38), rng, 0.15), varied((0.36, 0.20, 0.10), rng, 0.15)
     canvas.paint(blend(pale, dark, tone))
     pore = np.clip(noise.smooth(f.x, f.y * 0.12, 60, rng) - 0.55, 0, 1)
     canvas.shade(1 - 0.7 * pore)
@@ -206,7 +207,7 @@ def wood(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         for spot in flaw.spots(1, 3, (0.7, 0.7)):
             tint = flaw.tint((0.50, 0.12, 0.10), (0.20, 0.22, 0.38), (0.24, 0.30, 0.16))
             mark = blot(f, flaw, spot, flaw.rng.uniform(0.08, 0.16), 0.04)
-            canvas.paint(tint, 0.75 * flaw.strength * mark)
+            canvas.paint(tint, 0.65 * flaw.strength * mark)
     elif flaw.kind == "hole":
         for spot in flaw.spots(1, 4, (0.75, 0.75)):
             radius = flaw.rng.uniform(0.05, 0.09)
@@ -215,9 +216,9 @@ def wood(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     elif flaw.kind == "liquid":
         for spot in flaw.spots(1, 2, (0.6, 0.6)):
             wet = blot(f, flaw, spot, flaw.rng.uniform(0.14, 0.25))
-            canvas.shade(1 - 0.45 * flaw.strength, wet)
+            canvas.shade(1 - 0.4 * flaw.strength, wet)
             canvas.shade(0.85, 4 * wet * (1 - wet))
     elif flaw.kind == "scratch":
         for spot in flaw.spots(1, 3, (0.6, 0.6)):
             mark = scratch(f, flaw, spot, flaw.rng.uniform(0.35, 0.75), 0.05)
-            canvas.paint((0.93, 0.80, 0.62), (0.2 + 0.8 * flaw.strength) * mark)
+            canvas.paint((0.93, 0.80, 0.62), (0.2 + 0.6 * flaw.strength) * mark)
