@@ -132,7 +132,9 @@ def metal_nut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     fallen = f.shadow(0.04)
     canvas.shade(0.55, flange * f.cover(circle(fallen, wide + 0.03), 0.08))
     hexagon = f.cover(collar)
-    canvas.paint(varied((0.74, 0.75, 0.76), rng), hexagon)
+    # The face below has a sunk ring where the upper one has its hexagon.
+    bright, sunk = varied((0.74, 0.75, 0.76), rng), varied((0.44, 0.45, 0.47), rng)
+    canvas.paint(sunk if flipped else bright, hexagon)
     facet = np.cos((np.floor((angle - side) * (6 / math.tau)) + 0.5) * (math.tau / 6) + side - lamp)
     flat = rng.uniform(0.37, 0.41)
     chamfer = f.cover(flat - r, 0.03)

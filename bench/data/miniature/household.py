@@ -95,6 +95,8 @@ def hazelnut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     scar = f.cover(f.x + rng.uniform(0.42, 0.60) + 0.25 * f.y**2 + 0.03 * ribs, 0.08)
     pale = blend((0.66, 0.52, 0.36), (0.80, 0.68, 0.50), tone)
     canvas.paint(blend(skin, pale, scar), shell)
+    bloom = np.clip(noise.layered(f.x, across, 7, rng) - rng.uniform(0.1, 0.5), 0, 1)
+    canvas.paint((0.86, 0.70, 0.50), np.minimum(bloom, 0.6) * shell)
 
     if flaw.kind == "crack":
         heading = flaw.rng.choice((0.0, 0.6, -0.6))
@@ -185,7 +187,8 @@ def zipper(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     """Draw a closed zipper: two woven tapes whose metal teeth interlock in the middle."""
     pitch = 0.19
     f = canvas.part
-    canvas.paint(varied((0.78, 0.77, 0.75), rng))
+    f = f.moved(0.06 * noise.smooth(np.zeros_like(f.y), f.y, 2, rng), 0.0)
+    canvas.paint(varied((0.78, 0.77, 0.75), rng, 0.1))
 
     split = np.zeros_like(f.x)
     if flaw.kind == "split_teeth":
@@ -194,7 +197,7 @@ def zipper(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         split = flaw.rng.uniform(0.10, 0.17) * rise
         canvas.blame((rise > 0.25) & (np.abs(f.x) < split + 0.20))
     fray = 0.018 * noise.layered(f.x, f.y, 20, rng)
-    edge = np.abs(f.x) - rng.uniform(0.70, 0.77) + fray
+    edge = np.abs(f.x) - rng.uniform(0.66, 0.79) + fray
     if flaw.kind == "fabric_border":
         side = flaw.rng.choice((-1, 1))
         tall = flaw.size * flaw.rng.uniform(0.08, 0.14)

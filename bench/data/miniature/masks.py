@@ -38,7 +38,7 @@ def outline(changed: Mask) -> Mask:
     if not changed.any():
         return changed
     side = len(changed)
-    radius = _BRIDGED / 2 * side
+    radius = _BRIDGED / 2 * side + 0.5  # distances are those of the pixels' centres
     margin = int(radius) + 2
     padded = np.pad(changed, margin)
     grown = ndimage.distance_transform_edt(~padded) <= radius

@@ -56,7 +56,7 @@ _SCENES: "Mapping[str, _Scene]" = {
     ),
     "cable": _Scene(
         hardware.cable,
-        Play(0.05, 0.20, (0.94, 1.03)),
+        Play(0.06, 0.30, (0.92, 1.03)),
         "bent_wire cable_swap cut_inner_insulation missing_wire",
     ),
     "capsule": _Scene(

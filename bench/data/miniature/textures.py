@@ -120,12 +120,12 @@ def leather(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         ends = ridge.cover(np.abs(ridge.x) - flaw.size * flaw.rng.uniform(0.35, 0.55), 0.3)
         crease = bump(bent, math.sqrt(flaw.size) * flaw.rng.uniform(0.05, 0.07)) * ends
         dented = crease * (0.3 + 0.7 * flaw.strength)
-        canvas.blame(crease + 0.2)
+        canvas.blame(crease + 0.25)
     elif flaw.kind == "poke":
         for spot in flaw.spots(1, 3, (0.7, 0.7)):
             pit = bump(circle(f, 0, spot), flaw.size * flaw.rng.uniform(0.06, 0.09))
             dented = np.maximum(dented, pit * (0.3 + 0.7 * flaw.strength))
-            canvas.blame(pit + 0.2)
+            canvas.blame(pit + 0.3)
     tone = np.clip(0.5 + 0.26 * patch + 0.35 * (value - 0.5), 0, 1)
     dark, pale = varied((0.38, 0.22, 0.13), rng, 0.08), varied((0.58, 0.37, 0.23), rng, 0.08)
     canvas.paint(blend(dark, pale, tone))
@@ -155,7 +155,7 @@ def tile(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         _, border, value = noise.voronoi(f.x, f.y, cells, rng)
         shade = wrapped(value * 7.3)
         pale = (value >= 0.25).astype(np.float32)
-        dark_end = blend((0.26, 0.28, 0.30), (0.58, 0.42, 0.34), pale)
+        dark_end = blend((0.34, 0.35, 0.37), (0.60, 0.46, 0.38), pale)
         pale_end = blend((0.60, 0.57, 0.54), (0.88, 0.86, 0.82), pale)
         stone = f.cover(gap + ragged - border, 0.08) * (value < 0.5)
         canvas.paint(blend(dark_end, pale_end, shade), stone)
@@ -164,7 +164,7 @@ def tile(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     if flaw.kind == "crack":
         spot = flaw.spot((0.4, 0.4))
         gap_of = crack(f, flaw, spot, flaw.rng.uniform(0.7, 1.2), 0.055)
-        canvas.paint((0.12, 0.12, 0.12), (0.4 + 0.55 * flaw.strength) * gap_of)
+        canvas.paint((0.10, 0.10, 0.10), (0.5 + 0.5 * flaw.strength) * gap_of)
         canvas.blame(gap_of)
     elif flaw.kind == "glue_strip":
         strip = scratch(f, flaw, flaw.spot((0.5, 0.5)), flaw.rng.uniform(0.5, 0.9), 0.18)
@@ -179,7 +179,7 @@ def tile(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     elif flaw.kind == "rough":
         worn = blot(f, flaw, flaw.spot((0.6, 0.6)), flaw.rng.uniform(0.17, 0.27), 0.1)
         grit = noise.layered(f.x, f.y, 40, flaw.rng, 2)
-        canvas.paint((0.62, 0.61, 0.60), (0.5 + 0.4 * flaw.strength) * worn)
+        canvas.paint((0.62, 0.61, 0.60), (0.6 + 0.35 * flaw.strength) * worn)
         canvas.shade(1 + 0.6 * flaw.strength * grit, worn)
         canvas.blame(worn)
 
