@@ -50,7 +50,7 @@ def _write_images(folder: Path, split: str, numbers: range, category: str, size:
         truth.mkdir(parents=True)
     for index in numbers:
         sample: Sample = render(category, split, index, size)
-        Image.fromarray(sample.image).save(folder / split / f"{index:03d}.png")
+        Image.fromarray(sample.image).save(folder / split / f"{index:03d}.png", compress_level=1)
         if truth.name != GOOD:
             mask = sample.mask.astype(np.uint8) * 255
-            Image.fromarray(mask).save(truth / f"{index:03d}_mask.png")
+            Image.fromarray(mask).save(truth / f"{index:03d}_mask.png", compress_level=1)

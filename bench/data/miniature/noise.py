@@ -13,7 +13,7 @@ from bench.data.miniature.draw import Plane
 _TABLE = 64
 """Cells along a side of the tables, after which they repeat."""
 
-_FINE = 8
+_FINE = 4
 """Entries of a noise's table along a side of a cell."""
 
 
@@ -23,11 +23,14 @@ def smooth(x: Plane, y: Plane, cells: float, rng: np.random.Generator) -> Plane:
 
 
 def layered(x: Plane, y: Plane, cells: float, rng: np.random.Generator, layers: int = 3) -> Plane:
-    """Return the sum of `layers` noises, each of twice the detail and half the strength."""
+    """Return the sum of `layers` noises, each of twice the detail and half the strength.
+
+    It is the same for the four sub-pixels of a pixel, which halves the time of a scene.
+    """
     tables, side = _layers(layers), _TABLE * _FINE
     start = rng.random(2) * side
     scale = cells / 2 * _FINE
-    u, v = x * scale + float(start[0]), y * scale + float(start[1])
+    u, v = x[::2, ::2] * scale + float(start[0]), y[::2, ::2] * scale + float(start[1])
     column, row = np.floor(u), np.floor(v)
     u -= column
     v -= row
@@ -40,7 +43,13 @@ def layered(x: Plane, y: Plane, cells: float, rng: np.random.Generator, layers: 
     down *= v
     both += down
     both += corner
-    return both
+    found = np.empty(x.shape, np.float32)
+    rows, columns = x.shape[0] // 2, x.shape[1] // 2
+    found[::2, ::2] = both
+    found[1::2, ::2] = both[:rows]
+    found[::2, 1::2] = both[:, :columns]
+    found[1::2, 1::2] = both[:rows, :columns]
+    return found
 
 
 def voronoi(
