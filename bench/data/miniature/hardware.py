@@ -39,7 +39,7 @@ def cable(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     fluff = noise.layered(f.x, f.y, 16, rng)
     filler = f.cover(radius - rng.uniform(0.77, 0.80))
     canvas.paint(varied((0.72, 0.70, 0.66), rng), filler)
-    canvas.shade(0.9 + 0.26 * fluff, filler)
+    canvas.shade(0.88 + 0.32 * fluff, filler)
 
     colors = [varied(color, rng, 0.12) for color in _WIRES]
     hit = int(flaw.rng.integers(3))
@@ -133,7 +133,7 @@ def metal_nut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     canvas.shade(0.55, flange * f.cover(circle(fallen, wide + 0.03), 0.08))
     hexagon = f.cover(collar)
     # The face below has a sunk ring where the upper one has its hexagon.
-    bright, sunk = varied((0.74, 0.75, 0.76), rng), varied((0.44, 0.45, 0.47), rng)
+    bright, sunk = varied((0.74, 0.75, 0.76), rng), varied((0.54, 0.55, 0.57), rng)
     canvas.paint(sunk if flipped else bright, hexagon)
     facet = np.cos((np.floor((angle - side) * (6 / math.tau)) + 0.5) * (math.tau / 6) + side - lamp)
     flat = rng.uniform(0.37, 0.41)
@@ -221,7 +221,7 @@ def transistor(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     board = canvas.part
     canvas.paint(varied((0.72, 0.58, 0.38), rng, 0.08))
     fibres = noise.layered(board.x, board.y * 0.25, 16, rng)
-    canvas.shade(1 + 0.10 * fibres + 0.08 * noise.layered(board.x, board.y, 4, rng))
+    canvas.shade(1 + 0.14 * fibres + 0.10 * noise.layered(board.x, board.y, 4, rng))
     at = rng.uniform(-0.10, 0.10), rng.uniform(-0.10, 0.06)
     hole, _, _ = lattice(board.place((at[0], at[1] + 0.62)), (0.31, 0.31))
     hole_edge = circle(hole, 0.058)

@@ -110,14 +110,14 @@ def hazelnut(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         for spot in flaw.spots(1, 2, (0.4, 0.35)):
             radius = flaw.size * flaw.rng.uniform(0.06, 0.10)
             rim = f.cover(circle(f, 1.4 * radius, spot), 0.03)
-            canvas.paint((0.82, 0.68, 0.46), 0.8 * flaw.strength * rim * shell)
-            canvas.paint((0.07, 0.04, 0.03), 0.85 * f.cover(circle(f, radius, spot)) * shell)
+            canvas.paint((0.82, 0.68, 0.46), 0.6 * flaw.strength * rim * shell)
+            canvas.paint((0.07, 0.04, 0.03), 0.75 * f.cover(circle(f, radius, spot)) * shell)
     elif flaw.kind == "print":
         word = f.place(flaw.spot((0.2, 0.2)), flaw.rng.uniform(0, math.tau))
         text = ("HK", "K5", "H0")[flaw.rng.integers(3)]
         strokes = lettering(word, text, 0.24 * flaw.size**0.5)
         ink = word.cover(strokes - 0.028) * shell
-        canvas.paint((0.90, 0.88, 0.84), (0.2 + 0.6 * flaw.strength) * ink)
+        canvas.paint((0.90, 0.88, 0.84), (0.2 + 0.5 * flaw.strength) * ink)
         canvas.blame(word.cover(strokes - 0.06) * shell)
 
     ball = np.sqrt(np.clip(1 - inner**2, 0, 1))

@@ -81,7 +81,7 @@ def pill(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     canvas.shade(1 - 0.6 * bump(np.maximum(ellipse(f.shadow(0.04), (0.78, 0.50)), 0), 0.07))
     powder = noise.layered(f.x, f.y, 14, rng)
     canvas.paint(varied((0.90, 0.89, 0.86), rng, 0.03), body)
-    canvas.shade(1 + 0.04 * powder, body)
+    canvas.shade(1 + 0.09 * powder, body)
     centre, _, value = noise.voronoi(f.x, f.y, 15, rng)
     speck = f.cover(centre - rng.uniform(0.30, 0.42) + 0.1 * powder, 0.2)
     canvas.paint((0.78, 0.24, 0.20), 0.75 * speck * (value < rng.uniform(0.12, 0.26)) * body)
@@ -108,7 +108,7 @@ def pill(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     elif flaw.kind == "contamination":
         for spot in flaw.spots(1, 4, (0.6, 0.36)):
             dirt = _dirt(f, flaw, spot) * body
-            canvas.paint((0.30, 0.24, 0.20), (0.1 + 0.8 * flaw.strength) * dirt)
+            canvas.paint((0.30, 0.24, 0.20), (0.1 + 0.7 * flaw.strength) * dirt)
     elif flaw.kind == "crack":
         gap = crack(f, flaw, flaw.spot((0.5, 0.3)), flaw.rng.uniform(0.4, 0.7), 0.05) * body
         canvas.paint((0.36, 0.33, 0.31), (0.2 + 0.8 * flaw.strength) * gap)

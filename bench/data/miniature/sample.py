@@ -1,4 +1,4 @@
-"""Rendering one sample: seeds from names, and the mask from the difference of two renders."""
+"""Rendering one sample: seeds from names, and the mask from two renders that share all but the flaw."""
 
 import hashlib
 import math

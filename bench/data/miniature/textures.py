@@ -195,8 +195,8 @@ def wood(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     late = season**2.5 * np.clip((1 - season) * 10, 0, 1)
     streak = noise.layered(f.x, f.y * 0.06, 50, rng, 2)
     broad = noise.layered(f.x, f.y * 0.2, 4, rng)
-    depth = rng.uniform(0.5, 0.75)
-    tone = np.clip(0.25 + depth * late + 0.22 * streak + 0.2 * broad, 0, 1)
+    depth = rng.uniform(0.55, 0.9)
+    tone = np.clip(0.25 + depth * late + 0.28 * streak + 0.24 * broad, 0, 1)
     pale, dark = varied((0.80, 0.60, 0.38), rng, 0.15), varied((0.36, 0.20, 0.10), rng, 0.15)
     canvas.paint(blend(pale, dark, tone))
     pore = np.clip(noise.smooth(f.x, f.y * 0.12, 60, rng) - 0.55, 0, 1)
@@ -207,7 +207,7 @@ def wood(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
         for spot in flaw.spots(1, 3, (0.7, 0.7)):
             tint = flaw.tint((0.50, 0.12, 0.10), (0.20, 0.22, 0.38), (0.24, 0.30, 0.16))
             mark = blot(f, flaw, spot, flaw.rng.uniform(0.08, 0.16), 0.04)
-            canvas.paint(tint, 0.65 * flaw.strength * mark)
+            canvas.paint(tint, 0.6 * flaw.strength * mark)
     elif flaw.kind == "hole":
         for spot in flaw.spots(1, 4, (0.75, 0.75)):
             radius = flaw.rng.uniform(0.05, 0.09)
