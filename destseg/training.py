@@ -137,7 +137,8 @@ def train_segmentation(
         As in `train_student`, which raises the same; the clean images are not used.
     """
     student.eval()
-    segmentation.train()
+    layout = _layout(segmentation)
+    segmentation.train().to(memory_format=layout)
     optimiser = torch.optim.SGD(
         [
             {"params": segmentation.res.parameters(), "lr": config.res_lr},
@@ -149,17 +150,18 @@ def train_segmentation(
 
     def loss(batch: Batch) -> Tensor:
         with torch.no_grad():
-            # A quarter faster on a CPU. Only where nothing flows back: the channels-last
-            # gradient of oneDNN (torch 2.15) corrupts the heap at some widths.
+            # A quarter faster on a CPU.
             images = batch.corrupted.contiguous(memory_format=torch.channels_last)
             features = paired_features(teacher, student, images)
-            fused = fusion_maps(*features, segmentation.fusion_input).contiguous()
+            fused = fusion_maps(*features, segmentation.fusion_input)
+            fused = fused.contiguous(memory_format=layout)
         probabilities = segmentation(fused)
         mask = downsampled_mask(batch.mask, probabilities.shape[-2:])
         focal = focal_loss(probabilities, mask, config.gamma)
         return focal + l1_loss(probabilities, mask) if l1 else focal
 
     _descend(optimiser, loss, batches, on_step, keeper)
+    segmentation.to(memory_format=torch.contiguous_format)
     return segmentation.requires_grad_(False).eval()
 
 
@@ -189,6 +191,16 @@ def _descend(
             keeper.keep(step, optimiser)
     if seen < step:
         _check(loss, step, on_step)
+
+
+def _layout(network: torch.nn.Module) -> torch.memory_format:
+    """Return the layout in memory in which a network is trained.
+
+    Channels last halves a step on a GPU. On a CPU the gradient of oneDNN (torch 2.15) corrupts the
+    heap in that layout at some widths.
+    """
+    device = next(network.parameters()).device
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def _at_hand(loss: Tensor) -> bool:
