@@ -1,5 +1,7 @@
 """Masks: of all pixels that a flaw changes, the region that a person would outline."""
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -16,7 +18,7 @@ _BRIDGED = 0.06
 _SPECK = 0.0015
 """Islands that cover less of the image than this are left out: 6 pixels of 64 x 64."""
 
-Mask = npt.NDArray[np.bool_]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def contrast(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:

@@ -1,4 +1,4 @@
-"""Rendering one sample: seeds from names, and the mask from two renders that share all but the flaw."""
+"""Rendering one sample: seeds from names, and the mask by comparing it with and without a flaw."""
 
 import hashlib
 import math
