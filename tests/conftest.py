@@ -32,6 +32,7 @@ size = 32
 [grid]
 categories = ["tile", "bottle"]
 seeds = [0, 1]
+floors = false
 
 [model]
 width = 8

@@ -32,6 +32,16 @@ _LOOKS = (
 """Colour and marker of each method in its turn, without and with what `is_on` asks for."""
 
 
+_FLOOR_LOOKS = (((0, (4, 1.5)), "x"), ((0, (1, 1.5)), "+"))
+"""Dashes and marker of each floor in its turn."""
+
+
+def floor_look(results: Results, floor: str) -> dict[str, Any]:
+    """Grey and thin: what stands there is to be compared with, and never in the way."""
+    dashes, marker = _FLOOR_LOOKS[results.floors.index(floor) % len(_FLOOR_LOOKS)]
+    return {"color": "0.45", "linestyle": dashes, "linewidth": 1.1, "marker": marker}
+
+
 def is_on(results: Results, row: Row) -> bool:
     """Whether a variant has the last of its method's factors; without factors, is the full one."""
     method, variant = row
@@ -53,7 +63,7 @@ def mark_name(results: Results, row: Row) -> str:
     """Say what a mark is of, such as ``"with seg"``."""
     method, _ = row
     known = results.known.get(method)
-    own = "" if len(results.variants) == 1 else f"{method} "
+    own = "" if len(results.learners) == 1 else f"{method} "
     if known is not None and known.factors:
         *_, last = known.factors
         return f"{own}{'with' if is_on(results, row) else 'without'} {last}"

@@ -10,19 +10,29 @@ from numpy.typing import NDArray
 
 from bench.metrics import Metric
 from bench.paper.published import prints_categories, published_over
-from bench.presentation.figure_style import MUTED, PAPER_MARK, add_legend, add_title, mark, style
+from bench.presentation.figure_style import (
+    MUTED,
+    PAPER_MARK,
+    add_legend,
+    add_title,
+    floor_look,
+    mark,
+    style,
+)
 from bench.presentation.formatting import format_percent
 from bench.results.results import Results
 
 _BAND = 0.27
 """Distance of a variant's marks from the middle of its category's row."""
 
+_FLOOR_MARK: dict[str, Any] = {"linestyle": "", "markersize": 4, "mew": 1}
+
 _FAR_BEHIND = "#5b9bd0"
 """Light enough for black numbers on it."""
 
 
 def seeds_figure(results: Results, metric: Metric) -> Figure:
-    """Draw the single seeds of each category, for `Results.extremes`.
+    """Draw the single seeds of each category, for `Results.extremes`, and what the floors have.
 
     The distance between two variants or methods can so be seen beside what another seed does to
     either.
@@ -39,6 +49,10 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
             matrix = 100 * results.scores(metric.key, method=method, variant=variant)
             for row, scores in enumerate(matrix):
                 _draw_seeds(axes, row + shift, scores, mark(results, (method, variant)))
+        for floor in results.floors:
+            look = floor_look(results, floor) | _FLOOR_MARK
+            means = 100 * results.scores(metric.key, method=floor).mean(axis=1)
+            axes.plot(means, range(len(means)), **look)
         for row, category in enumerate(results.categories):
             printed = _printed(results, metric, category)
             if printed is not None:
@@ -59,6 +73,7 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
             results.labels[row]: {**mark(results, row), "linestyle": "", "markersize": 5, "mew": 0}
             for row in shown
         }
+        entries |= {floor: floor_look(results, floor) | _FLOOR_MARK for floor in results.floors}
         if with_paper:
             name = results.labels[results.method, results.full(results.method)]
             entries[f"paper, {name}"] = PAPER_MARK
@@ -68,6 +83,9 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
 
 def heatmap_figure(results: Results, metric: Metric) -> Figure:
     """Draw every variant on every category; dark is far behind the category's best.
+
+    Floors stand at the right, behind a line; they are never the best, but marked where they are
+    better than that.
 
     Categories differ by far more than variants do, so that the colour of the scores themselves
     would show nothing but which categories are hard.
@@ -80,13 +98,18 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     # A mean is NaN where a seed is missing, as in the tables.
     means = 100 * np.stack(scores, axis=1).mean(axis=2)
     means = np.vstack([means, means.mean(axis=0, keepdims=True)])
+    learning = len(names) - len(results.floors)
     sign = 1 if metric.higher_is_better else -1
     best = sign * np.max(
-        sign * means, axis=1, keepdims=True, initial=-np.inf, where=~np.isnan(means)
+        sign * means[:, :learning],
+        axis=1,
+        keepdims=True,
+        initial=-np.inf,
+        where=~np.isnan(means[:, :learning]),
     )
     behind = sign * (best - means)
     rows = [*(name.replace("_", " ") for name in results.categories), "all"]
-    alone = len(results.variants) == 1
+    alone = len(results.learners) == 1
     what, best_one = ("variant", "best variant") if alone else ("method and variant", "best")
     with style():
         longest = max(map(len, names))
@@ -102,8 +125,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
             ax=axes,
             cmap=sns.light_palette(_FAR_BEHIND, as_cmap=True),
             vmin=0,
-            vmax=max(float(np.nanmax(behind, initial=0.0)), 1.0),
-            annot=_annotations(metric, means, best),
+            vmax=max(float(np.nanmax(behind[:, :learning], initial=0.0)), 1.0),
+            annot=_annotations(metric, means, behind),
             fmt="",
             annot_kws={"fontsize": 7, "color": "0.1"},
             linewidths=0.5,
@@ -115,6 +138,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
             yticklabels=rows,
         )
         axes.axhline(len(results.categories), color="0.2", linewidth=1)
+        if results.floors:
+            axes.axvline(learning, color="0.2", linewidth=1)
         axes.tick_params(left=False, bottom=False, labelsize=7.5)
         axes.tick_params(axis="y", rotation=0)
         axes.set_xticklabels(names, rotation=25, ha="right", rotation_mode="anchor")
@@ -125,6 +150,7 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
             2.72 / width,
             0.345 / height,
             f"points behind the {best_one} (•) of the row"
+            + ("; ▲: a floor better than it" if (behind[:, learning:] < 0).any() else "")
             + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
             fontsize=7,
             color=MUTED,
@@ -160,10 +186,10 @@ def _printed(results: Results, metric: Metric, category: str) -> float | None:
 
 
 def _annotations(
-    metric: Metric, means: NDArray[np.float64], best: NDArray[np.float64]
+    metric: Metric, means: NDArray[np.float64], behind: NDArray[np.float64]
 ) -> NDArray[np.object_]:
     texts = np.empty(means.shape, dtype=object)
     for place, mean in np.ndenumerate(means):
-        dot = "•" if mean == best[place[0], 0] else ""
-        texts[place] = "" if np.isnan(mean) else f"{format_percent(mean / 100, metric)}{dot}"
+        sign = "•" if behind[place] == 0 else "▲" if behind[place] < 0 else ""
+        texts[place] = "" if np.isnan(mean) else f"{format_percent(mean / 100, metric)}{sign}"
     return texts
