@@ -30,9 +30,9 @@ teacher = "WEIGHTS"
 size = 32
 
 [grid]
+floors = false
 categories = ["tile", "bottle"]
 seeds = [0, 1]
-floors = false
 
 [model]
 width = 8

@@ -259,9 +259,8 @@ def _build(cls: type[T], table: Any, where: str) -> T:
         if key not in hints:
             known = [*hints, *(("methods", *_own_tables()) if cls is _File else ())]
             near = difflib.get_close_matches(key, known, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'}."
-            )
+            listed = ", ".join(known) or "none"
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {listed}."
             raise InputError(f"{where}: unknown key {key!r}; {hint}")
         place = f"{where}: {key}" if ": " not in where else f"{where}.{key}"
         values[key] = _convert(value, hints[key], place)

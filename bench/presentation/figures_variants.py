@@ -214,4 +214,4 @@ def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: b
         entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK
     if with_paper:
         entries["paper"] = PAPER_MARK
-    add_legend(figure, entries, (0.985, 0.835), ncols=min(len(entries), 4))
+    add_legend(figure, entries, (0.985, 0.835), ncols=min(len(entries), 4), handletextpad=0.4)

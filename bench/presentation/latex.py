@@ -45,7 +45,7 @@ def table(
 ) -> str:
     """Write a ``table`` environment in booktabs style.
 
-    Texts are given unescaped; a row of one text alone heads those below it. The alignment is one of ``l``, ``c``, ``r`` for each column, and the
+    Texts are given unescaped; the alignment is one of ``l``, ``c``, ``r`` for each column, and the
     comments, such as the provenance, are lines at the head.
 
     Raises
@@ -81,8 +81,6 @@ def table(
 
 
 def _row(cells: Sequence[str]) -> str:
-    if len(cells) > 1 and cells[0] and not any(cells[1:]):
-        return rf"\midrule \multicolumn{{{len(cells)}}}{{l}}{{{escape(cells[0])}}} \\"
     # A cell that begins with [ would be read as the optional argument of the row break before it.
     escaped = (f"{{}}{text}" if text.startswith("[") else text for text in map(escape, cells))
     return " & ".join(escaped) + r" \\"

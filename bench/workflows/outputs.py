@@ -75,7 +75,8 @@ class Outputs:
                 f"{role} {self.laid.inputs.backbones[str(wanted.source), wanted.width].name}"
                 for role, wanted in experiment.backbones(name).items()
             ]
-            if said := (*filter(None, (method(name).summary(config), *backbones)),):
+            said = list(filter(None, (method(name).summary(config), *backbones)))
+            if said:
                 settings[name] = ", ".join(said)
         several = len(settings) > 1
         lines = [

@@ -115,9 +115,9 @@ def make_gallery(
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
-    The order is seed by seed, and in each the last of `Results.extremes` first, floors last. `maps` gives a
-    category's maps, shape (N, h, w), or None; the budget is in bytes. None without any category
-    or map.
+    The order is seed by seed, and in each the last of `Results.extremes` first and floors last.
+    `maps` gives a category's maps, shape (N, h, w), or None; the budget is in bytes. None without
+    any category or map.
     """
     bases = [(one, _colour_sheet(one.images), _truth_sheet(one.masks)) for one in tests]
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
