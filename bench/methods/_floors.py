@@ -38,9 +38,10 @@ def distance_maps(
     chunk = max(1, _CHUNK // side**2)
     planes = np.ascontiguousarray(references.transpose(0, 3, 1, 2))
     maps = np.full(images.shape[:3], np.inf, dtype=np.float32)
-    for image, least in zip(images.transpose(0, 3, 1, 2).astype(np.float32), maps, strict=True):
+    for image, least in zip(images, maps, strict=True):
+        plane = image.transpose(2, 0, 1).astype(np.float32, order="C")
         for start in range(0, len(planes), chunk):
-            apart = planes[start : start + chunk] - image
+            apart = planes[start : start + chunk] - plane
             squared = (apart * apart).sum(axis=1)
             near = uniform_filter(squared, (1, window, window)).min(axis=0)
             np.minimum(least, near, out=least)
