@@ -16,11 +16,14 @@ from bench.presentation.figure_style import (
     add_legend,
     add_title,
     floor_look,
+    legend_rows,
     mark,
     style,
 )
 from bench.presentation.formatting import format_percent
 from bench.results.results import Results
+
+_WIDTH = 5.6
 
 _BAND = 0.27
 """Distance of a variant's marks from the middle of its category's row."""
@@ -39,11 +42,25 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
     """
     shown = results.extremes
     band = min(_BAND, 2 * _BAND / max(len(shown) - 1, 1))
-    with_paper = False
+    paper = {
+        row: printed
+        for row, category in enumerate(results.categories)
+        if (printed := _printed(results, metric, category)) is not None
+    }
+    legend: dict[str, dict[str, Any]] = {
+        results.labels[row]: {**mark(results, row), "linestyle": "", "markersize": 5, "mew": 0}
+        for row in shown
+    }
+    legend |= {floor: floor_look(results, floor) | _FLOOR_MARK for floor in results.floors}
+    if paper:
+        full = results.labels[results.method, results.full(results.method)]
+        legend[f"paper, {full}"] = PAPER_MARK
+    lines = legend_rows(list(legend), _WIDTH)
     with style():
-        height = 1.35 + 0.27 * len(results.categories)
-        figure = Figure(figsize=(5.6, height))
-        axes = figure.add_axes((0.18, 0.42 / height, 0.8, (height - 1.3) / height))
+        head = 0.72 + 0.16 * lines
+        height = head + 0.47 + 0.27 * len(results.categories)
+        figure = Figure(figsize=(_WIDTH, height))
+        axes = figure.add_axes((0.18, 0.42 / height, 0.8, (height - head - 0.42) / height))
         for index, (method, variant) in enumerate(shown):
             shift = band * (index - (len(shown) - 1) / 2)
             matrix = 100 * results.scores(metric.key, method=method, variant=variant)
@@ -53,11 +70,8 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
             look = floor_look(results, floor) | _FLOOR_MARK
             means = 100 * results.scores(metric.key, method=floor).mean(axis=1)
             axes.plot(means, range(len(means)), **look)
-        for row, category in enumerate(results.categories):
-            printed = _printed(results, metric, category)
-            if printed is not None:
-                with_paper = True
-                axes.plot(printed, row, **PAPER_MARK)
+        for row, printed in paper.items():
+            axes.plot(printed, row, **PAPER_MARK)
         for row in range(1, len(results.categories), 2):
             axes.axhspan(row - 0.5, row + 0.5, color="0.965", zorder=0, linewidth=0)
         axes.set_yticks(
@@ -69,15 +83,7 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
         seeds = len(results.seeds)
         detail = f"{seeds} single seeds, their mean as a line" if seeds > 1 else "one seed"
         add_title(figure, f"{metric.display} of each category", results, detail)
-        entries = {
-            results.labels[row]: {**mark(results, row), "linestyle": "", "markersize": 5, "mew": 0}
-            for row in shown
-        }
-        entries |= {floor: floor_look(results, floor) | _FLOOR_MARK for floor in results.floors}
-        if with_paper:
-            name = results.labels[results.method, results.full(results.method)]
-            entries[f"paper, {name}"] = PAPER_MARK
-        add_legend(figure, entries, (0.98, 1 - 0.65 / height))
+        add_legend(figure, legend, (0.98, 1 - 0.65 / height), ncols=-(-len(legend) // lines))
     return figure
 
 

@@ -18,6 +18,7 @@ from bench.presentation.figure_style import (
     add_legend,
     add_title,
     floor_look,
+    legend_rows,
     mark,
     mark_name,
     style,
@@ -42,10 +43,20 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     parts = _parts(results)
     paper = [_published(results, metric, row) for row in rows]
     left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
+    legend = _legend(results, with_paper=any(paper))
     with style():
-        figure = Figure(figsize=(5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows)), 4.0))
+        width = 5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows))
+        figure = Figure(figsize=(width, 4.0))
+        lines = legend_rows(list(legend), 0.96 * width)
         grid = figure.add_gridspec(
-            2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
+            2,
+            1,
+            height_ratios=(4.2, 1),
+            hspace=0.05,
+            left=left,
+            right=0.985,
+            top=0.81 - 0.04 * lines,
+            bottom=0.02,
         )
         scores = figure.add_subplot(grid[0])
         below = figure.add_subplot(grid[1], sharex=scores)
@@ -75,7 +86,8 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
         spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
         title = f"{metric.display} with and without {listed(parts)}" if parts else metric.display
         add_title(figure, title, results, spread)
-        _legend(figure, results, with_seeds=seeds > 1, with_paper=any(paper))
+        columns = -(-len(legend) // lines)
+        add_legend(figure, legend, (0.985, 0.835), ncols=columns, handletextpad=0.4)
     return figure
 
 
@@ -200,7 +212,7 @@ def _clear(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
+def _legend(results: Results, *, with_paper: bool) -> dict[str, dict[str, Any]]:
     # Where methods stand side by side, one with a single row is named below it.
     entries = {
         mark_name(results, row): {**mark(results, row), "linestyle": "", "markersize": 6.5}
@@ -210,8 +222,8 @@ def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: b
     }
     for floor in results.floors:
         entries[floor] = floor_look(results, floor) | {"marker": ""}
-    if with_seeds:
+    if len(results.seeds) > 1:
         entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK
     if with_paper:
         entries["paper"] = PAPER_MARK
-    add_legend(figure, entries, (0.985, 0.835), ncols=min(len(entries), 4), handletextpad=0.4)
+    return entries

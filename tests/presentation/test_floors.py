@@ -193,3 +193,15 @@ def test_the_gallery_has_the_floors_last():
     assert found.kind == "variant"
     alone = make_gallery([one], rival(), lambda *_: images[..., 0], 10**6)
     assert alone.kind == "variant"
+
+
+@pytest.mark.parametrize("results", [ABOVE, with_floors(MVTEC), with_floors(BOTH)])
+@pytest.mark.parametrize("draw", [variants_figure, seeds_figure])
+def test_the_legend_stays_inside_and_above_the_marks(draw, results):
+    figure = draw(results, METRICS["iap"])
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.y0 >= figure.axes[0].get_window_extent().y1
+    assert box.y1 <= min(text.get_window_extent().y0 for text in figure.texts)
