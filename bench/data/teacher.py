@@ -71,8 +71,8 @@ def prepare_teacher(
     if source == "distilled":
         if width != DISTILLED_WIDTH:
             raise InputError(
-                f"the distilled teacher has width {DISTILLED_WIDTH}, {width} is asked for; set that "
-                "width, or teacher to procedural."
+                f"the distilled teacher has width {DISTILLED_WIDTH}, not {width}; set width to "
+                f"{DISTILLED_WIDTH}, or teacher to procedural, which has any."
             )
         return _import(DISTILLED, source, width, cache)
     if source == "procedural":
