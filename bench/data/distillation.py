@@ -6,9 +6,11 @@ large one's features by a linear map of its own, and to have the same cosines be
 an image. The large one sees the images enlarged, since its filters are coarse for 64 pixels.
 """
 
+import argparse
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,10 +18,18 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.data.distillation_images import distillation_images
+from bench.data.teacher import tensor_digest
+from destseg.application.options import positive
+from destseg.application.progress import heartbeat
 from destseg.batches import as_tensor, normalise
 from destseg.features import normalised
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
+from destseg.weights import find_weights, load_trunk, write_file
+
+IMAGES = 20_000
+"""Images that are looked at again and again."""
 
 ENLARGED = 2
 """Times that the large network sees the images enlarged; its features are averaged to the places of
@@ -40,9 +50,9 @@ class Distillation:
     """What determines a distilled teacher, source and images apart."""
 
     width: int = 16  # channels of layer 1
-    steps: int = 20_000
+    steps: int = 5000
     batch: int = 64  # images in a step
-    rate: float = 2e-3  # peak learning rate
+    rate: float = 1.5e-3  # peak learning rate
     geometry: float = 2.0  # weight of the cosines between places, beside 1 for the features
     seed: int = 0
 
@@ -117,6 +127,7 @@ def distil(
     recipe: Distillation,
     images: NDArray[np.uint8],
     *,
+    start: ResNet18 | None = None,
     on_step: Callable[[int, float], None] = lambda *_: None,
 ) -> ResNet18:
     """Train a small trunk to see as a large one does.
@@ -129,6 +140,8 @@ def distil(
         Width, length and loss.
     images : ndarray
         (N, S, S, 3) uint8 RGB.
+    start : ResNet18, optional
+        Where it begins, of the recipe's width; by default at random.
     on_step : callable
         Called now and then with the number of steps done and the loss.
 
@@ -141,6 +154,8 @@ def distil(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         pupil = _Pupil(recipe.width)
+        if start is not None:
+            pupil.trunk.load_state_dict(start.state_dict())
         optimiser = torch.optim.AdamW(pupil.parameters(), lr=recipe.rate, weight_decay=1e-4)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimiser, lambda step: _rate(step, recipe.steps)
@@ -164,3 +179,30 @@ def _rate(step: int, steps: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 + 0.5 * math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up))
+
+
+def main() -> None:
+    """Distil from the command line: ``python -m bench.data.distillation --out teacher.pth``."""
+    parser = argparse.ArgumentParser(prog="python -m bench.data.distillation", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="file of the small trunk")
+    parser.add_argument(
+        "--teacher", default="imagenet", metavar="NAME|PATH", help="imagenet or a weight file"
+    )
+    parser.add_argument("--start", type=Path, metavar="PATH", help="a small trunk to go on from")
+    parser.add_argument("--images", type=positive, default=IMAGES, metavar="N", help="to look at")
+    parser.add_argument("--steps", type=positive, default=Distillation.steps, metavar="N")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    recipe = Distillation(steps=options.steps)
+    large = load_trunk(find_weights(options.teacher)).eval().requires_grad_(False)
+    start = load_trunk(options.start, width=recipe.width) if options.start else None
+    images = distillation_images(options.images, jobs=-1)
+    trunk = distil(
+        large, recipe, images, start=start, on_step=heartbeat("distillation", recipe.steps)
+    )
+    write_file(options.out, trunk.state_dict())
+    print(f"{options.out}: digest {tensor_digest(trunk.state_dict())}")
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from bench.data.pretraining_images import draw_classes
+from bench.data.pretraining_images import CLASSES, draw_classes
 from bench.data.textures import photographs
 from destseg.anomalies import corrupt
 from destseg.application.progress import progress
@@ -36,12 +36,13 @@ STREAM = 20
 """Images that are altered together: they are turned alike."""
 
 
-def distillation_images(chunks: int, jobs: int) -> NDArray[np.uint8]:
-    """Draw (1280 chunks, 64, 64, 3) uint8 RGB images, the same whatever ``jobs`` is."""
+def distillation_images(count: int, jobs: int) -> NDArray[np.uint8]:
+    """Draw (count, 64, 64, 3) uint8 RGB images, the same whatever ``jobs`` is."""
+    chunks = -(-count // (2 * PER_CLASS * len(CLASSES)))
     made = Parallel(n_jobs=jobs, return_as="generator")(
         delayed(_chunk)(index) for index in range(chunks)
     )
-    return np.concatenate(list(progress(made, "draw images", chunks, unit="chunk")))
+    return np.concatenate(list(progress(made, "draw images", chunks, unit="chunk")))[:count]
 
 
 def _chunk(index: int) -> NDArray[np.uint8]:
@@ -51,7 +52,9 @@ def _chunk(index: int) -> NDArray[np.uint8]:
     altered = [
         _altered(_turned(part, rng), others, rng)
         for part, others in zip(
-            as_tensor(images).split(STREAM), as_tensor(images[::-1]).split(STREAM), strict=True
+            torch.split(as_tensor(images), STREAM),
+            torch.split(as_tensor(images[::-1]), STREAM),
+            strict=True,
         )
     ]
     pixels = torch.cat(altered).mul_(255).round_().byte()
