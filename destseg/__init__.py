@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from destseg.errors import InputError
     from destseg.model import DeSTSeg, Output
     from destseg.prediction import Prediction, Scale
-    from destseg.training import TrainingDiverged
+    from destseg.descent import TrainingDiverged
 
 __all__ = [
     "AnomalyConfig",
@@ -46,7 +46,7 @@ _HOMES = {
     "application.fitting": ("train",),
     "model": ("DeSTSeg", "Output"),
     "prediction": ("Prediction", "Scale"),
-    "training": ("TrainingDiverged",),
+    "descent": ("TrainingDiverged",),
 }
 
 

@@ -32,13 +32,15 @@ class ResNet18(nn.Module):
             self.add_module(f"layer{index}", residual_stage(previous, channels, stride=stride))
             previous = channels
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the features of every layer.
+    def forward(self, images: Tensor, layers: int | None = None) -> tuple[Tensor, ...]:
+        """Return the features of every layer, or of the first so many.
 
         Parameters
         ----------
         images : Tensor
             (B, 3, H, W) float32, ImageNet-normalised.
+        layers : int, optional
+            How many.
 
         Returns
         -------
@@ -47,7 +49,7 @@ class ResNet18(nn.Module):
         """
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         features = []
-        for index in range(1, len(self.channels) + 1):
+        for index in range(1, (layers or len(self.channels)) + 1):
             x = self.get_submodule(f"layer{index}")(x)
             features.append(x)
         return tuple(features)

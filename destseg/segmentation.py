@@ -36,7 +36,10 @@ class ASPP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, out_channels, H, W)."""
         branches = [resize_like(branch(x), x) for branch in self.aspp_feature_extractors]
-        fused: Tensor = self.aspp_fusion_layer(torch.cat(branches, dim=1))
+        # Of several nets in one (`destseg.grouping`), each net's branches stand side by side.
+        nets = self.aspp_fusion_layer.conv.groups
+        own = [branch.view(len(x), nets, -1, *x.shape[2:]) for branch in branches]
+        fused: Tensor = self.aspp_fusion_layer(torch.cat(own, dim=2).flatten(1, 2))
         return fused
 
 
@@ -76,4 +79,9 @@ class SegmentationNet(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Turn (B, C, h, w) `fusion_maps` into (B, 1, h, w) probabilities of anomaly."""
-        return torch.sigmoid(self.head(self.res(maps)))
+        return torch.sigmoid(self.logits(maps))
+
+    def logits(self, maps: Tensor) -> Tensor:
+        """Return what the probabilities are the sigmoid of."""
+        logits: Tensor = self.head(self.res(maps))
+        return logits

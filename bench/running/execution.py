@@ -19,7 +19,7 @@ from bench.planning.stages import Stage
 from bench.running.site import StageSite
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
-from destseg.training import TrainingDiverged
+from destseg.descent import TrainingDiverged
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""

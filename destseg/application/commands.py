@@ -22,7 +22,7 @@ from destseg.errors import InputError
 from destseg.images import images_below
 from destseg.model import PICTURES_AT_A_TIME
 from destseg.prediction import Prediction
-from destseg.training import TrainingDiverged
+from destseg.descent import TrainingDiverged
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from destseg import training
+from destseg import descent
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS, TrainingConfig
 from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
 from destseg.student import paired_features, student_input
-from destseg.training import TrainingDiverged, train_segmentation, train_student
+from destseg.descent import TrainingDiverged, train_segmentation, train_student
 from tests.method.small_networks import (
     changed,
     random_batch,
@@ -125,7 +125,7 @@ def test_stage_2_changes_the_segmentation_net_alone():
     teacher, student, segmentation = small_teacher(), small_student().train(), small_segmentation()
     segmentation.eval()
     before = [snapshot(network) for network in (teacher, student, segmentation)]
-    modes = [spy_inputs(network) for network in (teacher, student, segmentation)]
+    modes = [spy_inputs(network) for network in (teacher, student, segmentation.head)]
     result = train_segmentation(teacher, student, segmentation, BATCHES, RECIPE)
     assert result is segmentation
     assert is_frozen(segmentation)
@@ -160,7 +160,9 @@ def test_loss_without_l1():
     losses, probabilities = {}, []
     for l1 in (True, False):
         segmentation = small_segmentation()
-        segmentation.register_forward_hook(lambda *call: probabilities.append(call[2].detach()))
+        segmentation.head.register_forward_hook(
+            lambda *call: probabilities.append(torch.sigmoid(call[2].detach()))
+        )
         networks = small_teacher(), small_student(), segmentation
         losses[l1] = last_loss(train_segmentation, *networks, BATCHES[:1], l1=l1)
     mask = downsampled_mask(BATCHES[0].mask, probabilities[0].shape[-2:])
@@ -174,7 +176,7 @@ def test_loss_without_l1():
 def test_segmentation_net_is_fed_its_input(fusion_input):
     teacher, student = small_teacher(), small_student().eval()
     segmentation = small_segmentation(fusion_input)
-    seen = spy_inputs(segmentation)
+    seen = spy_inputs(segmentation.res)
     train_segmentation(teacher, student, segmentation, BATCHES[:1], RECIPE)
     with torch.no_grad():
         features = paired_features(teacher, student, BATCHES[0].corrupted)
@@ -288,8 +290,8 @@ def test_divergence(failing):
 @pytest.fixture
 def accelerator(monkeypatch):
     """A CPU that is taken for an accelerator, to be waited for at every second step."""
-    monkeypatch.setattr(training, "CHECK_EVERY", 2)
-    monkeypatch.setattr(training, "_at_hand", lambda loss: False)
+    monkeypatch.setattr(descent, "CHECK_EVERY", 2)
+    monkeypatch.setattr(descent, "_at_hand", lambda loss: False)
 
 
 def test_on_a_cpu_every_step_is_reported():
