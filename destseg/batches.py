@@ -3,7 +3,10 @@
 torchvision's transforms give the same bits, which a test holds, for seconds of importing.
 """
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +22,9 @@ from destseg.config import AnomalyConfig, Rotation
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 ROTATION_FILL = (114, 114, 114)
+
+AHEAD = 8
+"""Threads that draw batches for an accelerator: turning 32 images of 256 px takes 60 ms."""
 
 
 class Batch(NamedTuple):
@@ -64,7 +70,7 @@ def training_batches(
     """Yield a fixed number of shuffled batches, the last partial one of an epoch dropped.
 
     A batch is a function of ``seed`` and its index in the stream, drawn on the CPU whatever the
-    device: a stream may be entered anywhere.
+    device: a stream may be entered anywhere. For an accelerator threads draw some ahead.
 
     Parameters
     ----------
@@ -95,16 +101,47 @@ def training_batches(
     fixed = None
     if anomalies.rotation_stream == "fixed":
         fixed = draw_angles(_generator(seed, "angles"), batch_size, anomalies)
-    for index in range(first, first + steps):
+
+    def draw(index: int) -> _Drawn:
         epoch, place = divmod(index, per_epoch)
         order = _generator(seed, "epoch", epoch).permutation(len(data.images))
         chosen = order[place * batch_size : (place + 1) * batch_size]
         rng = _generator(seed, "batch", index)
         turned = np.stack([turn(data.images[i], data.rotation, rng) for i in chosen])
         sources = data.textures[rng.integers(len(data.textures), size=batch_size)]
+        return _Drawn(turned, sources, rng)
+
+    indices = range(first, first + steps)
+    here = torch.device(device).type == "cpu"
+    for turned, sources, rng in map(draw, indices) if here else _ahead(draw, indices):
         clean = as_tensor(turned, device)
         corrupted, mask = corrupt(clean, as_tensor(sources, device), rng, anomalies, degrees=fixed)
         yield Batch(normalise(corrupted), normalise(clean), mask)
+
+
+class _Drawn(NamedTuple):
+    """What is drawn of a batch before any arithmetic."""
+
+    turned: NDArray[np.uint8]  # (B, H, W, 3) RGB
+    sources: NDArray[np.uint8]  # (B, H, W, 3) RGB
+    rng: np.random.Generator  # of the batch, for the rest
+
+
+def _ahead(draw: Callable[[int], _Drawn], indices: range) -> Iterator[_Drawn]:
+    """Draw in order, by threads that are some batches ahead of what was asked for."""
+    threads = min(AHEAD, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
+        waiting: deque[Future[_Drawn]] = deque()
+        try:
+            for index in indices:
+                waiting.append(pool.submit(draw, index))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def turn(

@@ -36,11 +36,18 @@ class ASPP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, out_channels, H, W)."""
         branches = [resize_like(branch(x), x) for branch in self.aspp_feature_extractors]
-        # Of several nets in one (`destseg.grouping`), each net's branches stand side by side.
         nets = self.aspp_fusion_layer.conv.groups
-        own = [branch.view(len(x), nets, -1, *x.shape[2:]) for branch in branches]
-        fused: Tensor = self.aspp_fusion_layer(torch.cat(own, dim=2).flatten(1, 2))
+        fused: Tensor = self.aspp_fusion_layer(_side_by_side(branches, nets))
         return fused
+
+
+def _side_by_side(branches: list[Tensor], nets: int) -> Tensor:
+    """Concatenate channels; of several nets in one, see `destseg.grouping`, net by net."""
+    if nets == 1:
+        return torch.cat(branches, dim=1)
+    count, _, height, width = branches[0].shape
+    own = [branch.view(count, nets, -1, height, width) for branch in branches]
+    return torch.cat(own, dim=2).flatten(1, 2)
 
 
 class SegmentationNet(nn.Module):

@@ -93,25 +93,30 @@ def embedded_textures(size: int, cache: Path) -> Path:
     return publish(folder, lambda draft: _write_embedded(draft, size))
 
 
-def photograph_crops(size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield a name and (size, size, 3) uint8 for each crop of the wheels' photographs.
-
-    Each crop takes half of the shorter side, so that it is rather a surface than a scene.
-    """
-    for number, photograph in enumerate(PHOTOGRAPHS):
+def photographs() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the name and (H, W, 3) uint8 RGB of each of the wheels' photographs."""
+    for photograph in PHOTOGRAPHS:
         package, _, inside = photograph.partition("/")
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise InputError(f"{package}: not installed; install it for the embedded textures.")
         file = Path(spec.origin).parent / inside
-        image = read_rgb(file, None)
+        yield file.stem, read_rgb(file, None)
+
+
+def photograph_crops(size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield a name and (size, size, 3) uint8 for each crop of the wheels' photographs.
+
+    Each crop takes half of the shorter side, so that it is rather a surface than a scene.
+    """
+    for number, (name, image) in enumerate(photographs()):
         side = min(image.shape[:2]) // 2
         rng = default_rng((EMBEDDED_VERSION, number))
         for crop in range(CROPS):
             top = int(rng.integers(0, image.shape[0] - side + 1))
             left = int(rng.integers(0, image.shape[1] - side + 1))
             cut = image[top : top + side, left : left + side]
-            yield f"{file.stem}_{crop}", resize_rgb(cut, size)
+            yield f"{name}_{crop}", resize_rgb(cut, size)
 
 
 def _write_embedded(draft: Path, size: int) -> None:

@@ -7,10 +7,11 @@ import torch
 from destseg import descent
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS, TrainingConfig
+from destseg.descent import TrainingDiverged
 from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
 from destseg.student import paired_features, student_input
-from destseg.descent import TrainingDiverged, train_segmentation, train_student
+from destseg.training import train_segmentation, train_student
 from tests.method.small_networks import (
     changed,
     random_batch,
