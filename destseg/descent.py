@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from destseg.batches import Batch
+B = TypeVar("B")
 
 CHECK_EVERY = 50
 """Steps between looks at a loss on an accelerator: each look waits for it to catch up."""
@@ -35,8 +35,8 @@ class TrainingDiverged(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Descent:
-    """What one optimiser updates.
+class Descent(Generic[B]):
+    """What one optimiser updates, by batches of any form.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ class Descent:
     """
 
     optimiser: torch.optim.Optimizer
-    losses: Callable[[Batch], Sequence[Tensor]]
+    losses: Callable[[B], Sequence[Tensor]]
     networks: int = 1
     """How many losses there are."""
 
 
 def descend(
-    descents: Sequence[Descent],
-    batches: Iterable[Batch],
+    descents: Sequence[Descent[B]],
+    batches: Iterable[B],
     on_step: OnStep | None = None,
     keeper: Keeper | None = None,
 ) -> tuple[TrainingDiverged | None, ...]:
@@ -85,15 +85,15 @@ def descend(
     return tuple(fault for course in courses for fault in course.faults)
 
 
-class _Course:
+class _Course(Generic[B]):
     """A descent on its way."""
 
-    def __init__(self, descent: Descent) -> None:
+    def __init__(self, descent: Descent[B]) -> None:
         self._descent = descent
         self.losses: Sequence[Tensor] = ()
         self.faults: list[TrainingDiverged | None] = [None] * descent.networks
 
-    def update(self, batch: Batch) -> None:
+    def update(self, batch: B) -> None:
         optimiser = self._descent.optimiser
         optimiser.zero_grad(set_to_none=True)
         self.losses = self._descent.losses(batch)
@@ -101,7 +101,7 @@ class _Course:
         optimiser.step()
 
 
-def _look(courses: Sequence[_Course], step: int, on_step: OnStep | None) -> list[_Course]:
+def _look(courses: Sequence[_Course[B]], step: int, on_step: OnStep | None) -> list[_Course[B]]:
     """Note what has diverged; return the courses on which something has not."""
     finite: list[float] = []
     for course in courses:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from destseg.kernels import are_known
 from destseg.segmentation import SegmentationNet
 
 BLOCK = 16
@@ -21,15 +22,9 @@ FEW_IMAGES = 15
 
 
 def fits(net: SegmentationNet, batch_size: int) -> bool:
-    """Whether training in a group leaves a net the bits that it gets alone.
-
-    Known from sizes, and from what computes; ``tests/method/test_grouping.py`` holds it.
-    """
+    """Whether training in a group leaves a net the bits that it gets alone."""
     return (
-        next(net.parameters()).device.type == "cpu"
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2", "AVX512")
-        and torch.get_num_threads() == 1
+        are_known(next(net.parameters()).device)
         and batch_size <= FEW_IMAGES
         and all(layer.in_channels % BLOCK == 0 for layer in _convolutions(net))
     )

@@ -4,7 +4,7 @@ Of each stage several networks can be trained in lockstep on one stream of batch
 that it gets alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,9 +14,9 @@ from destseg import grouping
 from destseg.batches import Batch
 from destseg.config import FusionInput, ModelConfig, StudentKind, TrainingConfig
 from destseg.descent import Descent, Keeper, OnStep, TrainingDiverged, descend
-from destseg.features import cosine_distances, fusion_maps, normalised
+from destseg.features import cosine_distances, normalised
+from destseg.looking import Seen, look, remembering
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
-from destseg.remembering import remembering
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student, paired_features, student_input
 from destseg.teacher import Teacher
@@ -131,26 +131,19 @@ def train_segmentations(
 
     The clean images are not used. Nets are trained as one where `destseg.grouping` allows it.
     """
-    teacher = remembering(teacher)
-    students = {each.student: remembering(each.student.eval()) for each in trainings}
     bundles: dict[object, list[int]] = {}
     for index, each in enumerate(trainings):
+        each.student.eval()
         fits = grouping.fits(each.segmentation, each.config.batch_size)
         alike = (grouping.shape(each.segmentation), each.config) if fits else index
         bundles.setdefault(alike, []).append(index)
+    courses = [_Course([(i, trainings[i]) for i in bundle]) for bundle in bundles.values()]
+    viewers = [(each.student, each.segmentation.fusion_input) for each in trainings]
+    seen = look(teacher, viewers, batches, _layout(trainings[0].segmentation))
+    found = descend([course.descent() for course in courses], seen, on_step, keeper)
+    for course in courses:
+        course.end()
     order = [index for bundle in bundles.values() for index in bundle]
-    together = [[trainings[index] for index in bundle] for bundle in bundles.values()]
-    nets = [_side_by_side(bundle) for bundle in together]
-    descents = [
-        _segmentations(teacher, students, bundle, net)
-        for bundle, net in zip(together, nets, strict=True)
-    ]
-    found = descend(descents, map(_channels_last, batches), on_step, keeper)
-    for bundle, net in zip(together, nets, strict=True):
-        if len(bundle) > 1:
-            grouping.ungroup(net, [each.segmentation for each in bundle])
-    for each in trainings:
-        each.segmentation.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
     return tuple(fault for _, fault in sorted(zip(order, found, strict=True), key=lambda at: at[0]))
 
 
@@ -204,7 +197,7 @@ def _raise(fault: TrainingDiverged | None) -> None:
         raise fault
 
 
-def _student(teacher: Teacher, training: StudentTraining) -> Descent:
+def _student(teacher: Teacher, training: StudentTraining) -> Descent[Batch]:
     student, config = training.student.train(), training.config
     optimiser = torch.optim.SGD(
         student.parameters(),
@@ -226,46 +219,46 @@ def _student(teacher: Teacher, training: StudentTraining) -> Descent:
     return Descent(optimiser, lambda batch: [loss(batch)])
 
 
-def _side_by_side(bundle: Sequence[SegmentationTraining]) -> SegmentationNet:
-    nets = [each.segmentation.train() for each in bundle]
-    net = nets[0] if len(nets) == 1 else grouping.grouped(nets)
-    return net.to(memory_format=_layout(net))
+class _Course:
+    """Segmentation nets that are trained as one, often a single one."""
 
+    def __init__(self, members: Sequence[tuple[int, SegmentationTraining]]) -> None:
+        self._places = [index for index, _ in members]
+        self._trainings = [training for _, training in members]
+        self._nets = [training.segmentation.train() for training in self._trainings]
+        whole = self._nets[0] if len(members) == 1 else grouping.grouped(self._nets)
+        self._whole = whole.to(memory_format=_layout(whole))
 
-def _segmentations(
-    teacher: Teacher,
-    students: Mapping[Student, Student],
-    bundle: Sequence[SegmentationTraining],
-    net: SegmentationNet,
-) -> Descent:
-    config, layout = bundle[0].config, _layout(net)
-    optimiser = torch.optim.SGD(
-        [
-            {"params": net.res.parameters(), "lr": config.res_lr},
-            {"params": net.head.parameters(), "lr": config.head_lr},
-        ],
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-    )
+    def descent(self) -> Descent[Seen]:
+        """Return what updates them."""
+        config = self._trainings[0].config
+        optimiser = torch.optim.SGD(
+            [
+                {"params": self._whole.res.parameters(), "lr": config.res_lr},
+                {"params": self._whole.head.parameters(), "lr": config.head_lr},
+            ],
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+        )
+        return Descent(optimiser, self._losses, len(self._nets))
 
-    def fused(batch: Batch, training: SegmentationTraining) -> Tensor:
-        features = paired_features(teacher, students[training.student], batch.corrupted)
-        maps = fusion_maps(*features, training.segmentation.fusion_input)
-        return maps.contiguous(memory_format=layout)
+    def end(self) -> None:
+        """Leave the nets trained and frozen."""
+        if len(self._nets) > 1:
+            grouping.ungroup(self._whole, self._nets)
+        for net in self._nets:
+            net.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
 
-    def losses(batch: Batch) -> list[Tensor]:
-        with torch.no_grad():
-            maps = torch.cat([fused(batch, each) for each in bundle], dim=1)
-        logits = net.logits(maps)
-        mask = downsampled_mask(batch.mask, (logits.shape[2], logits.shape[3]))
+    def _losses(self, seen: Seen) -> list[Tensor]:
+        maps = [seen.maps[place] for place in self._places]
+        logits = self._whole.logits(maps[0] if len(maps) == 1 else torch.cat(maps, dim=1))
+        mask = downsampled_mask(seen.mask, (logits.shape[2], logits.shape[3]))
         # Each net's own in one piece, as alone: else the last bits of its loss would differ.
         own = [each.unsqueeze(1).contiguous() for each in logits.unbind(dim=1)]
         return [
             _segmentation_loss(torch.sigmoid(each), mask, training)
-            for each, training in zip(own, bundle, strict=True)
+            for each, training in zip(own, self._trainings, strict=True)
         ]
-
-    return Descent(optimiser, losses, len(bundle))
 
 
 def _segmentation_loss(
@@ -273,11 +266,6 @@ def _segmentation_loss(
 ) -> Tensor:
     focal = focal_loss(probabilities, mask, training.config.gamma)
     return focal + l1_loss(probabilities, mask) if training.l1 else focal
-
-
-def _channels_last(batch: Batch) -> Batch:
-    # A quarter faster on a CPU.
-    return batch._replace(corrupted=batch.corrupted.contiguous(memory_format=torch.channels_last))
 
 
 def _layout(network: torch.nn.Module) -> torch.memory_format:

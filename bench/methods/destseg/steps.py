@@ -240,7 +240,7 @@ class Map(Step[Scores]):
     def run_together(cls, members: Sequence[Member]) -> Sequence[Scores]:
         """Make the maps of variants, batch by batch."""
         from destseg.inference import anomaly_maps_of
-        from destseg.remembering import remembering
+        from destseg.looking import remembering
 
         site = members[0].site
         teacher = remembering(_teacher(site))
