@@ -12,14 +12,21 @@ from dataclasses import dataclass
 from bench.planning.stages import Plan, Stage
 
 
+ROUNDS = 10
+"""Families for each worker from which on one that ends late costs little."""
+
+SPARE = 3
+"""Families left for each worker below which groups are shared out, where there are fewer."""
+
+
 class Schedule:
     """The stages of a plan that are still to be computed, handed out parents first.
 
     The first ready stage in the plan's order comes first: seed by seed, so that a whole table
     exists early, and category by category, so that workers never wait at a border between kinds.
-    With it come ready ones of its `Stage.group`, to be computed together: all of them while there
-    are as many families of category and seed left as workers, else the share that leaves some for
-    every worker. ``done`` tells of a key whether its result is there already.
+    With it come ready ones of its `Stage.group`, to be computed together: all of them while many
+    families of category and seed are left, else the share that leaves some for every worker, in
+    the end one. ``done`` tells of a key whether its result is there already.
     """
 
     def __init__(self, plan: Plan, done: Callable[[str], bool], workers: int = 1) -> None:
@@ -136,10 +143,17 @@ class Schedule:
         group = self._stages[key].group
         if group is None or key in self._alone:
             return [key]
-        ready = [each for each in self._groups[group] if self._is_ready(each)]
-        ready = [each for each in ready if each not in self._alone]
-        families = sum(left > 0 for left in self._families.values())
-        return ready[: math.ceil(len(ready) * min(1.0, families / self.workers))]
+        left = [each for each in self._groups[group] if each in self._needed - self._alone]
+        share = math.ceil(len(left) * self._wholeness())
+        return [each for each in left if self._is_ready(each)][:share]
+
+    def _wholeness(self) -> float:
+        """Return the share of a group that one worker gets."""
+        families = sum(count > 0 for count in self._families.values())
+        if self.workers == 1:
+            return 1.0
+        many = len(self._families) >= ROUNDS * self.workers
+        return min(1.0, families / (self.workers * (1 if many else SPARE)))
 
     def _wait(self, child: str, parent: str) -> None:
         if parent in self._needed and child not in self._children.setdefault(parent, set()):
