@@ -5,6 +5,7 @@ import errno
 import sys
 from importlib import import_module
 
+from bench.commands.parsers import add_command
 from bench.common.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.errors import InputError
 
@@ -27,7 +28,8 @@ COMMANDS = (
     "regress",
     "baseline",
 )
-"""Modules of `bench.commands`. Most need torch, so only the one that is asked for is imported."""
+"""Modules of `bench.commands`. Each imports what it computes with only when it runs, and what its
+options need when it is asked for: torch takes seconds, and help should not."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,12 +57,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser(asked: list[str]) -> argparse.ArgumentParser:
-    """Make the parser of the command asked for, or of all of them when it is none."""
+    """Make the parser of the command asked for, or list all of them when it is none."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Benchmark and ablation harness for DeSTSeg (CVPR 2023).",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in [name for name in COMMANDS if name in asked] or COMMANDS:
-        import_module(f"bench.commands.{name}").add_parser(commands)
+    known = [name for name in COMMANDS if name in asked]
+    for name in known or COMMANDS:
+        command = import_module(f"bench.commands.{name}")
+        if known:
+            command.add_parser(commands)
+        else:
+            add_command(commands, name, command.HELP)
     return parser

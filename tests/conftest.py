@@ -30,6 +30,7 @@ teacher = "WEIGHTS"
 size = 32
 
 [grid]
+floors = false
 categories = ["tile", "bottle"]
 seeds = [0, 1]
 

@@ -3,14 +3,9 @@
 import argparse
 from collections import Counter
 
-from tabulate import tabulate
-
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES
-from bench.inspection.acceptance import accept, acceptable, stated_reason
-from bench.inspection.census import take_census
-from bench.store.runs import check_writable
 
 HELP = """\
 Take over records that only a version of code makes stale.
@@ -39,6 +34,12 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show or take over; return the exit code."""
+    from tabulate import tabulate
+
+    from bench.inspection.acceptance import accept, acceptable, stated_reason
+    from bench.inspection.census import take_census
+    from bench.store.runs import check_writable
+
     reason = stated_reason(options.reason)
     store = chosen_store(options)
     census = take_census(look_up_chosen(options).plan, store)

@@ -1,16 +1,21 @@
 """``python -m bench baseline``: declare a run right, so that the gate compares with it."""
 
-import argparse
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.gate_options import add_run_options, measured, settings_of
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
 from bench.experiment.library import baseline_of, find_experiment
-from bench.regress.baseline import Baseline, Tolerance, read_baseline, write_baseline
-from bench.regress.measured import Measured, missing_values, read_measured, spread_between
-from bench.regress.sources import source_digests
 from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bench.regress.baseline import Baseline, Tolerance
+    from bench.regress.measured import Measured
 
 HELP = """\
 Write the baseline that `regress` compares with.
@@ -52,6 +57,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write a baseline; return the exit code."""
+    from bench.regress.baseline import Baseline, read_baseline, write_baseline
+    from bench.regress.measured import missing_values
+    from bench.regress.sources import source_digests
+
     experiment = find_experiment(options.experiment)
     path = options.to or baseline_of(experiment)
     if not options.reason.strip():
@@ -82,6 +91,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _tolerance(options: argparse.Namespace, before: Baseline | None, now: Measured) -> Tolerance:
+    from bench.regress.baseline import Tolerance
+    from bench.regress.measured import read_measured, spread_between
+
     if not options.spread:
         return before.tolerance if before else Tolerance()
     runs = {}

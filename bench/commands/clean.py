@@ -4,13 +4,10 @@ import argparse
 from collections import defaultdict
 from pathlib import Path
 
-from tabulate import tabulate
-
 from bench.commands.experiment_options import chosen_sources, chosen_store
 from bench.commands.parsers import Commands, add_command, add_results
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names, find_experiment
-from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 
 HELP = """\
 Delete records that no experiment and no results folder refers to.
@@ -54,6 +51,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show or delete; return the exit code."""
+    from tabulate import tabulate
+
+    from bench.inspection.cleaning import laid_out, leftovers, named_by_results
+
     store = chosen_store(options)
     named = options.experiments or map(Path, experiment_names())
     laid = laid_out(map(find_experiment, named), chosen_sources(options), options.teacher)

@@ -1,15 +1,20 @@
 """``python -m bench data``: check MVTec AD and DTD on disk, or download them."""
 
-import argparse
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.parsers import Commands, add_command, typed
 from bench.common.exit_codes import BAD_INPUT, DONE
 from bench.data.archives import ARCHIVES
-from bench.data.fetching import fetch, is_there
-from bench.data.verification import Report, recognise, verify
 from destseg.application.options import positive
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bench.data.verification import Report
 
 HELP = """\
 Check MVTec AD and DTD on disk, or download them.
@@ -94,6 +99,8 @@ def add_parser(commands: Commands) -> None:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Verify a folder; return the exit code."""
+    from bench.data.verification import recognise, verify
+
     kind = options.kind or recognise(options.folder)
     report = verify(kind, options.folder, options.category, jobs=options.jobs)
     return _print_report(kind, options.folder, report)
@@ -101,6 +108,9 @@ def run_verify(options: argparse.Namespace) -> int:
 
 def run_fetch(options: argparse.Namespace) -> int:
     """Fetch a dataset unless it is there; return the exit code."""
+    from bench.data.fetching import fetch, is_there
+    from bench.data.verification import verify
+
     archive = ARCHIVES[options.kind]
     code = DONE
     if is_there(options.kind, options.to):

@@ -1,25 +1,30 @@
 """The options by which every command chooses an experiment, its data and a part of its grid."""
 
-import argparse
+from __future__ import annotations
+
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.parsers import add_results
 from bench.data.cache import cache_root
-from bench.data.kinds import all_kinds, find_kind
-from bench.experiment.experiment import Experiment
 from bench.experiment.library import experiment_names, find_experiment
-from bench.experiment.reading import load_experiment
-from bench.metrics import PROTOCOLS
-from bench.planning.experiment_plan import ExperimentPlan, look_up
-from bench.planning.inputs import Sources
 from bench.store.runs import RunStore
 from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bench.experiment.experiment import Experiment
+    from bench.planning.experiment_plan import ExperimentPlan
+    from bench.planning.inputs import Sources
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options."""
+    from bench.data.kinds import all_kinds
+
     command.add_argument(
         "experiment",
         nargs="?",
@@ -43,7 +48,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="anomaly source images, such as DTD; default: the embedded set",
     )
     data.add_argument(
-        "--teacher", metavar="NAME|PATH", help="procedural, untrained, imagenet or a weight file"
+        "--teacher",
+        metavar="NAME|PATH",
+        help="distilled, procedural, untrained, imagenet or a weight file",
     )
     add_results(command)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
@@ -51,6 +58,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def add_protocol(command: argparse.ArgumentParser) -> None:
     """Add the option that `bench.experiment.reading.load_protocol` reads."""
+    from bench.metrics import PROTOCOLS
+
     command.add_argument(
         "--protocol",
         default="paper",
@@ -61,6 +70,9 @@ def add_protocol(command: argparse.ArgumentParser) -> None:
 
 def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     """Return the experiment with the options applied, and the name of its folder of results."""
+    from bench.data.kinds import find_kind
+    from bench.experiment.reading import load_experiment
+
     default = find_kind(options.dataset or "miniature").default_experiment
     path = find_experiment(options.experiment or Path(default))
     stated = load_experiment(path)
@@ -72,6 +84,8 @@ def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
 
 def chosen_sources(options: argparse.Namespace) -> Sources:
     """Return where this machine keeps its data."""
+    from bench.planning.inputs import Sources
+
     return Sources(options.data, options.textures, cache_root())
 
 
@@ -80,6 +94,8 @@ def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> Expe
 
     What is not prepared is told on stderr, since it decides how the answer is to be read.
     """
+    from bench.planning.experiment_plan import look_up
+
     experiment, _ = chosen_experiment(options)
     laid = look_up(experiment, chosen_sources(options), assume=assume)
     if laid.unprepared:
@@ -99,6 +115,8 @@ def chosen_store(options: argparse.Namespace) -> RunStore:
 
 def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experiment:
     """Apply the command line's changes to an experiment."""
+    from bench.data.kinds import find_kind
+
     kind = options.dataset or experiment.dataset.kind
     if options.data is not None and not find_kind(kind).needs_data:
         raise InputError(f"--data {options.data}: the {kind} reads none; add --dataset mvtec.")

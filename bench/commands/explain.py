@@ -6,10 +6,7 @@ from pathlib import Path
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
-from bench.data.kinds import all_kinds
 from bench.experiment.library import experiment_names
-from bench.inspection.census import take_census
-from bench.inspection.explaining import explained, find_cell
 
 HELP = """\
 Tell why a cell would run again.
@@ -38,6 +35,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; return the exit code."""
+    from bench.data.kinds import all_kinds
+    from bench.inspection.census import take_census
+    from bench.inspection.explaining import explained, find_cell
+
     words = [str(options.experiment), *options.cell] if options.experiment else []
     # The first word is the experiment's by its place, even where none is given, and some
     # experiments are called as a category is.

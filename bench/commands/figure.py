@@ -3,7 +3,6 @@
 import argparse
 
 from bench.commands.experiment_options import add_options
-from bench.commands.finished_options import find_chosen
 from bench.commands.parsers import Commands, add_command, add_include
 from bench.common.exit_codes import DONE
 from destseg.errors import InputError
@@ -42,7 +41,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    # Here and not above: no other command should wait for matplotlib.
+    from bench.commands.finished_options import find_chosen
     from bench.presentation.figures import KINDS, write_figures
     from bench.workflows.reporting import draw
 

@@ -1,16 +1,19 @@
 """What ``regress`` and ``baseline`` have in common: which experiment, and a run of it."""
 
-import argparse
+from __future__ import annotations
+
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.experiment.library import find_experiment
-from bench.experiment.reading import load_experiment
-from bench.regress.fresh_run import measure
-from bench.regress.measured import Measured, read_measured
 from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from bench.regress.measured import Measured
 
 PASSED_ON = {
     "method": "M",
@@ -46,6 +49,8 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the experiment's settings as a baseline keeps them: all but grid and words."""
+    from bench.experiment.reading import load_experiment
+
     settings = dataclasses.asdict(load_experiment(find_experiment(options.experiment)))
     for name in ("name", "title", "tables", "include", "grid"):
         del settings[name]
@@ -56,6 +61,9 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def measured(options: argparse.Namespace, seeds: Sequence[int] = ()) -> Measured:
     """Read the cells that were named, or run the experiment."""
+    from bench.regress.fresh_run import measure
+    from bench.regress.measured import read_measured
+
     passed = [f"--{name}={value}" for name in PASSED_ON for value in getattr(options, name)]
     if options.cells is not None:
         if passed:

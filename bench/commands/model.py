@@ -1,9 +1,9 @@
 """``python -m bench model``: measure any model file, and write those of a run."""
 
-import argparse
-from pathlib import Path
+from __future__ import annotations
 
-from tabulate import tabulate
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import (
     add_options,
@@ -13,18 +13,13 @@ from bench.commands.experiment_options import (
 )
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
-from bench.data.cache import cache_root
-from bench.experiment.grid import Cell
-from bench.experiment.reading import load_protocol
-from bench.methods.destseg import METHOD
-from bench.metrics import METRICS, PAPER, Protocol
-from bench.paper.published import published_over
-from bench.planning.inputs import Sources
-from bench.presentation.formatting import format_published
-from bench.workflows.models import ModelMetrics, evaluate_model, model_of_cell
-from destseg.application.devices import choose_device
-from destseg.checkpoint import load, save, save_authors
 from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bench.metrics import Protocol
+    from bench.workflows.models import ModelMetrics
 
 EXAMPLES = """\
 examples:
@@ -39,10 +34,12 @@ examples:
 exit codes: 0 done, 2 bad input or usage
 """
 
+HELP = f"Measure a model file, or write one.\n\n{EXAMPLES}"
+
 
 def add_parser(commands: Commands) -> None:
     """Add the command, its actions and their options."""
-    command = add_command(commands, "model", f"Measure a model file, or write one.\n\n{EXAMPLES}")
+    command = add_command(commands, "model", HELP)
     actions = command.add_subparsers(required=True, metavar="ACTION")
     page = f"Measure a model file: the six metrics of a category.\n\n{EXAMPLES}"
     action = add_command(actions, "evaluate", page, run=run_evaluate)
@@ -60,6 +57,13 @@ def add_parser(commands: Commands) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Measure a model; return the exit code."""
+    from bench.data.cache import cache_root
+    from bench.experiment.reading import load_protocol
+    from bench.planning.inputs import Sources
+    from bench.workflows.models import evaluate_model
+    from destseg.application.devices import choose_device
+    from destseg.checkpoint import load
+
     device = choose_device(options.device)
     protocol = load_protocol(options.protocol)
     found = evaluate_model(
@@ -75,6 +79,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write a model file; return the exit code."""
+    from bench.experiment.grid import Cell
+    from bench.methods.destseg import METHOD
+    from bench.workflows.models import model_of_cell
+    from destseg.application.devices import choose_device
+    from destseg.checkpoint import save, save_authors
+
     experiment, _ = chosen_experiment(options)
     variants = options.variant or [METHOD.full]
     for option, given in (
@@ -95,6 +105,12 @@ def run_export(options: argparse.Namespace) -> int:
 
 def _table(found: ModelMetrics, protocol: Protocol) -> str:
     """Lay out the metrics in percent, the paper's figures of the category below."""
+    from tabulate import tabulate
+
+    from bench.metrics import METRICS, PAPER
+    from bench.paper.published import published_over
+    from bench.presentation.formatting import format_published
+
     rows = [
         [name, *(f"{100 * scores[metric.key]:.1f}" for metric in METRICS)]
         for name, scores in found.scores.items()

@@ -1,20 +1,20 @@
 """``python -m bench plan``: what would run, and how long it would take."""
 
-import argparse
+from __future__ import annotations
 
-import torch
-from tabulate import tabulate
+from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command
 from bench.commands.worker_options import processes
 from bench.common.exit_codes import DONE
-from bench.common.provenance import device_name
-from bench.inspection.census import take_census
-from bench.inspection.durations import Basis, DurationEstimator, duration
-from bench.inspection.forecasting import Workload, forecast, workloads
-from destseg.application.devices import choose_device
 from destseg.application.options import positive
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bench.inspection.durations import Basis
+    from bench.inspection.forecasting import Workload
 
 HELP = """\
 Tell what would run, and how long it would take.
@@ -45,6 +45,15 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan; return the exit code."""
+    import torch
+    from tabulate import tabulate
+
+    from bench.common.provenance import device_name
+    from bench.inspection.census import take_census
+    from bench.inspection.durations import DurationEstimator, duration
+    from bench.inspection.forecasting import forecast, workloads
+    from destseg.application.devices import choose_device
+
     device = choose_device(options.device)
     workers = options.workers or (torch.cuda.device_count() if device == "cuda" else processes())
     laid = look_up_chosen(options, assume=True)
@@ -70,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _row(workload: Workload) -> list[str | int]:
+    from bench.inspection.durations import duration
+
     if not workload.pending:
         time, basis = "", ""
     elif workload.seconds is None:

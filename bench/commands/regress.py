@@ -1,29 +1,22 @@
 """``python -m bench regress``: compare a run with a committed baseline."""
 
-import argparse
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.gate_options import add_run_options, measured, settings_of
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
 from bench.experiment.library import baseline_of, find_experiment
-from bench.regress.baseline import Baseline, read_baseline
-from bench.regress.ci_formats import annotations, json_text, junit_text
-from bench.regress.gate_report import GateReport, Verdict, cause_of
-from bench.regress.new_seeds import FLOOR, LEAST_SEEDS, compare_new_seeds
-from bench.regress.rendering import markdown_text, terminal_text
-from bench.regress.same_seeds import compare_same_seeds
-from bench.regress.sources import source_digests
 from destseg.application.options import positive
 
-CODES = {
-    Verdict.PASS: DONE,
-    Verdict.IMPROVEMENT: DONE,
-    Verdict.REGRESSION: REGRESSION,
-    Verdict.INCOMPLETE: FAILURES,
-    Verdict.NOT_COMPARABLE: NOT_COMPARABLE,
-}
+if TYPE_CHECKING:
+    import argparse
+
+    from bench.regress.baseline import Baseline
+    from bench.regress.gate_report import GateReport
 
 HELP = """\
 Compare a run with a committed baseline.
@@ -45,6 +38,8 @@ exit codes: 0 pass or improvement, 1 regression, 2 bad input or usage, 3 incompl
 
 def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
+    from bench.regress.new_seeds import FLOOR, LEAST_SEEDS
+
     command = add_command(commands, "regress", HELP, run=run)
     add_run_options(command)
     command.add_argument(
@@ -72,6 +67,11 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare; return the exit code."""
+    from bench.regress.baseline import read_baseline
+    from bench.regress.ci_formats import annotations, json_text, junit_text
+    from bench.regress.gate_report import Verdict
+    from bench.regress.rendering import markdown_text, terminal_text
+
     path = options.against or baseline_of(find_experiment(options.experiment))
     report = _compared(options, read_baseline(path))
     print(terminal_text(report))
@@ -88,10 +88,22 @@ def run(options: argparse.Namespace) -> int:
             ("summary.md", markdown_text(report)),
         ):
             (options.report / name).write_text(text, encoding="utf-8")
-    return CODES[report.verdict]
+    codes = {
+        Verdict.PASS: DONE,
+        Verdict.IMPROVEMENT: DONE,
+        Verdict.REGRESSION: REGRESSION,
+        Verdict.INCOMPLETE: FAILURES,
+        Verdict.NOT_COMPARABLE: NOT_COMPARABLE,
+    }
+    return codes[report.verdict]
 
 
 def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
+    from bench.regress.gate_report import cause_of
+    from bench.regress.new_seeds import compare_new_seeds
+    from bench.regress.same_seeds import compare_same_seeds
+    from bench.regress.sources import source_digests
+
     settings, sources = settings_of(options), source_digests()
     new_seeds = baseline.comparison == "seeds"
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1

@@ -4,7 +4,6 @@ import argparse
 import sys
 
 from bench.commands.experiment_options import add_options
-from bench.commands.finished_options import find_chosen
 from bench.commands.parsers import Commands, add_command, add_include, typed
 from bench.common.exit_codes import DONE
 
@@ -38,7 +37,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
-    # Here and not above: no other command should wait for matplotlib.
+    from bench.commands.finished_options import find_chosen
     from bench.workflows.reporting import write_report
 
     finished, folder = find_chosen(options)

@@ -1,8 +1,11 @@
 """``python -m bench reproduce``: run an experiment's grid and write its tables and figures."""
 
+from __future__ import annotations
+
 import argparse
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
 from bench.commands.parsers import Commands, add_command, typed
@@ -13,9 +16,9 @@ from bench.commands.worker_options import (
     processes,
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
-from bench.running.runner import Summary
-from bench.workflows.reproduction import reproduce
-from destseg.application.devices import choose_device
+
+if TYPE_CHECKING:
+    from bench.running.runner import Summary
 
 HELP = """\
 Run an experiment's grid and write its tables and figures.
@@ -50,6 +53,9 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from bench.workflows.reproduction import reproduce
+    from destseg.application.devices import choose_device
+
     experiment, folder = chosen_experiment(options)
     if on_cluster(options):
         # What this machine has is of no matter; each record names the one that computed it.

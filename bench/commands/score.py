@@ -8,10 +8,6 @@ from pathlib import Path
 from bench.commands.experiment_options import add_protocol
 from bench.commands.parsers import Commands, add_command, add_results, typed
 from bench.common.exit_codes import DONE
-from bench.data.cache import cache_root
-from bench.experiment.reading import load_protocol
-from bench.metrics import ALL_METRICS
-from bench.workflows.scoring import ScoreRequest, score
 
 HELP = """\
 Score anybody's anomaly maps.
@@ -39,6 +35,8 @@ exit codes: 0 done, 2 faults, bad input or usage, 130 interrupted
 
 def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
+    from bench.metrics import ALL_METRICS
+
     command = add_command(commands, "score", HELP, run=run)
     command.add_argument(
         "--maps",
@@ -71,6 +69,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score maps; return the exit code."""
+    from bench.data.cache import cache_root
+    from bench.experiment.reading import load_protocol
+    from bench.workflows.scoring import ScoreRequest, score
+
     request = ScoreRequest(
         maps=tuple(options.maps),
         seeds=tuple(options.seed or range(len(options.maps))),

@@ -1,18 +1,20 @@
 """``python -m bench status``: what is done, failed, missing or stale."""
 
-import argparse
-from collections.abc import Callable
-from typing import get_args
+from __future__ import annotations
 
-from tabulate import tabulate
+from typing import TYPE_CHECKING, get_args
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES
-from bench.inspection.census import Census, State, mixed_environments, take_census
-from bench.inspection.explaining import failed
-from bench.planning.stages import Stage
-from bench.store.runs import RunStore
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from bench.inspection.census import Census, State
+    from bench.planning.stages import Stage
+    from bench.store.runs import RunStore
 
 HELP = """\
 Tell what is done, failed, missing or stale.
@@ -43,6 +45,8 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the state; return the exit code."""
+    from bench.inspection.census import take_census
+
     store = chosen_store(options)
     census = take_census(look_up_chosen(options).plan, store)
     print(_counts(census, "stage", lambda stage: stage.kind))
@@ -57,6 +61,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _counts(census: Census, name: str, group: Callable[[Stage], str]) -> str:
+    from tabulate import tabulate
+
+    from bench.inspection.census import State
+
     groups = census.counts(group)
     # This one is rare, and would puzzle everybody else.
     states: list[State] = [
@@ -72,6 +80,8 @@ def _counts(census: Census, name: str, group: Callable[[Stage], str]) -> str:
 
 
 def _print_faults(census: Census, store: RunStore) -> None:
+    from bench.inspection.explaining import failed
+
     if census.failures:
         print("\nfailed:")
         for key, failure in census.failures.items():
@@ -85,6 +95,10 @@ def _print_faults(census: Census, store: RunStore) -> None:
 
 
 def _print_environments(census: Census) -> None:
+    from tabulate import tabulate
+
+    from bench.inspection.census import mixed_environments
+
     mixed = mixed_environments(census.done)
     if not mixed:
         return

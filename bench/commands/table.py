@@ -4,17 +4,14 @@ import argparse
 
 from bench.commands.parsers import Commands, add_command, add_include, add_results
 from bench.common.exit_codes import DONE
-from bench.presentation.table import FORMATS
-from bench.presentation.tables import build_table, tables
-from bench.results.files import joined_with, read_results
 from destseg.errors import InputError
 
-HELP = f"""\
+HELP = """\
 Print a table of finished results.
 From their cells alone: no data, no GPU, nothing is computed but the statistics.
 
 tables:
-  {", ".join(tables())}
+  {tables}
 
 examples:
   python -m bench table ablation
@@ -32,7 +29,11 @@ exit codes: 0 done, 2 bad input or usage
 
 def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    command = add_command(commands, "table", HELP, run=run)
+    from bench.presentation.table import FORMATS
+    from bench.presentation.tables import tables
+
+    page = HELP.format(tables=", ".join(tables()))
+    command = add_command(commands, "table", page, run=run)
     command.add_argument("name", metavar="NAME", help="one of the tables below")
     command.add_argument(
         "experiment",
@@ -50,6 +51,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; return the exit code."""
+    from bench.presentation.table import FORMATS
+    from bench.presentation.tables import build_table, tables
+    from bench.results.files import joined_with, read_results
+
     if options.name not in tables():
         raise InputError(f"table {options.name!r}: unknown; there are {', '.join(tables())}.")
     own = read_results(options.results / options.experiment)

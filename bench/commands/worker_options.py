@@ -1,15 +1,17 @@
 """The options by which a command chooses who computes, and how long a stage may take."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
+from typing import TYPE_CHECKING
 
-import torch
-
-from bench.running.cluster import Cluster
-from bench.running.workers import Children, InProcess, Workers
 from destseg.application.options import positive
 from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    from bench.running.workers import Workers
 
 
 def add_worker_options(command: argparse.ArgumentParser) -> None:
@@ -70,6 +72,9 @@ def on_cluster(options: argparse.Namespace) -> bool:
 
 def open_workers(options: argparse.Namespace, device: str) -> Workers:
     """Provide the workers the options ask for; processes start with their first stage."""
+    from bench.running.cluster import Cluster
+    from bench.running.workers import Children, InProcess
+
     if on_cluster(options):
         return Cluster(options.scheduler, options.device, options.timeout)
     if options.in_process:
@@ -83,6 +88,8 @@ def _devices(options: argparse.Namespace, device: str) -> list[str]:
         return ["cpu"] * (options.jobs or processes())
     cards = [device]
     if device == "cuda":
+        import torch
+
         cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     count = options.jobs or len(cards) * options.per_gpu
     return [cards[index % len(cards)] for index in range(count)]

@@ -1,8 +1,9 @@
 """Distillation of a small teacher from ImageNet's ResNet-18, level by level.
 
-What a student-teacher method uses of a teacher is the geometry of its features: which positions
-are alike, and along which directions they differ. So the small trunk learns both: to tell the
-large one's channels by a linear map of its own, and to have the same cosines between positions.
+What a student-teacher method uses of a teacher is the geometry of its features: which places of an
+image are alike, and along which directions they differ. So the small trunk learns both: to tell the
+large one's features by a linear map of its own, and to have the same cosines between the places of
+an image. The large one sees the images enlarged, since its filters are coarse for 64 pixels.
 """
 
 import math
@@ -15,14 +16,20 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.data.distillation_images import image_batches
-from destseg.batches import normalise
+from destseg.batches import as_tensor, normalise
 from destseg.features import normalised
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
 
-POSITIONS = 1024
-"""Positions of a batch's level whose cosines are compared."""
+ENLARGED = 2
+"""Times that the large network sees the images enlarged; its features are averaged to the places of
+the small one."""
+
+KEPT = (32, 48, 64)
+"""Principal directions of each level that are kept of the large network's unit features."""
+
+PLACES = 64
+"""Places of an image whose cosines are compared, drawn anew in each step."""
 
 WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
@@ -30,70 +37,86 @@ WARM_UP = 0.05
 
 @dataclass(frozen=True)
 class Distillation:
-    """What determines a distilled teacher, its source apart."""
+    """What determines a distilled teacher, source and images apart."""
 
     width: int = 16  # channels of layer 1
-    steps: int = 12000
-    batch: int = 256  # images in a step
-    images: int = 120_000  # in the pool
+    steps: int = 20_000
+    batch: int = 64  # images in a step
     rate: float = 2e-3  # peak learning rate
-    # Weight of the cosines between positions, beside 1 for the channels.
-    geometry: float = 1.0
-    # The large network sees the images enlarged so many times, its features averaged to the
-    # places of the small one: ImageNet's filters are coarse for images of 64 pixels.
-    enlarged: int = 1
+    geometry: float = 2.0  # weight of the cosines between places, beside 1 for the features
     seed: int = 0
 
 
-class Pupil(nn.Module):
+class _Pupil(nn.Module):
     """The small trunk, and the linear maps from its levels to the large one's."""
 
-    def __init__(self, width: int, target: Sequence[int]) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.trunk = ResNet18(width, layers=TEACHER_LAYERS)
         initialise(self.trunk)
         self.maps = nn.ModuleList(
-            nn.Conv2d(mine, theirs, 1)
-            for mine, theirs in zip(self.trunk.channels, target, strict=True)
+            nn.Conv2d(mine, kept, 1) for mine, kept in zip(self.trunk.channels, KEPT, strict=True)
         )
 
-    def loss(
-        self, images: Tensor, targets: Sequence[Tensor], places: Sequence[Tensor], geometry: float
-    ) -> Tensor:
+    def loss(self, images: Tensor, targets: Sequence[Tensor], geometry: float) -> Tensor:
         """Compare with the large network's features of the images, all levels alike."""
-        total = torch.zeros((), device=images.device)
-        features = self.trunk(images)
-        for mine, theirs, place, to_theirs in zip(
-            features, targets, places, self.maps, strict=True
-        ):
-            centred = theirs - theirs.mean((0, 2, 3), keepdim=True)
-            spread = centred.square().mean((0, 2, 3), keepdim=True) + 1e-6
-            total = total + ((to_theirs(mine) - centred).square() / spread).mean()
-            wanted, found = _cosines(theirs, place), _cosines(mine, place)
-            total = total + geometry * (found - wanted).square().mean() / wanted.var()
+        total = torch.zeros(())
+        for mine, theirs, to_theirs in zip(self.trunk(images), targets, self.maps, strict=True):
+            spread = theirs.var(dim=(0, 2, 3)).sum()
+            off = (to_theirs(mine) - theirs).square().sum(1).mean()
+            places = torch.randperm(mine.shape[2] * mine.shape[3])[:PLACES]
+            wanted, found = (_cosines(level, places) for level in (theirs, mine))
+            unlike = (found - wanted).square().mean() / wanted.var(dim=(1, 2)).mean()
+            total = total + off / spread + geometry * unlike
         return total
 
 
 def _cosines(features: Tensor, places: Tensor) -> Tensor:
-    """Return the cosines between positions, (P, P), of features (B, C, H, W)."""
+    """Return the cosines between places of each image, (B, P, P), of features (B, C, H, W)."""
     (unit,) = normalised([features])
-    chosen = unit.permute(0, 2, 3, 1).flatten(0, 2)[places]
-    return chosen @ chosen.T
+    chosen = unit.flatten(2)[:, :, places]
+    return chosen.transpose(1, 2) @ chosen
 
 
 @torch.no_grad()
-def _targets(large: ResNet18, images: Tensor, enlarged: int) -> list[Tensor]:
-    if enlarged > 1:
-        images = F.interpolate(images, scale_factor=enlarged, mode="bilinear", align_corners=False)
-    return [F.avg_pool2d(level, enlarged) if enlarged > 1 else level for level in large(images)]
+def targets(large: ResNet18, images: NDArray[np.uint8], *, chunk: int = 128) -> tuple[Tensor, ...]:
+    """Compute what is to be learned, once and for all.
+
+    Returns
+    -------
+    tuple of Tensor
+        (N, `KEPT`, H_k, W_k) float16, unit features along their principal directions.
+    """
+    bases: list[Tensor] = []
+    kept: list[list[Tensor]] = [[] for _ in KEPT]
+    for start in range(0, len(images), chunk):
+        enlarged = F.interpolate(
+            normalise(as_tensor(images[start : start + chunk])),
+            scale_factor=ENLARGED,
+            mode="bilinear",
+            align_corners=False,
+        )
+        levels = normalised([F.avg_pool2d(level, ENLARGED) for level in large(enlarged)])
+        if not bases:
+            bases = [_directions(level, count) for level, count in zip(levels, KEPT, strict=True)]
+        for level, basis, there in zip(levels, bases, kept, strict=True):
+            there.append(torch.einsum("bchw,ck->bkhw", level, basis).half())
+    return tuple(torch.cat(level) for level in kept)
+
+
+def _directions(features: Tensor, count: int) -> Tensor:
+    """Return the first principal directions (C, count) of features, which are not centred."""
+    places = features.permute(0, 2, 3, 1).flatten(0, 2).double()
+    _, vectors = torch.linalg.eigh(places.T @ places)
+    kept: Tensor = vectors[:, -count:].flip(1).float()
+    return kept
 
 
 def distil(
     large: ResNet18,
     recipe: Distillation,
-    pool: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     *,
-    device: torch.device | str = "cpu",
     on_step: Callable[[int, float], None] = lambda *_: None,
 ) -> ResNet18:
     """Train a small trunk to see as a large one does.
@@ -101,46 +124,38 @@ def distil(
     Parameters
     ----------
     large : ResNet18
-        Trained, of three layers.
+        Trained, of three layers, in evaluation mode.
     recipe : Distillation
         Width, length and loss.
-    pool : ndarray
-        From `image_pool`.
-    device : torch.device or str
-        Where it is trained.
+    images : ndarray
+        (N, S, S, 3) uint8 RGB.
     on_step : callable
-        Called after each step with its number and loss.
+        Called now and then with the number of steps done and the loss.
 
     Returns
     -------
     ResNet18
-        Of three layers, in evaluation mode, on the CPU.
+        Of three layers, in evaluation mode, frozen.
     """
-    large = large.to(device).eval().requires_grad_(False)
+    known = targets(large, images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        pupil = Pupil(recipe.width, large.channels).to(device)
-    optimiser = torch.optim.AdamW(pupil.parameters(), lr=recipe.rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, recipe.steps))
-    batches = image_batches(
-        pool, steps=recipe.steps, batch=recipe.batch, seed=recipe.seed, device=device
-    )
-    chance = torch.Generator().manual_seed(recipe.seed)
-    for step, batch in enumerate(batches, start=1):
-        images = normalise(batch)
-        targets = _targets(large, images, recipe.enlarged)
-        places = [
-            torch.randint(t.shape[0] * t.shape[2] * t.shape[3], (POSITIONS,), generator=chance)
-            for t in targets
-        ]
-        loss = pupil.loss(images, targets, [p.to(device) for p in places], recipe.geometry)
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        optimiser.step()
-        schedule.step()
-        if step % 100 == 0 or step == recipe.steps:
-            on_step(step, float(loss.detach()))
-    return pupil.trunk.cpu().eval().requires_grad_(False)
+        pupil = _Pupil(recipe.width)
+        optimiser = torch.optim.AdamW(pupil.parameters(), lr=recipe.rate, weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: _rate(step, recipe.steps)
+        )
+        for step in range(1, recipe.steps + 1):
+            chosen = torch.randint(len(images), (recipe.batch,))
+            batch = normalise(as_tensor(images[chosen.numpy()]))
+            loss = pupil.loss(batch, [level[chosen].float() for level in known], recipe.geometry)
+            optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+            if step % 100 == 0 or step == recipe.steps:
+                on_step(step, float(loss.detach()))
+    return pupil.trunk.eval().requires_grad_(False)
 
 
 def _rate(step: int, steps: int) -> float:

@@ -1,11 +1,9 @@
 """Unlabelled images on which a small teacher learns to see as ImageNet's does.
 
 Procedural textures and shapes, and crops of the photographs in scikit-image's and scikit-learn's
-wheels; no part of the miniature's, of MVTec AD or of DTD. A pool is drawn once; each batch shows
-its images anew: turned, mixed under noise, recoloured, blurred, noisy.
+wheels; no part of the miniature's, of MVTec AD or of DTD. Each is turned, mixed with another under
+noise, recoloured, blurred and made noisy at random.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,53 +14,48 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from bench.data.pretraining_images import CLASSES, draw_classes
+from bench.data.pretraining_images import draw_classes
 from bench.data.textures import photographs
 from destseg.anomalies import corrupt
 from destseg.application.progress import progress
+from destseg.batches import as_tensor
 from destseg.config import AnomalyConfig
 
 SIZE = 64
 """Side of the images in pixels: the miniature's."""
 
-CHUNK = 20
-"""Images of each class that are drawn at a time."""
-
-SHARE = 0.5
-"""Of photographs in the pool."""
+PER_CLASS = 10
+"""Procedural images of each class in a chunk, which has as many crops of photographs."""
 
 MIXED = 0.5
 """Share of images in which another one stands under a noise mask."""
 
 NOISE = AnomalyConfig(lattice_exponents=4)
 
+STREAM = 20
+"""Images that are altered together: they are turned alike."""
 
-def image_pool(count: int, jobs: int) -> NDArray[np.uint8]:
-    """Draw (at least ``count``, 64, 64, 3) uint8 images, the same whatever ``jobs`` is."""
-    drawn = round(count * (1 - SHARE))
-    chunks = -(-drawn // (CHUNK * len(CLASSES)))
-    crops = -(-(count - drawn) // chunks)
-    tasks = [delayed(_chunk)(index, crops) for index in range(chunks)]
-    made = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+
+def distillation_images(chunks: int, jobs: int) -> NDArray[np.uint8]:
+    """Draw (1280 chunks, 64, 64, 3) uint8 RGB images, the same whatever ``jobs`` is."""
+    made = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(_chunk)(index) for index in range(chunks)
+    )
     return np.concatenate(list(progress(made, "draw images", chunks, unit="chunk")))
 
 
-def image_batches(
-    pool: NDArray[np.uint8], *, steps: int, batch: int, seed: int, device: torch.device | str
-) -> Iterator[Tensor]:
-    """Yield (batch, 3, 64, 64) float32 in [0, 1], drawn from the pool and altered at random."""
-    images = torch.from_numpy(np.array(pool)).to(device)
-    for step in range(steps):
-        rng = default_rng((seed, step))
-        chosen = torch.from_numpy(rng.integers(len(pool), size=2 * batch)).to(device)
-        first, second = images[chosen].permute(0, 3, 1, 2).float().div_(255).chunk(2)
-        yield _altered(_turned(first, rng), second, rng)
-
-
-def _chunk(index: int, crops: int) -> NDArray[np.uint8]:
+def _chunk(index: int) -> NDArray[np.uint8]:
     rng = default_rng((1, index))
-    drawn, _ = draw_classes(rng, CHUNK, SIZE)
-    return np.concatenate([drawn, _photograph_crops(rng, crops)])
+    drawn, _ = draw_classes(rng, PER_CLASS, SIZE)
+    images = rng.permutation(np.concatenate([drawn, _photograph_crops(rng, len(drawn))]))
+    altered = [
+        _altered(_turned(part, rng), others, rng)
+        for part, others in zip(
+            as_tensor(images).split(STREAM), as_tensor(images[::-1]).split(STREAM), strict=True
+        )
+    ]
+    pixels = torch.cat(altered).mul_(255).round_().byte()
+    return pixels.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _photograph_crops(rng: Generator, count: int) -> NDArray[np.uint8]:
@@ -101,7 +94,5 @@ def _altered(images: Tensor, others: Tensor, rng: Generator) -> Tensor:
     images = (images - mean) * drawn(0.4, 1.3) + mean * drawn(0.6, 1.3) + drawn(-0.08, 0.08)
     soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, stride=1)
     images = torch.lerp(images, soft, drawn(-0.5, 1).clamp_(min=0))
-    seed = int(rng.integers(2**62))
-    generator = torch.Generator(images.device).manual_seed(seed)
-    noise = torch.empty_like(images).normal_(generator=generator)
+    noise = torch.from_numpy(rng.standard_normal(tuple(images.shape), dtype=np.float32))
     return (images + noise * drawn(-0.02, 0.05).clamp_(min=0)).clamp_(0, 1)

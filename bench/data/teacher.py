@@ -1,4 +1,4 @@
-"""The teacher: ImageNet weights, a weight file, one pretrained on the spot, or an untrained one."""
+"""The teacher: ImageNet's, a file, the distilled one of this package, or one made on the spot."""
 
 import hashlib
 import json
@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 TRUNK = "trunk.pth"
 REPORT = "report.json"
 
+DISTILLED = Path(__file__).with_name("teachers") / "distilled.pth"
+"""A small teacher that sees as ImageNet's ResNet-18 does; the card beside it tells how."""
+
+DISTILLED_WIDTH = 16
+
 UNTRAINED_VERSION = 1
 """Raised when the untrained teacher gets other weights."""
 
@@ -35,7 +40,7 @@ class TeacherRef:
     path: Path  # state dict under torchvision's names, up to layer 3, in the cache
     digest: str  # SHA-256 of the tensors' names, shapes and bytes, not of the file
     width: int  # channels of layer 1
-    name: str  # ``procedural``, ``untrained``, ``imagenet`` or the weight file's stem
+    name: str  # the source it was asked for by, or a weight file's stem
     # Of a procedural teacher, the accuracy on held-out images of its own task.
     accuracy: float | None = None
 
@@ -48,7 +53,8 @@ def prepare_teacher(
     Parameters
     ----------
     source : str
-        ``procedural``, ``untrained`` (`untrained_trunk`), ``imagenet`` (torchvision's
+        ``distilled``, of width 16 alone (`DISTILLED`), ``procedural``, which is pretrained when it
+        is first needed, ``untrained`` (`untrained_trunk`), ``imagenet`` (torchvision's
         ``ResNet18_Weights.IMAGENET1K_V1``) or the path of a state dict; layer 4 and ``fc``
         may be in it and are left out.
     width : int
@@ -62,6 +68,13 @@ def prepare_teacher(
     InputError
         When the weights cannot be downloaded, read or used.
     """
+    if source == "distilled":
+        if width != DISTILLED_WIDTH:
+            raise InputError(
+                f"the distilled teacher has width {DISTILLED_WIDTH}, not {width}; set width to "
+                f"{DISTILLED_WIDTH}, or teacher to procedural, which has any."
+            )
+        return _import(DISTILLED, source, width, cache)
     if source == "procedural":
         return _procedural(recipe or Recipe(width=width), cache)
     if source == "untrained":

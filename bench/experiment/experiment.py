@@ -71,8 +71,8 @@ class Experiment:
     title : str
         One line for the heads of tables.
     teacher : str
-        ``procedural``, ``untrained``, ``imagenet`` or the path of a weight file: the backbone of
-        all methods that do not name another.
+        ``distilled``, ``procedural``, ``untrained``, ``imagenet`` or the path of a weight file: the
+        backbone of all methods that do not name another.
     tables : tuple of str
         Names of the tables to write; the first is printed.
     metrics : tuple of str
@@ -103,7 +103,7 @@ class Experiment:
         Of the teacher only that it is a pretrained one; textures are not looked at, since any
         folder may be DTD's.
         """
-        pretrained = self.teacher not in ("procedural", "untrained")
+        pretrained = self.teacher not in ("distilled", "procedural", "untrained")
         images = (self.dataset.size, self.dataset.rotation) == (256, "paper")
         config = self.configs.get(PAPER)
         return bool(pretrained and images and config and method(PAPER).is_papers(config))

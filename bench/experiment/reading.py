@@ -19,7 +19,7 @@ from bench.experiment.experiment import (
 )
 from bench.experiment.library import find_experiment
 from bench.experiment.tables import default_tables
-from bench.methods import PAPER, method
+from bench.methods import FLOORS, PAPER, method
 from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
 from destseg.errors import InputError
 
@@ -31,6 +31,7 @@ class _Grid:
     """The table ``[grid]``."""
 
     methods: tuple[str, ...] = (PAPER,)
+    floors: bool = True
     variants: Any = ()
     categories: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -57,7 +58,8 @@ def load_experiment(path: Path, kind: str | None = None) -> Experiment:
     ["ablation", "mvtec"]``, and so take from the first of them, or from the one for the dataset
     asked for, all it does not say itself.
     Settings of a method stand in ``[methods.<name>]``; those of the paper's method may stand
-    without that prefix, ``[training]`` for instance.
+    without that prefix, ``[training]`` for instance. After its methods every experiment has
+    `bench.methods.FLOORS`, unless it says ``floors = false`` in ``[grid]``.
 
     Parameters
     ----------
@@ -214,7 +216,8 @@ def _grid(grid: _Grid, path: Path) -> GridConfig:
     for name in grid.methods:
         method(name, f"{path}: grid.methods")
     variants = _variants(grid, path)
-    return GridConfig(variants, grid.categories, grid.seeds)
+    floors = {name: method(name).design for name in FLOORS if grid.floors}
+    return GridConfig(variants | floors, grid.categories, grid.seeds)
 
 
 def _variants(grid: _Grid, path: Path) -> dict[str, tuple[str, ...]]:
@@ -256,7 +259,8 @@ def _build(cls: type[T], table: Any, where: str) -> T:
         if key not in hints:
             known = [*hints, *(("methods", *_own_tables()) if cls is _File else ())]
             near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+            listed = ", ".join(known) or "none"
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {listed}."
             raise InputError(f"{where}: unknown key {key!r}; {hint}")
         place = f"{where}: {key}" if ": " not in where else f"{where}.{key}"
         values[key] = _convert(value, hints[key], place)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from bench.methods import methods
+from bench.methods import FLOORS, methods
 
 AMONG = ("main", "image", "pixel", "instance", "categories", "intervals")
 """Of any methods, each by its full variant."""
@@ -44,10 +44,12 @@ def tables_of(names: Collection[str]) -> tuple[str, ...]:
 def default_tables(names: Collection[str]) -> tuple[str, ...]:
     """Return what an experiment of these methods shows: of each method's own tables the first.
 
-    That comes first of all where there is one method, else after those of all methods.
+    That comes first of all where there is one method beside the floors, else after those of all
+    methods.
     """
     own = comparison_names()
+    alone = len({*names} - {*FLOORS}) == 1
     firsts = [own[name][0] for name in names if own.get(name)]
     others = {table for tables in own.values() for table in tables}
     rest = [table for table in tables_of(names) if table not in others]
-    return (*firsts, *rest) if len(names) == 1 else (rest[0], *firsts, *rest[1:])
+    return (*firsts, *rest) if alone else (rest[0], *firsts, *rest[1:])

@@ -24,6 +24,9 @@ METHODS_VARIABLE = "DESTSEG_BENCH_METHODS"
 PAPER = "DeSTSeg"
 """The method whose paper is reproduced; its factors are columns of every table of cells."""
 
+FLOORS = ("pixel-nn", "mean-image")
+"""Methods that learn nothing: what any other is worth is how far it is above them."""
+
 EVALUATION = "evaluation"
 """The kind of the harness's own step, after every method's last."""
 

@@ -38,8 +38,7 @@ class RequiredInputs:
     size: int  # side in pixels of decoded images and textures
     protocol: Protocol  # its size and mask rule are those of the decoded masks
     categories: tuple[str, ...]  # of the dataset, all available
-    # Source and width of each: ``procedural``, ``untrained``, ``imagenet`` or the path of a weight
-    # file; channels of layer 1.
+    # Source of each, as `prepare_teacher` takes it, and channels of layer 1.
     backbones: tuple[tuple[str, int], ...]
 
 

@@ -19,7 +19,6 @@ from bench.presentation.formatting import (
 from bench.presentation.notes import difference_notes, method_notes, paper_notes
 from bench.presentation.table import Table, make_table
 from bench.results.results import Results
-from bench.stats import estimate
 
 
 def category_table(results: Results) -> Table:
@@ -41,10 +40,8 @@ def category_table(results: Results) -> Table:
             if several:
                 texts["Method"] = numbers["method"] = method
             for metric in results.metrics:
-                ours = estimate(
-                    results.scores(
-                        metric.key, method=method, variant=variant, categories=categories
-                    )
+                ours = results.estimate(
+                    metric.key, method=method, variant=variant, categories=categories
                 )
                 texts[metric.display] = format_estimate(ours, metric)
                 numbers |= estimate_numbers(metric.key, ours)
@@ -104,7 +101,7 @@ class PairTable:
         texts, numbers = {"Category": name}, Numbers(category=name)
         found = {
             method: [
-                estimate(results.scores(metric.key, method=method, categories=categories))
+                results.estimate(metric.key, method=method, categories=categories)
                 for metric in metrics
             ]
             for method in results.fulls

@@ -8,6 +8,7 @@ from bench.methods.interface import Method
 from bench.metrics import ALL_METRICS
 from bench.paper.claims import Assessment, assess
 from bench.paper.published import published_difference
+from bench.presentation.floors import floor_findings
 from bench.presentation.formatting import (
     MISSING,
     Numbers,
@@ -26,7 +27,8 @@ from bench.stats import MOST_SEEDS, Scores
 def verdicts_table(results: Results) -> Table:
     """Build a row for each claim: its verdict first, and why.
 
-    The rows of `claims_table` that are of all metrics of a claim.
+    The rows of `claims_table` that are of all metrics of a claim. Below stands how far the method
+    is above the floors, which is no claim of the paper.
     """
     lines = []
     for method, found in _assessments(results):
@@ -42,6 +44,7 @@ def verdicts_table(results: Results) -> Table:
         _all_notes(results, f"{len(lines)} claims: {told}."),
         lines,
         labels="lll",
+        findings=floor_findings(results),
     )
 
 

@@ -1,7 +1,7 @@
 """The one look of all figures, and how they become files."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -13,6 +13,9 @@ from matplotlib.lines import Line2D
 from bench.results.results import Results, Row
 
 DPI = 150
+_ENTRY, _LETTER = 0.33, 0.075
+"""Inches of a legend that a mark takes with the space about it, and a letter."""
+
 FAINT = "0.88"
 MUTED = "0.35"
 PALETTE = sns.color_palette("colorblind")
@@ -30,6 +33,16 @@ _LOOKS = (
     ((PALETTE[7], "p"), (PALETTE[1], "P")),
 )
 """Colour and marker of each method in its turn, without and with what `is_on` asks for."""
+
+
+_FLOOR_LOOKS = (((0, (4, 1.5)), "x"), ((0, (1, 1.5)), "+"))
+"""Dashes and marker of each floor in its turn."""
+
+
+def floor_look(results: Results, floor: str) -> dict[str, Any]:
+    """Grey and thin: what stands there is to be compared with, and never in the way."""
+    dashes, marker = _FLOOR_LOOKS[results.floors.index(floor) % len(_FLOOR_LOOKS)]
+    return {"color": "0.45", "linestyle": dashes, "linewidth": 1.1, "marker": marker}
 
 
 def is_on(results: Results, row: Row) -> bool:
@@ -53,7 +66,7 @@ def mark_name(results: Results, row: Row) -> str:
     """Say what a mark is of, such as ``"with seg"``."""
     method, _ = row
     known = results.known.get(method)
-    own = "" if len(results.variants) == 1 else f"{method} "
+    own = "" if len(results.learners) == 1 else f"{method} "
     if known is not None and known.factors:
         *_, last = known.factors
         return f"{own}{'with' if is_on(results, row) else 'without'} {last}"
@@ -106,6 +119,16 @@ def add_title(figure: Figure, title: str, results: Results, detail: str = "") ->
     width, height = figure.get_size_inches()
     figure.text(0.08 / width, 1 - 0.08 / height, title, fontsize=10.5, weight="bold", va="top")
     figure.text(0.08 / width, 1 - 0.3 / height, "\n".join(lines), fontsize=8, color=MUTED, va="top")
+
+
+def legend_rows(labels: Sequence[str], inches: float) -> int:
+    """Return the fewest rows of a legend that is at most so wide; entries go down, then across."""
+    for rows in range(1, len(labels)):
+        columns = [labels[start : start + rows] for start in range(0, len(labels), rows)]
+        widths = [_ENTRY + _LETTER * max(map(len, column)) for column in columns]
+        if sum(widths) <= inches:
+            return rows
+    return len(labels)
 
 
 def add_legend(

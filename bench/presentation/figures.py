@@ -24,7 +24,6 @@ from bench.presentation.figures_effects import effects_figure, with_effects
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.formatting import format_estimate, in_words, listed
 from bench.results.results import Results, Row
-from bench.stats import estimate
 from destseg.atomic import write_atomically
 
 OF_CELLS = ("variants", "seeds", "effects", "heatmap")
@@ -162,13 +161,14 @@ def stem(results: Results) -> str:
     """
     known = results.known.get(results.method)
     names = [] if known is None else [comparison.name for comparison in known.comparisons]
-    if len(results.variants) > 1 or not names:
+    if len(results.learners) > 1 or not names:
         return "methods"
     return results.experiment if results.experiment in names else names[0]
 
 
 def _of_cells(results: Results) -> Iterator[Drawing]:
-    several = len(results.variants) > 1
+    several = len(results.learners) > 1
+    floors = f"; {listed(results.floors)} learn nothing" if results.floors else ""
     whose = "the methods and their variants" if several else "the variants"
     below = "their names stand below" if several else "the dots below tell the parts"
     each = "method and variant" if several else "variant"
@@ -177,7 +177,7 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
             f"{stem(results)}_{metric.key}",
             "variants",
             f"{metric.display} of {whose}: mean and sample standard deviation over "
-            f"seeds of the mean over categories; {below}.",
+            f"seeds of the mean over categories; {below}{floors}.",
             f"{metric.display} in percent. {_in_words(results, metric)}",
             partial(variants_figure, results, metric),
         )
@@ -186,7 +186,8 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
             f"seeds_{metric.key}",
             "seeds",
             f"{metric.display} of each category, seed by seed: how far two "
-            f"{'methods' if several else 'variants'} lie apart, and how far two seeds of one.",
+            f"{'methods' if several else 'variants'} lie apart, and how far two seeds of one"
+            f"{floors}.",
             f"{metric.display} in percent of {', '.join(results.categories)}; one mark for "
             "each seed.",
             partial(seeds_figure, results, metric),
@@ -207,7 +208,7 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
             f"heatmap_{metric.key}",
             "heatmap",
             f"{metric.display} of each {each} on each category, in percent; the darker, "
-            f"the further behind the category's best{'' if several else ' variant'}.",
+            f"the further behind the category's best{'' if several else ' variant'}{floors}.",
             f"{metric.display} in percent, {len(results.categories)} categories by "
             f"{len(results.labels)} variants. {_in_words(results, metric)}",
             partial(heatmap_figure, results, metric),
@@ -256,6 +257,6 @@ def _in_words(results: Results, metric: Metric) -> str:
     """Such as ``"none 22.4 ± 0.5; den 22.8 ± 0.8."``."""
     values = []
     for (method, variant), label in results.labels.items():
-        ours = estimate(results.scores(metric.key, method=method, variant=variant))
+        ours = results.estimate(metric.key, method=method, variant=variant)
         values.append(f"{label} {format_estimate(ours, metric)}")
     return f"{'; '.join(values)}."

@@ -10,40 +10,68 @@ from numpy.typing import NDArray
 
 from bench.metrics import Metric
 from bench.paper.published import prints_categories, published_over
-from bench.presentation.figure_style import MUTED, PAPER_MARK, add_legend, add_title, mark, style
+from bench.presentation.figure_style import (
+    MUTED,
+    PAPER_MARK,
+    add_legend,
+    add_title,
+    floor_look,
+    legend_rows,
+    mark,
+    style,
+)
 from bench.presentation.formatting import format_percent
 from bench.results.results import Results
 
+_WIDTH = 5.6
+
 _BAND = 0.27
 """Distance of a variant's marks from the middle of its category's row."""
+
+_FLOOR_MARK: dict[str, Any] = {"linestyle": "", "markersize": 4, "mew": 1}
 
 _FAR_BEHIND = "#5b9bd0"
 """Light enough for black numbers on it."""
 
 
 def seeds_figure(results: Results, metric: Metric) -> Figure:
-    """Draw the single seeds of each category, for `Results.extremes`.
+    """Draw the single seeds of each category, for `Results.extremes`, and what the floors have.
 
     The distance between two variants or methods can so be seen beside what another seed does to
     either.
     """
     shown = results.extremes
     band = min(_BAND, 2 * _BAND / max(len(shown) - 1, 1))
-    with_paper = False
+    paper = {
+        row: printed
+        for row, category in enumerate(results.categories)
+        if (printed := _printed(results, metric, category)) is not None
+    }
+    legend: dict[str, dict[str, Any]] = {
+        results.labels[row]: {**mark(results, row), "linestyle": "", "markersize": 5, "mew": 0}
+        for row in shown
+    }
+    legend |= {floor: floor_look(results, floor) | _FLOOR_MARK for floor in results.floors}
+    if paper:
+        full = results.labels[results.method, results.full(results.method)]
+        legend[f"paper, {full}"] = PAPER_MARK
+    lines = legend_rows(list(legend), _WIDTH)
     with style():
-        height = 1.35 + 0.27 * len(results.categories)
-        figure = Figure(figsize=(5.6, height))
-        axes = figure.add_axes((0.18, 0.42 / height, 0.8, (height - 1.3) / height))
+        head = 0.72 + 0.16 * lines
+        height = head + 0.47 + 0.27 * len(results.categories)
+        figure = Figure(figsize=(_WIDTH, height))
+        axes = figure.add_axes((0.18, 0.42 / height, 0.8, (height - head - 0.42) / height))
         for index, (method, variant) in enumerate(shown):
             shift = band * (index - (len(shown) - 1) / 2)
             matrix = 100 * results.scores(metric.key, method=method, variant=variant)
             for row, scores in enumerate(matrix):
                 _draw_seeds(axes, row + shift, scores, mark(results, (method, variant)))
-        for row, category in enumerate(results.categories):
-            printed = _printed(results, metric, category)
-            if printed is not None:
-                with_paper = True
-                axes.plot(printed, row, **PAPER_MARK)
+        for floor in results.floors:
+            look = floor_look(results, floor) | _FLOOR_MARK
+            means = 100 * results.scores(metric.key, method=floor).mean(axis=1)
+            axes.plot(means, range(len(means)), **look)
+        for row, printed in paper.items():
+            axes.plot(printed, row, **PAPER_MARK)
         for row in range(1, len(results.categories), 2):
             axes.axhspan(row - 0.5, row + 0.5, color="0.965", zorder=0, linewidth=0)
         axes.set_yticks(
@@ -55,19 +83,15 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
         seeds = len(results.seeds)
         detail = f"{seeds} single seeds, their mean as a line" if seeds > 1 else "one seed"
         add_title(figure, f"{metric.display} of each category", results, detail)
-        entries = {
-            results.labels[row]: {**mark(results, row), "linestyle": "", "markersize": 5, "mew": 0}
-            for row in shown
-        }
-        if with_paper:
-            name = results.labels[results.method, results.full(results.method)]
-            entries[f"paper, {name}"] = PAPER_MARK
-        add_legend(figure, entries, (0.98, 1 - 0.65 / height))
+        add_legend(figure, legend, (0.98, 1 - 0.65 / height), ncols=-(-len(legend) // lines))
     return figure
 
 
 def heatmap_figure(results: Results, metric: Metric) -> Figure:
     """Draw every variant on every category; dark is far behind the category's best.
+
+    Floors stand at the right, behind a line; they are never the best, but marked where they are
+    better than that.
 
     Categories differ by far more than variants do, so that the colour of the scores themselves
     would show nothing but which categories are hard.
@@ -80,13 +104,18 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     # A mean is NaN where a seed is missing, as in the tables.
     means = 100 * np.stack(scores, axis=1).mean(axis=2)
     means = np.vstack([means, means.mean(axis=0, keepdims=True)])
+    learning = len(names) - len(results.floors)
     sign = 1 if metric.higher_is_better else -1
     best = sign * np.max(
-        sign * means, axis=1, keepdims=True, initial=-np.inf, where=~np.isnan(means)
+        sign * means[:, :learning],
+        axis=1,
+        keepdims=True,
+        initial=-np.inf,
+        where=~np.isnan(means[:, :learning]),
     )
     behind = sign * (best - means)
     rows = [*(name.replace("_", " ") for name in results.categories), "all"]
-    alone = len(results.variants) == 1
+    alone = len(results.learners) == 1
     what, best_one = ("variant", "best variant") if alone else ("method and variant", "best")
     with style():
         longest = max(map(len, names))
@@ -102,8 +131,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
             ax=axes,
             cmap=sns.light_palette(_FAR_BEHIND, as_cmap=True),
             vmin=0,
-            vmax=max(float(np.nanmax(behind, initial=0.0)), 1.0),
-            annot=_annotations(metric, means, best),
+            vmax=max(float(np.nanmax(behind[:, :learning], initial=0.0)), 1.0),
+            annot=_annotations(metric, means, behind),
             fmt="",
             annot_kws={"fontsize": 7, "color": "0.1"},
             linewidths=0.5,
@@ -115,6 +144,8 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
             yticklabels=rows,
         )
         axes.axhline(len(results.categories), color="0.2", linewidth=1)
+        if results.floors:
+            axes.axvline(learning, color="0.2", linewidth=1)
         axes.tick_params(left=False, bottom=False, labelsize=7.5)
         axes.tick_params(axis="y", rotation=0)
         axes.set_xticklabels(names, rotation=25, ha="right", rotation_mode="anchor")
@@ -125,6 +156,7 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
             2.72 / width,
             0.345 / height,
             f"points behind the {best_one} (•) of the row"
+            + ("; ▲: a floor better than it" if (behind[:, learning:] < 0).any() else "")
             + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
             fontsize=7,
             color=MUTED,
@@ -160,10 +192,10 @@ def _printed(results: Results, metric: Metric, category: str) -> float | None:
 
 
 def _annotations(
-    metric: Metric, means: NDArray[np.float64], best: NDArray[np.float64]
+    metric: Metric, means: NDArray[np.float64], behind: NDArray[np.float64]
 ) -> NDArray[np.object_]:
     texts = np.empty(means.shape, dtype=object)
     for place, mean in np.ndenumerate(means):
-        dot = "•" if mean == best[place[0], 0] else ""
-        texts[place] = "" if np.isnan(mean) else f"{format_percent(mean / 100, metric)}{dot}"
+        sign = "•" if behind[place] == 0 else "▲" if behind[place] < 0 else ""
+        texts[place] = "" if np.isnan(mean) else f"{format_percent(mean / 100, metric)}{sign}"
     return texts

@@ -1,5 +1,6 @@
 """Mean and spread of each variant, its parts below."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from bench.presentation.figure_style import (
     PAPER_MARK,
     add_legend,
     add_title,
+    floor_look,
+    legend_rows,
     mark,
     mark_name,
     style,
@@ -33,16 +36,27 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     """Draw mean ± sample std over seeds of each row of the grid, and its seeds.
 
     Below are the parts of each variant, or the names where several methods stand side by side.
+    Floors are lines, which what learns should be above.
     The paper's value stands beside ours on MVTec AD only, and only over the same categories.
     """
-    rows = list(results.labels)
+    rows = [row for row in results.labels if row[0] not in results.floors]
     parts = _parts(results)
     paper = [_published(results, metric, row) for row in rows]
     left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
+    legend = _legend(results, with_paper=any(paper))
     with style():
-        figure = Figure(figsize=(5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows)), 4.0))
+        width = 5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows))
+        figure = Figure(figsize=(width, 4.0))
+        lines = legend_rows(list(legend), 0.96 * width)
         grid = figure.add_gridspec(
-            2, 1, height_ratios=(4.2, 1), hspace=0.05, left=left, right=0.985, top=0.77, bottom=0.02
+            2,
+            1,
+            height_ratios=(4.2, 1),
+            hspace=0.05,
+            left=left,
+            right=0.985,
+            top=0.81 - 0.04 * lines,
+            bottom=0.02,
         )
         scores = figure.add_subplot(grid[0])
         below = figure.add_subplot(grid[1], sharex=scores)
@@ -52,10 +66,11 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
                 scores.plot(x + _ASIDE, printed, **PAPER_MARK)
             matrix = results.scores(metric.key, method=row[0], variant=row[1])
             incomplete |= not _draw_variant(scores, x, matrix, mark(results, row))
+        _draw_floors(scores, results, metric)
         if parts:
             _draw_switches(below, parts)
         else:
-            _draw_names(below, list(results.labels.values()))
+            _draw_names(below, [results.labels[row] for row in rows])
         scores.set_xlim(-0.6, len(rows) - 0.4)
         if not scores.lines:
             scores.set_ylim(0, 100)
@@ -71,7 +86,8 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
         spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
         title = f"{metric.display} with and without {listed(parts)}" if parts else metric.display
         add_title(figure, title, results, spread)
-        _legend(figure, results, with_seeds=seeds > 1, with_paper=any(paper))
+        columns = -(-len(legend) // lines)
+        add_legend(figure, legend, (0.985, 0.835), ncols=columns, handletextpad=0.4)
     return figure
 
 
@@ -123,6 +139,13 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, look: dict[str, Any]) -> b
     return ours.complete
 
 
+def _draw_floors(axes: Axes, results: Results, metric: Metric) -> None:
+    for floor in results.floors:
+        mean = results.estimate(metric.key, method=floor).mean
+        if not math.isnan(mean):
+            axes.axhline(100 * mean, **floor_look(results, floor) | {"marker": ""}, zorder=1)
+
+
 def _parts(results: Results) -> Mapping[str, Sequence[bool]]:
     """Say what each variant of the one method has or not; nothing where there are several.
 
@@ -130,7 +153,7 @@ def _parts(results: Results) -> Mapping[str, Sequence[bool]]:
     variants differ; of its others those that tell more; if there are none, the factors.
     """
     method = results.known.get(results.method)
-    if method is None or len(results.variants) > 1:
+    if method is None or len(results.learners) > 1:
         return {}
     own_first = sorted(method.comparisons, key=lambda one: one.name != results.experiment)
     found: dict[str, tuple[bool, ...]] = {}
@@ -189,15 +212,18 @@ def _clear(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _legend(figure: Figure, results: Results, *, with_seeds: bool, with_paper: bool) -> None:
+def _legend(results: Results, *, with_paper: bool) -> dict[str, dict[str, Any]]:
     # Where methods stand side by side, one with a single row is named below it.
     entries = {
         mark_name(results, row): {**mark(results, row), "linestyle": "", "markersize": 6.5}
         for row in results.labels
-        if len(results.variants) == 1 or len(results.variants[row[0]]) > 1
+        if row[0] not in results.floors
+        and (len(results.learners) == 1 or len(results.variants[row[0]]) > 1)
     }
-    if with_seeds:
+    for floor in results.floors:
+        entries[floor] = floor_look(results, floor) | {"marker": ""}
+    if len(results.seeds) > 1:
         entries["single seeds"] = {"color": "0.3", "marker": "o"} | _SEED_MARK
     if with_paper:
         entries["paper"] = PAPER_MARK
-    add_legend(figure, entries, (0.985, 0.835), ncols=min(len(entries), 4))
+    return entries

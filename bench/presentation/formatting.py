@@ -1,5 +1,6 @@
 """Estimates and published figures as they are printed: scores in percent, effects in points."""
 
+import math
 from collections.abc import Iterable
 
 from bench.metrics import Metric
@@ -21,10 +22,14 @@ _COUNTS = (
 
 
 def format_estimate(ours: Estimate, metric: Metric) -> str:
-    """Such as ``"83.1 ± 0.4"`` in percent, with ``"(2 of 3 seeds)"`` after it if incomplete."""
+    """Such as ``"83.1 ± 0.4"`` in percent, with ``"(2 of 3 seeds)"`` after it if incomplete.
+
+    ``"83.1 ± —"`` where several seeds have no spread, since nothing is drawn at random.
+    """
     if ours.n == 0:
         return MISSING
-    spread = f" ± {format_percent(ours.std, metric)}" if ours.n > 1 else ""
+    std = MISSING if math.isnan(ours.std) else format_percent(ours.std, metric)
+    spread = f" ± {std}" if ours.n > 1 else ""
     return f"{format_percent(ours.mean, metric)}{spread}{_incomplete(ours)}"
 
 

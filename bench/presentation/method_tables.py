@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from bench.paper.published import published_methods, published_over, state_of_the_art
+from bench.presentation.floors import FLOORS_HEADING, floor_findings
 from bench.presentation.formatting import (
     Numbers,
     Texts,
@@ -14,38 +15,38 @@ from bench.presentation.formatting import (
     format_published,
 )
 from bench.presentation.notes import difference_notes, method_notes, paper_notes
-from bench.presentation.table import Table, make_table
+from bench.presentation.table import Line, Table, make_table
 from bench.results.results import Results
-from bench.stats import Estimate, estimate
+from bench.stats import Estimate
 
 
 def main_table(results: Results) -> Table:
     """Build the summary: all metrics of each method's full variant.
 
     On MVTec AD follow the paper's numbers (Tables 1 to 3, and its slides for PRO), how far ours
-    are from them, and beside each metric the best that those tables print of another method.
+    are from them, and beside each metric the best that those tables print of another method. Floors
+    stand in a block below.
     """
-    lines: list[tuple[Texts, Numbers]] = []
-    found = {}
-    for method, variant in results.fulls.items():
-        texts, numbers = {"Method": method}, Numbers(method=method, row="measured")
-        found[method] = {
-            metric.key: estimate(results.scores(metric.key, method=method, variant=variant))
+    found = {
+        method: {
+            metric.key: results.estimate(metric.key, method=method, variant=variant)
             for metric in results.metrics
         }
-        for metric in results.metrics:
-            ours = found[method][metric.key]
-            texts[metric.display] = format_estimate(ours, metric)
-            numbers |= estimate_numbers(metric.key, ours)
-        lines.append((texts, numbers))
+        for method, variant in results.fulls.items()
+    }
+    measured = {method: _measured_line(results, method, ours) for method, ours in found.items()}
+    lines: list[Line] = [line for name, line in measured.items() if name not in results.floors]
     if results.comparable:
         printed = [method for method in found if _is_published(results, method)]
         for method in printed or (results.method,):
             lines += _paper_lines(results, method, found[method])
         lines.append(_best_line(results))
+    if results.floors:
+        lines.append(({"Method": FLOORS_HEADING}, None))
+        lines += [measured[floor] for floor in results.floors]
     return make_table(
         "main",
-        "The full method" if len(found) == 1 else "The methods",
+        "The full method" if len(results.learners) == 1 else "The methods",
         results,
         (
             *method_notes(results, results.metrics),
@@ -53,7 +54,18 @@ def main_table(results: Results) -> Table:
             *difference_notes(results),
         ),
         lines,
+        findings=floor_findings(results),
     )
+
+
+def _measured_line(
+    results: Results, method: str, found: Mapping[str, Estimate]
+) -> tuple[Texts, Numbers]:
+    texts, numbers = {"Method": method}, Numbers(method=method, row="measured")
+    for metric in results.metrics:
+        texts[metric.display] = format_estimate(found[metric.key], metric)
+        numbers |= estimate_numbers(metric.key, found[metric.key])
+    return texts, numbers
 
 
 def _is_published(results: Results, method: str) -> bool:
@@ -67,7 +79,7 @@ def _paper_lines(
     results: Results, method: str, found: Mapping[str, Estimate]
 ) -> Iterator[tuple[Texts, Numbers]]:
     """Yield a method's row of the paper, and how far ours is from it."""
-    alone = len(results.variants) == 1
+    alone = len(results.learners) == 1
     paper = {"Method": f"{method} (paper)"}
     apart = {"Method": "ours − paper" if alone else f"{method} − paper"}
     paper_numbers = Numbers(method=method, row="paper")
@@ -99,16 +111,18 @@ def image_table(results: Results) -> Table:
     """Build detection by all methods, the paper's Table 1.
 
     On MVTec AD the rows are the paper's, in its order, and then what it does not know; elsewhere
-    only the methods measured.
+    only the methods measured. Floors stand in a block below.
     """
     metrics = tuple(metric for metric in results.metrics if metric.table == "1")
     printed = published_methods("1") if results.comparable else ()
-    lines = []
+    lines: list[Line] = []
     for method in dict.fromkeys((*printed, *results.fulls)):
+        if method in results.floors[:1]:
+            lines.append(({"Method": FLOORS_HEADING}, None))
         measured = method in results.variants
         texts, numbers = {"Method": method}, Numbers(method=method)
         for metric in metrics:
-            ours = estimate(results.scores(metric.key, method=method))
+            ours = results.estimate(metric.key, method=method)
             texts[metric.display] = format_estimate(ours, metric) if measured else ""
             numbers |= estimate_numbers(metric.key, ours)
             if results.comparable:

@@ -7,6 +7,7 @@ import numpy as np
 from bench.methods import PAPER, methods
 from bench.metrics import Metric
 from bench.paper.published import is_whole
+from bench.presentation.formatting import listed
 from bench.results.results import Results, Row
 from bench.stats.significance import MOST_EXACT
 
@@ -35,8 +36,12 @@ def score_notes(
     alone = [
         f"{method} draws nothing at random: its seeds are one run, and without spread."
         for method in results.unseeded
-        if method in shown
+        if method in shown and method not in results.floors
     ]
+    floors = [name for name in results.floors if name in shown]
+    if floors:
+        are = "are floors" if len(floors) > 1 else "is a floor"
+        alone.append(f"{listed(floors)} {are}: no learning, no seed, and so no spread.")
     return (*grid_notes(results, metrics, rows), spread, *alone)
 
 
@@ -57,7 +62,7 @@ def grid_notes(
     wanted = [row for row in rows if row in results.labels]
     absent = [row for row in rows if row not in results.labels]
     if absent:
-        alone = len(results.variants) == 1
+        alone = len(results.learners) == 1
         names = [variant if alone else f"{method} {variant}" for method, variant in absent]
         notes.append(f"Not part of this run: {', '.join(names)}.")
     missing = sum(_missing(results, metrics, row) for row in wanted)

@@ -58,7 +58,7 @@ def intervals_table(results: Results) -> Table:
     lines = []
     for metric, method in itertools.product(results.metrics, results.fulls):
         scores = results.scores(metric.key, method=method)
-        ours, wider = estimate(scores), like_these_interval(scores)
+        ours, wider = results.estimate(metric.key, method=method), like_these_interval(scores)
         worst = worst_category(scores, results.categories, higher_is_better=metric.higher_is_better)
         of_whom = {"Method": method} if several else {}
         texts = {

@@ -12,6 +12,9 @@ from bench.presentation import latex
 from bench.presentation.formatting import Numbers, Texts
 from bench.results.results import Results
 
+Line = tuple[Texts, Numbers | None]
+"""A row for reading and for computing; of the heading of a block of rows the first alone."""
+
 _ALIGNMENTS = {"l": "left", "c": "center", "r": "right"}
 _TEXT_WIDTH = 88
 
@@ -35,7 +38,10 @@ class Table:
     alignment
         One of ``l``, ``c``, ``r`` for each column of `formatted`.
     numbers
-        The same rows as numbers, under column names for programs; scores in percent.
+        The same rows as numbers, under column names for programs; scores in percent. Headings of
+        blocks of rows are none of them.
+    findings
+        Sentences that belong below the table: what follows from it.
     """
 
     name: str
@@ -45,10 +51,13 @@ class Table:
     formatted: pd.DataFrame
     alignment: str
     numbers: pd.DataFrame
+    findings: tuple[str, ...] = ()
 
     def markdown(self) -> str:
-        """Write a title, the notes, the table and the provenance."""
+        """Write a title, the notes, the table, the findings and the provenance."""
         parts = [f"# {self.title}", "\n".join(self.notes), self._tabulate("github")]
+        if self.findings:
+            parts.append("\n".join(self.findings))
         if self.results.provenance:
             parts.append("\n".join(f"- {line}" for line in self.results.provenance))
         return "\n\n".join(parts) + "\n"
@@ -56,7 +65,10 @@ class Table:
     def text(self) -> str:
         """Write the same for a terminal, without the provenance."""
         notes = textwrap.fill(" ".join(self.notes), _TEXT_WIDTH)
-        return f"{self.title}\n\n{notes}\n\n{self._tabulate('simple')}\n"
+        parts = [self.title, notes, self._tabulate("simple")]
+        if self.findings:
+            parts.append(textwrap.fill(" ".join(self.findings), _TEXT_WIDTH))
+        return "\n\n".join(parts) + "\n"
 
     def csv(self) -> str:
         """Write the numbers; every row says of which data and protocol, lest it be mistaken."""
@@ -66,12 +78,12 @@ class Table:
         return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:
-        """Write a ``table`` environment with booktabs rules; the notes are its caption."""
+        """Write a ``table`` environment with booktabs rules; notes and findings are its caption."""
         return latex.table(
             list(self.formatted.columns),
             self.formatted.to_numpy().tolist(),
             alignment=self.alignment,
-            caption=" ".join((f"{self.title}.", *self.notes)),
+            caption=" ".join((f"{self.title}.", *self.notes, *self.findings)),
             label=f"tab:{self.results.experiment}-{self.name}",
             comments=self.results.provenance,
         )
@@ -91,17 +103,18 @@ def make_table(
     title: str,
     results: Results,
     notes: Iterable[str],
-    lines: Sequence[tuple[Texts, Numbers]],
+    lines: Sequence[Line],
     *,
     labels: str = "l",
+    findings: Iterable[str] = (),
 ) -> Table:
     """Put a `Table` together from its rows, each for reading and for computing; one at least.
 
     The title is what stands before the dataset. `labels` is the alignment of the first columns; the
     others are aligned to the right.
     """
-    formatted = pd.DataFrame([texts for texts, _ in lines])
-    frame = pd.DataFrame([numbers for _, numbers in lines])
+    formatted = pd.DataFrame([texts for texts, _ in lines]).fillna("")
+    frame = pd.DataFrame([numbers for _, numbers in lines if numbers is not None])
     # A count stays a whole number beside an empty cell.
     counts = [name for name in frame if str(name).endswith(("_seeds", "_improved"))]
     return Table(
@@ -112,6 +125,7 @@ def make_table(
         formatted=formatted,
         alignment=labels.ljust(formatted.shape[1], "r"),
         numbers=frame.astype(dict.fromkeys(counts, "Int64")),
+        findings=tuple(findings),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.methods import FLOORS
 from bench.results.results import Results
 from destseg.errors import InputError
 
@@ -14,7 +15,8 @@ from destseg.errors import InputError
 def join(results: Results, others: Iterable[Results]) -> Results:
     """Take in the methods of other results, over the categories and seeds of the first.
 
-    A method that is there already comes under the name ``"METHOD (experiment)"``.
+    A method that is there already comes under the name ``"METHOD (experiment)"``; a floor that is
+    there already is left out, since of the same images it is the same.
 
     Raises
     ------
@@ -29,13 +31,14 @@ def _beside(results: Results, other: Results) -> Results:
     names = {
         method: f"{method} ({other.experiment})" if method in results.variants else method
         for method in other.variants
+        if not (method in FLOORS and method in results.variants)
     }
     for name in names.values():
         if name in results.variants:
             raise InputError(f"{_pair(results, other)}: {name} is there already; include it once.")
-    inside = other.cells["category"].isin(results.categories)
-    inside &= other.cells["seed"].isin(results.seeds) & other.cells["method"].isin(names)
-    taken = other.cells[inside]
+    wanted = other.cells[other.cells["method"].isin(names)]
+    inside = wanted["category"].isin(results.categories) & wanted["seed"].isin(results.seeds)
+    taken = wanted[inside]
     if taken.empty:
         raise InputError(
             f"{_pair(results, other)}: they have no cell of a category and a seed in common; "
@@ -44,9 +47,9 @@ def _beside(results: Results, other: Results) -> Results:
     # What is empty for all of these, such as another method's switches, has no type to keep.
     empty = [name for name in taken if name != "variant" and _is_empty(taken[name])]
     cells = taken.drop(columns=empty).assign(method=taken["method"].map(names))
-    left = len(other.cells) - len(taken)
+    left = len(wanted) - len(taken)
     said = f"Of {other.experiment} {left} cells outside this grid are left out."
-    variants = {names[method]: other.rows(method) for method in other.variants}
+    variants = {name: other.rows(method) for method, name in names.items()}
     return dataclasses.replace(
         results,
         cells=pd.concat([results.cells, cells], ignore_index=True),

@@ -8,6 +8,7 @@ from bench.data.categories import CategoryRef
 from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid, choose_categories
+from bench.methods import FLOORS
 from bench.metrics import metrics_of
 from bench.planning.experiment_plan import ExperimentPlan, look_up, required_inputs
 from bench.planning.inputs import Sources, cached_images
@@ -102,8 +103,14 @@ def _from_files(
     cells = cells[[cell in wanted for cell in cells_of(cells)]]
     if cells.empty:
         raise InputError(f"{folder / CELLS}: none of its cells is of the grid asked for.")
+    # Nothing is missing in files that were written before there were floors.
+    variants = {
+        name: variants
+        for name, variants in grid.variants.items()
+        if name in found.variants or name not in FLOORS
+    }
     results = dataclasses.replace(
-        found, cells=cells, categories=categories, variants=grid.variants, seeds=grid.seeds
+        found, cells=cells, categories=categories, variants=variants, seeds=grid.seeds
     )
     return Finished(experiment, results, store, _same_images(experiment, sources, results))
 

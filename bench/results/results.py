@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from bench.methods import FLOORS, methods
 from bench.methods import PAPER as PAPERS_METHOD
-from bench.methods import methods
 from bench.metrics import METRICS, PAPER, Metric, Protocol
 from bench.paper.published import is_whole
+from bench.stats import estimate
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.methods.interface import Method
-    from bench.stats import Scores
+    from bench.stats import Estimate, Scores
 
 Standing = Literal["original", "resized", "own"]
 """Of the images: MVTec AD itself, a resized copy of it, or any others, the miniature too."""
@@ -101,9 +102,20 @@ class Results:
     # The grid
 
     @property
+    def floors(self) -> tuple[str, ...]:
+        """Methods that learn nothing, which stand below the others; none where they are alone."""
+        found = tuple(name for name in FLOORS if name in self.variants)
+        return found if len(found) < len(self.variants) else ()
+
+    @property
+    def learners(self) -> tuple[str, ...]:
+        """The other methods."""
+        return tuple(name for name in self.variants if name not in self.floors)
+
+    @property
     def method(self) -> str:
         """Whose tables these are: the paper's method where it is among them, else the first."""
-        return PAPERS_METHOD if PAPERS_METHOD in self.variants else next(iter(self.variants))
+        return PAPERS_METHOD if PAPERS_METHOD in self.variants else self.learners[0]
 
     @cached_property
     def known(self) -> Mapping[str, Method[Any, Any]]:
@@ -121,13 +133,14 @@ class Results:
         """Every row of the grid, variants in their paper's order, and what it is called in print.
 
         A variant by its own name where there is one method only, else behind the method's; a
-        method that has one variant by the method's.
+        method that has one variant by the method's. Floors come last, and by their names.
         """
         labels: dict[Row, str] = {}
-        for method, variants in self.variants.items():
+        for method in (*self.learners, *self.floors):
+            variants = self.variants[method]
             ordered = self.known[method].ordered(variants) if method in self.known else variants
             for variant in ordered:
-                if len(self.variants) == 1:
+                if self.learners == (method,):
                     labels[method, variant] = variant or method
                 else:
                     labels[method, variant] = (
@@ -145,20 +158,25 @@ class Results:
 
     @property
     def fulls(self) -> Mapping[str, str]:
-        """Each method, whose tables these are first, with the variant that stands for it."""
-        order = sorted(self.variants, key=lambda method: method != self.method)
-        return {method: self.full(method) for method in order}
+        """Each method with the variant that stands for it; first whose tables these are.
+
+        Floors come last.
+        """
+        order = sorted(self.learners, key=lambda method: method != self.method)
+        return {method: self.full(method) for method in (*order, *self.floors)}
 
     @property
     def extremes(self) -> tuple[Row, ...]:
         """Rows that stand for all, the one whose maps are shown last.
 
         Of one method the variants with the least and with the most parts, which may be the same;
-        of several the one with the most of each.
+        of several the one with the most of each; of floors none.
         """
         most = {
-            method: self.full(method) if self.full(method) in names else self.rows(method)[-1]
-            for method, names in self.variants.items()
+            method: self.full(method)
+            if self.full(method) in self.variants[method]
+            else self.rows(method)[-1]
+            for method in self.learners
         }
         if len(most) == 1:
             return tuple(dict.fromkeys((next(iter(self.labels)), *most.items())))
@@ -178,7 +196,7 @@ class Results:
         """How many cells the grid has."""
         return len(self.labels) * len(self.categories) * len(self.seeds)
 
-    @property
+    @cached_property
     def unseeded(self) -> tuple[str, ...]:
         """Methods that draw nothing at random: all their seeds are one run."""
         if len(self.seeds) < 2 or "key" not in self.cells:
@@ -212,6 +230,21 @@ class Results:
         if metric not in self._pivots:
             self._pivots[metric] = self._pivot(metric)
         return self._pivots[metric][row, chosen]
+
+    def estimate(
+        self,
+        metric: str,
+        *,
+        method: str | None = None,
+        variant: str | None = None,
+        categories: Sequence[str] | None = None,
+    ) -> Estimate:
+        """Estimate what `scores` lays out; a method of `unseeded` has neither std nor interval."""
+        scores = self.scores(metric, method=method, variant=variant, categories=categories)
+        found = estimate(scores)
+        if (method or self.method) not in self.unseeded:
+            return found
+        return dataclasses.replace(found, std=float("nan"), interval=None)
 
     @cached_property
     def _rows(self) -> Mapping[Row, int]:

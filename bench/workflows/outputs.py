@@ -68,13 +68,19 @@ class Outputs:
 
     def _provenance(self) -> tuple[str, ...]:
         """Lines for the foot of the tables, the setting of each method among them."""
-        experiment, several = self.laid.experiment, len(self.laid.experiment.configs) > 1
-        lines = []
+        experiment = self.laid.experiment
+        settings = {}
         for name, config in experiment.configs.items():
             backbones = [
                 f"{role} {self.laid.inputs.backbones[str(wanted.source), wanted.width].name}"
                 for role, wanted in experiment.backbones(name).items()
             ]
-            setting = ", ".join(filter(None, (method(name).summary(config), *backbones)))
-            lines.append(f"Setting{f' of {name}' if several else ''}: {setting}")
+            said = list(filter(None, (method(name).summary(config), *backbones)))
+            if said:
+                settings[name] = ", ".join(said)
+        several = len(settings) > 1
+        lines = [
+            f"Setting{f' of {name}' if several else ''}: {setting}"
+            for name, setting in settings.items()
+        ]
         return foot(self.command, self.device, *lines)

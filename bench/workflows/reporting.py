@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from bench.data.categories import load_category
 from bench.experiment.grid import Cell
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
+from bench.presentation.floors import floor_findings
+from bench.presentation.formatting import in_words
 from bench.presentation.report.content import ReportPage
 from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
 from bench.presentation.report.page import render
@@ -75,7 +77,11 @@ def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) ->
         provenance=(*measured_by(results.cells), *_made_by(results.provenance)),
         setting=json.dumps(dataclasses.asdict(experiment), indent=2),
         rerun=rerun,
-        citation="\n".join(known.bibtex or known.reference for known in results.known.values()),
+        citation="\n".join(
+            known.bibtex or known.reference
+            for name, known in results.known.items()
+            if name not in results.floors
+        ),
     )
 
 
@@ -134,17 +140,20 @@ def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def _summary(results: Results) -> tuple[str, ...]:
     """Say of what the numbers are, whether they compare with the paper's, and what is missing."""
-    methods, variants = tuple(results.variants), results.variants[results.method]
+    methods, variants = results.learners, results.variants[results.method]
     grid = f"{len(variants)} variants" if len(variants) > 1 else results.method
     if len(methods) > 1:
         grid = f"{len(methods)} methods ({', '.join(methods)})"
+    if results.floors:
+        grid += f" and {in_words(len(results.floors), 'floor')} ({', '.join(results.floors)})"
     if len(results.cells) < results.expected:
         missing = results.expected - len(results.cells)
         state = f"INCOMPLETE: {missing} of {results.expected} cells are missing."
     else:
         state = f"complete: all {results.expected} cells are measured."
     what = f"{results.dataset[0].upper()}{results.dataset[1:]}, {grid}, {state}"
-    return tuple(filter(None, (results.not_comparable, what, *results.remarks)))
+    said = (results.not_comparable, what, *results.remarks, *floor_findings(results))
+    return tuple(filter(None, said))
 
 
 def gallery_budget(figures: Sequence[Drawing]) -> int:

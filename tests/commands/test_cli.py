@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
 from bench.cli import main
-from bench.commands import reproduce as command
 from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
 from bench.workflows import reproduction
 from tests.folders import other_size
@@ -170,6 +170,28 @@ def test_a_folder_of_own_images_runs(reproduce, results, mvtec_folder, capsys):
     assert "not on MVTec AD" in (folder / "tables" / "ablation.md").read_text()
 
 
+def test_floors_run_with_all_others_and_once_for_all_seeds(results, write_tiny, capsys):
+    path = write_tiny({"floors = false": "floors = true"})
+    part = ("--category", "bottle", "--variant", "none", "--in-process")
+    assert main(["reproduce", str(path), "--results", str(results), *part]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "6 cells computed" in out
+    assert "none is" in out
+    assert "than every floor in" in out
+    cells = pd.read_csv(results / "tiny" / "cells.csv")
+    assert cells.groupby("method")["key"].nunique().to_dict() == {
+        "DeSTSeg": 2,
+        "mean-image": 1,
+        "pixel-nn": 1,
+    }
+    table = (results / "tiny" / "tables" / "ablation.md").read_text()
+    assert "floors: no learning" in table
+    assert table.count("- Setting") == 1
+    page = (results / "tiny" / "report.html").read_text()
+    assert "and two floors (pixel-nn, mean-image), complete: all 6 cells" in page
+    assert "a floor of this benchmark" not in page
+
+
 def test_failures_have_an_exit_code_and_are_listed(reproduce, results, capsys, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("out of luck")
@@ -267,7 +289,7 @@ def request_of(monkeypatch, tiny_file):
         raise KeyboardInterrupt
 
     def request_of(*options):
-        monkeypatch.setattr(command, "reproduce", see)
+        monkeypatch.setattr(reproduction, "reproduce", see)
         assert main(["reproduce", *options]) == 130
         return seen.pop()
 

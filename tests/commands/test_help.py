@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from importlib import import_module
+
 import pytest
 
 from bench.cli import COMMANDS, main
@@ -34,6 +38,41 @@ def test_help_tells_options_examples_and_exit_codes(command, said, capsys):
         assert part in out
 
 
+ALL = (*HELP, "score", "model evaluate", "model export", "regress", "baseline")
+SLOW = ("torch", "torchvision", "matplotlib")
+SLOWER_THAN_A_LIST = ("numpy", "pandas", "scipy", "PIL", "tabulate")
+
+
+def loaded(*commands):
+    """The modules that a new process has imported when it has answered all of these."""
+    code = (
+        "import sys\n"
+        "from bench.cli import main\n"
+        "for command in sys.argv[1:]:\n"
+        "    try:\n"
+        "        main(command.split())\n"
+        "    except SystemExit:\n"
+        "        pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *commands], capture_output=True, text=True)
+    assert done.returncode == 0
+    return done.stdout, {*done.stderr.splitlines()[-1].split()}
+
+
+def test_help_does_not_wait_for_torch():
+    said, modules = loaded(*(f"{command} --help" for command in ALL))
+    assert said.count("usage: python -m bench") == len(ALL)
+    assert not modules & {*SLOW}
+    assert "numpy" in modules, "names are whole"
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "no-such-command"])
+def test_the_list_of_commands_waits_for_nothing(word):
+    _, modules = loaded(word)
+    assert not modules & {*SLOW, *SLOWER_THAN_A_LIST}
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["no-such-command"], []])
 def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
     with pytest.raises(SystemExit) as caught:
@@ -42,3 +81,7 @@ def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
     said = "".join(capsys.readouterr())
     for name in COMMANDS if arguments else ["COMMAND"]:
         assert name in said
+    if arguments == ["--help"]:
+        for name in COMMANDS:
+            line = import_module(f"bench.commands.{name}").HELP.partition("\n")[0]
+            assert line in " ".join(said.split())

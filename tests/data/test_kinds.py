@@ -2,6 +2,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def original(*names):
 
 
 def test_kinds_are_found_by_being_there_and_without_torch():
-    assert set(all_kinds()) == {"miniature", "mvtec"}
+    assert set(all_kinds()) == {"development", "miniature", "mvtec"}
     code = "import sys, bench.data.kinds as k; k.all_kinds(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -46,13 +47,34 @@ def test_a_worker_gets_the_same_kind():
 
 
 def test_an_unknown_kind_is_refused_by_name():
-    with pytest.raises(InputError, match=r"dataset.kind is 'visa'; use one of miniature, mvtec"):
+    with pytest.raises(
+        InputError, match=r"dataset.kind is 'visa'; use one of development, miniature, mvtec"
+    ):
         find_kind("visa")
 
 
-def test_the_miniature_has_its_own_categories():
-    assert find_kind("miniature").available(None) == miniature.CATEGORIES
+def test_what_is_drawn_has_its_own_categories():
+    for name in ("development", "miniature"):
+        assert find_kind(name).available(None) == miniature.CATEGORIES
     assert len(miniature.CATEGORIES) == 15
+
+
+def test_no_development_draw_is_in_the_miniature(tmp_path, monkeypatch):
+    write = partial(miniature.write, train=2, good=1, per_defect=1)
+    monkeypatch.setattr(miniature, "write", write)
+    images = {}
+    for name in ("development", "miniature"):
+        root = find_kind(name).generate(tmp_path, "wood", 32)
+        images[name] = {path.read_bytes() for path in root.glob("wood/*/*/*.png")}
+        assert len(list(root.glob("wood/train/good/*.png"))) == 2
+    assert len(images["development"]) == len(images["miniature"])
+    assert not images["development"] & images["miniature"]
+
+
+def test_development_draws_are_never_called_the_miniature(tiny_inputs):
+    origin = find_kind("development").origin(tiny_inputs.categories)
+    assert (origin.name, origin.standing) == ("development", "own")
+    assert origin.title == "the miniature's development draws v2"
 
 
 def test_mvtec_has_those_of_its_folder(mvtec_folder):
@@ -105,7 +127,7 @@ def test_other_names_are_own_images(mvtec_folder):
 
 def test_the_miniature_is_always_itself(tiny_inputs):
     origin = find_kind("miniature").origin(tiny_inputs.categories)
-    assert (origin.name, origin.title) == ("miniature", "the embedded miniature v1")
+    assert (origin.name, origin.title) == ("miniature", "the embedded miniature v2")
     assert origin.standing == "own"
 
 

@@ -6,7 +6,7 @@ import pytest
 from bench.experiment.experiment import DatasetConfig, Experiment, GridConfig
 from bench.experiment.library import EXPERIMENTS
 from bench.experiment.reading import load_experiment, load_protocol
-from bench.methods import method
+from bench.methods import FLOORS, method
 from bench.methods.destseg import METHOD, Config
 from bench.metrics import PROTOCOLS
 from bench.presentation.tables import tables
@@ -31,7 +31,8 @@ def test_every_shipped_experiment_is_valid(path):
 
 @pytest.mark.parametrize("name", ["ablation", "mvtec", "mvtec-cpu", "bottle"])
 def test_ablations_have_the_papers_eight_variants(name):
-    assert load_experiment(EXPERIMENTS / f"{name}.toml").grid.variants == {"DeSTSeg": METHOD.design}
+    variants = load_experiment(EXPERIMENTS / f"{name}.toml").grid.variants
+    assert variants == {"DeSTSeg": METHOD.design} | dict.fromkeys(FLOORS, ("",))
 
 
 @pytest.mark.parametrize("name", ["loss", "fusion-input", "students"])
@@ -168,8 +169,8 @@ def test_an_empty_file_is_all_defaults(tmp_path):
     found = load_experiment(path)
     assert found == Experiment(
         "plain",
-        GridConfig({"DeSTSeg": METHOD.design}),
-        {"DeSTSeg": Config()},
+        GridConfig({"DeSTSeg": METHOD.design} | dict.fromkeys(FLOORS, ("",))),
+        {"DeSTSeg": Config()} | {name: method(name).config() for name in FLOORS},
         tables=found.tables,
     )
     assert found.tables[:2] == ("ablation", "main")
@@ -279,10 +280,10 @@ BAD = {
         ("protocol.connectivity is 6", "4, 8"),
     ),
     "own name": ({'title = "tiny"': 'name = "other"'}, ("remove the key 'name'", "'tiny'")),
-    "no TOML": ({"batch_size = 4": "batch_size 4"}, ("not valid TOML", "line 20")),
+    "no TOML": ({"batch_size = 4": "batch_size 4"}, ("not valid TOML", "line 21")),
     "key twice": (
         {"student_steps = 2": "student_steps = 2\nstudent_steps = 3"},
-        ("not valid TOML", "line 22"),
+        ("not valid TOML", "line 23"),
     ),
 }
 
@@ -389,6 +390,30 @@ def test_a_part_of_an_experiment(with_methods):
         whole.narrowed(methods=["nobody"])
     with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; use den\+ed"):
         whole.narrowed(variants=["ed+den"])
+
+
+def test_floors_stand_in_every_experiment_but_where_they_are_not_wanted(write_tiny):
+    without = load_experiment(write_tiny())
+    assert without.grid.variants == {"DeSTSeg": METHOD.design}
+    found = load_experiment(write_tiny({"floors = false": ""}))
+    assert list(found.grid.variants) == ["DeSTSeg", *FLOORS]
+    assert found.tables == without.tables
+    one = 'methods = ["mean-image", "DeSTSeg"]'
+    named = load_experiment(write_tiny({"floors = false": one})).grid
+    assert list(named.variants) == ["mean-image", "DeSTSeg", "pixel-nn"]
+    own = load_experiment(write_tiny({"floors = false": f"floors = false\n{one}"})).grid
+    assert list(own.variants) == ["mean-image", "DeSTSeg"]
+    assert found.narrowed(methods=["DeSTSeg"]).grid == without.grid
+    assert found.narrowed(variants=["seg"]).grid.variants == {
+        "DeSTSeg": ("seg",),
+        "pixel-nn": ("",),
+        "mean-image": ("",),
+    }
+    alone = found.narrowed(methods=["pixel-nn"])
+    assert alone.grid.variants == {"pixel-nn": ("",)}
+    assert alone.tables[0] == "main"
+    with pytest.raises(InputError, match="unknown key 'sigma'; known are none"):
+        load_experiment(write_tiny({"top_t = 10": "top_t = 10\n[methods.pixel-nn]\nsigma = 2"}))
 
 
 def test_metrics_beyond_the_papers(write_tiny):

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bench.methods import methods
+from bench.methods import FLOORS, methods
 from bench.metrics import ALL_METRICS, PAPER
 from bench.paper.published import MVTEC_CATEGORIES
 from bench.results.joining import join
@@ -68,6 +68,29 @@ def rival(name="PatchCore"):
         cells=random_cells(np.random.default_rng(12), name, ("",)),
         experiment=f"score-{name}",
         variants={name: ("",)},
+    )
+
+
+def floor(name, low, high):
+    """A floor, on each category somewhere in a range of percents, whatever the seed."""
+    rng = np.random.default_rng(13)
+    cells = random_cells(rng, name, ("",))
+    spread = dict(zip(MVTEC_CATEGORIES, rng.uniform(low, high, 15) / 100, strict=True))
+    values = cells["category"].map(spread)
+    return replace(
+        MVTEC,
+        cells=cells.assign(**dict.fromkeys(ALL_METRICS, values), key=name + cells["category"]),
+        variants={name: ("",)},
+    )
+
+
+def with_floors(results, *, low=1.0, high=1.5):
+    """The same results above both floors, or with other ranges below them."""
+    floors = [floor("pixel-nn", low, high), floor("mean-image", low - 0.5, high - 0.5)]
+    keyed = results.cells.assign(key=results.cells.index.astype(str))
+    cells = pd.concat([keyed, *(other.cells for other in floors)], ignore_index=True)
+    return replace(
+        results, cells=cells, variants={**results.variants, **dict.fromkeys(FLOORS, ("",))}
     )
 
 

@@ -8,7 +8,7 @@ from bench.data import miniature
 from bench.experiment.grid import Grid
 from bench.experiment.library import EXPERIMENTS, baseline_of
 from bench.experiment.reading import load_experiment
-from bench.methods import PAPER, method
+from bench.methods import FLOORS, PAPER, method
 from bench.metrics import METRICS
 from bench.regress.baseline import dumped, read_baseline
 from bench.regress.gate_report import Cause, Verdict
@@ -33,7 +33,7 @@ def test_it_is_written_as_the_program_writes_it(baseline):
 
 
 def test_it_is_complete(baseline, smoke):
-    assert dict(smoke.grid.variants) == {PAPER: method(PAPER).default}
+    assert smoke.grid.variants == {PAPER: method(PAPER).default} | dict.fromkeys(FLOORS, ("",))
     assert len(smoke.grid.categories) >= 2
     assert set(smoke.grid.categories) <= set(miniature.CATEGORIES)
     assert len(smoke.grid.seeds) == 2

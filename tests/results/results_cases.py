@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from bench.methods import FLOORS
 from bench.metrics import METRICS, PAPER
 from bench.results.results import Results
 
@@ -43,4 +44,22 @@ def results_of(cells, **changes):
 
 
 OURS = results_of(cells_of("DeSTSeg", ("den+ed+seg", "none", "ed")))
+
+
+def floor_cells(name):
+    """Cells of a method without a seed: of each category one run."""
+    cells = cells_of(name, ("",))
+    first = cells.groupby("category").transform("first")
+    return cells.assign(
+        **{metric.key: first[metric.key] for metric in METRICS}, key=name + cells["category"]
+    )
+
+
+def with_floors(results=None):
+    """The same results with both floors."""
+    floors = pd.concat([floor_cells(name) for name in FLOORS])
+    ours = (results or OURS).cells.assign(key=lambda cells: cells.index.astype(str))
+    return results_of(pd.concat([ours, floors], ignore_index=True))
+
+
 RIVAL = results_of(cells_of("Rival", ("",)), experiment="score-Rival")

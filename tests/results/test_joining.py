@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.methods import FLOORS
 from bench.metrics import PROTOCOLS
 from bench.results.joining import join
 from destseg.errors import InputError
-from tests.results.results_cases import OURS, RIVAL, cells_of, results_of
+from tests.results.results_cases import OURS, RIVAL, cells_of, results_of, with_floors
 
 
 def test_a_method_on_both_sides_bears_the_name_of_its_experiment():
@@ -20,6 +21,15 @@ def test_a_method_on_both_sides_bears_the_name_of_its_experiment():
     )
     with pytest.raises(InputError, match=r"DeSTSeg \(longer\) is there already; include it once"):
         join(both, [other])
+
+
+def test_floors_come_once():
+    found = with_floors()
+    both = join(found, [replace(found, experiment="longer")])
+    assert list(both.variants) == ["DeSTSeg", *FLOORS, "DeSTSeg (longer)"]
+    assert both.learners == ("DeSTSeg", "DeSTSeg (longer)")
+    assert both.remarks == ()
+    assert join(RIVAL, [found]).floors == FLOORS
 
 
 def test_the_grid_stays_the_firsts_and_what_is_outside_is_told():

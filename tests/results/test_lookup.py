@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.experiment.grid import Cell
+from bench.methods import FLOORS, methods
 from bench.planning.inputs import Sources
 from bench.results.cells import cells_of
 from bench.results.files import read_results, write_results
@@ -39,7 +40,7 @@ def test_records_come_first(find, results, asked, tiny_finished):
     (results / "tiny" / "cells.csv").unlink()
     found = find(asked).results
     pd.testing.assert_frame_equal(found.cells, tiny_finished.results.cells)
-    assert found.dataset == "the embedded miniature v1, 32 px"
+    assert found.dataset == "the embedded miniature v2, 32 px"
     assert (found.standing, set(found.cells["dataset"])) == ("own", {"miniature"})
 
 
@@ -72,6 +73,17 @@ def test_a_part_of_the_grid_can_be_asked_for(find, asked, tmp_path):
     assert found.results.seeds == (1,)
     with pytest.raises(InputError, match="none of its cells"):
         find(asked.narrowed(seeds=(9,)), tmp_path / "empty")
+
+
+def test_floors_are_no_gap_in_files_that_were_written_without_them(find, asked, tmp_path):
+    wider = dataclasses.replace(
+        asked,
+        grid=dataclasses.replace(
+            asked.grid, variants={**asked.grid.variants, **dict.fromkeys(FLOORS, ("",))}
+        ),
+        configs={**asked.configs, **{name: methods()[name].config() for name in FLOORS}},
+    )
+    assert find(wider, tmp_path / "empty").results.variants == asked.grid.variants
 
 
 def test_nothing_finished_is_said(asked, tmp_path, shared_cache):

@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.methods import FLOORS
 from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS
 from bench.results.joining import join
+from bench.stats import estimate
 from destseg.errors import InputError
-from tests.results.results_cases import OURS, RIVAL, cells_of, results_of
+from tests.results.results_cases import OURS, RIVAL, cells_of, results_of, with_floors
 
 
 def test_scores_follow_the_grid_and_not_the_order_of_the_cells():
@@ -86,6 +88,31 @@ def test_extremes_stand_for_all():
     assert some.extremes == (("DeSTSeg", "none"), ("DeSTSeg", "ed"))
     assert RIVAL.extremes == (("Rival", ""),)
     assert join(OURS, [RIVAL]).extremes == (("Rival", ""), ("DeSTSeg", "den+ed+seg"))
+
+
+def test_floors_stand_last_and_for_nobody():
+    found = with_floors()
+    assert (found.learners, found.floors) == (("DeSTSeg",), FLOORS)
+    turned = replace(found, variants=dict(reversed(found.variants.items())))
+    for results in (found, turned):
+        assert list(results.labels.values()) == ["none", "ed", "den+ed+seg", *FLOORS]
+        assert list(results.fulls) == ["DeSTSeg", *FLOORS]
+        assert results.extremes == OURS.extremes
+        assert results.method == "DeSTSeg"
+    alone = replace(found, variants=dict.fromkeys(FLOORS, ("",)))
+    assert (alone.learners, alone.floors) == (FLOORS, ())
+    assert alone.method == "pixel-nn"
+
+
+def test_what_has_no_seed_has_no_spread():
+    found = with_floors()
+    assert set(found.unseeded) == {*FLOORS}
+    ours = found.estimate("iap", method="pixel-nn")
+    assert (ours.n, ours.expected, ours.interval) == (3, 3, None)
+    assert np.isnan(ours.std)
+    assert ours.mean == found.scores("iap", method="pixel-nn")[:, 0].mean()
+    assert found.estimate("iap") == estimate(found.scores("iap"))
+    assert found.estimate("iap", variant="ed").std > 0
 
 
 def test_maps_of_others_may_bear_the_name_of_a_method():

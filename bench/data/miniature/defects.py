@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.data.miniature.draw import Color, Frame, Plane, Point
+from bench.data.miniature.camera import Point
+from bench.data.miniature.draw import Frame, Plane, Rgb
 from bench.data.miniature.shapes import line
 
 GOOD = "good"
-
-LARGER_THAN_LIFE = 1.4
-"""Widths, lengths and radii are drawn larger by this, so that 64 pixels can hold them."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +24,10 @@ class Flaw:
 
     kind: str  # name of the defect, or `GOOD` for none
     rng: np.random.Generator  # of the defect's place and shape
-    strength: float  # contrast, about 0.6 (hard to see) to 1 (plain)
+    strength: float  # contrast, 0.5 (to be seen when looking for it) to 1 (plain)
+    size: float  # factor of the extent
 
-    def tint(self, *colors: Color) -> Color:
+    def tint(self, *colors: Rgb) -> Rgb:
         """Choose one of the colours."""
         return colors[self.rng.integers(len(colors))]
 
@@ -66,7 +65,7 @@ def scratch(
 ) -> Plane:
     """Draw a nearly straight stroke centred at `at`, in a random direction if not told one."""
     here = f.place(at, flaw.direction(heading))
-    length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
+    length, width = flaw.size * length, math.sqrt(flaw.size) * width
     sag = length * flaw.rng.uniform(-0.15, 0.15)
     arc = [(t * length / 2, sag * (1 - t * t)) for t in (-1, -0.67, -0.33, 0, 0.33, 0.67, 1)]
     return here.cover(line(here, arc) - width / 2)
@@ -77,7 +76,7 @@ def crack(
 ) -> Plane:
     """Draw a jagged line with a side branch, centred at `at`."""
     rng, angle = flaw.rng, flaw.direction(heading)
-    length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
+    length, width = flaw.size * length, math.sqrt(flaw.size) * width
     trunk = _walk(at, angle, length / 7, rng.normal(0, 0.45, 7).tolist())
     side = angle + math.copysign(rng.uniform(0.6, 1.0), rng.normal())
     reach = length * rng.uniform(0.15, 0.3)
@@ -91,7 +90,7 @@ def fibre(f: Frame, flaw: Flaw, at: Point, length: float, width: float) -> Plane
     """Draw a curling thread centred at `at`."""
     rng = flaw.rng
     bend, phase = rng.uniform(0.3, 0.6), rng.uniform(0, math.tau)
-    length, width = LARGER_THAN_LIFE * length, LARGER_THAN_LIFE * width
+    length, width = flaw.size * length, math.sqrt(flaw.size) * width
     curl = [bend * math.cos(phase + 0.5 * knot) for knot in range(11)]
     return f.cover(line(f, _walk(at, rng.uniform(0, math.tau), length / 11, curl)) - width / 2)
 
@@ -99,9 +98,9 @@ def fibre(f: Frame, flaw: Flaw, at: Point, length: float, width: float) -> Plane
 def blot(f: Frame, flaw: Flaw, at: Point, radius: float, soft: float = 0.0) -> Plane:
     """Draw a round stain with a wavy outline."""
     rng = flaw.rng
-    here = f.place(at, rng.uniform(0, math.tau), 1.0)
+    here = f.place(at, rng.uniform(0, math.tau))
     away, angle = here.polar()
-    radius = LARGER_THAN_LIFE * radius
+    radius = flaw.size * radius
     outline = np.full_like(away, radius)
     for waves in (2, 3, 5):
         swing = radius * rng.uniform(0.05, 0.5) / waves
@@ -113,7 +112,7 @@ def chip(f: Frame, flaw: Flaw, at: Point, radius: float) -> Plane:
     """Draw an angular fragment with straight edges."""
     away, angle = f.place(at).polar()
     knots = np.linspace(-math.pi, math.pi, 10)
-    radii = LARGER_THAN_LIFE * radius * flaw.rng.uniform(0.55, 1.25, 10)
+    radii = flaw.size * radius * flaw.rng.uniform(0.55, 1.25, 10)
     radii[-1] = radii[0]
     outline = np.interp(angle, knots, radii).astype(np.float32)
     return f.cover(away - outline)

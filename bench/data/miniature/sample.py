@@ -1,6 +1,7 @@
-"""Rendering one sample: seeds from names, and the mask from the difference of two renders."""
+"""Rendering one sample: seeds from names, and the mask by comparing it with and without a flaw."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -9,51 +10,101 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.data.miniature import hardware, household, medicine, textures
+from bench.data.miniature.camera import Camera, Play
 from bench.data.miniature.defects import GOOD, Flaw
-from bench.data.miniature.draw import Canvas
+from bench.data.miniature.draw import Canvas, averaged
+from bench.data.miniature.masks import Mask, contrast, difference, outline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION: int = 1
+VERSION: int = 2
 """Part of every seed; raise it when a change of the generators changes any pixel."""
-
-VISIBLE = 8
-"""A pixel belongs to the mask if a channel differs by more than this, in units of 1/255."""
 
 MIN_SIZE = 32
 """Smallest side in pixels at which the scenes can still be told apart."""
 
-_MIN_AREA = 0.002
-"""A defect that changes less of the image than this is redrawn: 8 pixels of 64 x 64."""
+_MIN_AREA = 0.003
+"""A defect whose mask covers less of the image than this is redrawn: 12 pixels of 64 x 64."""
+
+_MIN_CONTRAST = 30
+"""A defect that changes no pixel by more than this, in units of 1/255, is redrawn too."""
+
+_SIZES = math.log(0.75), math.log(2.2)
+"""Range of the logarithm of a flaw's size."""
 
 _JUDGED_SIZE = 64
 
 _MAX_ATTEMPTS = 64
 
-_SCENES: "Mapping[str, tuple[Callable[[Canvas, np.random.Generator, Flaw], None], str]]" = {
-    "bottle": (household.bottle, "broken_large broken_small contamination"),
-    "cable": (hardware.cable, "bent_wire cable_swap cut_inner_insulation missing_wire"),
-    "capsule": (medicine.capsule, "crack faulty_imprint poke squeeze"),
-    "carpet": (textures.carpet, "color cut hole thread"),
-    "grid": (textures.grid, "bent broken glue metal_contamination"),
-    "hazelnut": (household.hazelnut, "crack cut hole print"),
-    "leather": (textures.leather, "color cut fold poke"),
-    "metal_nut": (hardware.metal_nut, "bent color flip scratch"),
-    "pill": (medicine.pill, "color contamination crack faulty_imprint"),
-    "screw": (hardware.screw, "manipulated_front scratch_head scratch_neck thread_side"),
-    "tile": (textures.tile, "crack glue_strip gray_stroke rough"),
-    "toothbrush": (household.toothbrush, "contamination missing_tuft splayed_bristles"),
-    "transistor": (hardware.transistor, "bent_lead cut_lead damaged_case misplaced"),
-    "wood": (textures.wood, "color hole liquid scratch"),
-    "zipper": (household.zipper, "broken_teeth fabric_border fabric_interior split_teeth"),
+
+@dataclass(frozen=True)
+class _Scene:
+    draw: "Callable[[Canvas, np.random.Generator, Flaw], None]"
+    play: Play
+    defects: str
+
+
+_FREE = math.pi
+_SURFACE = 1.0
+
+_SCENES: "Mapping[str, _Scene]" = {
+    "bottle": _Scene(
+        household.bottle,
+        Play(0.07, _FREE, (0.92, 1.04)),
+        "broken_large broken_small contamination",
+    ),
+    "cable": _Scene(
+        hardware.cable,
+        Play(0.06, 0.30, (0.92, 1.03)),
+        "bent_wire cable_swap cut_inner_insulation missing_wire",
+    ),
+    "capsule": _Scene(
+        medicine.capsule, Play(0.08, 0.20, (0.92, 1.04)), "crack faulty_imprint poke squeeze"
+    ),
+    "carpet": _Scene(textures.carpet, Play(_SURFACE, 0.10, (0.92, 1.08)), "color cut hole thread"),
+    "grid": _Scene(
+        textures.grid, Play(_SURFACE, 0.08, (0.94, 1.06)), "bent broken glue metal_contamination"
+    ),
+    "hazelnut": _Scene(household.hazelnut, Play(0.12, _FREE, (0.90, 1.06)), "crack cut hole print"),
+    "leather": _Scene(textures.leather, Play(_SURFACE, _FREE, (0.90, 1.10)), "color cut fold poke"),
+    "metal_nut": _Scene(
+        hardware.metal_nut, Play(0.06, _FREE, (0.93, 1.04)), "bent color flip scratch"
+    ),
+    "pill": _Scene(
+        medicine.pill, Play(0.08, 0.22, (0.94, 1.06)), "color contamination crack faulty_imprint"
+    ),
+    "screw": _Scene(
+        hardware.screw,
+        Play(0.10, _FREE, (0.86, 0.98)),
+        "manipulated_front scratch_head scratch_neck thread_side",
+    ),
+    "tile": _Scene(
+        textures.tile, Play(_SURFACE, _FREE, (0.90, 1.10)), "crack glue_strip gray_stroke rough"
+    ),
+    "toothbrush": _Scene(
+        household.toothbrush,
+        Play(0.06, 0.10, (0.94, 1.04)),
+        "contamination missing_tuft splayed_bristles",
+    ),
+    "transistor": _Scene(
+        hardware.transistor,
+        Play(0.05, 0.06, (0.96, 1.04)),
+        "bent_lead cut_lead damaged_case misplaced",
+    ),
+    "wood": _Scene(textures.wood, Play(_SURFACE, 0.06, (0.85, 1.15)), "color hole liquid scratch"),
+    "zipper": _Scene(
+        household.zipper,
+        Play(0.06, 0.06, (0.95, 1.05)),
+        "broken_teeth fabric_border fabric_interior split_teeth",
+    ),
 }
 
 CATEGORIES: tuple[str, ...] = tuple(_SCENES)
 """The 15 categories, in alphabetical order."""
 
 DEFECTS: "Mapping[str, tuple[str, ...]]" = MappingProxyType(
-    {name: tuple(defects.split()) for name, (_, defects) in _SCENES.items()}
+    {name: tuple(scene.defects.split()) for name, scene in _SCENES.items()}
 )
 """The defect types of each category, in alphabetical order."""
 
@@ -63,7 +114,7 @@ class Sample:
     """One image and what is wrong in it."""
 
     image: npt.NDArray[np.uint8]  # (S, S, 3) RGB
-    # (S, S), True where the defect visibly changes the picture; all False for a good sample.
+    # (S, S), True in the region of the defect; all False for a good sample.
     mask: npt.NDArray[np.bool_]
 
 
@@ -95,25 +146,21 @@ def render(category: str, split: str, index: int, size: int) -> Sample:
         raise ValueError(f"index {index} and size {size} must be at least 0 and {MIN_SIZE}")
     seed = f"{VERSION}/{category}/{split}/{index}"
     if kind == GOOD:
-        return Sample(_good(category, seed, size), np.zeros((size, size), np.bool_))
+        image, _ = _picture(category, seed, _no_flaw(seed), size)
+        return Sample(image, np.zeros((size, size), np.bool_))
+    goods = {
+        side: _picture(category, seed, _no_flaw(seed), side)[0] for side in {size, _JUDGED_SIZE}
+    }
     for attempt in range(_MAX_ATTEMPTS):
         # Judged at one size for all, or a faint defect would be redrawn at one and not at another.
-        judged = _defective(category, seed, kind, attempt, _JUDGED_SIZE)
-        if judged.mask.mean() < _MIN_AREA:
+        sample, seen = _defective(category, seed, kind, attempt, goods[_JUDGED_SIZE])
+        if sample.mask.mean() < _MIN_AREA or seen < _MIN_CONTRAST:
             continue
-        asked = size == _JUDGED_SIZE
-        sample = judged if asked else _defective(category, seed, kind, attempt, size)
+        if size != _JUDGED_SIZE:
+            sample, _ = _defective(category, seed, kind, attempt, goods[size])
         if sample.mask.any():
             return sample
     raise RuntimeError(f"{seed}: no visible defect in {_MAX_ATTEMPTS} attempts; mend the generator")
-
-
-def difference(
-    first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.bool_]:
-    """Mark the pixels (S, S) where two (S, S, 3) uint8 images differ by more than `VISIBLE`."""
-    gap = np.abs(first.astype(np.int16) - second.astype(np.int16))
-    return np.asarray(gap.max(axis=2) > VISIBLE)
 
 
 def _kind(category: str, split: str) -> str:
@@ -127,26 +174,35 @@ def _kind(category: str, split: str) -> str:
 
 
 def _generator(seed: str, stream: str) -> np.random.Generator:
-    """Make the generator of one stream of a sample: the scene, the camera or a defect."""
+    """Make the generator of one stream of a sample: scene, camera, sensor or a defect."""
     digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16]))
 
 
-def _good(category: str, seed: str, size: int) -> npt.NDArray[np.uint8]:
-    """Render a scene without a flaw."""
-    return _picture(category, seed, Flaw(GOOD, _generator(seed, "flaw"), 0.0), size)
+def _no_flaw(seed: str) -> Flaw:
+    """Make what leaves a scene as it is."""
+    return Flaw(GOOD, _generator(seed, "flaw"), 0.0, 1.0)
 
 
-def _defective(category: str, seed: str, kind: str, attempt: int, size: int) -> Sample:
-    """Render a scene with and without its flaw and compare the two."""
+def _defective(
+    category: str, seed: str, kind: str, attempt: int, good: npt.NDArray[np.uint8]
+) -> tuple[Sample, int]:
+    """Render a scene with its flaw, outlined, and tell its greatest contrast, 0..255."""
     rng = _generator(seed, f"flaw {attempt}")
-    bad = _picture(category, seed, Flaw(kind, rng, rng.uniform(0.6, 1.0)), size)
-    return Sample(bad, difference(_good(category, seed, size), bad))
+    flaw = Flaw(kind, rng, rng.uniform(0.5, 1.0), math.exp(rng.uniform(*_SIZES)))
+    image, blamed = _picture(category, seed, flaw, len(good))
+    gap = contrast(good, image)
+    mask = outline(difference(gap) if blamed is None else blamed)
+    return Sample(image, mask), int(gap.max(where=mask, initial=0))
 
 
-def _picture(category: str, seed: str, flaw: Flaw, size: int) -> npt.NDArray[np.uint8]:
-    """Render a scene with a flaw; everything but the flaw follows from `seed`."""
-    canvas = Canvas(size)
-    draw, _ = _SCENES[category]
-    draw(canvas, _generator(seed, "scene"), flaw)
-    return canvas.develop(_generator(seed, "camera"))
+def _picture(
+    category: str, seed: str, flaw: Flaw, size: int
+) -> tuple[npt.NDArray[np.uint8], Mask | None]:
+    """Render a scene with a flaw, and what the scene blames; all but the flaw is of `seed`."""
+    scene = _SCENES[category]
+    camera = Camera.drawn(_generator(seed, "camera"), scene.play)
+    canvas = Canvas(size, camera)
+    scene.draw(canvas, _generator(seed, "scene"), flaw)
+    image = camera.expose(averaged(canvas.rgb), _generator(seed, "sensor"))
+    return image, None if canvas.blamed is None else averaged(canvas.blamed) > 0.5

@@ -16,6 +16,7 @@ from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.methods import FLOORS
 from bench.presentation.examples import HEAT
 from bench.results.results import Results, Row
 
@@ -92,7 +93,8 @@ class Gallery:
     @property
     def kind(self) -> str:
         """What the rows are called: variants of a method, or methods."""
-        return "variant" if len({method for method, _ in self.labels}) == 1 else "method"
+        learners = {method for method, _ in self.labels} - {*FLOORS}
+        return "method" if len(learners) > 1 else "variant"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +115,9 @@ def make_gallery(
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
-    The order is seed by seed, and in each the last of `Results.extremes` first. `maps` gives a
-    category's maps, shape (N, h, w), or None; the budget is in bytes. None without any category
-    or map.
+    The order is seed by seed, and in each the last of `Results.extremes` first and floors last.
+    `maps` gives a category's maps, shape (N, h, w), or None; the budget is in bytes. None without
+    any category or map.
     """
     bases = [(one, _colour_sheet(one.images), _truth_sheet(one.masks)) for one in tests]
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
@@ -175,7 +177,8 @@ def colours(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def _in_order(results: Results) -> list[View]:
-    rows = dict.fromkeys((results.extremes[-1], *reversed(list(results.labels))))
+    learning = [row for row in results.labels if row[0] not in results.floors]
+    rows = dict.fromkeys((results.extremes[-1], *reversed(learning), *results.labels))
     return [View(row, seed) for seed in results.seeds for row in rows]
 
 

@@ -1,0 +1,53 @@
+"""Methods that learn nothing, in print: what stands over their rows, and how far off they are."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.presentation.formatting import format_interval, format_points
+from bench.results.results import Results
+from bench.stats import Interval, complete_seeds, estimate
+
+FLOORS_HEADING = "floors: no learning"
+
+
+def floor_findings(results: Results) -> tuple[str, ...]:
+    """Say how much better than the floors the row that stands for all is, or how much worse.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each metric that variants are compared by; none where there are no floors,
+        or no seed of which all that is compared is complete.
+    """
+    return tuple(_findings(results)) if results.floors else ()
+
+
+def _findings(results: Results) -> Iterator[str]:
+    row = results.extremes[-1]
+    for metric in results.headline:
+        sign = 1 if metric.higher_is_better else -1
+        ours = results.scores(metric.key, method=row[0], variant=row[1])
+        ahead = {
+            floor: sign * (ours - results.scores(metric.key, method=floor))
+            for floor in results.floors
+        }
+        least = complete_seeds(np.min(list(ahead.values()), axis=0))
+        if not least.size:
+            continue
+        means = {floor: estimate(scores) for floor, scores in ahead.items()}
+        floor, found = min(means.items(), key=lambda item: item[1].mean)
+        size = format_points(100 * abs(found.mean)).removeprefix("+")
+        word = "better" if found.mean > 0 else "worse"
+        yield (
+            f"{results.labels[row]} is {size} points of {metric.display} {word} than {floor}, the "
+            f"{'better ' if len(means) > 1 else ''}floor{_interval(found.interval)}, and better "
+            f"than every floor in {(least.mean(axis=1) > 0).sum()} of {len(least)} categories."
+        )
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    decided = "" if interval.excludes_zero else ", undecided"
+    return f" (95 % interval {format_interval(interval)}{decided})"
