@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from bench.planning.stages import Plan, Stage
 
-
 ROUNDS = 10
 """Families for each worker from which on one that ends late costs little."""
 
