@@ -19,6 +19,9 @@ from destseg.teacher import Teacher
 IMAGES = 32
 """Images that are looked at together, rather than one small batch after the other."""
 
+STRIDE = 32
+"""Pixels of an image for one of a student's last layer."""
+
 N = TypeVar("N", bound=nn.Module)
 
 
@@ -71,22 +74,34 @@ def look(
     layout : torch.memory_format
         Of the maps.
     """
-    teacher = remembering(teacher)
-    frozen = {student: remembering(student) for student, _ in viewers}
     stream = iter(batches)
+    frozen: dict[nn.Module, Any] = {}
     for first in stream:
         size = len(first.mask)
+        if not frozen:
+            for network in (teacher, *(student for student, _ in viewers)):
+                frozen[network] = remembering(_laid_out(network, first.corrupted))
         some = [first, *islice(stream, _at_once(teacher, first) - 1)]
         # Channels last is a quarter faster on a CPU.
         images = torch.cat([batch.corrupted for batch in some])
         images = images.contiguous(memory_format=torch.channels_last)
         maps = [
-            fusion_maps(*paired_features(teacher, frozen[student], images), kind)
+            fusion_maps(*paired_features(frozen[teacher], frozen[student], images), kind)
             for student, kind in viewers
         ]
         parts = [torch.split(each.contiguous(memory_format=layout), size) for each in maps]
         for batch, *own in zip(some, *parts, strict=True):
             yield Seen(own, batch.mask)
+
+
+def _laid_out(network: N, images: Tensor) -> N:
+    """Lay weights out as the images will be: on a CPU torch does it at every look else.
+
+    Not where the last layer sees a single pixel, of which torch cannot tell the layout.
+    """
+    if images.device.type != "cpu" or min(images.shape[2:]) <= STRIDE:
+        return network
+    return copy.deepcopy(network).to(memory_format=torch.channels_last)
 
 
 def _at_once(teacher: Teacher, batch: Batch) -> int:
