@@ -10,10 +10,10 @@ KNOWN_CHANNELS = 128
 
 
 def are_known(device: torch.device) -> bool:
-    """Whether a device computes with oneDNN's kernels for x86 on one thread."""
+    """Whether a device computes with oneDNN's kernels for AVX2 or AVX-512, on one thread."""
     return (
         device.type == "cpu"
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2", "AVX512")
+        and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
         and torch.get_num_threads() == 1
     )
