@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from destseg.application.fitting import train
     from destseg.checkpoint import load, save, save_authors
     from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
+    from destseg.descent import TrainingDiverged
     from destseg.errors import InputError
     from destseg.model import DeSTSeg, Output
     from destseg.prediction import Prediction, Scale
-    from destseg.training import TrainingDiverged
 
 __all__ = [
     "AnomalyConfig",
@@ -46,7 +46,7 @@ _HOMES = {
     "application.fitting": ("train",),
     "model": ("DeSTSeg", "Output"),
     "prediction": ("Prediction", "Scale"),
-    "training": ("TrainingDiverged",),
+    "descent": ("TrainingDiverged",),
 }
 
 

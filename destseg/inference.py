@@ -1,6 +1,6 @@
 """Anomaly maps and image scores of trained networks (paper, section 3.4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -40,7 +40,6 @@ def segmentation_mapper(
     return mapper
 
 
-@torch.no_grad()
 def anomaly_maps(
     mapper: Mapper,
     images: NDArray[np.uint8],
@@ -66,11 +65,25 @@ def anomaly_maps(
     ndarray
         (N, H/4, W/4) float32; larger is more anomalous.
     """
-    maps = [
-        mapper(normalise(as_tensor(images[start : start + batch_size], device))).squeeze(1).cpu()
-        for start in range(0, len(images), batch_size)
-    ]
-    return torch.cat(maps).numpy()
+    (maps,) = anomaly_maps_of([mapper], images, batch_size=batch_size, device=device)
+    return maps
+
+
+@torch.no_grad()
+def anomaly_maps_of(
+    mappers: Sequence[Mapper],
+    images: NDArray[np.uint8],
+    *,
+    batch_size: int = 32,
+    device: torch.device | str = "cpu",
+) -> list[NDArray[np.float32]]:
+    """Compute what `anomaly_maps` does for several mappers, all shown the same batches."""
+    found: list[list[Tensor]] = [[] for _ in mappers]
+    for start in range(0, len(images), batch_size):
+        shown = normalise(as_tensor(images[start : start + batch_size], device))
+        for maps, mapper in zip(found, mappers, strict=True):
+            maps.append(mapper(shown).squeeze(1).cpu())
+    return [torch.cat(maps).numpy() for maps in found]
 
 
 def upsample(maps: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

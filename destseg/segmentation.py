@@ -36,8 +36,18 @@ class ASPP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, out_channels, H, W)."""
         branches = [resize_like(branch(x), x) for branch in self.aspp_feature_extractors]
-        fused: Tensor = self.aspp_fusion_layer(torch.cat(branches, dim=1))
+        nets = self.aspp_fusion_layer.conv.groups
+        fused: Tensor = self.aspp_fusion_layer(_side_by_side(branches, nets))
         return fused
+
+
+def _side_by_side(branches: list[Tensor], nets: int) -> Tensor:
+    """Concatenate channels; of several nets in one, see `destseg.grouping`, net by net."""
+    if nets == 1:
+        return torch.cat(branches, dim=1)
+    count, _, height, width = branches[0].shape
+    own = [branch.view(count, nets, -1, height, width) for branch in branches]
+    return torch.cat(own, dim=2).flatten(1, 2)
 
 
 class SegmentationNet(nn.Module):
@@ -76,4 +86,9 @@ class SegmentationNet(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Turn (B, C, h, w) `fusion_maps` into (B, 1, h, w) probabilities of anomaly."""
-        return torch.sigmoid(self.head(self.res(maps)))
+        return torch.sigmoid(self.logits(maps))
+
+    def logits(self, maps: Tensor) -> Tensor:
+        """Return what the probabilities are the sigmoid of."""
+        logits: Tensor = self.head(self.res(maps))
+        return logits

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from destseg.config import STUDENT_KINDS, StudentKind
-from destseg.features import normalised, resize_like
+from destseg.features import LEVELS, normalised, resize_like
 from destseg.resnet import ENCODER_LAYERS, ResNet18, initialise, residual_stage
 from destseg.teacher import Teacher
 
@@ -31,9 +31,10 @@ class Student(nn.Module):
 
     Notes
     -----
-    An ``encoder`` still executes layer 4, as in the authors' program: it gets no gradient, but
-    the weights are the same file format either way. There are no skip connections, and
-    upsampling comes before each decoder stage ("Networks" in docs/method.md).
+    An ``encoder`` in training still executes layer 4, as in the authors' program: it gets no
+    gradient, but the weights are the same file format either way, and the BatchNorm statistics
+    move. There are no skip connections, and upsampling comes before each decoder stage
+    ("Networks" in docs/method.md).
     """
 
     def __init__(self, width: int = 64, kind: StudentKind = "encoder-decoder") -> None:
@@ -74,6 +75,9 @@ class Student(nn.Module):
             x1, x2, x3 = seen
             x4 = self.bottleneck(seen)
         else:
+            if self.kind == "encoder" and not self.training:
+                levels: tuple[Tensor, ...] = self.encoder(seen, LEVELS)
+                return levels
             x1, x2, x3, x4 = self.encoder(seen)
         if self.kind == "encoder":
             return x1, x2, x3

@@ -1,41 +1,25 @@
-"""The two training stages as functions of their data and a seed (paper, sections 3.2, 3.3)."""
+"""The two training stages as functions of their data and a seed (paper, sections 3.2, 3.3).
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+Of each stage several networks can be trained in lockstep on one stream of batches, each to the bits
+that it gets alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from destseg import grouping
 from destseg.batches import Batch
 from destseg.config import FusionInput, ModelConfig, StudentKind, TrainingConfig
-from destseg.features import cosine_distances, fusion_maps, normalised
+from destseg.descent import Descent, Keeper, OnStep, TrainingDiverged, descend
+from destseg.features import cosine_distances, normalised
+from destseg.looking import Seen, look, remembering
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student, paired_features, student_input
 from destseg.teacher import Teacher
-
-CHECK_EVERY = 50
-"""Steps between looks at a loss on an accelerator: each look waits for it to catch up."""
-
-OnStep = Callable[[int, float], None]
-
-
-class Keeper(Protocol):
-    """Keeps an unfinished stage, so that it can go on; see `destseg.application.resuming`."""
-
-    @property
-    def done(self) -> int:
-        """Updates that were done; the batches given are those that follow."""
-
-    def restore(self, optimiser: torch.optim.Optimizer) -> None:
-        """Put networks and optimiser back to where they were."""
-
-    def keep(self, step: int, optimiser: torch.optim.Optimizer) -> None:
-        """Save, or not, after an update."""
-
-
-class TrainingDiverged(ArithmeticError):
-    """The loss is no longer a number; the message says after how many updates."""
 
 
 def build_student(config: ModelConfig, kind: StudentKind, *, seed: int) -> Student:
@@ -58,6 +42,111 @@ def build_segmentation(
         return SegmentationNet(levels, config.segmentation_width, config.dilations, fusion_input)
 
 
+@dataclass(frozen=True)
+class StudentTraining:
+    """A student that is to match the teacher's features of the clean images (stage 1).
+
+    Parameters
+    ----------
+    student : Student
+        On the device of the batches; trained in place and left frozen, in evaluation mode.
+    config : TrainingConfig
+        Learning rate, momentum and weight decay.
+    den : bool
+        True: the student sees the corrupted images. False: the clean ones.
+    """
+
+    student: Student
+    config: TrainingConfig
+    den: bool
+
+
+@dataclass(frozen=True)
+class SegmentationTraining:
+    """A segmentation net that is to find the synthetic anomalies (stage 2).
+
+    In the similarity maps of the frozen networks.
+
+    Parameters
+    ----------
+    student, segmentation : nn.Module
+        On the device of the batches; only the segmentation net is trained, in place, and left
+        in evaluation mode. The student keeps its running BatchNorm statistics.
+    config : TrainingConfig
+        Size of a batch, learning rates, momentum, weight decay and gamma.
+    l1 : bool
+        Whether the L1 loss is added to the focal loss (Table 5).
+    """
+
+    student: Student
+    segmentation: SegmentationNet
+    config: TrainingConfig
+    l1: bool = True
+
+
+def train_students(
+    teacher: Teacher,
+    trainings: Sequence[StudentTraining],
+    batches: Iterable[Batch],
+    *,
+    on_step: OnStep | None = None,
+    keeper: Keeper | None = None,
+) -> tuple[TrainingDiverged | None, ...]:
+    """Stage 1 of several students in lockstep.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        On the device of the batches.
+    trainings : sequence of StudentTraining
+        What is trained.
+    batches : iterable of Batch
+        One update each.
+    on_step : callable, optional
+        Called now and then with the number of updates done and the loss of the first.
+    keeper : Keeper, optional
+        What makes the stage of a single student go on where it was interrupted.
+
+    Returns
+    -------
+    tuple of TrainingDiverged or None
+        For each what became of it: its loss was not finite, or it is trained.
+    """
+    shown = remembering(teacher)
+    found = descend([_student(shown, each) for each in trainings], batches, on_step, keeper)
+    for each in trainings:
+        each.student.requires_grad_(False).eval()
+    return found
+
+
+def train_segmentations(
+    teacher: Teacher,
+    trainings: Sequence[SegmentationTraining],
+    batches: Iterable[Batch],
+    *,
+    on_step: OnStep | None = None,
+    keeper: Keeper | None = None,
+) -> tuple[TrainingDiverged | None, ...]:
+    """Stage 2 of several segmentation nets in lockstep; see `train_students`.
+
+    The clean images are not used. Nets are trained as one where `destseg.grouping` allows it.
+    """
+    bundles: dict[object, list[int]] = {}
+    for index, each in enumerate(trainings):
+        each.student.eval()
+        fits = grouping.fits(each.segmentation, each.config.batch_size)
+        alike = (grouping.shape(each.segmentation), each.config) if fits else index
+        bundles.setdefault(alike, []).append(index)
+    courses = [_Course([(i, trainings[i]) for i in bundle]) for bundle in bundles.values()]
+    viewers = [(each.student, each.segmentation.fusion_input) for each in trainings]
+    seen = look(teacher, viewers, batches, _layout(trainings[0].segmentation))
+    found = descend([course.descent() for course in courses], seen, on_step, keeper)
+    for course in courses:
+        course.end()
+    order = [index for bundle in bundles.values() for index in bundle]
+    return tuple(fault for _, fault in sorted(zip(order, found, strict=True), key=lambda at: at[0]))
+
+
 def train_student(
     teacher: Teacher,
     student: Student,
@@ -68,49 +157,16 @@ def train_student(
     on_step: OnStep | None = None,
     keeper: Keeper | None = None,
 ) -> Student:
-    """Stage 1: match the teacher's features of the clean images.
-
-    Parameters
-    ----------
-    teacher, student : nn.Module
-        On the device of the batches; the student is trained in place and returned frozen,
-        in evaluation mode.
-    batches : iterable of Batch
-        One update each.
-    config : TrainingConfig
-        Learning rate, momentum and weight decay.
-    den : bool
-        True: the student sees the corrupted images. False: the clean ones.
-    on_step : callable, optional
-        Called now and then with the number of updates done and the loss.
-    keeper : Keeper, optional
-        What makes the stage go on where it was interrupted.
+    """Stage 1 of one student, in place; see `train_students`.
 
     Raises
     ------
     TrainingDiverged
         When the loss is not finite.
     """
-    student.train()
-    optimiser = torch.optim.SGD(
-        student.parameters(),
-        lr=config.student_lr,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-    )
-
-    def loss(batch: Batch) -> Tensor:
-        if not den and config.den_off_statistics == "both":
-            with torch.no_grad():
-                student(student_input(teacher, student, batch.corrupted))
-        if not den:
-            return cosine_loss(cosine_distances(*paired_features(teacher, student, batch.clean)))
-        target = normalised(teacher(batch.clean))
-        features = normalised(student(student_input(teacher, student, batch.corrupted)))
-        return cosine_loss(cosine_distances(target, features))
-
-    _descend(optimiser, loss, batches, on_step, keeper)
-    return student.requires_grad_(False).eval()
+    training = StudentTraining(student, config, den)
+    _raise(*train_students(teacher, [training], batches, on_step=on_step, keeper=keeper))
+    return student
 
 
 def train_segmentation(
@@ -124,73 +180,92 @@ def train_segmentation(
     on_step: OnStep | None = None,
     keeper: Keeper | None = None,
 ) -> SegmentationNet:
-    """Stage 2: find the synthetic anomalies in the similarity maps of the frozen networks.
+    """Stage 2 of one segmentation net, in place; see `train_segmentations`.
 
-    Parameters
-    ----------
-    teacher, student, segmentation : nn.Module
-        On the device of the batches; only the segmentation net is trained, in place, and
-        returned in evaluation mode. The student keeps its running BatchNorm statistics.
-    l1 : bool
-        Whether the L1 loss is added to the focal loss (Table 5).
-    batches, config, on_step, keeper
-        As in `train_student`, which raises the same; the clean images are not used.
+    Raises
+    ------
+    TrainingDiverged
+        When the loss is not finite.
     """
-    student.eval()
-    layout = _layout(segmentation)
-    segmentation.train().to(memory_format=layout)
+    training = SegmentationTraining(student, segmentation, config, l1)
+    _raise(*train_segmentations(teacher, [training], batches, on_step=on_step, keeper=keeper))
+    return segmentation
+
+
+def _raise(fault: TrainingDiverged | None) -> None:
+    if fault is not None:
+        raise fault
+
+
+def _student(teacher: Teacher, training: StudentTraining) -> Descent[Batch]:
+    student, config = training.student.train(), training.config
     optimiser = torch.optim.SGD(
-        [
-            {"params": segmentation.res.parameters(), "lr": config.res_lr},
-            {"params": segmentation.head.parameters(), "lr": config.head_lr},
-        ],
+        student.parameters(),
+        lr=config.student_lr,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
     )
 
     def loss(batch: Batch) -> Tensor:
-        with torch.no_grad():
-            # A quarter faster on a CPU.
-            images = batch.corrupted.contiguous(memory_format=torch.channels_last)
-            features = paired_features(teacher, student, images)
-            fused = fusion_maps(*features, segmentation.fusion_input)
-            fused = fused.contiguous(memory_format=layout)
-        probabilities = segmentation(fused)
-        mask = downsampled_mask(batch.mask, probabilities.shape[-2:])
-        focal = focal_loss(probabilities, mask, config.gamma)
-        return focal + l1_loss(probabilities, mask) if l1 else focal
+        if not training.den and config.den_off_statistics == "both":
+            with torch.no_grad():
+                student(student_input(teacher, student, batch.corrupted))
+        if not training.den:
+            return cosine_loss(cosine_distances(*paired_features(teacher, student, batch.clean)))
+        target = normalised(teacher(batch.clean))
+        features = normalised(student(student_input(teacher, student, batch.corrupted)))
+        return cosine_loss(cosine_distances(target, features))
 
-    _descend(optimiser, loss, batches, on_step, keeper)
-    segmentation.to(memory_format=torch.contiguous_format)
-    return segmentation.requires_grad_(False).eval()
+    return Descent(optimiser, lambda batch: [loss(batch)])
 
 
-def _descend(
-    optimiser: torch.optim.Optimizer,
-    loss_of: Callable[[Batch], Tensor],
-    batches: Iterable[Batch],
-    on_step: OnStep | None,
-    keeper: Keeper | None,
-) -> None:
-    """One update for each batch; where a look at the loss costs time there are few, and a last."""
-    done = 0
-    if keeper is not None:
-        keeper.restore(optimiser)
-        done = keeper.done
-    step = seen = done
-    loss = torch.zeros(())
-    for step, batch in enumerate(batches, start=done + 1):
-        optimiser.zero_grad(set_to_none=True)
-        loss = loss_of(batch)
-        torch.autograd.backward(loss)
-        optimiser.step()
-        if step % CHECK_EVERY == 0 or _at_hand(loss):
-            seen = step
-            _check(loss, step, on_step)
-        if keeper is not None:
-            keeper.keep(step, optimiser)
-    if seen < step:
-        _check(loss, step, on_step)
+class _Course:
+    """Segmentation nets that are trained as one, often a single one."""
+
+    def __init__(self, members: Sequence[tuple[int, SegmentationTraining]]) -> None:
+        self._places = [index for index, _ in members]
+        self._trainings = [training for _, training in members]
+        self._nets = [training.segmentation.train() for training in self._trainings]
+        whole = self._nets[0] if len(members) == 1 else grouping.grouped(self._nets)
+        self._whole = whole.to(memory_format=_layout(whole))
+
+    def descent(self) -> Descent[Seen]:
+        """Return what updates them."""
+        config = self._trainings[0].config
+        optimiser = torch.optim.SGD(
+            [
+                {"params": self._whole.res.parameters(), "lr": config.res_lr},
+                {"params": self._whole.head.parameters(), "lr": config.head_lr},
+            ],
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+        )
+        return Descent(optimiser, self._losses, len(self._nets))
+
+    def end(self) -> None:
+        """Leave the nets trained and frozen."""
+        if len(self._nets) > 1:
+            grouping.ungroup(self._whole, self._nets)
+        for net in self._nets:
+            net.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
+
+    def _losses(self, seen: Seen) -> list[Tensor]:
+        maps = [seen.maps[place] for place in self._places]
+        logits = self._whole.logits(maps[0] if len(maps) == 1 else torch.cat(maps, dim=1))
+        mask = downsampled_mask(seen.mask, (logits.shape[2], logits.shape[3]))
+        # Each net's own in one piece, as alone: else the last bits of its loss would differ.
+        own = [each.unsqueeze(1).contiguous() for each in logits.unbind(dim=1)]
+        return [
+            _segmentation_loss(torch.sigmoid(each), mask, training)
+            for each, training in zip(own, self._trainings, strict=True)
+        ]
+
+
+def _segmentation_loss(
+    probabilities: Tensor, mask: Tensor, training: SegmentationTraining
+) -> Tensor:
+    focal = focal_loss(probabilities, mask, training.config.gamma)
+    return focal + l1_loss(probabilities, mask) if training.l1 else focal
 
 
 def _layout(network: torch.nn.Module) -> torch.memory_format:
@@ -201,15 +276,3 @@ def _layout(network: torch.nn.Module) -> torch.memory_format:
     """
     device = next(network.parameters()).device
     return torch.channels_last if device.type == "cuda" else torch.contiguous_format
-
-
-def _at_hand(loss: Tensor) -> bool:
-    return loss.device.type == "cpu"
-
-
-def _check(loss: Tensor, step: int, on_step: OnStep | None) -> None:
-    value = float(loss.detach())
-    if value != value or value in (float("inf"), float("-inf")):
-        raise TrainingDiverged(f"the loss is {value} after {step} updates; lower the learning rate")
-    if on_step is not None:
-        on_step(step, value)

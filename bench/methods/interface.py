@@ -3,7 +3,7 @@
 A *step* is a frozen dataclass. Its fields are its key, its fields of step type are its parents, and
 `Step.run` computes it from these and from what it declares to read: nothing else is in reach, so
 that no setting can be used without being in the key. The last step of a method gives `Scores`; the
-harness evaluates them.
+harness evaluates them. Steps of one `Step.stream` may be computed together, to the same bits.
 
 A *method* is a module of `bench.methods` with a `Method` named ``METHOD``.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -140,6 +140,35 @@ class Step(Generic[T]):
         """
         raise NotImplementedError
 
+    @property
+    def stream(self) -> Hashable | None:
+        """What steps have in common that `run_together` computes at once; None to be alone.
+
+        Such as the settings of the data that all of them go through. Only steps of one kind,
+        category and seed are compared, and they read the same.
+        """
+        return None
+
+    @classmethod
+    def run_together(cls, members: Sequence[Member]) -> Sequence[T | Exception]:
+        """Compute several steps of one stream, to the bits that each would get alone.
+
+        Which are computed together differs from run to run: with the number of workers, and with
+        what is stored already.
+
+        Parameters
+        ----------
+        members : sequence of Member
+            Two or more.
+
+        Returns
+        -------
+        sequence
+            For each its result, or the exception that ended it alone. When the call itself raises,
+            dies or takes too long, each is computed by `run`.
+        """
+        raise NotImplementedError
+
     @classmethod
     def work(cls, settings: Mapping[str, Any]) -> float:
         """Return what the duration is about proportional to.
@@ -166,6 +195,17 @@ class Step(Generic[T]):
             for name, value in values.items()
             if value is not None and not isinstance(value, Step)
         }
+
+
+class Member(NamedTuple):
+    """One of the steps that `Step.run_together` computes."""
+
+    step: Any
+    """Of the class that is asked."""
+    site: Site
+    """Its own."""
+    parents: tuple[Any, ...]
+    """Results of its parents."""
 
 
 def _plain(value: Any) -> Any:

@@ -4,22 +4,33 @@ Pure: the same schedule drives a real run and its simulation.
 """
 
 import heapq
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.planning.stages import Plan, Stage
+
+ROUNDS = 10
+"""Families for each worker from which on one that ends late costs little."""
+
+SPARE = 3
+"""Families left for each worker below which groups are shared out, where there are fewer."""
 
 
 class Schedule:
     """The stages of a plan that are still to be computed, handed out parents first.
 
     The first ready stage in the plan's order comes first: seed by seed, so that a whole table
-    exists early, and a student's descendants before the next student, so that workers never wait
-    at a border between stages. ``done`` tells of a key whether its result is there already.
+    exists early, and category by category, so that workers never wait at a border between kinds.
+    With it come ready ones of its `Stage.group`, to be computed together: all of them while many
+    families of category and seed are left, else the share that leaves some for every worker, in
+    the end one. ``done`` tells of a key whether its result is there already.
     """
 
-    def __init__(self, plan: Plan, done: Callable[[str], bool]) -> None:
+    def __init__(self, plan: Plan, done: Callable[[str], bool], workers: int = 1) -> None:
+        self.workers = workers
+        """How many there are; they may come and go."""
         self._stages: Mapping[str, Stage] = plan.stages
         self._rank = {key: rank for rank, key in enumerate(plan.stages)}
         self._done = done
@@ -32,6 +43,11 @@ class Schedule:
         self._children: dict[str, set[str]] = {}
         self._ready: list[int] = []
         self._order = list(plan.stages)
+        self._groups: dict[Hashable, list[str]] = {}
+        for key, stage in plan.stages.items():
+            self._groups.setdefault(stage.group, []).append(key)
+        self._alone: set[str] = set()
+        self._families: Counter[Hashable] = Counter()
         for evaluation in plan.evaluations.values():
             self._need(evaluation.key)
 
@@ -40,19 +56,26 @@ class Schedule:
         """Stages that are neither done nor failed, running ones among them."""
         return tuple(self._stages[key] for key in sorted(self._needed, key=self._rank.__getitem__))
 
-    def next(self) -> Stage | None:
-        """Hand out a stage; None while nothing is ready."""
+    def next(self) -> tuple[Stage, ...]:
+        """Hand out stages to be computed together, often one; none while nothing is ready."""
         while self._ready:
             key = self._order[heapq.heappop(self._ready)]
-            if key in self._needed and key not in self._running and not self._waiting[key]:
-                self._running.add(key)
-                return self._stages[key]
-        return None
+            if self._is_ready(key):
+                chosen = self._with(key)
+                self._running.update(chosen)
+                return tuple(self._stages[each] for each in chosen)
+        return ()
+
+    def part(self, key: str) -> None:
+        """Note that a stage could not be computed with others: hand it out again, by itself."""
+        self._running.discard(key)
+        self._alone.add(key)
+        self._offer(key)
 
     def finish(self, key: str) -> None:
         """Note that a stage is done: its children may follow."""
         self._running.discard(key)
-        self._needed.discard(key)
+        self._drop(key)
         self._there.add(key)
         for child in self._children.pop(key, ()):
             self._waiting[child] -= 1
@@ -66,7 +89,7 @@ class Schedule:
         while doomed:
             current = doomed.pop()
             if current in self._needed:
-                self._needed.discard(current)
+                self._drop(current)
                 self._failed.add(current)
                 given_up.append(self._stages[current])
                 doomed += self._children.pop(current, ())
@@ -97,6 +120,7 @@ class Schedule:
             self._there.add(key)
             return True
         self._needed.add(key)
+        self._families[_family(self._stages[key])] += 1
         for parent in self._stages[key].parents:
             if not self._need(parent.key):
                 self.fail(key)
@@ -104,6 +128,31 @@ class Schedule:
             self._wait(key, parent.key)
         self._offer(key)
         return True
+
+    def _drop(self, key: str) -> None:
+        if key in self._needed:
+            self._needed.discard(key)
+            self._families[_family(self._stages[key])] -= 1
+
+    def _is_ready(self, key: str) -> bool:
+        return key in self._needed and key not in self._running and not self._waiting[key]
+
+    def _with(self, key: str) -> list[str]:
+        """Choose what a ready stage is computed with."""
+        group = self._stages[key].group
+        if group is None or key in self._alone:
+            return [key]
+        left = [each for each in self._groups[group] if each in self._needed - self._alone]
+        share = math.ceil(len(left) * self._wholeness())
+        return [each for each in left if self._is_ready(each)][:share]
+
+    def _wholeness(self) -> float:
+        """Return the share of a group that one worker gets."""
+        families = sum(count > 0 for count in self._families.values())
+        if self.workers == 1:
+            return 1.0
+        many = len(self._families) >= ROUNDS * self.workers
+        return min(1.0, families / (self.workers * (1 if many else SPARE)))
 
     def _wait(self, child: str, parent: str) -> None:
         if parent in self._needed and child not in self._children.setdefault(parent, set()):
@@ -113,6 +162,10 @@ class Schedule:
     def _offer(self, key: str) -> None:
         if key in self._needed and not self._waiting[key]:
             heapq.heappush(self._ready, self._rank[key])
+
+
+def _family(stage: Stage) -> Hashable:
+    return stage.category, stage.seed
 
 
 @dataclass(frozen=True)
@@ -135,20 +188,22 @@ def simulate(
 ) -> Forecast:
     """Play a run of the plan through on equal workers, given how long each stage takes.
 
+    What is computed together takes as long as all of it: a record's seconds are a share already.
     Results whose keys are in ``done`` are there already.
     """
     there = frozenset(done)
-    schedule = Schedule(plan, there.__contains__)
+    schedule = Schedule(plan, there.__contains__, workers)
     now = work = 0.0
     count = 0
-    running: list[tuple[float, int, str]] = []
+    running: list[tuple[float, int, tuple[Stage, ...]]] = []
     while True:
-        while len(running) < workers and (stage := schedule.next()) is not None:
-            duration = seconds(stage)
+        while len(running) < workers and (together := schedule.next()):
+            duration = sum(map(seconds, together))
             work += duration
-            count += 1
-            heapq.heappush(running, (now + duration, count, stage.key))
+            count += len(together)
+            heapq.heappush(running, (now + duration, count, together))
         if not running:
             return Forecast(count, work, now, workers)
-        now, _, key = heapq.heappop(running)
-        schedule.finish(key)
+        now, _, together = heapq.heappop(running)
+        for stage in together:
+            schedule.finish(stage.key)

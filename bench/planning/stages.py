@@ -6,7 +6,7 @@ result depends on, and nothing else: no path, host, device or number of workers.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -66,6 +66,13 @@ class Stage:
         parents = [parent.key for parent in self.parents]
         return stage_key(self.kind, self.code, self.parameters, parents)
 
+    @cached_property
+    def group(self) -> Hashable | None:
+        """What stages have in common that may be computed together; None of one that is alone."""
+        if self.step is None or self.step.stream is None:
+            return None
+        return self.kind, self.category, self.seed, self.step.stream
+
     def lineage(self) -> Iterator["Stage"]:
         """List its ancestors and itself, parents first."""
         for parent in self.parents:
@@ -88,8 +95,9 @@ class Plan:
     """What an experiment comes to."""
 
     evaluations: Mapping[Cell, Stage]  # the stage whose record holds a cell's metrics
-    # Every stage by its key, each shared one once: seed by seed, and within a seed all that
-    # descends from one training before the next. Parents come before children.
+    # Every stage by its key, each shared one once: seed by seed, category by category, and there
+    # those first that most has to follow, so that what is computed together becomes ready together.
+    # Parents come before children.
     stages: Mapping[str, Stage]
 
     @property
@@ -120,24 +128,32 @@ def plan(experiment: Experiment, cells: Iterable[Cell], inputs: Inputs) -> Plan:
     """Lay out the stages of the cells, each shared one once."""
     graph = _Graph(experiment, inputs)
     evaluations = {cell: graph.evaluation(cell) for cell in cells}
-    families: dict[str, list[Stage]] = {}
-    for evaluation in evaluations.values():
-        families.setdefault(family(evaluation), []).append(evaluation)
     stages: dict[str, Stage] = {}
-    for members in families.values():
-        for evaluation in members:
-            for stage in evaluation.lineage():
-                stages.setdefault(stage.key, stage)
+    for members in families(evaluations).values():
+        followers: dict[Stage, int] = {}
+        for evaluation in members.values():
+            _count_followers(evaluation, 0, followers)
+        for stage in sorted(followers, key=lambda stage: -followers[stage]):
+            stages.setdefault(stage.key, stage)
     return Plan(evaluations, stages)
 
 
-def family(evaluation: Stage) -> str:
-    """Return the key of the first ancestor that is of the cell's category and seed alone.
+def families(
+    evaluations: Mapping[Cell, Stage],
+) -> Mapping[tuple[str, int | None], Mapping[Cell, Stage]]:
+    """Part evaluations by category and seed: what is trained for one family serves no other."""
+    found: dict[tuple[str, int | None], dict[Cell, Stage]] = {}
+    for cell, stage in evaluations.items():
+        found.setdefault((stage.category, stage.seed), {})[cell] = stage
+    return found
 
-    What is shared more widely, a codebook for instance, ties nothing together.
-    """
-    own = (evaluation.category, evaluation.seed)
-    return next(s.key for s in evaluation.lineage() if (s.category, s.seed) == own)
+
+def _count_followers(stage: Stage, after: int, found: dict[Stage, int]) -> None:
+    """Note of a stage and its ancestors the longest way from it to an evaluation."""
+    if after > found.get(stage, -1):
+        found[stage] = after
+        for parent in stage.parents:
+            _count_followers(parent, after + 1, found)
 
 
 def shard(whole: Plan, index: int, count: int) -> Plan:
@@ -146,11 +162,8 @@ def shard(whole: Plan, index: int, count: int) -> Plan:
     Every part has as many families as another, give or take one, and is spread over the grid.
     Parts share no stage but those that serve several categories or seeds.
     """
-    families = {stage: family(stage) for stage in whole.evaluations.values()}
-    mine = set(list(dict.fromkeys(families.values()))[index - 1 :: count])
-    evaluations = {
-        cell: stage for cell, stage in whole.evaluations.items() if families[stage] in mine
-    }
+    mine = list(families(whole.evaluations).values())[index - 1 :: count]
+    evaluations = {cell: stage for family in mine for cell, stage in family.items()}
     wanted = {above.key for stage in evaluations.values() for above in stage.lineage()}
     return Plan(evaluations, {key: stage for key, stage in whole.stages.items() if key in wanted})
 

@@ -67,7 +67,7 @@ class Cluster(Workers):
         self._run = uuid.uuid4().hex
         self._client = connect(address)
         self._lock = threading.Lock()
-        self._pending: dict[Future[Outcome], Job] = {}
+        self._pending: dict[Future[tuple[Outcome, ...]], Job] = {}
         self._needs: Needs | None = None
         self._shared = True
         self._lost = ""
@@ -87,7 +87,7 @@ class Cluster(Workers):
         """
         return max(1, self._threads)
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: Job) -> Future[tuple[Outcome, ...]]:
         """Hand a job to the scheduler; the first time, see what the workers see.
 
         Raises
@@ -100,7 +100,7 @@ class Cluster(Workers):
         job = dataclasses.replace(job, store=store)
         if self._needs is None:
             self._prepare(job)
-        future: Future[Outcome] = Future()
+        future: Future[tuple[Outcome, ...]] = Future()
         self._send(job, future)
         return future
 
@@ -158,7 +158,7 @@ class Cluster(Workers):
         token.touch()
         return token
 
-    def _send(self, job: Job, future: Future[Outcome]) -> None:
+    def _send(self, job: Job, future: Future[tuple[Outcome, ...]]) -> None:
         from dask import config
 
         assert self._needs is not None
@@ -170,13 +170,13 @@ class Cluster(Workers):
         parents = None
         try:
             if not self._shared:
-                stages = job.stage.parents
-                parents = {stage.key: job.store.pack(stage.key) for stage in stages}
+                above = {parent.key for stage in job.stages for parent in stage.parents}
+                parents = {key: job.store.pack(key) for key in above}
         except OSError as error:
             self._settle(future, job.unwritable(error))
             return
         parcel = Parcel(job, self._needs, self._run, self._timeout, parents)
-        name = f"{job.stage.kind}-{uuid.uuid4().hex}"
+        name = f"{job.stages[0].kind}-{uuid.uuid4().hex}"
         try:
             # Dask warns of more than 10 MB in a task; that is the size of a network.
             with config.set({"distributed.admin.large-graph-warning-threshold": "10 GB"}):
@@ -187,7 +187,7 @@ class Cluster(Workers):
         # Dask forgets a task that nobody holds; the callback holds this one.
         task.add_done_callback(lambda _: self._receive(job, future, task))
 
-    def _receive(self, job: Job, future: Future[Outcome], task: Any) -> None:
+    def _receive(self, job: Job, future: Future[tuple[Outcome, ...]], task: Any) -> None:
         """Turn what became of a task into an outcome."""
         if self._closed.is_set():
             return
@@ -199,36 +199,37 @@ class Cluster(Workers):
             else:
                 self._settle(future, failed(job, error))
             return
-        if delivery.outcome is None:
+        if not delivery.outcomes:
             # A worker that came later sees less than the first ones did.
             if self._shared:
                 _say(f"{self._address}: a new worker does not share {job.store.root}{TRAVEL}")
             self._shared = False
             self._send(job, future)
             return
-        self._settle(future, self._unpacked(job, delivery, delivery.outcome))
+        self._settle(future, self._unpacked(job, delivery))
 
-    def _unpacked(self, job: Job, delivery: Delivery, outcome: Outcome) -> Outcome:
+    def _unpacked(self, job: Job, delivery: Delivery) -> tuple[Outcome, ...]:
         """Store what came back.
 
         Also a record that is in a shared folder already: network file systems may hide for a
         minute what another machine wrote, but never what this one did.
         """
         try:
-            if delivery.files:
-                job.store.unpack(outcome.key, delivery.files)
-            if outcome.damaged is not None and not self._shared:
-                # The worker could forget its copy only.
-                job.store.discard(outcome.damaged)
+            for key, files in delivery.files.items():
+                job.store.unpack(key, files)
+            for outcome in delivery.outcomes:
+                if outcome.damaged is not None and not self._shared:
+                    # The worker could forget its copy only.
+                    job.store.discard(outcome.damaged)
         except OSError as error:
             return job.unwritable(error)
-        return outcome
+        return delivery.outcomes
 
-    def _settle(self, future: Future[Outcome], outcome: Outcome) -> None:
+    def _settle(self, future: Future[tuple[Outcome, ...]], outcomes: tuple[Outcome, ...]) -> None:
         with self._lock:
             waiting = self._pending.pop(future, None)
         if waiting is not None:
-            future.set_result(outcome)
+            future.set_result(outcomes)
 
     def _settle_all(self) -> None:
         """Give all jobs up, as the run is to be stopped or the scheduler is gone."""
@@ -236,7 +237,7 @@ class Cluster(Workers):
         with self._lock:
             pending, self._pending = self._pending, {}
         for future, job in pending.items():
-            future.set_result(Outcome(job.stage.key, status, self._lost))
+            future.set_result(job.all(status, self._lost))
 
     def _lose(self, why: str) -> None:
         """Note that the scheduler is gone, or has forgotten the jobs."""

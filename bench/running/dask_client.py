@@ -41,8 +41,8 @@ def unreachable(address: str, error: Exception) -> InputError:
     )
 
 
-def failed(job: Job, error: Exception) -> Outcome:
-    """Make the outcome of a task that dask gave up, or of a worker that is not up to it."""
+def failed(job: Job, error: Exception) -> tuple[Outcome, ...]:
+    """Make the outcomes of a task that dask gave up, or of a worker that is not up to it."""
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):

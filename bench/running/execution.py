@@ -1,8 +1,9 @@
-"""Execution of one stage, in this process."""
+"""Execution of a stage, or of several together, in this process."""
 
 import dataclasses
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -12,19 +13,19 @@ import torch
 
 from bench.common.provenance import peak_memory, record_provenance
 from bench.data.kinds import DatasetKind
-from bench.methods.interface import Scores
+from bench.methods.interface import Member, Scores
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
 from bench.running.site import StageSite
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
-from destseg.training import TrainingDiverged
+from destseg.descent import TrainingDiverged
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
 
-Status = Literal["done", "cached", "failed", "damaged", "unwritable", "stopped"]
+Status = Literal["done", "cached", "failed", "parted", "damaged", "unwritable", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -32,73 +33,159 @@ class Outcome:
     """What became of one stage."""
 
     key: str  # of the stage
-    # ``done``; ``cached`` when its record was there already; ``failed``; ``damaged`` when what it
-    # reads is not what was stored; ``unwritable`` when its result could not be stored; ``stopped``
-    # when it was ended from outside, by the user.
+    # ``done``; ``cached`` when its record was there already; ``failed``; ``parted`` when those that
+    # were to be computed together failed together, and each is to be tried by itself; ``damaged``
+    # when what it reads is not what was stored; ``unwritable`` when its result could not be stored;
+    # ``stopped`` when it was ended from outside, by the user.
     status: Status
     message: str = ""  # one line on what went wrong
-    seconds: float = 0.0  # wall time spent
+    seconds: float = 0.0  # wall time spent; of what was computed together an equal share
     failure: Failure | None = None  # of a failed stage, and of a damaged one, should it be given up
     damaged: str | None = None  # key of the stage whose artifact is damaged
 
 
 @dataclass(frozen=True)
 class Job:
-    """A stage with all it needs: what is sent to a worker."""
+    """Stages to be computed together, most often one, with all they need: sent to a worker."""
 
-    stage: Stage
+    stages: tuple[Stage, ...]
     inputs: Inputs  # where images, textures and backbones are
     kind: DatasetKind  # of the images
-    store: RunStore  # where parents come from and the result goes
+    store: RunStore  # where parents come from and the results go
     device: str = "cpu"  # torch device, of the worker's choice
-    command: str = ""  # the command line of the run, for the record
+    command: str = ""  # the command line of the run, for the records
 
     def failed(
-        self, cause: Cause, message: str, *, trace: tuple[str, ...] = (), attempts: int = 1
-    ) -> Outcome:
-        """Make the outcome of a stage that did not come to its end."""
-        stage = self.stage
-        failure = Failure(
-            stage.key, stage.kind, stage.category, stage.seed, cause, message, trace, attempts
-        )
-        return Outcome(stage.key, "failed", message, failure=failure)
+        self, cause: Cause, message: str, trace: tuple[str, ...] = (), attempts: int = 1
+    ) -> tuple[Outcome, ...]:
+        """Make the outcomes of a job that did not come to its end."""
+        if len(self.stages) > 1:
+            return self.all("parted", message)
+        return (_failed(self.stages[0], cause, message, trace, attempts),)
 
-    def unwritable(self, error: OSError) -> Outcome:
-        """Make the outcome of a stage whose result could not be stored."""
-        message = f"{self.store.root}: {error.strerror or error}"
-        return Outcome(self.stage.key, "unwritable", message)
+    def unwritable(self, error: OSError) -> tuple[Outcome, ...]:
+        """Make the outcomes of stages whose results could not be stored."""
+        return self.all("unwritable", f"{self.store.root}: {error.strerror or error}")
+
+    def all(self, status: Status, message: str = "") -> tuple[Outcome, ...]:
+        """Make the outcomes of stages that end alike."""
+        return tuple(Outcome(stage.key, status, message) for stage in self.stages)
 
 
-def run_stage(job: Job) -> Outcome:
-    """Compute a stage whose parents are stored, and store it.
+def run_job(job: Job) -> tuple[Outcome, ...]:
+    """Compute stages whose parents are stored, those that are not stored themselves; store them.
 
-    Whatever goes wrong in it comes back as an outcome.
+    Whatever goes wrong in it comes back as outcomes.
     """
-    key = job.stage.key
-    if job.store.get(key) is not None:
-        return Outcome(key, "cached")
+    lacking = tuple(stage for stage in job.stages if job.store.get(stage.key) is None)
+    there = tuple(Outcome(s.key, "cached") for s in job.stages if s not in lacking)
+    if not lacking:
+        return there
     if job.device == "cpu":
         # Two threads add up in another order than one: only one gives the same bits always.
         torch.set_num_threads(1)
     else:
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+    job = dataclasses.replace(job, stages=lacking)
     start = time.perf_counter()
     try:
-        record, content = _computed(job)
-    except DamagedArtifact as error:
-        failed = job.failed("raised", str(error))
-        return dataclasses.replace(failed, status="damaged", damaged=error.key)
+        outcomes = _computed(job)
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-        outcome = job.failed(_cause(error), message, trace=tuple(trace))
-        return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
+        outcomes = job.failed(*_told(error))
+    share = (time.perf_counter() - start) / len(lacking)
+    return there + tuple(dataclasses.replace(outcome, seconds=share) for outcome in outcomes)
+
+
+def _computed(job: Job) -> tuple[Outcome, ...]:
+    """Compute and store what has its parents."""
+    started, start = datetime.now(UTC), time.perf_counter()
+    outcomes: list[Outcome] = []
+    members: dict[Stage, Member] = {}
+    for stage in job.stages:
+        assert stage.step is not None
+        site = StageSite(stage, job.inputs, job.kind, job.device)
+        try:
+            parents = tuple(result_of(job.store, parent) for parent in stage.parents)
+        except DamagedArtifact as error:
+            lost = _failed(stage, "raised", str(error))
+            outcomes.append(dataclasses.replace(lost, status="damaged", damaged=error.key))
+        else:
+            members[stage] = Member(stage.step, site, parents)
+    results = _results(tuple(members.values()))
+    share = (time.perf_counter() - start) / max(1, len(members))
+    provenance = {
+        **record_provenance(job.device, started, job.command),
+        "together": len(members),
+    }
+    for stage, result in zip(members, results, strict=True):
+        outcomes.append(_stored(job, stage, result, share, provenance))
+    return tuple(outcomes)
+
+
+def _results(members: Sequence[Member]) -> Sequence[Any]:
+    """Compute the results, or the exceptions that ended some of several."""
+    if len(members) > 1:
+        found: Sequence[Any] = type(members[0].step).run_together(members)
+        return found
+    return [member.step.run(member.site, *member.parents) for member in members]
+
+
+def _stored(
+    job: Job, stage: Stage, result: Any, share: float, provenance: Mapping[str, Any]
+) -> Outcome:
+    """Store a result, computed in a share of the time of all."""
+    step, start = stage.step, time.perf_counter()
+    assert step is not None
+    measured = isinstance(step, Evaluate)
+    if isinstance(result, Exception):
+        return _failed(stage, *_told(result))
+    try:
+        if isinstance(result, Scores):
+            _require_scores(result, job.inputs.categories[stage.category].test)
+        name, content = (None, None) if measured else step.codec.encode(result)
+        record = Record(
+            key=stage.key,
+            kind=stage.kind,
+            parents=tuple(parent.key for parent in stage.parents),
+            parameters=stage.parameters,
+            metrics=result if measured else {},
+            artifact=name,
+            seconds=round(share + time.perf_counter() - start, 3),
+            peak_memory=peak_memory(),
+            provenance=provenance,
+            code=stage.code,
+            category=stage.category,
+            seed=stage.seed,
+        )
+    except Exception as error:
+        return _failed(stage, *_told(error))
     try:
         job.store.put(record, content)
     except OSError as error:
-        return job.unwritable(error)
-    return Outcome(key, "done", seconds=time.perf_counter() - start)
+        return dataclasses.replace(job, stages=(stage,)).unwritable(error)[0]
+    return Outcome(stage.key, "done")
+
+
+def result_of(store: RunStore, stage: Stage) -> Any:
+    """Read a stage's result; see `RunStore.load`."""
+    assert stage.step is not None
+    return stage.step.codec.decode(store.load(stage.key))
+
+
+def _failed(
+    stage: Stage, cause: Cause, message: str, trace: tuple[str, ...] = (), attempts: int = 1
+) -> Outcome:
+    failure = Failure(
+        stage.key, stage.kind, stage.category, stage.seed, cause, message, trace, attempts
+    )
+    return Outcome(stage.key, "failed", message, failure=failure)
+
+
+def _told(error: Exception) -> tuple[Cause, str, tuple[str, ...]]:
+    """Tell of an error by its cause, in a line, and with the last lines of its trace."""
+    trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
+    return _cause(error), f"{type(error).__name__}: {error}", tuple(trace)
 
 
 def _cause(error: Exception) -> Cause:
@@ -110,44 +197,8 @@ def _cause(error: Exception) -> Cause:
     return "raised"
 
 
-def _computed(job: Job) -> tuple[Record, bytes | None]:
-    """Compute the stage; return its record and the content of its artifact."""
-    stage, step = job.stage, job.stage.step
-    assert step is not None
-    started = datetime.now(UTC)
-    start = time.perf_counter()
-    parents = [result_of(job.store, parent) for parent in stage.parents]
-    result = step.run(StageSite(stage, job.inputs, job.kind, job.device), *parents)
-    measured = isinstance(step, Evaluate)
-    if isinstance(result, Scores):
-        _require_scores(result, job)
-    name, content = (None, None) if measured else step.codec.encode(result)
-    record = Record(
-        key=stage.key,
-        kind=stage.kind,
-        parents=tuple(parent.key for parent in stage.parents),
-        parameters=stage.parameters,
-        metrics=result if measured else {},
-        artifact=name,
-        seconds=round(time.perf_counter() - start, 3),
-        peak_memory=peak_memory(),
-        provenance=record_provenance(job.device, started, job.command),
-        code=stage.code,
-        category=stage.category,
-        seed=stage.seed,
-    )
-    return record, content
-
-
-def result_of(store: RunStore, stage: Stage) -> Any:
-    """Read a stage's result; see `RunStore.load`."""
-    assert stage.step is not None
-    return stage.step.codec.decode(store.load(stage.key))
-
-
-def _require_scores(scores: Scores, job: Job) -> None:
-    """Refuse scores that are not of the test images, or are none."""
-    count = job.inputs.categories[job.stage.category].test
+def _require_scores(scores: Scores, count: int) -> None:
+    """Refuse scores that are not of so many test images, or are none."""
     parts = {"anomaly maps": scores.maps, "image scores": scores.image_scores}
     for name, values in parts.items():
         if values is None:

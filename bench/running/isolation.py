@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
-from bench.running.execution import Job, Outcome, run_stage
+from bench.running.execution import Job, Outcome, run_job
 
 ATTEMPTS = 2
 """How often a stage is tried whose process is killed: another may have taken the memory."""
@@ -24,7 +24,8 @@ class Child:
     """One process that computes stages one after the other, started when it is first needed.
 
     Loky's executors lose every call when a worker dies; with one worker, and one call at a time,
-    that is the call that was at fault. A stage may take ``timeout`` seconds.
+    that is the call that was at fault. A stage may take ``timeout`` seconds, several together as
+    many times that.
     """
 
     def __init__(self, device: str, timeout: float | None = None) -> None:
@@ -34,35 +35,42 @@ class Child:
         self._lock = threading.Lock()
         self._closed = False
 
-    def run(self, job: Job) -> Outcome:
-        """Compute a stage; a process that dies or takes too long is a failure of this stage."""
+    def run(self, job: Job) -> tuple[Outcome, ...]:
+        """Compute a job; a process that dies or takes too long is a failure of this job."""
         job = replace(job, device=self._device)
-        key = job.stage.key
+        count = len(job.stages)
+        limit = None if self._timeout is None else self._timeout * count
+        # What dies with others is tried by itself instead, and once more then.
+        attempts = ATTEMPTS if count == 1 else 1
         end = "the process ended"
         start = time.perf_counter()
-        for _ in range(ATTEMPTS):
+
+        def timed(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+            share = (time.perf_counter() - start) / count
+            return tuple(replace(each, seconds=each.seconds or share) for each in outcomes)
+
+        for _ in range(attempts):
             try:
-                outcome: Outcome = self._started().submit(_compute, job).result(self._timeout)
+                found: tuple[Outcome, ...]
+                found = self._started().submit(_compute, job).result(limit)
             except TimeoutError:
                 self._kill()
-                message = f"stopped after {self._timeout:g} s, the limit of a stage"
-                outcome = job.failed("timeout", message)
+                message = f"stopped after {limit:g} s, the limit of {_several(count)}"
+                found = job.failed("timeout", message)
             except (BrokenProcessPool, ShutdownExecutorError) as error:
                 self._kill()
                 if self._closed:
-                    return Outcome(key, "stopped")
+                    return job.all("stopped")
                 end = _ending(str(error))
                 continue
             except RuntimeError:
                 # The executor was shut down between two stages.
                 if self._closed:
-                    return Outcome(key, "stopped")
+                    return job.all("stopped")
                 raise
-            return replace(outcome, seconds=outcome.seconds or time.perf_counter() - start)
-        message = f"{end}, {ATTEMPTS} times"
-        return replace(
-            job.failed("killed", message, attempts=ATTEMPTS), seconds=time.perf_counter() - start
-        )
+            return timed(found)
+        message = end if attempts == 1 else f"{end}, {attempts} times"
+        return timed(job.failed("killed", message, attempts=attempts))
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -86,13 +94,13 @@ class Child:
             executor.shutdown(wait=True, kill_workers=True)
 
 
-def _compute(job: Job) -> Outcome:
-    outcome = run_stage(job)
+def _compute(job: Job) -> tuple[Outcome, ...]:
+    outcomes = run_job(job)
     if not gc.get_freeze_count():
         # Loky collects garbage between calls: among all that torch consists of, each time anew.
         gc.collect()
         gc.freeze()
-    return outcome
+    return outcomes
 
 
 def _prepare(parent: int) -> None:
@@ -105,6 +113,10 @@ def _end_with(parent: int, *, wait: Callable[[float], None] = time.sleep) -> Non
     while os.getppid() == parent:
         wait(0.5)
     os._exit(1)
+
+
+def _several(count: int) -> str:
+    return "a stage" if count == 1 else f"{count} stages together"
 
 
 def _ending(message: str) -> str:

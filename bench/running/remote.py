@@ -1,4 +1,4 @@
-"""A stage on a machine of a cluster: what is sent there, what is done there, what comes back.
+"""A job on a machine of a cluster: what is sent there, what is done there, what comes back.
 
 The client's side is `bench.running.cluster`.
 """
@@ -55,7 +55,7 @@ class Parcel:
     needs: Needs  # looked at again before each job: workers may join at any time
     run: str  # name of the run, by which its stages are stopped
     timeout: float | None = None  # seconds that a stage may take
-    # Files of the stage's parents, by key, for a worker that does not see them.
+    # Files of the stages' parents, by key, for a worker that does not see them.
     parents: Mapping[str, Files] | None = None
 
 
@@ -63,9 +63,10 @@ class Parcel:
 class Delivery:
     """What a worker sends back."""
 
-    outcome: Outcome | None  # None when the job needs its parents' files and came without
-    # Of a stage that is done: all of them where results are not shared, else the record.
-    files: Files = dataclasses.field(default_factory=dict)
+    # Of every stage; none when the job needs its parents' files and came without.
+    outcomes: tuple[Outcome, ...]
+    # Of stages that are done, by key: all of them where results are not shared, else the record.
+    files: Mapping[str, Files] = dataclasses.field(default_factory=dict)
 
 
 def survey(needs: Needs) -> Sight:
@@ -90,29 +91,38 @@ def survey(needs: Needs) -> Sight:
 
 
 def compute(parcel: Parcel) -> Delivery:
-    """Compute a stage in a child process of this worker."""
+    """Compute a job in a child process of this worker."""
     from distributed import get_worker  # only workers are sure to have it
 
-    job, key = parcel.job, parcel.job.stage.key
+    job = parcel.job
     sight = survey(parcel.needs)
     if sight.fault:
         where = get_worker().address
-        return Delivery(Outcome(key, "unwritable", f"worker {where}: {sight.fault}"))
+        return Delivery(job.all("unwritable", f"worker {where}: {sight.fault}"))
     if parcel.parents is None:
         if not sight.shared:
-            return Delivery(None)
-        outcome = _run(job, parcel)
-        files = job.store.pack(key) if outcome.status in ("done", "cached") else {}
-        return Delivery(outcome, {name: files[name] for name in files if name == RECORD})
+            return Delivery(())
+        outcomes = _run(job, parcel)
+        there = [each.key for each in outcomes if each.status in ("done", "cached")]
+        packed = {key: job.store.pack(key) for key in there}
+        records = {
+            key: {name: files[name] for name in files if name == RECORD}
+            for key, files in packed.items()
+        }
+        return Delivery(outcomes, records)
     with tempfile.TemporaryDirectory(prefix="destseg-bench-") as folder:
         store = dataclasses.replace(job.store, root=Path(folder))
         for parent, content in parcel.parents.items():
             store.unpack(parent, content)
-        outcome = _run(dataclasses.replace(job, store=store), parcel)
+        outcomes = _run(dataclasses.replace(job, store=store), parcel)
+        done = {each.key: store.pack(each.key) for each in outcomes if each.status == "done"}
+
         # The folder is gone when somebody reads the message.
-        message = outcome.message.replace(folder, str(job.store.root))
-        files = store.pack(key) if outcome.status == "done" else {}
-        return Delivery(dataclasses.replace(outcome, message=message), files)
+        def lasting(outcome: Outcome) -> Outcome:
+            message = outcome.message.replace(folder, str(job.store.root))
+            return dataclasses.replace(outcome, message=message)
+
+        return Delivery(tuple(map(lasting, outcomes)), done)
 
 
 def stop(run: str) -> None:
@@ -139,7 +149,7 @@ _places: list[_Place] = []
 _lock = threading.Lock()
 
 
-def _run(job: Job, parcel: Parcel) -> Outcome:
+def _run(job: Job, parcel: Parcel) -> tuple[Outcome, ...]:
     with _child(parcel) as child:
         return child.run(job)
 

@@ -93,7 +93,7 @@ class _Run:
                 damaged.append(f"{error}; it is computed again")
                 return False
 
-        self._schedule = Schedule(plan, done)
+        self._schedule = Schedule(plan, done, self.workers.size)
         pending = [stage.key for stage in self._schedule.pending]
         lacking = [cell for key in pending for cell in self._cells.get(key, ())]
         self._remaining = Counter(cell.seed for cell in lacking)
@@ -126,33 +126,46 @@ class _Run:
         )
 
     def _work(self, interruption: Interruption) -> None:
-        running: set[Future[Outcome]] = set()
+        running: dict[Future[tuple[Outcome, ...]], int] = {}
         told = False
         while True:
+            self._schedule.workers = self.workers.size
             free = self.workers.size - len(running)
             while free > 0 and self._stopped is None and interruption.signal is None:
-                stage = self._schedule.next()
-                if stage is None:
+                together = self._schedule.next()
+                if not together:
                     break
-                running.add(self.workers.submit(self._job(stage)))
+                running[self.workers.submit(self._job(together))] = len(together)
                 free -= 1
             if not running:
                 return
             if interruption.signal is not None and not told:
                 told = True
-                count = "1 running stage" if len(running) == 1 else f"{len(running)} running stages"
-                self._shown.say(f"stopping after {count}; interrupt again to stop now")
+                self._shown.say(
+                    f"stopping after {_running_stages(sum(running.values()))}; "
+                    "interrupt again to stop now"
+                )
             if interruption.again:
                 self.workers.close()
             # Now and then without a result, so that a signal is acted upon.
-            finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
+                del running[future]
                 self._take(future.result())
 
-    def _job(self, stage: Stage) -> Job:
-        return Job(stage, self.inputs, self._kind, self.store, command=self.command)
+    def _job(self, together: tuple[Stage, ...]) -> Job:
+        return Job(together, self.inputs, self._kind, self.store, command=self.command)
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcomes: tuple[Outcome, ...]) -> None:
+        parted = [outcome for outcome in outcomes if outcome.status == "parted"]
+        if parted:
+            self._shown.say(
+                f"{len(parted)} stages together: {parted[0].message}; each is computed by itself"
+            )
+        for outcome in outcomes:
+            self._take_one(outcome)
+
+    def _take_one(self, outcome: Outcome) -> None:
         self._busy += outcome.seconds
         key = outcome.key
         if outcome.status in ("done", "cached"):
@@ -160,6 +173,8 @@ class _Run:
             for cell in self._cells.get(key, ()):
                 self._done += 1
                 self._finish_cell(cell)
+        elif outcome.status == "parted":
+            self._schedule.part(key)
         elif outcome.status == "unwritable":
             self._stopped = outcome.message
         elif outcome.damaged is not None and self._repairs[outcome.damaged] < REPAIRS:
@@ -186,3 +201,7 @@ class _Run:
         self._remaining[cell.seed] -= 1
         if self._remaining[cell.seed] == 0:
             self.on_seed(cell.seed)
+
+
+def _running_stages(count: int) -> str:
+    return "1 running stage" if count == 1 else f"{count} running stages"

@@ -1,7 +1,7 @@
 """Where stages are computed: child processes of this machine, or this process itself.
 
 The runner knows workers only by this: how many jobs they take at once, `submit`, which returns a
-future that comes to an `Outcome` whatever happens, and `close`.
+future that comes to an `Outcome` of each stage whatever happens, and `close`.
 """
 
 import queue
@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Self
 
-from bench.running.execution import Job, Outcome, run_stage
+from bench.running.execution import Job, Outcome, run_job
 from bench.running.isolation import Child
 
 
@@ -27,7 +27,7 @@ class Workers(ABC):
         """Jobs computed at the same time."""
 
     @abstractmethod
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: Job) -> Future[tuple[Outcome, ...]]:
         """Hand over a job."""
 
     def close(self) -> None:  # noqa: B027 - not all have something to close
@@ -43,7 +43,7 @@ class Workers(ABC):
 class Children(Workers):
     """Child processes, one for each torch device named; several may share one.
 
-    A stage may take ``timeout`` seconds.
+    A stage may take ``timeout`` seconds; see `Child`.
     """
 
     def __init__(self, devices: Sequence[str], timeout: float | None = None) -> None:
@@ -58,7 +58,7 @@ class Children(Workers):
         """Number of children."""
         return len(self._children)
 
-    def submit(self, job: Job) -> Future[Outcome]:
+    def submit(self, job: Job) -> Future[tuple[Outcome, ...]]:
         """Hand a job to a child that is idle."""
         return self._threads.submit(self._run, job)
 
@@ -68,7 +68,7 @@ class Children(Workers):
             child.close()
         self._threads.shutdown()
 
-    def _run(self, job: Job) -> Outcome:
+    def _run(self, job: Job) -> tuple[Outcome, ...]:
         child = self._idle.get()
         try:
             return child.run(job)
@@ -84,8 +84,8 @@ class InProcess(Workers):
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def submit(self, job: Job) -> Future[Outcome]:
-        """Compute a stage here and now."""
-        future: Future[Outcome] = Future()
-        future.set_result(run_stage(replace(job, device=self._device)))
+    def submit(self, job: Job) -> Future[tuple[Outcome, ...]]:
+        """Compute a job here and now."""
+        future: Future[tuple[Outcome, ...]] = Future()
+        future.set_result(run_job(replace(job, device=self._device)))
         return future

@@ -18,11 +18,11 @@ from destseg.application.progress import Progress, stage_progress
 from destseg.atomic import write_atomically
 from destseg.checkpoint import load, save, save_authors
 from destseg.config import STUDENT_KINDS, TrainingConfig
+from destseg.descent import TrainingDiverged
 from destseg.errors import InputError
 from destseg.images import images_below
 from destseg.model import PICTURES_AT_A_TIME
 from destseg.prediction import Prediction
-from destseg.training import TrainingDiverged
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 

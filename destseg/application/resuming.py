@@ -20,7 +20,7 @@ EVERY = 120.0
 
 
 class PartFile:
-    """A `destseg.training.Keeper` of both stages, in a file beside the model's.
+    """A `destseg.descent.Keeper` of both stages, in a file beside the model's.
 
     The file need not exist. Its identity is from `identity_of`.
 

@@ -33,7 +33,7 @@ def test_without_its_ancestors_a_record_has_no_place(filled, store):
     store.remove(student.key)
     catalogue = read_catalogue(store)
     lost = [record for record in catalogue.records.values() if catalogue.place(record) is None]
-    assert {record.kind for record in lost} == {"maps", "evaluation"}
+    assert {record.kind for record in lost} == {"segmentation", "maps", "evaluation"}
 
 
 def test_damaged_records_are_named(filled, store):

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from destseg.features import (
@@ -11,6 +12,7 @@ from destseg.features import (
     fusion_channels,
     fusion_maps,
     normalised,
+    resize_like,
 )
 
 
@@ -101,3 +103,19 @@ def test_fusion_maps_stand_side_by_side_at_the_size_of_the_first(both, kind):
 @pytest.mark.parametrize(("kind", "count"), [("product", 15), ("features", 30), ("distances", 3)])
 def test_fusion_channels(both, kind, count):
     assert fusion_channels((3, 5, 7), kind) == fusion_maps(*both, kind=kind).shape[1] == count
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16, 33, 128])
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [((1, 1), (16, 16)), ((2, 2), (4, 4)), ((8, 8), (16, 16)), ((3, 5), (7, 13))],
+)
+def test_the_way_back_of_an_enlargement_has_the_bits_of_torchs(channels, small, large):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(4, channels, *small, generator=generator)
+    gradient = torch.randn(4, channels, *large, generator=generator)
+    ours, theirs = (values.clone().requires_grad_() for _ in range(2))
+    resize_like(ours, gradient).backward(gradient)
+    F.interpolate(theirs, size=large, mode="bilinear", align_corners=False).backward(gradient)
+    assert torch.equal(ours.grad, theirs.grad)
+    assert ours.grad.is_contiguous()

@@ -44,3 +44,31 @@ def test_fewer_layers_are_the_first_ones():
         pairs = list(zip(trunk(images), whole(images)[:3], strict=True))
     assert all(torch.equal(a, b) for a, b in pairs)
     assert not hasattr(trunk, "layer4")
+
+
+def test_pooling_has_the_bits_of_torchs_and_the_layout_of_the_images():
+    """Ties among them: in flat regions the first of equal values gets the gradient."""
+    network = ResNet18(WIDTH, 1).eval()
+    images = torch.randn(2, 3, 40, 48)
+    images[:, :, :20] = 0.5
+    for layout in (torch.contiguous_format, torch.channels_last):
+        found, expected = [], []
+        for pool, seen in ((network._pooled, found), (network.maxpool, expected)):
+            given = images.contiguous(memory_format=layout).clone().requires_grad_()
+            pooled = pool(given)
+            pooled.backward(torch.arange(pooled.numel()).view(pooled.shape).float())
+            assert pooled.is_contiguous(memory_format=layout)
+            seen += [pooled.detach(), given.grad]
+        assert all(map(torch.equal, found, expected))
+
+
+def test_the_first_layers_alone():
+    network = ResNet18(WIDTH).eval()
+    images = torch.randn(2, 3, 32, 32)
+    calls = []
+    network.layer4.register_forward_hook(lambda *call: calls.append(call))
+    with torch.no_grad():
+        some = network(images, 3)
+        assert not calls
+        assert all(map(torch.equal, some, network(images)[:3]))
+    assert len(some) == 3

@@ -134,3 +134,14 @@ def test_paired_features_are_of_the_same_images(kind):
 
 def test_unit_width_is_the_papers():
     assert Student().decoder_layer1[0].conv1.in_channels == 128
+
+
+def test_a_plain_student_runs_its_last_layer_in_training_alone():
+    student = small_student("encoder")
+    calls = []
+    student.encoder.layer4.register_forward_hook(lambda *call: calls.append(call))
+    images = torch.randn(2, 3, 32, 32)
+    student.train()(images)
+    assert len(calls) == 1, "its BatchNorm statistics are part of the weights"
+    student.eval()(images)
+    assert len(calls) == 1

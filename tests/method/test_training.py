@@ -4,13 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from destseg import training
+from destseg import descent
 from destseg.batches import Batch, TrainingImages, training_batches
-from destseg.config import FUSION_INPUTS, STUDENT_KINDS, TrainingConfig
+from destseg.config import FUSION_INPUTS, STUDENT_KINDS, ModelConfig, TrainingConfig
+from destseg.descent import TrainingDiverged
 from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
+from destseg.resnet import ResNet18
 from destseg.student import paired_features, student_input
-from destseg.training import TrainingDiverged, train_segmentation, train_student
+from destseg.teacher import Teacher
+from destseg.training import (
+    SegmentationTraining,
+    StudentTraining,
+    build_segmentation,
+    build_student,
+    train_segmentation,
+    train_segmentations,
+    train_student,
+    train_students,
+)
 from tests.method.small_networks import (
     changed,
     random_batch,
@@ -125,14 +137,16 @@ def test_stage_2_changes_the_segmentation_net_alone():
     teacher, student, segmentation = small_teacher(), small_student().train(), small_segmentation()
     segmentation.eval()
     before = [snapshot(network) for network in (teacher, student, segmentation)]
-    modes = [spy_inputs(network) for network in (teacher, student, segmentation)]
+    modes = [spy_inputs(network) for network in (teacher, student, segmentation.head)]
     result = train_segmentation(teacher, student, segmentation, BATCHES, RECIPE)
     assert result is segmentation
     assert is_frozen(segmentation)
     assert not changed(teacher, before[0])
     assert not changed(student, before[1])
     assert changed(segmentation, before[2]) == set(before[2])
-    assert [[mode for mode, _ in seen] for seen in modes] == [[False] * 3, [False] * 3, [True] * 3]
+    *frozen, trained = ({mode for mode, _ in seen} for seen in modes)
+    assert (frozen, trained) == ([{False}, {False}], {True})
+    assert len(modes[2]) == len(BATCHES)
 
 
 def test_stage_2_sees_corrupted_images_only():
@@ -141,10 +155,8 @@ def test_stage_2_sees_corrupted_images_only():
     nothing = [batch._replace(clean=torch.full_like(batch.clean, torch.nan)) for batch in BATCHES]
     train_segmentation(teacher, student, segmentation, nothing, RECIPE)
     for seen in inputs:
-        assert all(
-            torch.equal(given, batch.corrupted)
-            for (_, given), batch in zip(seen, BATCHES, strict=True)
-        )
+        given = torch.cat([images for _, images in seen])
+        assert torch.equal(given, torch.cat([batch.corrupted for batch in BATCHES]))
 
 
 def test_stage_2_loss_is_a_mean_over_the_batch():
@@ -160,7 +172,9 @@ def test_loss_without_l1():
     losses, probabilities = {}, []
     for l1 in (True, False):
         segmentation = small_segmentation()
-        segmentation.register_forward_hook(lambda *call: probabilities.append(call[2].detach()))
+        segmentation.head.register_forward_hook(
+            lambda *call: probabilities.append(torch.sigmoid(call[2].detach()))
+        )
         networks = small_teacher(), small_student(), segmentation
         losses[l1] = last_loss(train_segmentation, *networks, BATCHES[:1], l1=l1)
     mask = downsampled_mask(BATCHES[0].mask, probabilities[0].shape[-2:])
@@ -174,7 +188,7 @@ def test_loss_without_l1():
 def test_segmentation_net_is_fed_its_input(fusion_input):
     teacher, student = small_teacher(), small_student().eval()
     segmentation = small_segmentation(fusion_input)
-    seen = spy_inputs(segmentation)
+    seen = spy_inputs(segmentation.res)
     train_segmentation(teacher, student, segmentation, BATCHES[:1], RECIPE)
     with torch.no_grad():
         features = paired_features(teacher, student, BATCHES[0].corrupted)
@@ -288,8 +302,8 @@ def test_divergence(failing):
 @pytest.fixture
 def accelerator(monkeypatch):
     """A CPU that is taken for an accelerator, to be waited for at every second step."""
-    monkeypatch.setattr(training, "CHECK_EVERY", 2)
-    monkeypatch.setattr(training, "_at_hand", lambda loss: False)
+    monkeypatch.setattr(descent, "CHECK_EVERY", 2)
+    monkeypatch.setattr(descent, "_at_hand", lambda loss: False)
 
 
 def test_on_a_cpu_every_step_is_reported():
@@ -320,6 +334,119 @@ def test_divergence_is_seen_at_the_next_look(accelerator):
     batches = iter([BATCHES[0], nan, *BATCHES])
     with pytest.raises(TrainingDiverged, match="the loss is nan after 2 updates"):
         train_student(small_teacher(), small_student(), batches, RECIPE, den=True)
+    assert len(list(batches)) == len(BATCHES)
+
+
+# Lockstep
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+KINDS = [(den, kind) for kind in STUDENT_KINDS for den in (False, True)]
+SIZES = ModelConfig(width=16, segmentation_width=16, dilations=(1, 2))
+
+
+def wide_networks(*, fusion_inputs=("product",) * 3):
+    """A teacher, three students and their nets, of sizes at which nets are grouped."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        teacher = Teacher(ResNet18(16, 3))
+    students = [build_student(SIZES, kind, seed=1).eval() for kind in STUDENT_KINDS]
+    levels = teacher.encoder.channels
+    nets = [build_segmentation(levels, SIZES, fusion, seed=2) for fusion in fusion_inputs]
+    return teacher, students, nets
+
+
+def same(one, other):
+    theirs = other.state_dict()
+    return all(torch.equal(tensor, theirs[key]) for key, tensor in one.state_dict().items())
+
+
+@pytest.mark.parametrize("statistics", ["clean", "both"])
+def test_students_get_the_bits_in_lockstep_that_they_get_alone(statistics):
+    recipe = dataclasses.replace(RECIPE, den_off_statistics=statistics)
+    alone, together = ([small_student(kind) for _, kind in KINDS] for _ in range(2))
+    teacher = small_teacher()
+    seen = spy_inputs(teacher)
+    trainings = [
+        StudentTraining(student, recipe, den)
+        for student, (den, _) in zip(together, KINDS, strict=True)
+    ]
+    assert train_students(teacher, trainings, BATCHES) == (None,) * len(KINDS)
+    forward = {id(images) for _, images in seen}
+    assert forward == {id(images) for batch in BATCHES for images in batch[:2]}
+    for student, mine, (den, _) in zip(alone, together, KINDS, strict=True):
+        assert same(train_student(small_teacher(), student, BATCHES, recipe, den=den), mine)
+        assert is_frozen(mine)
+
+
+@pytest.mark.parametrize(
+    "fusion_inputs", [("product",) * 3, ("product", "features", "product"), FUSION_INPUTS]
+)
+def test_nets_get_the_bits_in_lockstep_that_they_get_alone(one_thread, fusion_inputs):
+    teacher, students, alone = wide_networks(fusion_inputs=fusion_inputs)
+    *_, together = wide_networks(fusion_inputs=fusion_inputs)
+    of_losses = (True, False, True)
+    trainings = [
+        SegmentationTraining(student, net, RECIPE, l1)
+        for student, net, l1 in zip(students, together, of_losses, strict=True)
+    ]
+    assert train_segmentations(teacher, trainings, BATCHES) == (None,) * 3
+    for student, net, mine, l1 in zip(students, alone, together, of_losses, strict=True):
+        assert same(train_segmentation(teacher, student, net, BATCHES, RECIPE, l1=l1), mine)
+        assert is_frozen(mine)
+
+
+def test_one_student_that_diverges_takes_no_other():
+    wild = dataclasses.replace(RECIPE, student_lr=1e30)
+    students = [small_student() for _ in range(3)]
+    trainings = [
+        StudentTraining(student, recipe, True)
+        for student, recipe in zip(students, (RECIPE, wild, RECIPE), strict=True)
+    ]
+    first, fault, last = train_students(small_teacher(), trainings, BATCHES)
+    assert first is last is None
+    with pytest.raises(TrainingDiverged) as alone:
+        train_student(small_teacher(), small_student(), BATCHES, wild, den=True)
+    assert str(fault) == str(alone.value)
+    calm = train_student(small_teacher(), small_student(), BATCHES, RECIPE, den=True)
+    assert same(students[0], calm)
+    assert same(students[2], calm)
+
+
+def test_one_net_that_diverges_takes_no_other_of_its_group(one_thread):
+    """What is no number stays in its own channels."""
+    teacher, students, nets = wide_networks()
+    wild = snapshot(nets[1]) | {"res.0.bn1.bias": torch.full((16,), torch.nan)}
+    nets[1].load_state_dict(wild)
+    trainings = [
+        SegmentationTraining(student, net, RECIPE)
+        for student, net in zip(students, nets, strict=True)
+    ]
+    batches = BATCHES * 3
+    first, fault, last = train_segmentations(teacher, trainings, batches)
+    assert first is last is None
+    _, _, alone = wide_networks()
+    alone[1].load_state_dict(wild)
+    with pytest.raises(TrainingDiverged) as raised:
+        train_segmentation(teacher, students[1], alone[1], batches, RECIPE)
+    assert str(fault) == str(raised.value)
+    for index in (0, 2):
+        train_segmentation(teacher, students[index], alone[index], batches, RECIPE)
+        assert same(alone[index], nets[index])
+
+
+def test_when_all_have_diverged_the_rest_is_left():
+    nan = BATCHES[0]._replace(corrupted=torch.full_like(BATCHES[0].corrupted, torch.nan))
+    batches = iter([nan, *BATCHES])
+    trainings = [StudentTraining(small_student(), RECIPE, True) for _ in range(2)]
+    assert None not in train_students(small_teacher(), trainings, batches)
     assert len(list(batches)) == len(BATCHES)
 
 

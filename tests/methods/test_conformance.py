@@ -7,7 +7,7 @@ import pytest
 from bench.experiment.grid import Grid
 from bench.methods import PAPER
 from bench.methods.codecs import SCORES
-from bench.methods.interface import Scores, Step, UndeclaredRead
+from bench.methods.interface import Member, Scores, Step, UndeclaredRead
 from bench.planning.stages import plan, stage_key
 from bench.running.runner import run
 from bench.running.site import StageSite
@@ -55,6 +55,30 @@ def test_the_same_bits_twice_and_the_shape_of_scores(method, small_experiment, s
             assert scores.maps.shape[0] == TEST
             assert scores.maps.ndim == 3
             assert scores.image_scores is None or scores.image_scores.shape == (TEST,)
+
+
+@each_method
+def test_together_the_same_bits_as_alone(method, small_experiment, small_inputs, kind):
+    laid = laid_out(small_experiment(method), small_inputs)
+    stages = [stage for stage in laid.stages.values() if stage.category in ("one", "")]
+    contents, results = computed(stages, small_inputs, kind)
+    groups = {}
+    for stage in stages:
+        groups.setdefault(stage.group, []).append(stage)
+    groups.pop(None, None)
+    for group in groups.values():
+        members = [
+            Member(
+                stage.step,
+                StageSite(stage, small_inputs, kind, "cpu"),
+                tuple(results[parent.key] for parent in stage.parents),
+            )
+            for stage in group
+        ]
+        found = type(group[0].step).run_together(members)
+        for stage, result in zip(group, found, strict=True):
+            _, content = stage.step.codec.encode(result)
+            assert content == contents[stage.key]
 
 
 def other(value):

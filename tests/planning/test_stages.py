@@ -17,7 +17,7 @@ from bench.methods.interface import Method, Step
 from bench.planning import stages
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
-from bench.planning.stages import Stage, family, plan, shard
+from bench.planning.stages import Stage, families, plan, shard
 from destseg.errors import InputError
 
 EXPERIMENT = Experiment("tiny", GridConfig({"DeSTSeg": METHOD.design}), {"DeSTSeg": Config()})
@@ -229,8 +229,8 @@ def test_each_stage_is_there_once_after_its_parents():
     laid, _ = whole()
     assert len(laid.stages) == 16 * 6
     kinds = [stage.kind for stage in laid.stages.values()]
-    of_one = ["student", "maps", "evaluation", "segmentation", "maps", "evaluation"]
-    assert kinds == of_one * 16, "a student with all that descends from it before the next"
+    of_one = ["student"] * 4 + ["segmentation"] * 4 + ["maps"] * 8 + ["evaluation"] * 8
+    assert kinds == of_one * 4, "category by category, what is computed together side by side"
     assert laid.kinds == ("student", "segmentation", "maps", "evaluation")
     seen = set()
     for key, stage in laid.stages.items():
@@ -244,7 +244,23 @@ def test_each_stage_is_there_once_after_its_parents():
             assert str(stage) == f"{cell.category} seed {cell.seed} {stage.kind}"
 
 
-@pytest.mark.parametrize("count", [1, 3, 16, 40])
+def test_stages_of_one_kind_and_stream_make_a_group():
+    laid, _ = whole()
+    groups = {}
+    for stage in laid.stages.values():
+        groups.setdefault(stage.group, []).append(stage)
+    alone = groups.pop(None)
+    assert {stage.kind for stage in alone} == {"evaluation"}
+    assert {(found[0].kind, len(found)) for found in groups.values()} == {
+        ("student", 4),
+        ("segmentation", 4),
+        ("maps", 8),
+    }
+    for found in groups.values():
+        assert len({(stage.category, stage.seed, stage.kind) for stage in found}) == 1
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 40])
 def test_shards_are_the_whole_without_overlap(count):
     laid, _ = whole()
     parts = [shard(laid, index, count) for index in range(1, count + 1)]
@@ -256,7 +272,7 @@ def test_shards_are_the_whole_without_overlap(count):
         wanted = {above.key for stage in part.evaluations.values() for above in stage.lineage()}
         assert set(part.stages) == wanted
     sizes = {len(part.stages) for part in parts}
-    assert max(sizes) - min(sizes) <= 6, "a student with its descendants"
+    assert max(sizes) - min(sizes) <= 24, "a category and seed with all its stages"
 
 
 def test_a_part_of_the_grid_has_the_keys_of_the_whole():
@@ -363,7 +379,7 @@ def test_a_step_without_images_is_computed_once_for_all_categories(shared):
     }
     named = {str(stage) for stage in laid.stages.values()}
     assert named >= {"seed 0 test.codebook", "tile test.bank"}
-    assert len({family(stage) for stage in laid.evaluations.values()}) == 4
+    assert len(families(laid.evaluations)) == 4
     parts = [shard(laid, index, 2) for index in (1, 2)]
     assert [len(part.evaluations) for part in parts] == [2, 2]
     assert {key for part in parts for key in part.stages} == set(laid.stages)

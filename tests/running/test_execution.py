@@ -8,14 +8,16 @@ import torch
 
 from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
+from bench.methods.destseg.steps import TrainStudent
 from bench.methods.interface import Scores
 from bench.metrics import METRICS
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Plan
 from bench.running import execution
-from bench.running.execution import Job, result_of, run_stage
+from bench.running.execution import Job, result_of, run_job
 from bench.store.runs import DamagedArtifact, RunStore
 from destseg import inference, training
+from destseg.descent import TrainingDiverged
 from tests.folders import flip
 from tests.running.codebook import Nearest
 
@@ -42,10 +44,14 @@ class Family:
     def run(self):
         """Bring the stages about one after the other, without those whose parents are missing."""
         return [
-            run_stage(Job(stage, self.inputs, find_kind("miniature"), self.store))
+            outcome
             for stage in self.plan.stages.values()
             if all(self.store.get(parent.key) for parent in stage.parents)
+            for outcome in run_job(self.job(stage))
         ]
+
+    def job(self, *stages):
+        return Job(stages, self.inputs, find_kind("miniature"), self.store)
 
     def statuses(self):
         return [(self.plan.stages[done.key].kind, done.status) for done in self.run()]
@@ -92,7 +98,7 @@ def scored(family, with_codebook):
 
 
 def test_each_stage_is_computed_once_after_its_parents(job):
-    kinds = ("student", "maps", "evaluation", "segmentation", "maps", "evaluation")
+    kinds = ("student", "segmentation", "maps", "maps", "evaluation", "evaluation")
     assert job.statuses() == [(kind, "done") for kind in kinds]
 
 
@@ -170,7 +176,7 @@ def fail(*_, **__):
 
 
 def test_an_exception_is_a_failure_with_its_last_lines(job, monkeypatch):
-    monkeypatch.setattr(training, "train_segmentation", fail)
+    monkeypatch.setattr(training, "train_segmentations", fail)
     (failed,) = job.failed()
     assert failed.message == "RuntimeError: out of luck"
     failure = failed.failure
@@ -193,7 +199,7 @@ def test_want_of_memory_is_told_apart(job, monkeypatch, error):
     def want(*_, **__):
         raise error
 
-    monkeypatch.setattr(training, "train_student", want)
+    monkeypatch.setattr(training, "train_students", want)
     (failed,) = job.failed()
     assert failed.failure.cause == "memory"
 
@@ -328,7 +334,7 @@ def test_an_interrupt_is_no_failure(job, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_student", interrupt)
+    monkeypatch.setattr(training, "train_students", interrupt)
     with pytest.raises(KeyboardInterrupt):
         job.run()
     assert not list(Path(job.store.root).rglob("failure.json"))
@@ -342,17 +348,17 @@ def test_a_result_without_a_record_is_missing(job):
 def test_networks_are_read_as_they_were_trained(family, monkeypatch):
     """A student from the store is frozen, in evaluation mode, and equal to the trained one."""
     seen = []
-    train, mapper = training.train_student, inference.distance_mapper
+    train, mapper = training.train_students, inference.distance_mapper
 
-    def keep(*arguments, **options):
-        seen.append(train(*arguments, **options))
-        return seen[-1]
+    def keep(teacher, trainings, *arguments, **options):
+        seen.extend(each.student for each in trainings)
+        return train(teacher, trainings, *arguments, **options)
 
     def note(teacher, student):
         seen.append(student)
         return mapper(teacher, student)
 
-    monkeypatch.setattr(training, "train_student", keep)
+    monkeypatch.setattr(training, "train_students", keep)
     monkeypatch.setattr(inference, "distance_mapper", note)
     family(("none",)).run()
     trained, read = seen
@@ -361,6 +367,79 @@ def test_networks_are_read_as_they_were_trained(family, monkeypatch):
     assert not any(parameter.requires_grad for parameter in read.parameters())
     for key, value in trained.state_dict().items():
         assert torch.equal(value, read.state_dict()[key]), key
+
+
+# Together
+
+
+FOUR = ("none", "den", "ed", "den+ed")
+
+
+@pytest.fixture
+def four(family):
+    """Four students, their maps and evaluations."""
+    return family(FOUR)
+
+
+def of_kind(family, kind):
+    return [stage for stage in family.plan.stages.values() if stage.kind == kind]
+
+
+def test_together_each_has_the_record_that_it_has_alone(four, family, tmp_path):
+    alone = family(FOUR, store=RunStore(tmp_path / "alone"))
+    alone.run()
+    for kind in ("student", "maps"):
+        stages = of_kind(four, kind)
+        outcomes = run_job(four.job(*stages))
+        assert [(each.key, each.status) for each in outcomes] == [(s.key, "done") for s in stages]
+        records = [four.store.get(stage.key) for stage in stages]
+        assert [each.digest for each in records] == [
+            alone.store.get(stage.key).digest for stage in stages
+        ]
+        assert {each.provenance["together"] for each in records} == {4}
+        seconds = [each.seconds for each in records]
+        assert max(seconds) < 2 * min(seconds), "shares of the time of all"
+    assert alone.record("student").provenance["together"] == 1
+
+
+def test_of_a_group_what_is_stored_is_not_computed_again(four):
+    first, *others = of_kind(four, "student")
+    run_job(four.job(first))
+    outcomes = run_job(four.job(first, *others))
+    assert [each.status for each in outcomes] == ["cached", "done", "done", "done"]
+    assert four.store.get(others[0].key).provenance["together"] == 3
+
+
+def test_one_that_ends_in_an_error_is_a_failure_of_its_own(four, monkeypatch):
+    compute = TrainStudent.run_together
+
+    def diverge(members):
+        return [TrainingDiverged("the loss is nan"), *compute(members)[1:]]
+
+    monkeypatch.setattr(TrainStudent, "run_together", diverge)
+    failed, *others = run_job(four.job(*of_kind(four, "student")))
+    assert (failed.status, failed.message) == ("failed", "TrainingDiverged: the loss is nan")
+    assert failed.failure.cause == "diverged"
+    assert {each.status for each in others} == {"done"}
+
+
+def test_what_fails_as_a_whole_is_to_be_tried_one_by_one(four, monkeypatch):
+    monkeypatch.setattr(training, "train_students", fail)
+    stages = of_kind(four, "student")
+    outcomes = run_job(four.job(*stages))
+    assert [each.key for each in outcomes] == [stage.key for stage in stages]
+    assert {(each.status, each.message, each.failure) for each in outcomes} == {
+        ("parted", "RuntimeError: out of luck", None)
+    }
+
+
+def test_of_a_group_one_whose_parent_is_damaged_waits_alone(four):
+    run_job(four.job(*of_kind(four, "student")))
+    damaged, *_ = of_kind(four, "student")
+    flip(four.store.folder(damaged.key) / "weights.pt")
+    first, *others = run_job(four.job(*of_kind(four, "maps")))
+    assert (first.status, first.damaged) == ("damaged", damaged.key)
+    assert {each.status for each in others} == {"done"}
 
 
 # DeSTSeg beyond the ablation
@@ -383,11 +462,12 @@ def test_every_part_is_trained_stored_and_read_again(family, name):
 def test_loss_and_input_are_those_of_the_variant(family, monkeypatch):
     seen = []
 
-    def note(teacher, student, segmentation, *_, l1, **__):
-        seen.append((student.kind, segmentation.fusion_input, l1))
+    def note(teacher, trainings, *_, **__):
+        (each,) = trainings
+        seen.append((each.student.kind, each.segmentation.fusion_input, each.l1))
         raise RuntimeError("enough")
 
-    monkeypatch.setattr(training, "train_segmentation", note)
+    monkeypatch.setattr(training, "train_segmentations", note)
     family(("den+decoder+seg", "den+ed+seg+no-l1", "seg+features")).run()
     assert seen == [
         ("decoder", "product", True),

@@ -53,7 +53,17 @@ class Endless(RunStore):
 def job_of(lay, tiny_inputs, tmp_path):
     _, laid = lay(("none",))
     stage = next(iter(laid.stages.values()))
-    return lambda store: Job(stage, tiny_inputs, find_kind("miniature"), store(tmp_path / "runs"))
+    return lambda store: Job(
+        (stage,), tiny_inputs, find_kind("miniature"), store(tmp_path / "runs")
+    )
+
+
+@pytest.fixture
+def pair_of(lay, tiny_inputs, tmp_path):
+    """Two students that are computed together."""
+    _, laid = lay(("none", "den"))
+    stages = tuple(stage for stage in laid.stages.values() if stage.kind == "student")
+    return lambda store: Job(stages, tiny_inputs, find_kind("miniature"), store(tmp_path / "runs"))
 
 
 @pytest.fixture
@@ -66,35 +76,59 @@ def child():
 @pytest.mark.slow
 def test_a_stage_that_is_killed_once_is_tried_again(job_of, child):
     job = job_of(DeadlyOnce)
-    outcome = child.run(job)
+    (outcome,) = child.run(job)
     assert outcome.status == "done"
     assert job.store.get(outcome.key) is not None
     pids = (job.store.root / "attempts").read_text().split()
     assert len(set(pids)) == 2, "another process"
     assert str(os.getpid()) not in pids
-    assert child.run(job).status == "cached", "the child lives on"
+    assert child.run(job)[0].status == "cached", "the child lives on"
 
 
 def test_a_stage_that_is_always_killed_is_a_failure_and_others_go_on(job_of, child):
-    outcome = child.run(job_of(Deadly))
+    (outcome,) = child.run(job_of(Deadly))
     assert outcome.status == "failed"
     assert (outcome.failure.cause, outcome.failure.attempts) == ("killed", ATTEMPTS)
     assert outcome.message == (
         "the process was ended by SIGKILL(-9), perhaps for want of memory, 2 times"
     )
     assert outcome.seconds > 0
-    assert child.run(job_of(RunStore)).status == "done"
+    assert child.run(job_of(RunStore))[0].status == "done"
+
+
+def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, child):
+    job = pair_of(Deadly)
+    outcomes = child.run(job)
+    assert [each.key for each in outcomes] == [stage.key for stage in job.stages]
+    assert {each.status for each in outcomes} == {"parted"}
+    assert {each.message for each in outcomes} == {
+        "the process was ended by SIGKILL(-9), perhaps for want of memory"
+    }
+    assert len((job.store.root / "attempts").read_text().split()) == 1
+    assert {each.status for each in child.run(pair_of(RunStore))} == {"done"}
+
+
+@pytest.mark.slow
+def test_together_there_is_time_for_each(pair_of):
+    child = Child("cpu", timeout=2)
+    try:
+        outcomes = child.run(pair_of(Endless))
+        assert {(each.status, each.message) for each in outcomes} == {
+            ("parted", "stopped after 4 s, the limit of 2 stages together")
+        }
+    finally:
+        child.close()
 
 
 @pytest.mark.slow
 def test_a_crash_names_its_signal(job_of, child, capfd):
-    assert "SIGSEGV" in child.run(job_of(Crashing)).message
+    assert "SIGSEGV" in child.run(job_of(Crashing))[0].message
 
 
 def test_a_stage_that_takes_too_long_is_a_failure(job_of):
     child = Child("cpu", timeout=3)
     try:
-        outcome = child.run(job_of(Endless))
+        (outcome,) = child.run(job_of(Endless))
         assert outcome.status == "failed"
         assert (outcome.failure.cause, outcome.failure.attempts) == ("timeout", 1)
         assert outcome.message == "stopped after 3 s, the limit of a stage"
@@ -112,13 +146,13 @@ def test_children_that_are_closed_stop_what_they_do(job_of):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     workers.close()
-    outcome = future.result(DEADLINE)
+    (outcome,) = future.result(DEADLINE)
     assert (outcome.status, outcome.failure) == ("stopped", None)
 
 
 def test_a_closed_child_starts_nothing(job_of, child):
     child.close()
-    assert child.run(job_of(RunStore)).status == "stopped"
+    assert child.run(job_of(RunStore))[0].status == "stopped"
 
 
 def test_in_process_is_this_process(job_of):
@@ -126,7 +160,7 @@ def test_in_process_is_this_process(job_of):
     (job.store.root).mkdir()
     (job.store.root / "attempts").write_text("spent\n")
     with InProcess("cpu") as workers:
-        assert workers.submit(job).result().status == "done"
+        assert workers.submit(job).result()[0].status == "done"
     assert (job.store.root / "attempts").read_text() == f"spent\n{os.getpid()}\n"
 
 

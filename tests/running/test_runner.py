@@ -132,12 +132,12 @@ class Signalling(InProcess):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_lets_running_stages_finish(go, store, capsys, number):
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
-    workers = Signalling(5, number)
+    workers = Signalling(4, number)
     _, summary = go(workers=workers)
     assert (summary.stopped, summary.signal) == ("interrupted", number)
     assert (summary.done, summary.failures) == (1, ())
-    assert len(workers.jobs) == 5
-    assert store.get(workers.jobs[-1].stage.key) is not None, "the running stage is stored"
+    assert len(workers.jobs) == 4
+    assert store.get(workers.jobs[-1].stages[-1].key) is not None, "the running stage is stored"
     assert "stopping after 1 running stage; interrupt again to stop now" in capsys.readouterr().err
     assert workers.closed == 1, "at the end, as always"
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
@@ -146,7 +146,7 @@ def test_an_interrupt_lets_running_stages_finish(go, store, capsys, number):
 
 
 def test_a_second_interrupt_stops_now(go):
-    workers = Signalling(5, signal.SIGINT, signal.SIGTERM)
+    workers = Signalling(4, signal.SIGINT, signal.SIGTERM)
     _, summary = go(workers=workers)
     assert summary.signal == signal.SIGINT
     assert workers.closed == 2
@@ -166,7 +166,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(go, store):
     assert summary.stopped == f"{store.root}: No space left on device"
     assert (summary.done, summary.failures, summary.signal) == (2, (), None)
     finished = [key for key in laid.stages if store.get(key)]
-    assert len(finished) == 7
+    assert len(finished) == 8
     assert not list(store.root.rglob("failure.json"))
     _, rest = go()
     assert (rest.done, rest.cached) == (6, 2)
@@ -186,10 +186,12 @@ def test_a_failure_that_cannot_be_noted_stops_the_run(go, store, monkeypatch):
 def test_what_a_stage_finds_damaged_is_computed_again(go, store, capsys, lost):
     laid, _ = go(seeds=(0,))
     before = metrics(laid, store)
-    student, _, _, segmentation, *descendants = laid.stages.values()
+    student, segmentation, *_ = laid.stages.values()
     assert (student.kind, segmentation.kind) == ("student", "segmentation")
-    for stage in descendants[:2]:
-        store.discard(stage.key)
+    (last,) = (stage for stage in laid.stages.values() if segmentation in stage.parents)
+    for stage in laid.stages.values():
+        if last in (stage, *stage.parents):
+            store.discard(stage.key)
     for stage in (student, segmentation):
         folder = store.folder(stage.key)
         if lost == "folder":
@@ -240,6 +242,44 @@ def test_a_disk_that_damages_everything_is_a_failure(go, store):
     }
     kinds = [note.kind for key in laid.stages if (note := store.failure(key))]
     assert sorted(kinds) == ["maps", "maps", "segmentation", "segmentation"]
+
+
+# Together
+
+
+def test_what_fails_together_is_computed_one_by_one(go, store, monkeypatch, capsys):
+    laid, _ = go(("none", "den", "seg"), seeds=(0,), store=RunStore(store.root / "before"))
+    monkeypatch.setattr(TrainStudent, "run_together", classmethod(together_never(TrainStudent)))
+    _, summary = go(("none", "den", "seg"), seeds=(0,))
+    assert (summary.done, summary.failures) == (6, ())
+    said = "2 stages together: RuntimeError: out of luck; each is computed by itself\n"
+    assert capsys.readouterr().err.count(said) == 2
+    assert metrics(laid, store) == metrics(laid, RunStore(store.root / "before"))
+
+
+def together_never(step):
+    compute = step.run_together
+
+    def run_together(cls, members):
+        del cls
+        return fail() if len(members) > 1 else compute(members)
+
+    return run_together
+
+
+def test_a_run_that_is_resumed_computes_what_a_group_lacks(go, store):
+    laid, _ = go(("none", "den", "ed"), seeds=(0,))
+    before = metrics(laid, store)
+    of_bottle = [stage for stage in laid.stages.values() if stage.category == "bottle"]
+    kept = next(stage for stage in of_bottle if stage.kind == "student")
+    for stage in of_bottle:
+        if stage != kept:
+            store.discard(stage.key)
+    _, summary = go(("none", "den", "ed"), seeds=(0,))
+    assert (summary.done, summary.cached) == (3, 3)
+    assert metrics(laid, store) == before
+    students = [store.get(stage.key) for stage in of_bottle if stage.kind == "student"]
+    assert sorted(record.provenance["together"] for record in students) == [2, 2, 3]
 
 
 # Methods with less randomness than seeds, and steps of no category

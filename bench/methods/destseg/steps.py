@@ -4,7 +4,8 @@ r"""DeSTSeg's steps: two trainings, and the maps.
                         \-> segmentation(loss, input) ---> maps (seg on)
 
 The student is frozen after its stage, BatchNorm statistics included, so variants that differ only
-in what follows share one, exactly.
+in what follows share one, exactly. Of each kind those that see the same images are computed in
+lockstep: their batches are drawn once, and the teacher looks at them once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.methods.codecs import SCORES, WEIGHTS
-from bench.methods.interface import Scores, Site, Step
+from bench.methods.interface import Member, Scores, Site, Step
 from destseg.config import (
     AnomalyConfig,
     FusionInput,
@@ -23,14 +24,16 @@ from destseg.config import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
     from destseg.batches import Batch
+    from destseg.inference import Mapper
     from destseg.segmentation import SegmentationNet
     from destseg.student import Student
     from destseg.teacher import Teacher
+    from destseg.training import SegmentationTraining, StudentTraining
 
 State = dict[str, "Tensor"]
 
@@ -55,9 +58,22 @@ class _Trained(Step[State]):
         """Return the pixels that the training goes through."""
         return float(settings["steps"] * settings["batch_size"] * settings["size"] ** 2)
 
-    def _batches(
+    @property
+    def stream(self) -> Hashable:
+        """What its batches depend on."""
+        return self.anomalies, self.batch_size, self.steps
+
+    def run(self, site: Site, *parents: Any) -> State:
+        """Return the trained network's weights."""
+        (found,) = self.run_together([Member(self, site, parents)])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def batches(
         self, site: Site, stream: Step[State] | None = None, *, first: int = 0
     ) -> Iterator[Batch]:
+        """Draw batches of a stream of random numbers, by default its own, from one of them on."""
         from destseg.batches import TrainingImages, training_batches
 
         data = TrainingImages(site["images"].train, site["textures"], site["rotation"])
@@ -85,9 +101,24 @@ class TrainStudent(_Trained):
     kind = "student"
     traits = ("den", "student")
 
-    def run(self, site: Site, *parents: Any) -> State:  # noqa: ARG002 - it has none
-        """Return the trained student's weights."""
-        from destseg.training import train_student
+    @classmethod
+    def run_together(cls, members: Sequence[Member]) -> Sequence[State | Exception]:
+        """Train students on one stream of batches."""
+        from destseg.training import train_students
+
+        first, site, _ = members[0]
+        trainings = [member.step.training(member.site) for member in members]
+        faults = train_students(
+            _teacher(site), trainings, first.batches(site), on_step=site.beat(first.steps)
+        )
+        return [
+            fault or training.student.state_dict()
+            for fault, training in zip(faults, trainings, strict=True)
+        ]
+
+    def training(self, site: Site) -> StudentTraining:
+        """Say what is trained, and how."""
+        from destseg.training import StudentTraining
 
         config = TrainingConfig(
             student_lr=self.lr,
@@ -95,15 +126,8 @@ class TrainStudent(_Trained):
             weight_decay=self.weight_decay,
             den_off_statistics=self.statistics or TrainingConfig.den_off_statistics,
         )
-        trained = train_student(
-            _teacher(site),
-            self._untrained(site.seed("weights")).to(site.device),
-            self._batches(site),
-            config,
-            den=self.den,
-            on_step=site.beat(self.steps),
-        )
-        return trained.state_dict()
+        student = self._untrained(site.seed("weights")).to(site.device)
+        return StudentTraining(student, config, self.den)
 
     def network(self, state: State, device: str) -> Student:
         """Put the trained student together, frozen."""
@@ -133,31 +157,47 @@ class TrainSegmentation(_Trained):
     kind = "segmentation"
     traits = ("l1", "fusion_input")
 
-    def run(self, site: Site, *parents: Any) -> State:
-        """Return the trained segmentation net's weights."""
-        from destseg.training import train_segmentation
+    @property
+    def stream(self) -> Hashable:
+        """What its batches depend on."""
+        return super().stream, self.data_stream, self.student.steps
 
-        teacher, (student,) = _teacher(site), parents
-        whole = self.data_stream == "whole"
+    @classmethod
+    def run_together(cls, members: Sequence[Member]) -> Sequence[State | Exception]:
+        """Train segmentation nets on one stream of batches."""
+        from destseg.training import train_segmentations
+
+        first, site, _ = members[0]
+        teacher = _teacher(site)
+        students = _students(members)
+        trainings = [
+            member.step.training(member.site, teacher, students[member.step.student])
+            for member in members
+        ]
+        whole = first.data_stream == "whole"
+        batches = first.batches(
+            site, first.student if whole else None, first=first.student.steps if whole else 0
+        )
+        faults = train_segmentations(teacher, trainings, batches, on_step=site.beat(first.steps))
+        return [
+            fault or training.segmentation.state_dict()
+            for fault, training in zip(faults, trainings, strict=True)
+        ]
+
+    def training(self, site: Site, teacher: Teacher, student: Student) -> SegmentationTraining:
+        """Say what is trained, and how."""
+        from destseg.training import SegmentationTraining
+
         config = TrainingConfig(
+            batch_size=self.batch_size,
             res_lr=self.res_lr,
             head_lr=self.head_lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             gamma=self.gamma,
         )
-        trained = train_segmentation(
-            teacher,
-            self.student.network(student, site.device),
-            self._untrained(teacher, site.seed("weights")).to(site.device),
-            self._batches(
-                site, self.student if whole else None, first=self.student.steps if whole else 0
-            ),
-            config,
-            l1=self.l1,
-            on_step=site.beat(self.steps),
-        )
-        return trained.state_dict()
+        segmentation = self._untrained(teacher, site.seed("weights")).to(site.device)
+        return SegmentationTraining(student, segmentation, config, self.l1)
 
     def network(self, teacher: Teacher, state: State, device: str) -> SegmentationNet:
         """Put the trained segmentation net together, frozen."""
@@ -186,21 +226,50 @@ class Map(Step[Scores]):
     traits = ("seg",)
     codec = SCORES
 
+    @property
+    def stream(self) -> Hashable:
+        """All see the test images."""
+        return ()
+
     def run(self, site: Site, *parents: Any) -> Scores:
         """Return the maps of the test images, at a quarter of their size."""
-        from destseg.inference import anomaly_maps, distance_mapper, segmentation_mapper
+        (scores,) = self.run_together([Member(self, site, parents)])
+        return scores
 
-        teacher, (first, *rest) = _teacher(site), parents
-        student = self.student.network(first, site.device)
+    @classmethod
+    def run_together(cls, members: Sequence[Member]) -> Sequence[Scores]:
+        """Make the maps of variants, batch by batch."""
+        from destseg.inference import anomaly_maps_of
+        from destseg.looking import remembering
+
+        site = members[0].site
+        teacher = remembering(_teacher(site))
+        students = {step: remembering(student) for step, student in _students(members).items()}
+        mappers = [
+            member.step.mapper(teacher, students[member.step.student], member) for member in members
+        ]
+        found = anomaly_maps_of(mappers, site["images"].test, device=site.device)
+        return [Scores(maps) for maps in found]
+
+    def mapper(self, teacher: Teacher, student: Student, member: Member) -> Mapper:
+        """Return what makes maps of images."""
+        from destseg.inference import distance_mapper, segmentation_mapper
+
         if self.segmentation is None:
-            mapper = distance_mapper(teacher, student)
-        else:
-            segmentation = self.segmentation.network(teacher, rest[0], site.device)
-            mapper = segmentation_mapper(teacher, student, segmentation)
-        return Scores(anomaly_maps(mapper, site["images"].test, device=site.device))
+            return distance_mapper(teacher, student)
+        state = member.parents[1]
+        segmentation = self.segmentation.network(teacher, state, member.site.device)
+        return segmentation_mapper(teacher, student, segmentation)
 
 
 def _teacher(site: Site) -> Teacher:
     from destseg.teacher import Teacher
 
     return Teacher(site["teacher"])
+
+
+def _students(members: Sequence[Member]) -> dict[TrainStudent, Student]:
+    """Put the students together that are the first parents, each once."""
+    states = {member.step.student: member.parents[0] for member in members}
+    device = members[0].site.device
+    return {step: step.network(state, device) for step, state in states.items()}

@@ -1,0 +1,110 @@
+"""What frozen networks see in batches, each looked at once for all that is trained on it."""
+
+import copy
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from destseg.batches import Batch
+from destseg.config import FusionInput
+from destseg.features import fusion_maps
+from destseg.kernels import KNOWN_CHANNELS, are_known
+from destseg.student import Student, paired_features
+from destseg.teacher import Teacher
+
+IMAGES = 32
+"""Images that are looked at together, rather than one small batch after the other."""
+
+STRIDE = 32
+"""Pixels of an image for one of a student's last layer."""
+
+N = TypeVar("N", bound=nn.Module)
+
+
+class Seen(NamedTuple):
+    """What segmentation nets learn from a batch."""
+
+    maps: Sequence[Tensor]
+    """(B, C, h, w) for each net, from `destseg.features.fusion_maps`."""
+    mask: Tensor
+    """(B, 1, H, W) float32 of 0 and 1."""
+
+
+def remembering(network: N, last: int = 2) -> N:
+    """Return a frozen network with the same weights that remembers its ``last`` results.
+
+    They are known by what the network was given: the same object, not to change meanwhile.
+    """
+    twin, forward = copy.copy(network), network.forward
+    known: deque[tuple[Any, Any]] = deque(maxlen=last)
+
+    def remembered(shown: Any) -> Any:
+        for before, found in known:
+            if before is shown:
+                return found
+        found = forward(shown)
+        known.append((shown, found))
+        return found
+
+    twin.forward = remembered
+    return twin
+
+
+@torch.no_grad()
+def look(
+    teacher: Teacher,
+    viewers: Sequence[tuple[Student, FusionInput]],
+    batches: Iterable[Batch],
+    layout: torch.memory_format,
+) -> Iterator[Seen]:
+    """Show the corrupted images of batches to frozen networks, in evaluation mode.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        On the device of the batches.
+    viewers : sequence of (Student, FusionInput)
+        The student of each segmentation net, and what the net is fed.
+    batches : iterable of Batch
+        What is looked at; a few are drawn ahead.
+    layout : torch.memory_format
+        Of the maps.
+    """
+    stream = iter(batches)
+    frozen: dict[nn.Module, Any] = {}
+    for first in stream:
+        size = len(first.mask)
+        if not frozen:
+            for network in (teacher, *(student for student, _ in viewers)):
+                frozen[network] = remembering(_laid_out(network, first.corrupted))
+        some = [first, *islice(stream, _at_once(teacher, first) - 1)]
+        # Channels last is a quarter faster on a CPU.
+        images = torch.cat([batch.corrupted for batch in some])
+        images = images.contiguous(memory_format=torch.channels_last)
+        maps = [
+            fusion_maps(*paired_features(frozen[teacher], frozen[student], images), kind)
+            for student, kind in viewers
+        ]
+        parts = [torch.split(each.contiguous(memory_format=layout), size) for each in maps]
+        for batch, *own in zip(some, *parts, strict=True):
+            yield Seen(own, batch.mask)
+
+
+def _laid_out(network: N, images: Tensor) -> N:
+    """Lay weights out as the images will be: on a CPU torch does it at every look else.
+
+    Not where the last layer sees a single pixel, of which torch cannot tell the layout.
+    """
+    if images.device.type != "cpu" or min(images.shape[2:]) <= STRIDE:
+        return network
+    return copy.deepcopy(network).to(memory_format=torch.channels_last)
+
+
+def _at_once(teacher: Teacher, batch: Batch) -> int:
+    """Count the batches to be looked at together: more than one where that leaves the bits."""
+    small = max(teacher.encoder.channels) <= KNOWN_CHANNELS and are_known(batch.mask.device)
+    return max(1, IMAGES // len(batch.mask)) if small else 1
