@@ -64,6 +64,7 @@ def test_the_programs_readings_are_the_papers_setting_too():
 @pytest.mark.parametrize(
     "change",
     [
+        {"teacher": "distilled"},
         {"teacher": "procedural"},
         {"teacher": "untrained"},
         {"configs": {"DeSTSeg": Config(training=TrainingConfig(student_steps=999))}},
@@ -135,7 +136,7 @@ def test_an_experiment_of_the_project_is_a_base_anywhere(with_bases):
 
 def test_the_default_is_the_whole_grid_on_the_miniature():
     experiment = load_experiment(next(path for path in SHIPPED if path.stem == "ablation"))
-    assert (experiment.dataset.kind, experiment.teacher) == ("miniature", "procedural")
+    assert (experiment.dataset.kind, experiment.teacher) == ("miniature", "distilled")
     assert experiment.grid.categories == ()
     assert len(experiment.grid.seeds) == 3
 
