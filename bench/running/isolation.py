@@ -17,7 +17,12 @@ from bench.running.execution import Job, Outcome, run_job
 ATTEMPTS = 2
 """How often a stage is tried whose process is killed: another may have taken the memory."""
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    # A stage may take much more memory than the one before it; loky takes 300 MB for a leak.
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "4e9",
+}
+"""Of a child."""
 
 
 class Child:
@@ -83,7 +88,7 @@ class Child:
                 raise ShutdownExecutorError
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(
-                    max_workers=1, initializer=_prepare, initargs=(os.getpid(),), env=ONE_THREAD
+                    max_workers=1, initializer=_prepare, initargs=(os.getpid(),), env=ENVIRONMENT
                 )
             return self._executor
 

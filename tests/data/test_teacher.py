@@ -9,7 +9,7 @@ from bench.data import teacher as teacher_module
 from bench.data.cache import NotCached, only_cached
 from bench.data.pretraining import Recipe, pretrain
 from bench.data.pretraining_images import CLASSES, SHAPES, _shape, draw_classes
-from bench.data.teacher import load_teacher, prepare_teacher, tensor_digest
+from bench.data.teacher import DISTILLED, load_teacher, prepare_teacher, tensor_digest
 from destseg.batches import as_tensor, normalise
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
@@ -195,3 +195,15 @@ def test_untrained_teacher_is_the_same_bits_everywhere(cache):
     assert ref.digest.startswith("9eee63d2314e")
     assert prepare_teacher("untrained", cache, width=4).digest != ref.digest
     living_features(load_teacher(ref))
+
+
+def test_the_distilled_teacher_is_the_one_of_its_card(tmp_path):
+    teacher = prepare_teacher("distilled", tmp_path, width=16)
+    assert (teacher.name, teacher.width) == ("distilled", 16)
+    assert teacher.digest in DISTILLED.with_name("README.md").read_text(encoding="utf-8")
+    assert DISTILLED.stat().st_size < 2**20
+
+
+def test_the_distilled_teacher_has_one_width(tmp_path):
+    with pytest.raises(InputError, match="width 16, not 32; set width to 16, or teacher to"):
+        prepare_teacher("distilled", tmp_path, width=32)
