@@ -36,7 +36,7 @@ def test_every_form_is_printed(capsys):
     for form, expected in forms.items():
         assert table("ablation", "--format", form) == 0
         assert capsys.readouterr().out == expected
-    assert len(list(csv.DictReader(io.StringIO(forms["csv"])))) == 8
+    assert len(list(csv.DictReader(io.StringIO(forms["csv"])))) == 10
 
 
 @pytest.mark.parametrize(

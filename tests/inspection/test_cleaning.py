@@ -63,10 +63,11 @@ def test_leftovers_are_old_and_temporary(tmp_path):
     assert leftovers(tmp_path / "nowhere") == ()
 
 
-def test_an_experiment_is_laid_out_once_where_it_runs_in_one_way(
+def test_an_experiment_is_laid_out_once_for_each_kind_that_needs_no_folder(
     tiny_file, tiny_inputs, shared_cache
 ):
-    (laid,) = laid_out([tiny_file, tiny_file], Sources(None, None, shared_cache))
+    other, laid = laid_out([tiny_file, tiny_file], Sources(None, None, shared_cache))
+    assert other.experiment.dataset.kind == "development"
     assert laid.inputs == tiny_inputs
     assert len(laid.plan.evaluations) == 32
 
@@ -78,8 +79,8 @@ def test_it_is_laid_out_in_every_way_that_folders_and_teachers_allow(
     sources = Sources(mvtec_folder, mvtec_folder, shared_cache)
     found = laid_out([file], sources, "untrained")
     ways = {(each.experiment.dataset.kind, each.experiment.teacher) for each in found}
-    assert len(ways) == 4
-    assert len(found) == 8
+    assert len(ways) == 6
+    assert len(found) == 12
     assert all(each.unprepared for each in found if each.experiment.dataset.kind == "mvtec")
 
 

@@ -35,15 +35,15 @@ MUTATIONS = (
     Edit(
         "student left in train mode in stage 2",
         "destseg/training.py",
-        "    student.eval()\n    segmentation.train()\n",
-        "    student.train()\n    segmentation.train()\n",
+        "        each.student.eval()\n        fits",
+        "        each.student.train()\n        fits",
     ),
     Edit(
         "statistics of the student updated in stage 2",
-        "destseg/training.py",
-        "        with torch.no_grad():\n            # A quarter faster",
-        "        with torch.no_grad():\n            student.train()(batch.corrupted)\n"
-        "            student.eval()\n            # A quarter faster",
+        "destseg/looking.py",
+        "        maps = [\n            fusion_maps(",
+        "        for student, _ in viewers:\n            frozen[student].train()(images.clone())\n"
+        "            frozen[student].eval()\n        maps = [\n            fusion_maps(",
     ),
     Edit(
         "range of the anomalies' opacity halved",
@@ -114,7 +114,7 @@ HARMLESS = (
         "    sums = []\n    for d in distances:\n        sums.append(d.mean(dim=(1, 2, 3)).sum())\n"
         "    return torch.stack(sums).sum()\n",
     ),
-    Edit("a message", "destseg/training.py", "lower the learning rate", "take smaller steps"),
+    Edit("a message", "destseg/descent.py", "lower the learning rate", "take smaller steps"),
     Edit("a factor rewritten", "destseg/anomalies.py", "2 * math.pi * rng", "math.tau * rng"),
     Edit("another number of jobs", "README.md", "", "", ("--jobs", "1")),
 )

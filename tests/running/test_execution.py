@@ -230,12 +230,12 @@ NOT_FINITE = "TrainingDiverged: the"
 @pytest.mark.parametrize(
     ("maps", "image_scores", "cause", "said"),
     [
-        (lambda m: m[1:], same, "raised", f"{MAPS} (35, 8, 8), for 36 test images"),
+        (lambda m: m[1:], same, "raised", f"{MAPS} (39, 8, 8), for 40 test images"),
         (lambda m: m[0], same, "raised", f"{MAPS} (8, 8)"),
-        (lambda m: m[..., None], same, "raised", f"{MAPS} (36, 8, 8, 1)"),
+        (lambda m: m[..., None], same, "raised", f"{MAPS} (40, 8, 8, 1)"),
         (lambda m: m.sum(), same, "raised", f"{MAPS} ()"),
-        (same, lambda s: s[1:], "raised", f"{IMAGE_SCORES} (35,), for 36 test images"),
-        (same, lambda s: s[:, None], "raised", f"{IMAGE_SCORES} (36, 1)"),
+        (same, lambda s: s[1:], "raised", f"{IMAGE_SCORES} (39,), for 40 test images"),
+        (same, lambda s: s[:, None], "raised", f"{IMAGE_SCORES} (40, 1)"),
         (lambda m: with_first(m, math.nan), same, "diverged", f"{NOT_FINITE} anomaly maps hold"),
         (same, lambda s: with_first(s, math.inf), "diverged", f"{NOT_FINITE} image scores hold"),
     ],
