@@ -2,13 +2,21 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data import distillation_images as distillation_images_module
 from bench.data.distillation import KEPT, Distillation, distil, targets
 from bench.data.distillation_images import distillation_images
 from bench.data.teacher import tensor_digest, untrained_trunk
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distillation_images_module, "PER_CLASS", 1)
+        yield
+
+
 @pytest.fixture(scope="module")
-def images():
+def images(small_chunks):
     return distillation_images(48, jobs=1)
 
 
