@@ -41,8 +41,11 @@ KEPT = (32, 48, 64)
 PLACES = 64
 """Places of an image whose cosines are compared, drawn anew in each step."""
 
-WARM_UP = 0.05
+WARM_UP = 0.02
 """Share of the steps in which the learning rate rises."""
+
+LARGEST_GRADIENT = 1.0
+"""Norm to which a longer gradient is cut, without which the first steps at this rate diverge."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class Distillation:
     """What determines a distilled teacher, source and images apart."""
 
     width: int = 16  # channels of layer 1
-    steps: int = 5000
-    batch: int = 64  # images in a step
-    rate: float = 1.5e-3  # peak learning rate
+    steps: int = 26_000
+    batch: int = 32  # images in a step
+    rate: float = 0.1  # peak learning rate
     geometry: float = 2.0  # weight of the cosines between places, beside 1 for the features
     seed: int = 0
 
@@ -156,7 +159,9 @@ def distil(
         pupil = _Pupil(recipe.width)
         if start is not None:
             pupil.trunk.load_state_dict(start.state_dict())
-        optimiser = torch.optim.AdamW(pupil.parameters(), lr=recipe.rate, weight_decay=1e-4)
+        optimiser = torch.optim.SGD(
+            pupil.parameters(), lr=recipe.rate, momentum=0.9, nesterov=True, weight_decay=1e-4
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimiser, lambda step: _rate(step, recipe.steps)
         )
@@ -166,6 +171,7 @@ def distil(
             loss = pupil.loss(batch, [level[chosen].float() for level in known], recipe.geometry)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(pupil.parameters(), LARGEST_GRADIENT)
             optimiser.step()
             schedule.step()
             if step % 100 == 0 or step == recipe.steps:
@@ -191,9 +197,10 @@ def main() -> None:
     parser.add_argument("--start", type=Path, metavar="PATH", help="a small trunk to go on from")
     parser.add_argument("--images", type=positive, default=IMAGES, metavar="N", help="to look at")
     parser.add_argument("--steps", type=positive, default=Distillation.steps, metavar="N")
+    parser.add_argument("--seed", type=int, default=Distillation.seed, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    recipe = Distillation(steps=options.steps)
+    recipe = Distillation(steps=options.steps, seed=options.seed)
     large = load_trunk(find_weights(options.teacher)).eval().requires_grad_(False)
     start = load_trunk(options.start, width=recipe.width) if options.start else None
     images = distillation_images(options.images, jobs=-1)

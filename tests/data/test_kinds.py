@@ -74,7 +74,7 @@ def test_no_development_draw_is_in_the_miniature(tmp_path, monkeypatch):
 def test_development_draws_are_never_called_the_miniature(tiny_inputs):
     origin = find_kind("development").origin(tiny_inputs.categories)
     assert (origin.name, origin.standing) == ("development", "own")
-    assert origin.title == "the miniature's development draws v2"
+    assert origin.title == "the miniature's development draws v3"
 
 
 def test_mvtec_has_those_of_its_folder(mvtec_folder):
@@ -127,7 +127,7 @@ def test_other_names_are_own_images(mvtec_folder):
 
 def test_the_miniature_is_always_itself(tiny_inputs):
     origin = find_kind("miniature").origin(tiny_inputs.categories)
-    assert (origin.name, origin.title) == ("miniature", "the embedded miniature v2")
+    assert (origin.name, origin.title) == ("miniature", "the embedded miniature v3")
     assert origin.standing == "own"
 
 

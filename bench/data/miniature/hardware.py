@@ -184,7 +184,7 @@ def screw(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     core = np.where(g.x < -0.5, np.maximum(head, 0.16), 0.135)
     if flaw.kind == "thread_side":
         middle, side = flaw.rng.uniform(0.0, 0.45), flaw.rng.choice((-1, 1))
-        worn = bump(f.x - middle, flaw.size**0.5 * flaw.rng.uniform(0.09, 0.14))
+        worn = bump(f.x - middle, flaw.size**0.5 * flaw.rng.uniform(0.13, 0.20))
         canvas.blame((worn > 0.3) & (f.y * side > 0.03) & (f.y * side < 0.24))
         worn = worn * (f.y * side > 0)
         threaded = threaded * (1 - worn)
@@ -204,8 +204,8 @@ def screw(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     if flaw.kind in ("scratch_head", "scratch_neck"):
         where = (-0.68, 0.0) if flaw.kind == "scratch_head" else (-0.33, 0.0)
         for spot in flaw.spots(1, 3, (0.10, 0.12), where):
-            mark = scratch(f, flaw, spot, flaw.rng.uniform(0.18, 0.28), 0.05)
-            color = flaw.tint((0.16, 0.14, 0.12), (0.99, 0.98, 0.96))
+            mark = scratch(f, flaw, spot, flaw.rng.uniform(0.22, 0.34), 0.07)
+            color = flaw.tint((0.16, 0.14, 0.12), (0.50, 0.26, 0.14))
             canvas.paint(color, (0.3 + 0.7 * flaw.strength) * mark * body)
 
     across = g.y / np.maximum(half, 0.04)

@@ -18,19 +18,19 @@ from bench.data.miniature.masks import Mask, contrast, difference, outline
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION: int = 2
+VERSION: int = 3
 """Part of every seed; raise it when a change of the generators changes any pixel."""
 
 MIN_SIZE = 32
 """Smallest side in pixels at which the scenes can still be told apart."""
 
-_MIN_AREA = 0.003
-"""A defect whose mask covers less of the image than this is redrawn: 12 pixels of 64 x 64."""
+_MIN_AREA = 0.006
+"""A defect whose mask covers less of the image than this is redrawn: 25 pixels of 64 x 64."""
 
 _MIN_CONTRAST = 30
 """A defect that changes no pixel by more than this, in units of 1/255, is redrawn too."""
 
-_SIZES = math.log(0.75), math.log(2.2)
+_SIZES = math.log(0.9), math.log(2.5)
 """Range of the logarithm of a flaw's size."""
 
 _JUDGED_SIZE = 64
@@ -189,7 +189,7 @@ def _defective(
 ) -> tuple[Sample, int]:
     """Render a scene with its flaw, outlined, and tell its greatest contrast, 0..255."""
     rng = _generator(seed, f"flaw {attempt}")
-    flaw = Flaw(kind, rng, rng.uniform(0.5, 1.0), math.exp(rng.uniform(*_SIZES)))
+    flaw = Flaw(kind, rng, rng.uniform(0.55, 1.0), math.exp(rng.uniform(*_SIZES)))
     image, blamed = _picture(category, seed, flaw, len(good))
     gap = contrast(good, image)
     mask = outline(difference(gap) if blamed is None else blamed)

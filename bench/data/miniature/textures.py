@@ -163,24 +163,24 @@ def tile(canvas: Canvas, rng: np.random.Generator, flaw: Flaw) -> None:
     f = canvas.frame
     if flaw.kind == "crack":
         spot = flaw.spot((0.4, 0.4))
-        gap_of = crack(f, flaw, spot, flaw.rng.uniform(0.7, 1.2), 0.055)
-        canvas.paint((0.10, 0.10, 0.10), (0.5 + 0.5 * flaw.strength) * gap_of)
+        gap_of = crack(f, flaw, spot, flaw.rng.uniform(0.8, 1.4), 0.09)
+        canvas.paint((0.24, 0.23, 0.22), (0.5 + 0.5 * flaw.strength) * gap_of)
         canvas.blame(gap_of)
     elif flaw.kind == "glue_strip":
         strip = scratch(f, flaw, flaw.spot((0.5, 0.5)), flaw.rng.uniform(0.5, 0.9), 0.18)
-        canvas.paint((0.90, 0.84, 0.64), (0.4 + 0.45 * flaw.strength) * strip)
+        canvas.paint((0.86, 0.80, 0.64), (0.5 + 0.45 * flaw.strength) * strip)
         canvas.blame(strip)
     elif flaw.kind == "gray_stroke":
         for spot in flaw.spots(1, 2, (0.6, 0.6)):
-            width = flaw.rng.uniform(0.09, 0.16)
+            width = flaw.rng.uniform(0.14, 0.22)
             stroke = scratch(f, flaw, spot, flaw.rng.uniform(0.3, 0.5), width)
-            canvas.paint((0.36, 0.37, 0.39), (0.5 + 0.45 * flaw.strength) * stroke)
+            canvas.paint((0.38, 0.39, 0.41), (0.6 + 0.4 * flaw.strength) * stroke)
             canvas.blame(stroke)
     elif flaw.kind == "rough":
-        worn = blot(f, flaw, flaw.spot((0.6, 0.6)), flaw.rng.uniform(0.17, 0.27), 0.1)
+        worn = blot(f, flaw, flaw.spot((0.6, 0.6)), flaw.rng.uniform(0.20, 0.30), 0.1)
         grit = noise.layered(f.x, f.y, 40, flaw.rng, 2)
         canvas.paint((0.62, 0.61, 0.60), (0.6 + 0.35 * flaw.strength) * worn)
-        canvas.shade(1 + 0.6 * flaw.strength * grit, worn)
+        canvas.shade(1 + 0.9 * flaw.strength * grit, worn)
         canvas.blame(worn)
 
 
