@@ -31,6 +31,7 @@ SMALL = {
         ),
     },
     "STFPM": {"width": 8, "batch_size": 3, "steps": 3, "lr": 0.1},
+    "PatchCore": {"backbone": "resnet18", "width": 8},
 }
 """Settings of seconds, of methods whose own defaults take longer."""
 
