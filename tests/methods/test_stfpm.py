@@ -319,7 +319,7 @@ class StubSite:
 
 
 def maps_of(**settings):
-    last = last_step(Config(width=8, batch_size=4, lr=0.1, **settings), None)
+    last = last_step(Config(**{"width": 8, "batch_size": 4, "lr": 0.1} | settings), None)
     site = StubSite()
     state = last.student.run(site)
     return state, last.run(site, state)
@@ -345,6 +345,24 @@ def test_the_last_student_is_trained_on_all_images():
     assert scores.maps.shape == (4, 32, 32)
     held_out, _ = maps_of(steps=3)
     assert len(held_out[ERRORS]) == 2  # 8 images in batches of 4: after two steps, and the last
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch_size": 3},
+        {"lr": 0.2},
+        {"momentum": 0.0},
+        {"weight_decay": 0.1},
+        {"loss_factor": 0.5},
+        {"select": "last"},
+    ],
+    ids=str,
+)
+def test_every_setting_of_the_training_changes_the_student(settings):
+    plain, _ = maps_of(steps=3)
+    state, _ = maps_of(steps=3, **settings)
+    assert not torch.equal(state["conv1.weight"], plain["conv1.weight"])
 
 
 def test_a_diverging_student_is_told():
