@@ -31,12 +31,15 @@ class PublishedWeights:
     url : str
         Where it is.
     sha256 : str
-        Of the file.
+        Of the file, or the first digits of it, where its publisher names no more.
+    otherwise : str
+        What else can be done where it cannot be had.
     """
 
     name: str
     url: str
     sha256: str
+    otherwise: str = "give the path of a weight file with --teacher"
 
     @property
     def place(self) -> Path:
@@ -52,9 +55,7 @@ class PublishedWeights:
             When it cannot be downloaded, or is another file; the message says what to put where.
         """
         place = self.place
-        remedy = (
-            f"put the file from {self.url} there, or give the path of a weight file with --teacher"
-        )
+        remedy = f"put the file from {self.url} there, or {self.otherwise}"
         if not place.is_file():
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ class PublishedWeights:
                 ) from None
         with place.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != self.sha256:
+        if not found.startswith(self.sha256):
             raise InputError(
                 f"{place}: its SHA-256 is {found}, that of {self.name} is {self.sha256}; "
                 f"remove it, or {remedy}."

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from bench.data.cache import publish, recipe_key, require_leave
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
+from bench.data.wide_resnet import WIDE_RESNET, WideResNet50, wide_imagenet
 from destseg.errors import InputError
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import imagenet, load_trunk
+from destseg.weights import PublishedWeights, imagenet, load_trunk, read_state_dict
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class TeacherRef:
     name: str  # the source it was asked for by, or a weight file's stem
     # Of a procedural teacher, the accuracy on held-out images of its own task.
     accuracy: float | None = None
+    is_wide: bool = False  # a Wide-ResNet-50-2 instead of a ResNet-18
 
 
 def prepare_teacher(
@@ -56,7 +58,8 @@ def prepare_teacher(
         ``distilled``, of width 16 alone (`DISTILLED`), ``procedural``, which is pretrained when it
         is first needed, ``untrained`` (`untrained_trunk`), ``imagenet`` (torchvision's
         ``ResNet18_Weights.IMAGENET1K_V1``) or the path of a state dict; layer 4 and ``fc``
-        may be in it and are left out.
+        may be in it and are left out. Also ``wide_resnet50_2``, torchvision's
+        ``Wide_ResNet50_2_Weights.IMAGENET1K_V1``, for methods that ask for it by name.
     width : int
         Channels of layer 1; ImageNet's ResNet-18 has 64.
     recipe : Recipe, optional
@@ -83,10 +86,13 @@ def prepare_teacher(
         publish(folder, lambda draft: torch.save(state, draft / TRUNK))
         return TeacherRef(folder / TRUNK, tensor_digest(state), width, source)
     if source == "imagenet":
-        published = imagenet()
-        if not published.place.is_file():
-            require_leave(published.place)
-        return _import(published.file(), source, width, cache)
+        return _import(_file(imagenet()), source, width, cache)
+    if source == WIDE_RESNET:
+        file = _file(wide_imagenet())
+        network = WideResNet50()
+        network.load(file, read_state_dict(file))
+        ref = _keep(file, network.state_dict(), source, width, cache)
+        return replace(ref, is_wide=True)
     return _import(Path(source).expanduser(), Path(source).stem, width, cache)
 
 
@@ -114,6 +120,15 @@ def load_teacher(teacher: TeacherRef) -> ResNet18:
     """Load a prepared teacher in eval mode, its parameters frozen."""
     trunk = load_trunk(teacher.path, width=teacher.width, layers=TEACHER_LAYERS)
     return trunk.eval().requires_grad_(False)
+
+
+def load_backbone(backbone: TeacherRef) -> ResNet18 | WideResNet50:
+    """Load a teacher or a Wide-ResNet-50-2 in eval mode, its parameters frozen."""
+    if not backbone.is_wide:
+        return load_teacher(backbone)
+    network = WideResNet50()
+    network.load(backbone.path, read_state_dict(backbone.path))
+    return network.eval().requires_grad_(False)
 
 
 def tensor_digest(state: Mapping[str, Tensor]) -> str:
@@ -161,9 +176,23 @@ def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
     )
 
 
+def _file(published: PublishedWeights) -> Path:
+    """Return a published file, downloaded if that is allowed."""
+    if not published.place.is_file():
+        require_leave(published.place)
+    return published.file()
+
+
 def _import(file: Path, name: str, width: int, cache: Path) -> TeacherRef:
-    """Check a weight file and keep its trunk in the cache, safe from later edits."""
+    """Check a weight file and keep its trunk in the cache."""
     state = load_trunk(file, width=width, layers=TEACHER_LAYERS).state_dict()
+    return _keep(file, state, name, width, cache)
+
+
+def _keep(
+    file: Path, state: Mapping[str, Tensor], name: str, width: int, cache: Path
+) -> TeacherRef:
+    """Check what a weight file held and keep it in the cache, safe from later edits."""
     broken = [key for key, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
         raise InputError(

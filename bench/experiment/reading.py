@@ -290,7 +290,9 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:  # noqa: C901 - a case
             raise InputError(f"{where} is {value!r}; it must be an array, such as [..., ...].")
         return tuple(_convert(item, arguments[0], where) for item in value)
     if origin in (types.UnionType, typing.Union):
-        wanted = next(kind for kind in arguments if kind is not types.NoneType)
+        kinds = [kind for kind in arguments if kind is not types.NoneType]
+        fits = (kind for kind in kinds if value in typing.get_args(kind))  # a literal's values
+        return _convert(value, next(fits, kinds[0]), where)
     if wanted is float and type(value) is int:
         return float(value)
     if wanted is float and type(value) is float and not math.isfinite(value):

@@ -13,6 +13,7 @@ ABSENT = "absent"
 HINTS: Mapping[str, str] = {
     "images": "the dataset changed",
     "teacher": "another teacher",
+    "backbone": "another backbone",
     "textures": "other anomaly sources",
 }
 """What another digest of an input means."""

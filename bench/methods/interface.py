@@ -69,7 +69,8 @@ class Site(Protocol):
           uint8 RGB, the first all normal; no masks and no names.
         - ``rotation``: the dataset's `destseg.config.Rotation` of the category.
         - ``textures``: (K, S, S, 3) uint8 RGB, sources of synthetic anomalies.
-        - a name of `Method.backbones`: its `destseg.resnet.ResNet18` trunk, frozen, on the device.
+        - a name of `Method.backbones`: its `destseg.resnet.ResNet18` trunk, frozen, on the device,
+          or a `bench.data.wide_resnet.WideResNet50`.
 
         Raises
         ------
@@ -227,7 +228,8 @@ class Backbone:
     width : int
         Channels of its first level.
     source : str or None
-        As an experiment's ``teacher``; None for whatever that is.
+        As an experiment's ``teacher``; None for whatever that is. Or ``wide_resnet50_2`` for
+        torchvision's, which is no ResNet-18 and has its own width.
     """
 
     width: int = 64

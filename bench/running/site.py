@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.data.categories import CategoryData, CategoryRef, load_category
 from bench.data.kinds import DatasetKind
-from bench.data.teacher import TeacherRef, load_teacher
+from bench.data.teacher import TeacherRef, load_backbone
 from bench.data.textures import TexturesRef, load_textures
 from bench.methods.interface import Step, UndeclaredRead
 from bench.planning.inputs import Inputs
@@ -94,7 +94,7 @@ def _category(ref: CategoryRef) -> CategoryData:
 
 @functools.lru_cache(maxsize=2)
 def _trunk(ref: TeacherRef, device: str) -> Any:
-    return load_teacher(ref).to(device)
+    return load_backbone(ref).to(device)
 
 
 @functools.lru_cache(maxsize=1)

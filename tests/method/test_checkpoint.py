@@ -12,8 +12,9 @@ from destseg.errors import InputError
 from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
+from tests.method.filling import deviation, fill
 from tests.method.small_networks import CONFIG, changed, small_model, snapshot
-from tests.method.test_golden import ARRAYS, BATCH, RELATIVE, deviation, fill
+from tests.method.test_golden import ARRAYS, BATCH, RELATIVE
 
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 

@@ -2,8 +2,6 @@
 
 import copy
 import json
-import math
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18
 from destseg.training import train_segmentation, train_student
+from tests.method.filling import deviation, fill
 from tests.method.small_networks import changed, snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -29,25 +28,6 @@ FUNCTIONS = np.load(GOLDEN / "perlin_functions.npz")
 RELATIVE = 1e-5  # "Checkpoints" in docs/method.md
 VECTOR_ROUNDING = 2e-15  # of the cosines, sines and powers of the program's NumPy
 BATCH = Batch(*(torch.from_numpy(ARRAYS[key]) for key in ("img_aug", "img_origin", "mask")))
-
-
-def fill(model):
-    """Give every tensor values that follow from its name alone."""
-    for key, tensor in model.state_dict().items():
-        if key.endswith("num_batches_tracked"):
-            continue
-        seed = zlib.crc32(key.encode()) & 0x7FFFFFFF
-        values = np.random.RandomState(seed).standard_normal(tuple(tensor.shape))
-        if key.endswith("running_var"):
-            values = 0.5 + np.abs(values)
-        elif tensor.ndim == 4:
-            values = values * math.sqrt(2 / math.prod(tensor.shape[1:]))
-        elif key.endswith("weight"):
-            values = 1 + 0.1 * values
-        else:
-            values = 0.1 * values
-        tensor.copy_(torch.from_numpy(values))
-    return model
 
 
 @pytest.fixture(scope="module", params=["encoder-decoder", "encoder"])
@@ -63,13 +43,6 @@ def model(filled):
 @pytest.fixture
 def tag(filled):
     return f"dest1_ed{int(filled.student_net.kind == 'encoder-decoder')}"
-
-
-def deviation(ours, golden):
-    """Largest difference, relative to the largest value."""
-    ours, golden = np.asarray(ours, np.float64), np.asarray(golden, np.float64)
-    assert ours.shape == golden.shape
-    return np.abs(ours - golden).max() / np.abs(golden).max()
 
 
 def assert_norms(model, golden):

@@ -30,6 +30,8 @@ SMALL = {
             batch_size=4, student_steps=1, segmentation_steps=1, student_lr=0.05
         ),
     },
+    "STFPM": {"width": 8, "batch_size": 3, "steps": 3, "lr": 0.1},
+    "PatchCore": {"backbone": "resnet18", "width": 8},
 }
 """Settings of seconds, of methods whose own defaults take longer."""
 
