@@ -23,6 +23,7 @@ EXAMPLE = Path(__file__).parent / "example"
 SIDE, TRAIN, TEST = 32, 5, 4
 
 SMALL = {
+    "DRAEM": {"width": 4, "discriminative_width": 2, "batch_size": 2, "steps": 2},
     "DeSTSeg": {
         "model": ModelConfig(width=8, segmentation_width=8, dilations=(1, 2)),
         "anomalies": AnomalyConfig(lattice_exponents=3),
