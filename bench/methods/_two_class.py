@@ -38,6 +38,21 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
 
 
+def blended(images: Tensor, sources: Tensor, mask: Tensor, original: Tensor) -> Tensor:
+    """Show sources through images where a mask is set, the images with some weight.
+
+    Parameters
+    ----------
+    images, sources : Tensor
+        (B, 3, H, W), or what is shown alike everywhere (B, 3, 1, 1).
+    mask : Tensor
+        (B, 1, H, W) bool.
+    original : Tensor
+        (B, 1, 1, 1), weight of the images.
+    """
+    return torch.where(mask, (1 - original) * sources + original * images, images)
+
+
 def focal_map(probabilities: Tensor, mask: Tensor) -> Tensor:
     """Compute the focal loss of each pixel, gamma 2, no weights of classes.
 
@@ -86,20 +101,10 @@ def pooled_scores(maps: NDArray[np.float32], window: int) -> NDArray[np.float64]
     return scores
 
 
-@torch.no_grad()
-def maps_of(
-    mapper: Callable[[Tensor], Tensor],
-    images: NDArray[np.uint8],
-    device: str,
-    batch_size: int = 8,
-) -> NDArray[np.float32]:
-    """Map (N, S, S, 3) uint8 BGR images, batch by batch, to (N, S, S) float32."""
-    found = [
-        mapper(as_tensor(images[start : start + batch_size], device)).cpu()
-        for start in range(0, len(images), batch_size)
-    ]
-    maps: NDArray[np.float32] = torch.cat(found).squeeze(1).numpy()
-    return maps
+def shown(images: NDArray[np.uint8], device: str, batch_size: int = 8) -> Iterator[Tensor]:
+    """Yield (N, S, S, 3) uint8 images batch by batch, (B, 3, S, S) float32 in [0, 1]."""
+    for start in range(0, len(images), batch_size):
+        yield as_tensor(images[start : start + batch_size], device)
 
 
 def score_window(side: int) -> int:

@@ -49,7 +49,7 @@ def module(name="own", kind="own.maps"):
 
 def test_a_module_is_a_method_and_those_with_a_bar_help(folder):
     folder(found_one=module(), _found_help="X = 1")
-    assert list(package.methods()) == ["DeSTSeg", "DRAEM", "mean-image", "own", "pixel-nn"]
+    assert list(package.methods()) == ["DeSTSeg", "DRAEM", "DSR", "mean-image", "own", "pixel-nn"]
     assert "own.maps" in step_types()
     method = package.method("own")
     assert (method.full, method.design) == ("", ("",))

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from bench.methods._perlin import THRESHOLD, rotated
-from bench.methods._two_class import PROGRAM_WINDOW, focal_loss, focal_map, pooled_scores
+from bench.methods._two_class import PROGRAM_WINDOW, blended, focal_loss, focal_map, pooled_scores
 from bench.methods.draem import operations
-from bench.methods.draem.batches import Batch, blended
+from bench.methods.draem.batches import Batch
 from bench.methods.draem.losses import dynamic_range, ssim_loss, ssim_map, ssim_window
 from bench.methods.draem.networks import DRAEM, from_authors
 from bench.methods.draem.training import losses_of, train_networks

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from bench.methods._perlin import draw_masks, draw_normal
+from bench.methods._two_class import blended
 from bench.methods.draem.operations import OPERATIONS, PAPER, augment
 from destseg.batches import ahead, as_tensor
 
@@ -71,21 +72,6 @@ def draw_batch(
     mask = torch.from_numpy(masks).unsqueeze(1)
     original = torch.from_numpy(weights.astype(np.float32)).view(-1, 1, 1, 1)
     return Batch(clean, blended(clean, foreign, mask, original), mask.float())
-
-
-def blended(images: Tensor, sources: Tensor, mask: Tensor, original: Tensor) -> Tensor:
-    """Show sources through images where a mask is set, the images with some weight.
-
-    Parameters
-    ----------
-    images, sources : Tensor
-        (B, 3, H, W).
-    mask : Tensor
-        (B, 1, H, W) bool.
-    original : Tensor
-        (B, 1, 1, 1), weight of the images.
-    """
-    return torch.where(mask, (1 - original) * sources + original * images, images)
 
 
 def training_batches(

@@ -109,13 +109,17 @@ class Map(Step[Scores]):
 
     def run(self, site: Site, *parents: Any) -> Scores:
         """Return maps and image scores of the test images."""
+        import torch
+
         from bench.methods._perlin import fitted
-        from bench.methods._two_class import maps_of, pooled_scores, score_window
+        from bench.methods._two_class import pooled_scores, score_window, shown
 
         (state,) = parents
         networks = self.networks.untrained(0)
         networks.load_state_dict(state)
         networks.requires_grad_(False).to(site.device).eval()
         images = fitted(site["images"].test, LEAST_SIDE)
-        maps = maps_of(lambda shown: networks(shown)[1][:, 1:], images, site.device)
+        with torch.no_grad():
+            found = [networks(batch)[1][:, 1].cpu() for batch in shown(images, site.device)]
+        maps = torch.cat(found).numpy()
         return Scores(maps, pooled_scores(maps, score_window(maps.shape[-1])))
