@@ -46,7 +46,7 @@ def drawn(key, shape, tag):
         return 0.5 + np.abs(values)
     if key.endswith("_embedding.weight"):
         level, centre = ("lo", "top") if "top" in key else ("hi", "bot")
-        return np.float64(ARRAYS[f"{tag}_mu_{centre}"]) + SPREAD[level] * values
+        return ARRAYS[f"{tag}_mu_{centre}"].astype(float).round(2) + SPREAD[level] * values
     if key.endswith("_ema_w"):
         codes = drawn(key.replace("_ema_w", "_embedding.weight"), shape, tag)
         size = drawn(key.replace("_ema_w", "_ema_cluster_size"), shape[:1], tag)
