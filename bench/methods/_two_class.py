@@ -1,4 +1,4 @@
-"""What DRAEM and DSR share: maps of two classes, their loss and score, and the descent."""
+"""What DRAEM and DSR share: encoders, maps of two classes, their loss and score, the descent."""
 
 from __future__ import annotations
 
@@ -36,6 +36,37 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+class Encoder(nn.Module):
+    """Blocks with a pooling between them, ``block1`` and so on.
+
+    Parameters
+    ----------
+    in_channels : int
+        Of what comes in.
+    widths : sequence of int
+        Channels of the blocks.
+    block : callable
+        Channels before, inside and behind -> a block.
+    """
+
+    def __init__(
+        self, in_channels: int, widths: Sequence[int], block: Callable[[int, int, int], nn.Module]
+    ) -> None:
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+        for level, width in enumerate(widths, start=1):
+            self.add_module(f"block{level}", block(in_channels, width, width))
+            in_channels = width
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return what every block gives, before its pooling."""
+        found: list[Tensor] = []
+        for name, each in self.named_children():
+            if name != "pool":
+                found.append(each(self.pool(found[-1]) if found else x))
+        return found
 
 
 def blended(images: Tensor, sources: Tensor, mask: Tensor, original: Tensor) -> Tensor:

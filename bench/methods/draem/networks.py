@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from bench.methods._two_class import initialise, load_authors
+from bench.methods._two_class import Encoder, initialise, load_authors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,26 +33,6 @@ def up(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     )
-
-
-class Encoder(nn.Module):
-    """Blocks with a pooling between them; the first four double the width each."""
-
-    def __init__(self, in_channels: int, width: int, blocks: int) -> None:
-        super().__init__()
-        self.pool = nn.MaxPool2d(2)
-        for level in range(1, blocks + 1):
-            out_channels = width * 2 ** min(level - 1, 3)
-            self.add_module(f"block{level}", block(in_channels, out_channels, out_channels))
-            in_channels = out_channels
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Return what every block gives, before its pooling."""
-        found: list[Tensor] = []
-        for name, each in self.named_children():
-            if name != "pool":
-                found.append(each(self.pool(found[-1]) if found else x))
-        return found
 
 
 class PlainDecoder(nn.Module):
@@ -122,9 +102,9 @@ class DRAEM(nn.Module):
 
     def __init__(self, width: int, discriminative_width: int) -> None:
         super().__init__()
-        self.encoder = Encoder(3, width, 5)
+        self.encoder = Encoder(3, _widths(width, 5), block)
         self.decoder = PlainDecoder(width)
-        self.encoder_segment = Encoder(6, discriminative_width, 6)
+        self.encoder_segment = Encoder(6, _widths(discriminative_width, 6), block)
         self.decoder_segment = SkippingDecoder(discriminative_width)
         self.apply(initialise)
 
@@ -151,6 +131,11 @@ class DRAEM(nn.Module):
         joined = torch.cat([reconstruction, images], dim=1)
         logits: Tensor = self.decoder_segment(self.encoder_segment(joined))
         return logits
+
+
+def _widths(width: int, blocks: int) -> list[int]:
+    """Double the width up to the fourth block."""
+    return [width * 2 ** min(level, 3) for level in range(blocks)]
 
 
 def from_authors(state_dict: Mapping[str, Tensor]) -> DRAEM:

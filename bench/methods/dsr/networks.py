@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.methods._two_class import initialise, load_authors
+from bench.methods._two_class import Encoder, initialise, load_authors
 from bench.methods.dsr.latent import ImageDecoder, LatentModel, Sizes
 
 if TYPE_CHECKING:
@@ -36,25 +36,6 @@ def up(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
         *convolution(in_channels, out_channels),
     )
-
-
-class Encoder(nn.Module):
-    """Blocks with a pooling between them, of given widths."""
-
-    def __init__(self, in_channels: int, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        self.pool = nn.MaxPool2d(2)
-        for level, out_channels in enumerate(widths, start=1):
-            self.add_module(f"block{level}", block(in_channels, out_channels, out_channels))
-            in_channels = out_channels
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Return what every block gives, before its pooling."""
-        found: list[Tensor] = []
-        for name, each in self.named_children():
-            if name != "pool":
-                found.append(each(self.pool(found[-1]) if found else x))
-        return found
 
 
 class PlainDecoder(nn.Module):
@@ -112,7 +93,7 @@ class SubspaceRestriction(nn.Module):
     def __init__(self, length: int) -> None:
         super().__init__()
         widths = length, 2 * length, 4 * length
-        self.unet = UNet(Encoder(length, widths), PlainDecoder(length))
+        self.unet = UNet(Encoder(length, widths, block), PlainDecoder(length))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map (B, D, H, W) to features of that shape, unquantised."""
@@ -126,7 +107,7 @@ class TwoClassNet(nn.Module):
     def __init__(self, in_channels: int, base: int) -> None:
         super().__init__()
         widths = base, 2 * base, 4 * base, 4 * base
-        self.unet = UNet(Encoder(in_channels, widths), SkippingDecoder(base))
+        self.unet = UNet(Encoder(in_channels, widths, block), SkippingDecoder(base))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, 2, H, W)."""
