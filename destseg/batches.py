@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from torch import Tensor
 
 from destseg.anomalies import corrupt, draw_angles
 from destseg.config import AnomalyConfig, Rotation
+
+T = TypeVar("T")
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -113,7 +115,7 @@ def training_batches(
 
     indices = range(first, first + steps)
     here = torch.device(device).type == "cpu"
-    for turned, sources, rng in map(draw, indices) if here else _ahead(draw, indices):
+    for turned, sources, rng in map(draw, indices) if here else ahead(draw, indices):
         clean = as_tensor(turned, device)
         corrupted, mask = corrupt(clean, as_tensor(sources, device), rng, anomalies, degrees=fixed)
         yield Batch(normalise(corrupted), normalise(clean), mask)
@@ -127,11 +129,11 @@ class _Drawn(NamedTuple):
     rng: np.random.Generator  # of the batch, for the rest
 
 
-def _ahead(draw: Callable[[int], _Drawn], indices: range) -> Iterator[_Drawn]:
+def ahead(draw: Callable[[int], T], indices: range) -> Iterator[T]:
     """Draw in order, by threads that are some batches ahead of what was asked for."""
     threads = min(AHEAD, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
-        waiting: deque[Future[_Drawn]] = deque()
+        waiting: deque[Future[T]] = deque()
         try:
             for index in indices:
                 waiting.append(pool.submit(draw, index))

@@ -14,6 +14,7 @@ from bench.data.kinds import find_kind
 from bench.data.teacher import TeacherRef, tensor_digest
 from bench.data.textures import TexturesRef
 from bench.experiment.experiment import DatasetConfig, Experiment, GridConfig
+from bench.methods.dsr.config import Latent
 from bench.metrics import Protocol
 from bench.planning.inputs import Inputs
 from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
@@ -23,6 +24,14 @@ EXAMPLE = Path(__file__).parent / "example"
 SIDE, TRAIN, TEST = 32, 5, 4
 
 SMALL = {
+    "DSR": {
+        "width": 4,
+        "latent": Latent(codes=16, batch_size=1, steps=2),
+        "batch_size": 2,
+        "steps": 2,
+        "upsampling_steps": 2,
+    },
+    "DRAEM": {"width": 4, "discriminative_width": 2, "batch_size": 2, "steps": 2},
     "DeSTSeg": {
         "model": ModelConfig(width=8, segmentation_width=8, dilations=(1, 2)),
         "anomalies": AnomalyConfig(lattice_exponents=3),

@@ -1,0 +1,221 @@
+"""DSR's three trainings (section 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+
+from bench.methods._two_class import focal_loss, train
+from bench.methods.dsr.anomalies import corrupted
+from bench.methods.dsr.quantiser import Reseeding, perplexity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.random import Generator
+    from torch import Tensor
+
+    from bench.methods.dsr.batches import Normal, Smudged
+    from bench.methods.dsr.latent import LatentModel
+    from bench.methods.dsr.networks import DSR
+    from destseg.descent import OnStep
+
+IMAGE_WEIGHT = 10.0
+"""Of the reconstruction's loss, against 1 of the others."""
+
+DECAY_AFTER, DECAY = 8 / 10, 0.1
+"""When the second training's learning rate is multiplied, and by what."""
+
+
+class LatentLosses(NamedTuple):
+    """The terms of the first training's loss; each weighs 1."""
+
+    reconstruction: Tensor
+    lo: Tensor
+    hi: Tensor
+
+
+class SubspaceLosses(NamedTuple):
+    """The terms of the second training's loss, unweighted."""
+
+    focal: Tensor
+    lo: Tensor
+    hi: Tensor
+    image: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """The weighted sum."""
+        return self.focal + self.lo + self.hi + IMAGE_WEIGHT * self.image
+
+
+def train_latent(
+    model: LatentModel,
+    batches: Iterable[Tensor],
+    *,
+    lr: float,
+    rng: Generator | None,
+    on_step: OnStep | None = None,
+) -> None:
+    """Train a latent model in place, and leave it frozen, in evaluation mode.
+
+    Parameters
+    ----------
+    model : LatentModel
+        On the device of the batches.
+    batches : iterable of Tensor
+        (B, 3, H, W), BGR in [0, 1]; one update each.
+    lr : float
+        Of Adam.
+    rng : Generator or None
+        Of the features that codes are set to; None to leave dead codes alone.
+    on_step
+        See `destseg.descent.descend`.
+
+    Raises
+    ------
+    TrainingDiverged
+        When the loss is not finite.
+    """
+    levels = model.lo, model.hi
+    parameters = [each for each in model.parameters() if each.requires_grad]
+    seeds: list[Reseeding] = []
+
+    def loss(images: Tensor) -> Tensor:
+        if rng is not None and not seeds:
+            seeds.extend(_started(model, images, rng))
+        latent = model(images)
+        if rng is not None:
+            for seed, found in zip(seeds, (latent.lo, latent.hi), strict=True):
+                seed.see(found, rng)
+        found = LatentLosses(
+            F.mse_loss(model.reconstruct(latent), images),
+            latent.lo.commitment,
+            latent.hi.commitment,
+        )
+        return found.reconstruction + found.lo + found.hi
+
+    model.train()
+    assert not any(level.embedding.requires_grad for level in levels)
+    train(torch.optim.Adam(parameters, lr=lr), loss, batches, on_step=on_step)
+    model.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def _started(model: LatentModel, images: Tensor, rng: Generator) -> list[Reseeding]:
+    """Put all codes among the features of an untrained encoder."""
+    model.eval()
+    lo, hi = Reseeding(model.lo), Reseeding(model.hi)
+    fine, features = model.features(images)
+    lo.start(features, rng)
+    enlarged = model.upsample_t(model.lo(features).values)
+    hi.start(model.features_hi(fine, enlarged), rng)
+    model.train()
+    return [lo, hi]
+
+
+@torch.no_grad()
+def fidelity(model: LatentModel, images: Iterable[Tensor]) -> Mapping[str, Tensor]:
+    """Measure how well a trained latent model reconstructs images, and how many codes it uses.
+
+    Parameters
+    ----------
+    model : LatentModel
+        In evaluation mode.
+    images : iterable of Tensor
+        Batches (B, 3, H, W).
+
+    Returns
+    -------
+    mapping
+        ``mse``, ``perplexity_lo`` and ``perplexity_hi``, scalars; nothing of no images.
+    """
+    found = [(model(batch), batch) for batch in images]
+    if not found:
+        return {}
+    squared = [(model.reconstruct(latent) - batch).pow(2).flatten() for latent, batch in found]
+    lo, hi = (
+        perplexity(level, torch.cat([codes.flatten() for codes in maps]))
+        for level, maps in (
+            (model.lo, [latent.lo.codes for latent, _ in found]),
+            (model.hi, [latent.hi.codes for latent, _ in found]),
+        )
+    )
+    values = {"mse": float(torch.cat(squared).mean()), "perplexity_lo": lo, "perplexity_hi": hi}
+    return {name: torch.tensor(value) for name, value in values.items()}
+
+
+def subspace_losses(networks: DSR, batch: Normal) -> SubspaceLosses:
+    """Compute the losses of the second training; the focal loss reaches the detection alone."""
+    model = networks.vq
+    with torch.no_grad():
+        latent = model(batch.images)
+        shown = corrupted(model, latent, batch.mask, batch.draws)
+        general = model.decode(model.joined(shown.lo, shown.hi))
+    restricted = networks.restrict(shown.lo, shown.hi)
+    specific = networks.specific(restricted)
+    return SubspaceLosses(
+        focal_loss(networks.detect(specific.detach(), general), shown.truth),
+        F.mse_loss(restricted.lo.features, latent.lo.values),
+        F.mse_loss(restricted.hi.features, latent.hi.values),
+        F.mse_loss(specific, batch.images),
+    )
+
+
+def train_subspaces(
+    networks: DSR,
+    batches: Iterable[Normal],
+    *,
+    lr: float,
+    steps: int,
+    on_step: OnStep | None = None,
+) -> None:
+    """Train subspaces, object decoder and detection in place, and leave all frozen.
+
+    Parameters
+    ----------
+    networks : DSR
+        Its latent model trained; on the device of the batches.
+    batches : iterable of Normal
+        One update each.
+    lr : float
+        Of Adam.
+    steps : int
+        Number of the batches.
+    on_step
+        See `destseg.descent.descend`.
+
+    Raises
+    ------
+    TrainingDiverged
+        When the loss is not finite.
+    """
+    # The latent model in evaluation mode, or its codes would move; the others have no modes.
+    networks.requires_grad_(False).eval()
+    parts = networks.srm_hi, networks.srm_lo, networks.dec, networks.seg
+    parameters = [each for part in parts for each in part.requires_grad_(True).parameters()]
+    train(
+        torch.optim.Adam(parameters, lr=lr),
+        lambda batch: subspace_losses(networks, batch).total,
+        batches,
+        milestones=[int(DECAY_AFTER * steps)],
+        factor=DECAY,
+        on_step=on_step,
+    )
+    networks.requires_grad_(False)
+
+
+def train_upsampling(
+    networks: DSR, batches: Iterable[Smudged], *, lr: float, on_step: OnStep | None = None
+) -> None:
+    """Train the upsampling module in place; see `train_subspaces`."""
+    networks.requires_grad_(False).eval()
+    networks.up.requires_grad_(True)
+
+    def loss(batch: Smudged) -> Tensor:
+        return focal_loss(networks.refine(*networks.compare(batch.images)), batch.mask)
+
+    train(torch.optim.Adam(networks.up.parameters(), lr=lr), loss, batches, on_step=on_step)
+    networks.requires_grad_(False)
