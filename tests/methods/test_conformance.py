@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from bench.experiment.grid import Grid
-from bench.methods import PAPER
+from bench.methods import METHODS_VARIABLE, PAPER
 from bench.methods.codecs import SCORES
 from bench.methods.interface import Member, Scores, Step, UndeclaredRead
 from bench.planning.stages import plan, stage_key
@@ -13,7 +13,7 @@ from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
-from tests.methods.conftest import METHODS, TEST, small_config
+from tests.methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
@@ -154,18 +154,26 @@ def test_what_a_method_says_of_itself_fits_together(method):
     assert {method.last(config, variant).codec for variant in method.variants.values()} == {SCORES}
 
 
+@pytest.fixture(scope="module")
+def two_children():
+    """Two processes for all methods: starting them takes longer than their stages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(METHODS_VARIABLE, str(EXAMPLE))
+        with Children(["cpu", "cpu"]) as workers:
+            yield workers
+
+
 @each_method
 def test_any_number_of_workers_gives_the_same_bits(
-    method, small_experiment, small_inputs, tmp_path
+    method, small_experiment, small_inputs, tmp_path, two_children
 ):
     experiment = small_experiment(method)
     variants = {method.name: (method.full,)}
     laid = plan(experiment, Grid(("one", "two"), variants, (0, 1)).cells(), small_inputs)
     found = []
-    for name, workers in {"one": InProcess("cpu"), "two": Children(["cpu", "cpu"])}.items():
+    for name, workers in {"one": InProcess("cpu"), "two": two_children}.items():
         store = RunStore(tmp_path / name)
-        with workers:
-            summary = run(laid, experiment, small_inputs, store, workers)
+        summary = run(laid, experiment, small_inputs, store, workers)
         assert (summary.done, summary.failures) == (4, ())
         found.append({record.key: (record.metrics, record.digest) for record in store.records()})
     assert found[0] == found[1]
