@@ -58,7 +58,7 @@ def test_results_come_back_as_they_were(folder):
 
 def test_no_committed_verdict_of_the_miniature_is_a_reproduction():
     text = (COMMITTED / "tables" / "claims.md").read_text("utf-8")
-    assert "does not hold on the embedded miniature v2" in text
+    assert "does not hold on the embedded miniature v3" in text
     assert "reproduced" not in text
     assert "contradicted" not in text
 

@@ -40,7 +40,7 @@ def test_records_come_first(find, results, asked, tiny_finished):
     (results / "tiny" / "cells.csv").unlink()
     found = find(asked).results
     pd.testing.assert_frame_equal(found.cells, tiny_finished.results.cells)
-    assert found.dataset == "the embedded miniature v2, 32 px"
+    assert found.dataset == "the embedded miniature v3, 32 px"
     assert (found.standing, set(found.cells["dataset"])) == ("own", {"miniature"})
 
 
