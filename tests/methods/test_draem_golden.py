@@ -15,7 +15,7 @@ from bench.methods.draem.losses import dynamic_range, ssim_loss, ssim_map, ssim_
 from bench.methods.draem.networks import DRAEM, from_authors
 from bench.methods.draem.training import losses_of, train_networks
 from destseg.anomalies import perlin_noise
-from tests.method.test_golden import fill
+from tests.method.filling import fill
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "draem.npz")
