@@ -8,6 +8,7 @@ an image. The large one sees the images enlarged, since its filters are coarse f
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from bench.data.teacher import tensor_digest
 from destseg.application.options import positive
 from destseg.application.progress import heartbeat
 from destseg.batches import as_tensor, normalise
+from destseg.errors import InputError
 from destseg.features import normalised
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
@@ -189,26 +191,47 @@ def _rate(step: int, steps: int) -> float:
 
 def main() -> None:
     """Distil from the command line: ``python -m bench.data.distillation --out teacher.pth``."""
-    parser = argparse.ArgumentParser(prog="python -m bench.data.distillation", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="file of the small trunk")
-    parser.add_argument(
-        "--teacher", default="imagenet", metavar="NAME|PATH", help="imagenet or a weight file"
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.data.distillation",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--start", type=Path, metavar="PATH", help="a small trunk to go on from")
-    parser.add_argument("--images", type=positive, default=IMAGES, metavar="N", help="to look at")
-    parser.add_argument("--steps", type=positive, default=Distillation.steps, metavar="N")
-    parser.add_argument("--seed", type=int, default=Distillation.seed, metavar="N")
+    add = parser.add_argument
+    add("--out", type=_new_file, required=True, help="file of the small trunk")
+    add("--teacher", default="imagenet", metavar="NAME|PATH", help="imagenet or a weight file")
+    add("--start", type=Path, metavar="PATH", help="a small trunk to go on from")
+    add("--images", type=positive, default=IMAGES, metavar="N", help="images to draw")
+    add("--steps", type=positive, default=Distillation.steps, metavar="N", help="updates to make")
+    add("--seed", type=_seed, default=Distillation.seed, metavar="N", help="of the training")
     options = parser.parse_args()
     torch.set_num_threads(1)
     recipe = Distillation(steps=options.steps, seed=options.seed)
-    large = load_trunk(find_weights(options.teacher)).eval().requires_grad_(False)
-    start = load_trunk(options.start, width=recipe.width) if options.start else None
-    images = distillation_images(options.images, jobs=-1)
-    trunk = distil(
-        large, recipe, images, start=start, on_step=heartbeat("distillation", recipe.steps)
-    )
-    write_file(options.out, trunk.state_dict())
+    try:
+        large = load_trunk(find_weights(options.teacher)).eval().requires_grad_(False)
+        start = load_trunk(options.start, width=recipe.width) if options.start else None
+        images = distillation_images(options.images, jobs=-1)
+        trunk = distil(
+            large, recipe, images, start=start, on_step=heartbeat("distillation", recipe.steps)
+        )
+        write_file(options.out, trunk.state_dict())
+    except InputError as error:
+        parser.exit(2, f"error: {error}\n")
     print(f"{options.out}: digest {tensor_digest(trunk.state_dict())}")
+
+
+def _new_file(text: str) -> Path:
+    """Parse the path of a file that can be written, which is known before the work is done."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a folder that can be written")
+    return path
+
+
+def _seed(text: str) -> int:
+    """Parse a whole number that torch's generators take."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**63 - 1")
+    return int(text)
 
 
 if __name__ == "__main__":

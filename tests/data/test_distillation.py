@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bench.data import distillation_images as distillation_images_module
-from bench.data.distillation import KEPT, Distillation, distil, targets
+from bench.data.distillation import KEPT, Distillation, distil, main, targets
 from bench.data.distillation_images import distillation_images
 from bench.data.teacher import tensor_digest, untrained_trunk
 
@@ -68,3 +68,24 @@ def test_a_seed_gives_one_trunk_and_leaves_the_global_generator(large, images):
     assert tensor_digest(first.state_dict()) == tensor_digest(second.state_dict())
     other = distil(large, recipe, images, start=first)
     assert tensor_digest(other.state_dict()) != tensor_digest(first.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "missing/t.pth"], "in a folder that can be written"),
+        (["--out", "t.pth", "--seed", "-1"], "not a whole number"),
+        (["--out", "t.pth", "--seed", "9" * 23], "not a whole number"),
+        (["--out", "t.pth", "--teacher", "text.pth"], "error: "),
+        (["--out", "t.pth", "--teacher", "missing.pth"], "error: "),
+    ],
+)
+def test_bad_input_is_one_sentence(options, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.pth").write_text("no weights")
+    monkeypatch.setattr("sys.argv", ["distillation", *options])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "t.pth").exists()
