@@ -14,6 +14,7 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 COMMANDS = (
     "reproduce",
+    "curve",
     "plan",
     "status",
     "explain",

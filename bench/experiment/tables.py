@@ -13,6 +13,9 @@ EFFECTS = {"effects": 1, "interactions": 2}
 CLAIMS = ("verdicts", "claims")
 """Of methods whose papers make claims."""
 
+COSTS = ("costs", "curve")
+"""Of several methods that learn."""
+
 
 def comparison_names() -> dict[str, tuple[str, ...]]:
     """Return the names of each method's tables of variants, a taken one behind the method's."""
@@ -38,6 +41,7 @@ def tables_of(names: Collection[str]) -> tuple[str, ...]:
         *AMONG,
         *(table for table, least in EFFECTS.items() if factors >= least),
         *(CLAIMS if any(method.claims for method in known) else ()),
+        *(COSTS if len({*names} - {*FLOORS}) > 1 else ()),
     )
 
 

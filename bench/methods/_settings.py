@@ -1,4 +1,21 @@
-"""Checks of settings, for the configurations of DRAEM and DSR."""
+"""Checks and changes of settings, for the configurations of methods."""
+
+import dataclasses
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+C = TypeVar("C", bound="DataclassInstance")
+
+
+def multiplied(config: C, factor: float, *names: str) -> C:
+    """Return a dataclass with counts multiplied, rounded, at least 1; what is None stays so."""
+    counts = {name: getattr(config, name) for name in names}
+    changed = {
+        name: max(1, round(count * factor)) for name, count in counts.items() if count is not None
+    }
+    return dataclasses.replace(config, **changed)
 
 
 def require_at_least(least: float, **values: float) -> None:

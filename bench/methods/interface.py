@@ -326,6 +326,9 @@ class Method(Generic[C, V]):
         Configuration -> a few words for the foot of tables; by default its fields.
     least_images
         Configuration -> training images that a category must have.
+    scaled
+        (configuration, factor) -> the same with so many times the updates, rounded, at least one
+        of each training; None of a method that trains nothing.
     """
 
     name: str
@@ -344,6 +347,7 @@ class Method(Generic[C, V]):
     is_papers: Callable[[C], bool] = lambda _: False
     summary: Callable[[C], str] = _fields
     least_images: Callable[[C], int] = lambda _: 1
+    scaled: Callable[[C, float], C] | None = None
 
     def __post_init__(self) -> None:
         if not self.variants:

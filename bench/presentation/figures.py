@@ -15,18 +15,20 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bench.metrics import Metric
+from bench.metrics import ALL_METRICS, Metric
+from bench.presentation.costs_table import CURVE_METRIC, curve_means
 from bench.presentation.examples import Example, examples_figure
 from bench.presentation.figure_style import png, svg
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.presentation.figures_curves import Curve, curves_figure
 from bench.presentation.figures_effects import effects_figure, with_effects
+from bench.presentation.figures_training import training_figure
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.formatting import format_estimate, in_words, listed
 from bench.results.results import Results, Row
 from destseg.atomic import write_atomically
 
-OF_CELLS = ("variants", "seeds", "effects", "heatmap")
+OF_CELLS = ("variants", "seeds", "effects", "heatmap", "training")
 """Kinds of figures that need the cells only."""
 
 OF_MAPS = ("curves", "examples", "missed", "false-alarms")
@@ -213,6 +215,26 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
             f"{len(results.labels)} variants. {_in_words(results, metric)}",
             partial(heatmap_figure, results, metric),
         )
+    if results.curve is not None and results.costs:
+        yield _of_curve(results)
+
+
+def _of_curve(results: Results) -> Drawing:
+    metric = ALL_METRICS[CURVE_METRIC]
+    curves = (
+        f"{method} {', '.join(f'{100 * mean:.{metric.decimals}f}' for mean in means.values())}"
+        for method in results.fulls
+        if (means := curve_means(results, method))
+    )
+    return Drawing(
+        "training",
+        "training",
+        f"{metric.display} on other images than the tables' by how long each method is trained; "
+        "the large mark is the setting of the tables, and a method whose curve still rises there "
+        "would be better with more.",
+        f"{metric.display} in percent by rising length of training: {'; '.join(curves)}.",
+        partial(training_figure, results),
+    )
 
 
 def _of_maps(excerpts: Excerpts, results: Results) -> Iterator[Drawing]:

@@ -15,6 +15,7 @@ from bench.methods import methods
 from bench.presentation.category_tables import PAIR_TABLES, category_table
 from bench.presentation.claims_table import claims_table, verdicts_table
 from bench.presentation.comparisons import comparison_table
+from bench.presentation.costs_table import costs_table, curve_table
 from bench.presentation.method_tables import image_table, main_table
 from bench.presentation.statistics_tables import EFFECT_TABLES, intervals_table
 from bench.presentation.table import Table
@@ -30,6 +31,8 @@ _OF_ALL: Mapping[str, Builder] = {
     **{table.name: table.build for table in PAIR_TABLES},
     "categories": category_table,
     "intervals": intervals_table,
+    "costs": costs_table,
+    "curve": curve_table,
 }
 _OF_CLAIMS: Mapping[str, Builder] = {"verdicts": verdicts_table, "claims": claims_table}
 

@@ -1,7 +1,8 @@
 """A results folder: ``cells.csv`` holds what was measured, ``heading.json`` what was asked for.
 
 Without the latter a cell that is missing would not be missed. The two make every table again, with
-neither data nor device.
+neither data nor device; of what methods cost and how they learn there may be ``costs.json`` and
+``curve.csv`` beside them.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import pandas as pd
 
 from bench.methods import PAPER, methods
 from bench.metrics import ALL_METRICS, METRICS, Protocol
+from bench.results.costs import Cost
 from bench.results.joining import join
 from bench.results.results import Results
 from destseg.atomic import write_atomically
@@ -22,13 +24,18 @@ from destseg.errors import InputError
 
 CELLS = "cells.csv"
 HEADING = "heading.json"
+COSTS = "costs.json"
+CURVE = "curve.csv"
+
+_APART = ("cells", "costs", "curve")
+"""Parts of results with files of their own; all others are in the heading."""
 
 _NUMBERS = {"seed": int, "seconds": float, "peak_memory": int}
 _PARTS = {"True": True, "False": False, "": None}
 
 
 def write_results(folder: Path, results: Results) -> None:
-    """Write cells and heading into a folder, which is made if it is not there.
+    """Write cells, heading and costs into a folder, which is made if it is not there.
 
     Raises
     ------
@@ -38,7 +45,7 @@ def write_results(folder: Path, results: Results) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = results.cells.to_csv(index=False, lineterminator="\n")
     write_atomically(folder / CELLS, text.encode())
-    names = [field.name for field in dataclasses.fields(results) if field.name != "cells"]
+    names = [field.name for field in dataclasses.fields(results) if field.name not in _APART]
     heading = {name: getattr(results, name) for name in names}
     heading |= {
         "variants": dict(results.variants),
@@ -47,6 +54,16 @@ def write_results(folder: Path, results: Results) -> None:
     }
     text = json.dumps(heading, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / HEADING, text.encode())
+    if results.costs:
+        costs = {name: dataclasses.asdict(cost) for name, cost in results.costs.items()}
+        write_atomically(folder / COSTS, (json.dumps(costs, indent=1) + "\n").encode())
+
+
+def write_curve(folder: Path, curve: pd.DataFrame) -> None:
+    """Write cells at other lengths of training, see `Results.curve`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = curve.to_csv(index=False, lineterminator="\n")
+    write_atomically(folder / CURVE, text.encode())
 
 
 def read_results(folder: Path) -> Results:
@@ -71,13 +88,38 @@ def read_results(folder: Path) -> Results:
             "protocol": Protocol(**heading["protocol"]),
             "metrics": tuple(ALL_METRICS[name] for name in heading["metrics"]),
         }
-        return Results(cells, **heading | arrays | values)
+        found = Results(cells, **heading | arrays | values)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {_REMEDY}.") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+    return with_costs(found, folder)
+
+
+def with_costs(results: Results, folder: Path) -> Results:
+    """Return results with the costs and the curve that their folder holds.
+
+    Raises
+    ------
+    InputError
+        When one of these files is damaged.
+    """
+    path = folder / COSTS
+    costs: dict[str, Cost] = {}
+    try:
+        if path.exists():
+            values = json.loads(path.read_text(encoding="utf-8"))
+            costs = {name: Cost(**value) for name, value in values.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+    path = folder / CURVE
+    try:
+        curve = read_cells(path).astype({"factor": float}) if path.exists() else None
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: no factors ({error}); `bench curve` writes it anew.") from None
+    return dataclasses.replace(results, costs=costs, curve=curve)
 
 
 def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:

@@ -13,7 +13,7 @@ from bench.metrics import metrics_of
 from bench.planning.experiment_plan import ExperimentPlan, look_up, required_inputs
 from bench.planning.inputs import Sources, cached_images
 from bench.results.cells import cell_row, cells_of, tidy
-from bench.results.files import CELLS, read_results
+from bench.results.files import CELLS, read_results, with_costs
 from bench.results.finished import Finished
 from bench.results.results import Results
 from bench.store.runs import RunStore
@@ -43,7 +43,7 @@ def find_finished(
     if laid is not None and not laid.unprepared:
         found = finished_of(laid, store)
         if not found.results.cells.empty:
-            return found
+            return dataclasses.replace(found, results=with_costs(found.results, folder))
     if not (folder / CELLS).is_file():
         raise InputError(
             f"{experiment.name}: there is no finished cell in {store.root} and no "

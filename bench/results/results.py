@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.methods.interface import Method
+    from bench.results.costs import Cost
     from bench.stats import Estimate, Scores
 
 Standing = Literal["original", "resized", "own"]
@@ -62,6 +63,11 @@ class Results:
         Whether the paper's method was trained as in the paper.
     remarks
         Further sentences for the head of a table.
+    costs
+        What methods cost, by their names; may lack some or all.
+    curve
+        Cells at other lengths of training, of other images: as `cells`, with the column
+        ``factor``, how many times the updates.
 
     Raises
     ------
@@ -82,6 +88,8 @@ class Results:
     provenance: tuple[str, ...] = ()
     paper_setting: bool = False
     remarks: tuple[str, ...] = ()
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    curve: pd.DataFrame | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         parts: dict[str, tuple[Any, ...]] = {

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from bench.running.execution import Job, Outcome, run_job
+
+T = TypeVar("T")
 
 ATTEMPTS = 2
 """How often a stage is tried whose process is killed: another may have taken the memory."""
@@ -87,9 +90,7 @@ class Child:
             if self._closed:
                 raise ShutdownExecutorError
             if self._executor is None:
-                self._executor = ProcessPoolExecutor(
-                    max_workers=1, initializer=_prepare, initargs=(os.getpid(),), env=ENVIRONMENT
-                )
+                self._executor = _process()
             return self._executor
 
     def _kill(self) -> None:
@@ -97,6 +98,22 @@ class Child:
             executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown(wait=True, kill_workers=True)
+
+
+def alone(function: Callable[..., T], *arguments: Any) -> T:
+    """Return what a function returns, or raise what it raises, in a process of its own."""
+    executor = _process()
+    try:
+        found: T = executor.submit(function, *arguments).result()
+        return found
+    finally:
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+def _process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        max_workers=1, initializer=_prepare, initargs=(os.getpid(),), env=ENVIRONMENT
+    )
 
 
 def _compute(job: Job) -> tuple[Outcome, ...]:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.common.provenance import foot
+from bench.experiment.tables import COSTS
 from bench.methods import method
 from bench.planning.experiment_plan import ExperimentPlan
 from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
-from bench.results.files import CELLS, joined_with, write_results
+from bench.results.files import CELLS, joined_with, with_costs, write_results
 from bench.results.finished import Finished
 from bench.results.lookup import finished_of
 from bench.store.runs import RunStore
@@ -45,6 +46,7 @@ class Outputs:
         """
         experiment = self.laid.experiment
         finished = self.finished(tuple(seeds or self.laid.grid.seeds))
+        finished = self._with_costs(finished, measure=seeds is None)
         before = self._numbers()
         write_results(self.folder, finished.results)
         shown = joined_with(finished.results, experiment.include, self.folder.parent)
@@ -60,6 +62,20 @@ class Outputs:
     def finished(self, seeds: tuple[int, ...]) -> Finished:
         """Collect the cells of some seeds."""
         return finished_of(self.laid, self.store, seeds=seeds, provenance=self._provenance())
+
+    def _with_costs(self, finished: Finished, *, measure: bool) -> Finished:
+        """Add what is known of the methods' costs, or measure the others if they are shown."""
+        results = with_costs(finished.results, self.folder)
+        if measure and {*COSTS} & {*self.laid.experiment.tables} and not self._is_remote:
+            from bench.workflows.costing import costs_of  # needs torch
+
+            costs = costs_of(self.laid, results.fulls, self.store, results.costs, self.device)
+            results = dataclasses.replace(results, costs=costs)
+        return dataclasses.replace(finished, results=results)
+
+    @property
+    def _is_remote(self) -> bool:
+        return not self.device.startswith(("cpu", "cuda"))
 
     def _numbers(self) -> dict[str, bytes]:
         """Read cells and tables without what changes with every commit, the foot of the tables."""

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS
-from bench.results.files import joined_with, read_results, write_results
+from bench.results.costs import Cost
+from bench.results.files import joined_with, read_results, write_curve, write_results
 from destseg.errors import InputError
 
 COMMITTED = Path(__file__).parents[2] / "results" / "ablation"
@@ -47,13 +48,44 @@ def test_results_come_back_as_they_were(folder):
         metrics=tuple(ALL_METRICS.values()),
         paper_setting=True,
         remarks=("One.", "Two."),
+        costs={"DeSTSeg": Cost("k", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)},
     )
     write_results(folder, written)
     read = read_results(folder)
     pd.testing.assert_frame_equal(read.cells, written.cells, check_dtype=False, check_exact=True)
     for field in dataclasses.fields(read):
-        if field.name != "cells":
+        if field.name not in ("cells", "curve"):
             assert getattr(read, field.name) == getattr(written, field.name)
+
+
+def test_a_curve_comes_back(folder):
+    curve = read_results(folder).cells.head(4).assign(factor=[0.5, 1.0, 2.0, 2.0])
+    assert read_results(folder).curve is None
+    write_curve(folder, curve)
+    found = read_results(folder).curve
+    pd.testing.assert_frame_equal(found, curve, check_dtype=False, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("costs.json", "{"),
+        ("costs.json", "[1]"),
+        ("costs.json", '{"DeSTSeg": {"key": "k"}}'),
+        ("curve.csv", "category,factor\nbottle,1\n"),
+        ("curve.csv", "NO FACTOR"),
+        ("curve.csv", "BAD FACTOR"),
+    ],
+)
+def test_damaged_costs_and_curves_are_named(folder, name, text):
+    cells = read_results(folder).cells.head(1)
+    if text == "NO FACTOR":
+        text = cells.to_csv(index=False)
+    elif text == "BAD FACTOR":
+        text = cells.assign(factor="twice").to_csv(index=False)
+    (folder / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=name):
+        read_results(folder)
 
 
 def test_no_committed_verdict_of_the_miniature_is_a_reproduction():

@@ -7,7 +7,7 @@ import pytest
 
 from bench.data.kinds import find_kind
 from bench.running.execution import Job
-from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending
+from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending, alone
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
 
@@ -173,6 +173,12 @@ def test_a_child_ends_with_its_parent(monkeypatch):
     _end_with(7, wait=waited.append)
     assert ended.is_set()
     assert len(waited) == 2
+
+
+def test_alone_is_another_process_that_gives_back_what_it_finds():
+    assert alone(os.getpid) != os.getpid()
+    with pytest.raises(ZeroDivisionError):
+        alone(divmod, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ import pytest
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
 from bench.presentation.tables import build_table
+from bench.results.costs import Cost
 from bench.results.files import read_results, write_results
 from bench.store.runs import RunStore
 from bench.workflows.outputs import Outputs
+
+COST = Cost("k", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)
 
 
 @pytest.fixture
@@ -113,6 +116,30 @@ def test_what_is_known_is_not_drawn_again(outputs, monkeypatch):
     # A table that is new, or says something else than the last time.
     changed(outputs, tables=(*outputs.laid.experiment.tables, "loss")).write()
     assert len(drawn) == 3
+
+
+def test_costs_are_measured_where_they_are_shown(outputs, monkeypatch):
+    monkeypatch.setattr("bench.workflows.reporting.write_all", lambda *_: None)
+    asked = []
+
+    def costs_of(_laid, variants, _store, known, device):
+        asked.append((dict(variants), dict(known), device))
+        return {"DeSTSeg": COST}
+
+    monkeypatch.setattr("bench.workflows.costing.costs_of", costs_of)
+    outputs.write()
+    assert not asked
+    shown = changed(outputs, tables=("ablation", "costs"))
+    monkeypatch.setattr("bench.workflows.outputs.write_tables", lambda *_: None)
+    shown.write(seeds=(1,))
+    assert not asked, "a run that goes on is not the time"
+    dataclasses.replace(shown, device="workers of tcp://host:1").write()
+    assert not asked, "nor are machines elsewhere the place"
+    shown.write()
+    assert asked == [({"DeSTSeg": "den+ed+seg"}, {}, "cpu")]
+    assert read_results(outputs.folder).costs == {"DeSTSeg": COST}
+    shown.write()
+    assert asked[1] == ({"DeSTSeg": "den+ed+seg"}, {"DeSTSeg": COST}, "cpu")
 
 
 def test_a_seed_is_complete_when_all_its_cells_are(outputs, tmp_path):

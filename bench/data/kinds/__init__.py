@@ -53,6 +53,7 @@ class DatasetKind:
     published: Mapping[str, Extent] = field(default_factory=dict)
     in_paper: bool = False  # whether the paper's numbers are of it
     smallest: int = 1  # least side of its images, in pixels
+    development: str = ""  # name of the kind whose images settings are chosen on, if there is one
     # Takes the cache, a category and a side, and returns the folder, in MVTec AD's layout, that now
     # has that category. None for a dataset that lies in a folder given with ``--data``.
     generate: Callable[[Path, str, int], Path] | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def drawn(name: str, title: str, first: int) -> DatasetKind:
+def drawn(name: str, title: str, first: int, development: str = "") -> DatasetKind:
     """Make the kind whose samples are those of the miniature's generators from `first` on."""
     return DatasetKind(
         name=name,
@@ -22,6 +22,7 @@ def drawn(name: str, title: str, first: int) -> DatasetKind:
         categories=miniature.CATEGORIES,
         rotations=ROTATIONS,  # its categories are drawn after those of MVTec AD
         smallest=miniature.MIN_SIZE,
+        development=development,
         generate=partial(_generate, name, first),
     )
 
@@ -32,4 +33,4 @@ def _generate(name: str, first: int, cache: Path, category: str, size: int) -> P
     return root
 
 
-KIND = drawn("miniature", "the embedded miniature", 0)
+KIND = drawn("miniature", "the embedded miniature", 0, development="development")

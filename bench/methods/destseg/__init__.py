@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from bench.methods._settings import multiplied
 from bench.methods.destseg.claims import CLAIMS, COMPARISONS
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
 from bench.methods.destseg.variants import ABLATION, FACTORS, FULL, VARIANTS, Variant
@@ -82,6 +83,12 @@ def is_papers(config: Config) -> bool:
     return Config(config.model, anomalies, training) == Config()
 
 
+def scaled(config: Config, factor: float) -> Config:
+    """Return the configuration with so many times the updates of both stages."""
+    training = multiplied(config.training, factor, "student_steps", "segmentation_steps")
+    return dataclasses.replace(config, training=training)
+
+
 def summary(config: Config) -> str:
     """Return steps, batch size and width in words."""
     training = config.training
@@ -116,4 +123,5 @@ METHOD = Method(
     is_papers=is_papers,
     summary=summary,
     least_images=lambda config: config.training.batch_size,
+    scaled=scaled,
 )

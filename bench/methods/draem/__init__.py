@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from bench.methods._settings import multiplied
 from bench.methods.draem.config import Anomalies, Config
 from bench.methods.draem.steps import Map, Train
 from bench.methods.interface import Method
@@ -54,4 +55,5 @@ METHOD = Method(
     variants={"": None},
     is_papers=is_papers,
     summary=summary,
+    scaled=lambda config, factor: multiplied(config, factor, "epochs", "steps"),
 )

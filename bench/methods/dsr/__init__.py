@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from bench.methods._settings import multiplied
 from bench.methods.dsr.config import Config, Latent
 from bench.methods.dsr.steps import Map, TrainLatent, TrainSubspaces, TrainUpsampling
 from bench.methods.interface import Method
@@ -34,6 +35,12 @@ def is_papers(config: Config) -> bool:
     return known == Config() and config.upsampling_steps in (Config.upsampling_steps, 20_000)
 
 
+def scaled(config: Config, factor: float) -> Config:
+    """Return the configuration with so many times the updates, the latent model's too."""
+    config = dataclasses.replace(config, latent=multiplied(config.latent, factor, "steps"))
+    return multiplied(config, factor, "steps", "upsampling_steps")
+
+
 def summary(config: Config) -> str:
     """Return updates, batch size, width and codes in words."""
     latent = config.latent
@@ -63,4 +70,5 @@ METHOD = Method(
     variants={"": None},
     is_papers=is_papers,
     summary=summary,
+    scaled=scaled,
 )

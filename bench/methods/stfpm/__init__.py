@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from bench.methods._settings import multiplied
 from bench.methods.interface import Backbone, Method
 from bench.methods.stfpm.steps import Fusion, Map, Select, TrainStudent
 
@@ -117,6 +118,7 @@ METHOD = Method(
     backbones=lambda config: {"teacher": Backbone(config.width)},
     is_papers=is_papers,
     summary=summary,
+    scaled=lambda config, factor: multiplied(config, factor, "epochs", "steps"),
     # One held out and one trained on.
     least_images=lambda config: 2 if config.select == "validation" else 1,
 )
