@@ -1,9 +1,15 @@
 """A method of one module, in a folder of its own, joins everything with no other file touched."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from bench.cli import main
+from tests.conftest import EXAMPLE
+
+PAGE = (Path(__file__).parents[2] / "docs" / "add-a-method.md").read_text(encoding="utf-8")
 
 GRID = """\
 methods = ["DeSTSeg", "mean-patch"]
@@ -71,3 +77,22 @@ def test_from_grid_to_gate(run, tmp_path):
     told = run("regress", *asked, "--against", baseline, experiment=False, code=1)
     assert "mean-patch  bottle" in told
     assert "0 cells computed; 4 were there" in run("reproduce", "--method", "mean-patch")
+
+
+def test_the_page_shows_the_whole_example():
+    whole, by_maps = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert whole == (EXAMPLE / "mean_patch.py").read_text(encoding="utf-8")
+    assert len(by_maps.splitlines()) < len(whole.splitlines()) < 55
+
+
+def test_maps_come_in_as_the_page_says(mvtec_folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "data").mkdir()
+    mvtec_folder.rename(tmp_path / "data" / "mvtec_ad")
+    monkeypatch.chdir(tmp_path)
+    _, by_maps = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    exec(by_maps, {})
+    (command,) = re.findall(r"^python -m bench (score .*)$", PAGE, flags=re.MULTILINE)
+    assert main(command.split()) == 0
+    assert "bottle" in capsys.readouterr().out
+    cells = pd.read_csv("results/score-mine/cells.csv", keep_default_na=False)
+    assert cells["method"].tolist() == ["mine"]

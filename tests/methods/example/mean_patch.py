@@ -1,18 +1,14 @@
 """A complete method: each patch's distance to the mean of the training patches of its place."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.methods.codecs import ARRAYS, SCORES
-from bench.methods.interface import Method, Scores, Site, Step
-
-Floats = NDArray[np.float32]
+from bench.methods.interface import Method, Scores, Step
 
 
-def patches(images: NDArray[np.uint8], side: int) -> Floats:
+def patches(images, side):
     """Average (N, S, S, 3) images over squares, to (N, S / side, S / side, 3)."""
     count = images.shape[1] // side
     cut = images[:, : count * side, : count * side].reshape(-1, count, side, count, side, 3)
@@ -21,45 +17,29 @@ def patches(images: NDArray[np.uint8], side: int) -> Floats:
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the method: ``[methods.mean-patch]``."""
-
-    side: int = 4
-
-    def __post_init__(self) -> None:
-        if self.side < 1:
-            raise ValueError(f"side is {self.side}; it must be at least 1")
+    side: int = 4  # [methods.mean-patch] side in an experiment's file
 
 
 @dataclass(frozen=True)
-class Means(Step[dict[str, Floats]]):
-    """The mean of the training patches at each place."""
-
+class Means(Step):
     side: int
+    kind = "mean-patch.means"  # names it in records and random streams; nobody else's
+    seeded = False  # draws nothing at random: computed once for all seeds
+    reads = ("images",)  # what `site` gives; anything else raises
+    codec = ARRAYS  # how the result becomes a file, and back
 
-    kind = "mean-patch.means"
-    seeded = False
-    reads = ("images",)
-    codec = ARRAYS
-
-    def run(self, site: Site, *parents: Any) -> dict[str, Floats]:
+    def run(self, site):
         return {"means": patches(site["images"].train, self.side).mean(axis=0)}
 
 
 @dataclass(frozen=True)
-class Distances(Step[Scores]):
-    """The anomaly maps."""
+class Distances(Step):
+    means: Means  # a field of step type is a parent, whose result `run` is given
+    kind, seeded, reads, codec = "mean-patch.maps", False, ("images",), SCORES
 
-    means: Means
-
-    kind = "mean-patch.maps"
-    seeded = False
-    reads = ("images",)
-    codec = SCORES
-
-    def run(self, site: Site, *parents: Any) -> Scores:
-        (found,) = parents
+    def run(self, site, found):
         test = patches(site["images"].test, self.means.side)
-        return Scores(np.abs(test - found["means"]).mean(axis=3))
+        return Scores(np.abs(test - found["means"]).mean(axis=3))  # larger is more anomalous
 
 
 METHOD = Method(
