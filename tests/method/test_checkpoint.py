@@ -203,7 +203,7 @@ def test_a_file_of_another_form(tmp_path, change, said):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"student": "transformer"}, {"fusion_input": "sum"}, {"depth": 3}]
+    "setting", [{"student": "transformer"}, {"fusion_input": "sum"}, {"depth": 3}, {"colour": 1}]
 )
 def test_unknown_settings(tmp_path, setting):
     path = save(small_model(), tmp_path / "model.pt")

@@ -66,7 +66,7 @@ def test_the_stages_are_the_steps_of_the_harness(fit, parts, weights):
     initial, order = (
         derive_seed(stage="student", stream=stream, seed=3) for stream in ("weights", "data")
     )
-    data = TrainingImages(read_folder(normal_folder(parts), 32), procedural_textures(32))
+    data = TrainingImages(read_folder(normal_folder(parts), 32)[0], procedural_textures(32))
     student = train_student(
         Teacher(load_trunk(weights, width=CONFIG.width)),
         build_student(CONFIG, "encoder-decoder", seed=initial),

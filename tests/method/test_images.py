@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from destseg.errors import InputError
-from destseg.images import image_files, images_below, input_faults, read_mask, read_rgb
+from destseg.errors import InputError, input_faults
+from destseg.folders import image_files, images_below
+from destseg.images import read_rgb
+from destseg.masks import read_mask
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -107,7 +109,7 @@ BAD = {
     "header": (noise("PNG", lambda data: data[:20]), "; (copy|replace)"),
     "flipped": (noise("PNG", lambda data: data[:200] + bytes(30) + data[230:]), DAMAGED),
     "jpeg": (noise("JPEG", lambda data: data[:-500]), DAMAGED),
-    "folder": (Path.mkdir, DAMAGED),
+    "folder": (Path.mkdir, "a folder, not a file; replace or remove it"),
     "float": (floats(), "floating-point pixels.* store it with 8 or 16 bits"),
 }
 

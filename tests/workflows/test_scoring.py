@@ -19,7 +19,7 @@ from bench.workflows import scoring
 from bench.workflows.scoring import ScoreRequest, score
 from destseg.application.commands import main as destseg_main
 from destseg.errors import InputError
-from destseg.images import read_mask
+from destseg.masks import read_mask
 from destseg.resnet import ResNet18
 
 SIZE = 32
@@ -292,7 +292,7 @@ def spoil(data, maps):
         "hole/001.tiff: nan at row 4, column 5",
         "hole/002.tiff: cannot be decoded",
         "hole/001_mask.png: 30x30 pixels, its image has 36x40",
-        "good/002.png: cannot be decoded",
+        "good/002.png: the file is empty",
         "zip: ",
     }
 
