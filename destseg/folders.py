@@ -100,7 +100,9 @@ def subfolders(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({error.strerror}); check it.") from None
+        raise InputError(
+            f"{folder}: cannot be read ({error.strerror}); check its permissions."
+        ) from None
 
 
 def is_hidden(name: str) -> bool:
@@ -203,7 +205,7 @@ def _walk(
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        faults.append(f"{folder}: cannot be listed ({error.strerror}); check it")
+        faults.append(f"{folder}: cannot be read ({error.strerror}); check its permissions")
         return
     for entry in entries:
         if is_hidden(entry.name):

@@ -72,7 +72,7 @@ def pair_masks(
     for defect, indices in by_defect.items():
         known = _Masks(_folder(ground_truth, defect))
         faults += known.faults
-        if not known.unused:
+        if not known.unused and len(indices) > 1:
             faults.append(
                 f"{known.folder}: no masks for the {len(indices)} images of test/{defect}; add "
                 f"them, or call that folder {normal} if its images are"
