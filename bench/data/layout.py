@@ -116,7 +116,7 @@ def scan_category(folder: Path) -> CategoryFiles:
     """Find a category's files and the faults of its layout, decoding nothing."""
     faults: list[str] = []
     passed_over = [
-        f"{place}: passed over, {count} images outside of train/{GOOD} and test"
+        f"{place}: passed over, images outside of train/{GOOD} and test ({count})"
         for place, count in _outside(folder)
     ]
 

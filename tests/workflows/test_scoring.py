@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import io
+import os
 import shutil
 
 import numpy as np
@@ -19,6 +20,7 @@ from bench.workflows import scoring
 from bench.workflows.scoring import ScoreRequest, score
 from destseg.application.commands import main as destseg_main
 from destseg.errors import InputError
+from destseg.folders import tell
 from destseg.masks import read_mask
 from destseg.resnet import ResNet18
 
@@ -157,6 +159,46 @@ def test_what_is_changed_is_scored_again(asked, maps):
     assert (again.done, again.cached) == (1, 1)
     other = score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, fpr_limit=0.05)))
     assert (other.done, other.cached) == (2, 0)
+
+
+def test_maps_that_are_replaced_by_others_of_the_same_size_and_time_are_others(asked, maps):
+    def dated(path):
+        os.utime(path, (1e9, 1e9))
+
+    paths = list(maps.rglob("*.tiff"))
+    for path in paths:
+        dated(path)
+    score(asked)
+    before = rows(asked)
+    for path in paths:
+        tifffile.imwrite(path, -tifffile.imread(path))
+        dated(path)
+    assert score(asked).done == 2
+    for old, new in zip(before, rows(asked), strict=True):
+        assert float(new["pixel_auroc"]) == pytest.approx(1 - float(old["pixel_auroc"]))
+
+
+def test_a_mask_of_two_class_numbers_scores_as_one_of_255(asked, data):
+    score(asked)
+    whole = rows(asked)[0]
+    for mask in (data / "bottle" / "ground_truth" / "hole").iterdir():
+        marked = read_mask(mask) > 0
+        labels = marked.astype(np.uint8)
+        labels[: np.argwhere(marked)[:, 0].max()] *= 2
+        Image.fromarray(labels).save(mask)
+    score(asked)
+    labelled = rows(asked)[0]
+    assert labelled["images"] != whole["images"]
+    assert [labelled[m.key] for m in METRICS] == [whole[m.key] for m in METRICS]
+
+
+def test_marks_lost_in_resizing_are_told(asked, data, caplog):
+    tell.cache_clear()
+    thin = np.zeros((40, 36), np.uint8)
+    thin[12, 5] = 255
+    Image.fromarray(thin).save(data / "cable/ground_truth/hole/001_mask.png")
+    score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, mask_rule="floor")))
+    assert "cable: at 32x32 pixels no mark is left of hole/001" in caplog.text
 
 
 def test_one_folder_of_maps_for_each_seed(asked, data, maps, tmp_path):
