@@ -115,12 +115,20 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)
 
 
+def looks_like_image(path: Path) -> bool:
+    """Tell by its name or its first bytes whether a file is an image, perhaps one not read."""
+    if is_hidden(path.name):
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES or _begins_as_image(path)
+
+
 def image_files(folder: Path) -> list[Path]:
-    """List what is called an image directly in a folder, sorted; none where it cannot be listed."""
+    """List what looks like an image directly in a folder, sorted; nothing where there is none."""
     try:
-        return sorted(path for path in folder.iterdir() if is_image(path) and not path.is_dir())
+        entries = sorted(path for path in folder.iterdir() if not path.is_dir())
     except OSError:
         return []
+    return [path for path in entries if looks_like_image(path)]
 
 
 def images_below(folder: Path, remedy: str) -> list[Path]:

@@ -16,7 +16,7 @@ from destseg.errors import InputError
 from destseg.folders import (
     entries_below,
     image_files,
-    is_image,
+    looks_like_image,
     require_folder,
     scan,
     subfolders,
@@ -175,9 +175,8 @@ def _outside(folder: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _images_below(folder: Path) -> Iterator[Path]:
-    """Yield what is called an image below a folder, as far as looking takes no time."""
-    entries = islice(entries_below(folder), LOOKED_AT)
-    yield from (entry for entry in entries if is_image(entry))
+    """Yield what looks like an image below a folder, as far as looking takes no time."""
+    yield from filter(looks_like_image, islice(entries_below(folder), LOOKED_AT))
 
 
 def _lack(place: Path, belongs: str) -> str:
