@@ -1,15 +1,21 @@
 """Files that are either whole or not there."""
 
+import errno
 import os
-import tempfile
+import uuid
 from contextlib import suppress
 from pathlib import Path
+
+NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
+"""What file systems answer that cannot be asked to put a file on the disk: network drives, mounted
+buckets. Such a file is written whole all the same; a full disk has other numbers."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name beside it, then rename it into place.
 
     A reader, or a run that is killed half-way, finds the old file or the new one, never a part.
+    Who may read it is for the umask to say.
 
     Parameters
     ----------
@@ -23,15 +29,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     OSError
         If the folder is missing or cannot be written to. Nothing is left behind.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files for the owner's eyes only; results are for everybody.
-        temporary.chmod(0o644)
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in NO_FSYNC:
+                    raise
         temporary.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):

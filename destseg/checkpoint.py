@@ -1,5 +1,6 @@
 """Model files: ours, with settings and score scale, and the authors', a plain state dict."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +13,18 @@ from torch import Tensor
 from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
 from destseg.errors import InputError
 from destseg.features import LEVELS, fusion_channels
+from destseg.images import DEPTHS
 from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import is_state_dict, read_file, write_file
+from destseg.weights import is_state_dict, read_file, unwrapped, write_file
 
 FORMAT = "destseg-bench model"
 VERSION = 1
 BATCH_COUNTER = "num_batches_tracked"
+SIGN = "teacher_net.encoder.conv1.weight"
+"""A tensor that every whole model has."""
 
 
 def save(model: DeSTSeg, path: Path | str) -> Path:
@@ -49,6 +53,7 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
         "fusion_input": model.segmentation_net.fusion_input,
         "size": model.size,
         "scale": asdict(model.scale),
+        **({} if model.depth is None else {"depth": model.depth}),
     }
     content = {"format": FORMAT, "version": VERSION, "settings": settings}
     return write_file(Path(path), {**content, "tensors": authors_state_dict(model)})
@@ -107,12 +112,18 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
     InputError
         When the file is missing, damaged, newer than this program, or no such model.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"load: {type(path).__name__} given; give the path of a model file.")
     path = Path(path)
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise InputError(f"load: no device {device!r}; give 'cpu' or 'cuda'.") from None
     content = read_file(path)
     if isinstance(content, Mapping) and content.get("format") == FORMAT:
         tensors, settings = _ours(path, content)
     else:
-        tensors = _tensors(path, content)
+        tensors = _tensors(path, unwrapped(content, SIGN))
         settings = _settings_of(path, tensors)
     try:
         model = _build(**settings)
@@ -131,7 +142,10 @@ def _build(
     fusion_input: FusionInput,
     size: int = 256,
     scale: Mapping[str, float] = MappingProxyType({}),
+    depth: int | None = None,
 ) -> DeSTSeg:
+    if depth not in (None, *DEPTHS):
+        raise ValueError(f"depth is {depth}")
     return DeSTSeg(
         ResNet18(width, TEACHER_LAYERS),
         ModelConfig(width, segmentation_width, tuple(dilations)),
@@ -139,6 +153,7 @@ def _build(
         fusion_input=fusion_input,
         size=size,
         scale=Scale(**scale),
+        depth=depth,
     )
 
 
@@ -166,7 +181,7 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
 def _settings_of(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Read sizes and shapes off a state dict under the authors' names."""
     needed = {
-        "width": "teacher_net.encoder.conv1.weight",
+        "width": SIGN,
         "segmentation_width": "segmentation_net.head.4.weight",
         "fused": "segmentation_net.res.0.conv1.weight",
     }
@@ -210,6 +225,10 @@ def _fill(path: Path, model: DeSTSeg, tensors: dict[str, Tensor]) -> None:
             raise InputError(
                 f"{path}: {name} has shape {tuple(found.shape)}, the model needs "
                 f"{tuple(tensor.shape)}; give a whole model of the paper's design."
+            )
+        if not found.isfinite().all():
+            raise InputError(
+                f"{path}: {name} holds values that are not finite; give an undamaged file."
             )
     for name in tensors:
         if name not in wanted:

@@ -1,5 +1,13 @@
 """Errors that are the user's to mend."""
 
+import re
+from collections.abc import Sequence
+
+LISTED_FAULTS = 10
+"""Faults spelt out in one message; the rest are counted."""
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
 
 class InputError(Exception):
     """Bad input: one sentence that names the value or file, what is wrong and what to do.
@@ -9,5 +17,16 @@ class InputError(Exception):
 
 
 def one_line(error: Exception) -> str:
-    """Say in a line what went wrong."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """Say in a line what went wrong, without a terminal's codes for bold and colours."""
+    text = _ESCAPES.sub("", str(error))
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def input_faults(subject: str, faults: Sequence[str]) -> InputError:
+    """Put all faults of a folder into one error: a sentence, then a line for each fault."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    lines = [f"{subject}: {count} found; mend the files listed here and start again:"]
+    lines += [f"  - {fault}" for fault in faults[:LISTED_FAULTS]]
+    if len(faults) > LISTED_FAULTS:
+        lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")
+    return InputError("\n".join(lines))

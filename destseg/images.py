@@ -1,28 +1,30 @@
-"""Images and masks from files, whatever their mode, or an error that names the file."""
+"""Images from files, whatever their mode, or an error that names the file."""
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from destseg.errors import InputError, one_line
+from destseg.folders import irregular
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-LISTED_FAULTS = 10
-"""Faults spelt out in one message; the rest are counted."""
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits of cameras whose images are stored with 16."""
 
 
-def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
+def read_rgb(path: Path, size: int | None, *, depth: int | None = None) -> NDArray[np.uint8]:
     """Read any image as 8-bit RGB, resized as the paper's program does it.
 
-    Greyscale, palette and CMYK images are converted by Pillow. 16-bit greyscale keeps its
-    high byte (Pillow alone would clip it at 255). Pixels that are really transparent are
-    shown over white, as a viewer shows them; an opaque alpha channel is dropped. The
-    orientation of EXIF is not applied, since masks are drawn for the stored pixels.
+    Greyscale, palette and CMYK images are converted by Pillow. 16-bit greyscale keeps the
+    highest 8 of its bits (Pillow alone would clip it at 255). Pixels that are really
+    transparent are shown over white, as a viewer shows them; an opaque alpha channel is
+    dropped. The orientation of EXIF is not applied, since masks are drawn for the stored
+    pixels.
 
     Parameters
     ----------
@@ -31,6 +33,9 @@ def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
     size : int or None
         Side of the square it is resized to (Pillow ``BILINEAR``, which is antialiased;
         the aspect ratio is ignored), or None to keep its own size.
+    depth : int, optional
+        How many bits of 16 its camera uses, the same for all images of a set, see `bit_depth`.
+        Without it an image that seems to use fewer than 16 is refused.
 
     Returns
     -------
@@ -40,15 +45,69 @@ def read_rgb(path: Path, size: int | None) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        When the file is missing, empty, damaged or not an image.
+        When the file is missing, empty, damaged, not an image, or nearly black at this depth.
     """
-    image = _decode(path)
-    if _is_deep(image):
-        grey = np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)
-        rgb = Image.fromarray(grey).convert("RGB")
-    else:
-        rgb = _flatten(path, image, "RGB", background=255)
-    return resize_rgb(np.asarray(rgb), size) if size is not None else np.array(rgb)
+    image, halved = decode(path)
+    rgb = to_rgb(image, str(path), depth, halved=halved)
+    return resize_rgb(rgb, size) if size is not None else rgb
+
+
+def to_rgb(
+    image: Image.Image, where: str, depth: int | None = None, *, halved: bool = False
+) -> NDArray[np.uint8]:
+    """Convert a decoded image to (H, W, 3) uint8 as `read_rgb` does; errors begin with ``where``.
+
+    ``halved`` says that its file has 16 bits for a colour, of which Pillow keeps the high 8.
+
+    Raises
+    ------
+    InputError
+        As `read_rgb`.
+    """
+    largest = _largest(image) if halved or is_deep(image) else 0
+    if largest > 0:
+        own = _depth_of(largest)
+        if own < 16 and (depth is None or (halved and depth < 16)):
+            raise InputError(
+                f"{where}: its 16 bits hold values up to {largest}, so that it would be nearly "
+                "black; scale it to 0 to 65535, or store it with 8 bits."
+            )
+        if depth is not None and own > depth:
+            raise InputError(
+                f"{where}: values up to {largest}, but the other images have {depth} bits; store "
+                "all alike."
+            )
+    if not is_deep(image):
+        return np.array(flatten(where, image, "RGB", background=255))
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise InputError(
+            f"{where}: values from {values.min()} to {values.max()} are beyond 16 bits; store it "
+            "with 8 or 16."
+        )
+    grey = (values >> ((depth or 16) - 8)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def bit_depth(files: Iterable[Path]) -> int | None:
+    """Find how many bits the images of a set use that are stored with 16: one for all of them.
+
+    Returns
+    -------
+    int or None
+        The smallest of `DEPTHS` that holds the largest value; None where all images have 8 bits.
+        Files that cannot be decoded are passed over: reading them tells.
+    """
+    largest = None
+    for file in files:
+        try:
+            with _quiet(), Image.open(file) as image:
+                if is_deep(image) or is_halved(image):
+                    image.load()
+                    largest = max(largest or 0, _largest(image))
+        except Exception:  # noqa: S112 - decoders fed with damaged data raise nearly anything
+            continue
+    return None if largest is None else _depth_of(largest)
 
 
 def resize_rgb(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -57,96 +116,64 @@ def resize_rgb(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.array(resized)
 
 
-def read_mask(path: Path) -> NDArray[np.uint8]:
-    """Read a ground truth mask as 8-bit grey at its own size.
-
-    A mask with a single value besides 0 marks anomalies with that value, be it 255 as in
-    MVTec AD, 1, 65535 or a palette's colour: it is returned as 0 and 255. Other masks keep
-    their grey levels. Transparent pixels are unmarked.
-
-    Returns
-    -------
-    ndarray
-        (H, W) uint8.
+def image_size(path: Path) -> tuple[int, int]:
+    """Read an image's height and width from its head alone.
 
     Raises
     ------
     InputError
-        When the file is missing, empty, damaged or not an image.
+        When it has none.
     """
-    image = _decode(path)
-    deep = _is_deep(image)
-    levels: NDArray[Any] = np.asarray(image if deep else _flatten(path, image, "L", background=0))
-    marked = levels[levels != 0]
-    if marked.size and (marked == marked[0]).all():
-        return np.where(levels != 0, np.uint8(255), np.uint8(0))
-    grey = np.clip(levels >> 8, 0, 255) if deep else levels
-    return np.array(grey, dtype=np.uint8)
-
-
-def image_files(folder: Path) -> list[Path]:
-    """List the image files directly in a folder, sorted; hidden files are left out."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if is_image(path))
-
-
-def require_folder(folder: Path, remedy: str) -> None:
-    """Refuse what is no folder; the remedy ends the sentence.
-
-    Raises
-    ------
-    InputError
-        When it is missing or a file.
-    """
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {what}; {remedy}.")
-
-
-def images_below(folder: Path, remedy: str) -> list[Path]:
-    """List every image below a folder, in the order of the relative paths.
-
-    Raises
-    ------
-    InputError
-        When there is no folder or no image in it; the remedy ends the sentence.
-    """
-    require_folder(folder, remedy)
-    files = [path for path in folder.rglob("*") if is_image(path) and path.is_file()]
-    if not files:
-        raise InputError(f"{folder}: no images in it; {remedy}.")
-    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def is_image(path: Path) -> bool:
-    """Tell by its name whether a file is an image and not, say, macOS's ``._000.png``."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def input_faults(subject: str, faults: Sequence[str]) -> InputError:
-    """Put all faults of a folder into one error: a sentence, then a line for each fault."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    lines = [f"{subject}: {count} found; mend the files listed here and start again:"]
-    lines += [f"  - {fault}" for fault in faults[:LISTED_FAULTS]]
-    if len(faults) > LISTED_FAULTS:
-        lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")
-    return InputError("\n".join(lines))
-
-
-def _decode(path: Path) -> Image.Image:
-    """Open and decode a file completely."""
+    _require_file(path)
     try:
-        # Pillow warns of odd metadata and of images from 90 to 180 million pixels, which
-        # are still read; beyond that it raises.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                image.load()
-                return image
+        with _quiet(), Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, Image.DecompressionBombError) as error:
+        _require_content(path)
+        raise InputError(
+            f"{path}: cannot be decoded ({decoding_error(error)}); copy it again."
+        ) from None
+
+
+def decoding_error(error: Exception) -> str:
+    """Say in a line what a decoder met."""
+    # Pillow's own words for that repeat the path.
+    return "in no known format" if isinstance(error, UnidentifiedImageError) else one_line(error)
+
+
+def _require_file(path: Path) -> None:
+    if not os.path.lexists(path):
+        raise InputError(f"{path}: no such file; check the path.")
+    if (fault := irregular(path)) is not None:
+        raise InputError(f"{path}: {fault}; replace or remove it.")
+
+
+def _require_content(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty (0 bytes); copy it again.") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Pillow, which warns of odd metadata and of images from 90 to 180 million pixels.
+
+    Both are still read; beyond that it raises.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def decode(path: Path) -> tuple[Image.Image, bool]:
+    """Open and decode a file completely; tell whether its colours have lost their low bytes."""
+    _require_file(path)
+    try:
+        with _quiet(), Image.open(path) as image:
+            halved = is_halved(image)
+            image.load()
+            pages = _equal_pages(path)
     except UnidentifiedImageError:
-        if path.stat().st_size == 0:
-            raise InputError(f"{path}: the file is empty (0 bytes); copy it again.") from None
+        _require_content(path)
         raise InputError(
             f"{path}: not an image in a format that Pillow knows; replace or remove it."
         ) from None
@@ -155,8 +182,6 @@ def _decode(path: Path) -> Image.Image:
             f"{path}: more pixels than Pillow's safety limit of "
             f"{2 * (Image.MAX_IMAGE_PIXELS or 0):,}; store it smaller."
         ) from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the path.") from None
     except PermissionError:
         raise InputError(f"{path}: no permission to read it; change its mode.") from None
     # Decoders fed with damaged data raise nearly anything: OSError, SyntaxError,
@@ -165,18 +190,51 @@ def _decode(path: Path) -> Image.Image:
         raise InputError(
             f"{path}: truncated or damaged image ({one_line(error)}); copy or download it again."
         ) from error
+    if pages > 1:
+        raise InputError(f"{path}: {pages} images in one file; store each in its own.")
+    return image, halved
 
 
-def _is_deep(image: Image.Image) -> bool:
+def _equal_pages(path: Path) -> int:
+    """Count the pages of a file whose second has the first one's size, and is no preview."""
+    with Image.open(path) as image:
+        count = getattr(image, "n_frames", 1)
+        # Cameras put previews behind a photograph.
+        if count == 1 or image.format == "MPO":
+            return 1
+        first = image.size
+        image.seek(1)
+        return count if image.size == first else 1
+
+
+def is_deep(image: Image.Image) -> bool:
     """Tell 16-bit greyscale, which Pillow holds in one of several integer modes."""
     return image.mode == "I" or image.mode.startswith("I;")
 
 
-def _flatten(path: Path, image: Image.Image, mode: str, *, background: int) -> Image.Image:
+def is_halved(image: Image.Image) -> bool:
+    """Tell an image, opened but not decoded, whose file has 16 bits for each of its colours."""
+    return not is_deep(image) and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _largest(image: Image.Image) -> int:
+    """Return the largest value of a 16-bit image, or a bound of it where low bytes are lost."""
+    values = np.asarray(image)
+    if is_deep(image):
+        return int(values.max())
+    high = int((values[..., :-1] if image.mode.endswith("A") else values).max())
+    return high * 256 + 255 if high else 0
+
+
+def _depth_of(largest: int) -> int:
+    return next((depth for depth in DEPTHS if largest < 2**depth), 16)
+
+
+def flatten(where: str, image: Image.Image, mode: str, *, background: int) -> Image.Image:
     """Convert to ``mode``, showing transparent pixels over a grey ``background``."""
     if image.mode == "F":
         raise InputError(
-            f"{path}: floating-point pixels, whose white is unknown; store it with 8 or 16 bits."
+            f"{where}: floating-point pixels, whose white is unknown; store it with 8 or 16 bits."
         )
     try:
         if not image.has_transparency_data:
@@ -188,5 +246,5 @@ def _flatten(path: Path, image: Image.Image, mode: str, *, background: int) -> I
         return coloured.convert(mode)
     except ValueError:
         raise InputError(
-            f"{path}: pixels of mode {image.mode} cannot be converted to {mode}; store it as RGB."
+            f"{where}: pixels of mode {image.mode} cannot be converted to {mode}; store it as RGB."
         ) from None

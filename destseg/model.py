@@ -4,11 +4,12 @@ Module names such as ``student_net.decoder_layer4`` are those of the authors' re
 checkpoints ("Checkpoints" in docs/method.md); `destseg.checkpoint` reads and writes them.
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from destseg.config import FusionInput, ModelConfig, StudentKind
@@ -19,6 +20,7 @@ from destseg.prediction import (
     Picture,
     Prediction,
     Scale,
+    as_pictures,
     read_picture,
     resize_map,
     top_pixels,
@@ -59,6 +61,8 @@ class DeSTSeg(nn.Module):
         Side in pixels to which `predict` resizes images.
     scale : Scale
         What the values of the anomaly maps mean.
+    depth : int, optional
+        Bits of the training images, if they were stored with 16: `predict` reads such images alike.
     """
 
     def __init__(
@@ -70,11 +74,13 @@ class DeSTSeg(nn.Module):
         fusion_input: FusionInput = "product",
         size: int = 256,
         scale: Scale = Scale(),
+        depth: int | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.size = size
         self.scale = scale
+        self.depth = depth
         self.teacher_net = Teacher(teacher)
         self.student_net = Student(config.width, student)
         self.segmentation_net = SegmentationNet(
@@ -99,13 +105,14 @@ class DeSTSeg(nn.Module):
         fused = fusion_maps(teacher, student, self.segmentation_net.fusion_input)
         return Output(self.segmentation_net(fused), fused_distance(distances), distances)
 
-    def predict(self, images: Picture | Sequence[Picture]) -> list[Prediction]:
+    def predict(self, images: Picture | Iterable[Picture]) -> list[Prediction]:
         """Find the anomalies in pictures of any size, in evaluation mode.
 
         Parameters
         ----------
-        images : path, (H, W, 3) uint8 RGB array, or sequence of these
-            The pictures.
+        images : picture, or iterable of pictures
+            Paths of image files; arrays, (H, W, 3) uint8 RGB, or what an image file can hold:
+            (H, W) or (H, W, 1) grey, (H, W, 4) with alpha, (H, W) uint16; Pillow images.
 
         Returns
         -------
@@ -115,21 +122,24 @@ class DeSTSeg(nn.Module):
         Raises
         ------
         InputError
-            When a file cannot be read.
+            When a file cannot be read, or something is no picture.
         """
-        pictures = [images] if isinstance(images, Path | str | np.ndarray) else images
+        pictures = iter(as_pictures(images))
         was_training = self.training
         self.eval()
         try:
             predictions: list[Prediction] = []
-            for start in range(0, len(pictures), PICTURES_AT_A_TIME):
-                predictions += self._predict(pictures[start : start + PICTURES_AT_A_TIME])
+            while chosen := list(islice(pictures, PICTURES_AT_A_TIME)):
+                originals = [
+                    read_picture(picture, len(predictions) + index, self.depth)
+                    for index, picture in enumerate(chosen)
+                ]
+                predictions += self._predict(originals)
             return predictions
         finally:
             self.train(was_training)
 
-    def _predict(self, pictures: Sequence[Picture]) -> Iterator[Prediction]:
-        originals = [read_picture(picture) for picture in pictures]
+    def _predict(self, originals: Sequence[NDArray[np.uint8]]) -> Iterator[Prediction]:
         resized = np.stack([resize_rgb(original, self.size) for original in originals])
         device = next(self.parameters()).device
         native = anomaly_maps(lambda batch: self(batch).segmentation, resized, device=device)

@@ -1,17 +1,23 @@
 """What a trained model says of pictures: anomaly map, image score, overlay."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from destseg.images import read_rgb
+from destseg.errors import InputError, one_line
+from destseg.images import is_halved, read_rgb, to_rgb
 
-Picture: TypeAlias = Path | str | NDArray[np.uint8]
-"""The path of an image file, or (H, W, 3) uint8 RGB."""
+Picture: TypeAlias = os.PathLike[str] | str | NDArray[Any] | Image.Image
+"""The path of an image file, an array that holds what one can, or an image of Pillow's."""
+
+CHANNELS = (1, 3, 4)
+"""Of arrays (H, W, channels): grey, RGB, RGB and alpha."""
 
 COLOURS = "inferno"
 OPACITY = 0.65
@@ -98,9 +104,64 @@ def top_pixels(size: int) -> int:
     return max(round(100 * (size / 256) ** 2), 1)
 
 
-def read_picture(picture: Picture) -> NDArray[np.uint8]:
-    """Return a picture as (H, W, 3) uint8 RGB, read if it is a file."""
-    return picture if isinstance(picture, np.ndarray) else read_rgb(Path(picture), None)
+def as_pictures(images: object) -> Iterable[object]:
+    """Return one picture as a list of it, and several as they come.
+
+    Raises
+    ------
+    InputError
+        When it is neither.
+    """
+    if isinstance(images, str | os.PathLike | np.ndarray | Image.Image):
+        return [images]
+    if isinstance(images, bytes | bytearray) or not isinstance(images, Iterable):
+        raise _no_picture(0, images)
+    return images
+
+
+def read_picture(picture: object, position: int, depth: int | None) -> NDArray[np.uint8]:
+    """Return a picture as (H, W, 3) uint8 RGB, as a file of its kind is read.
+
+    Raises
+    ------
+    InputError
+        When it is none; ``position`` says which of several.
+    """
+    if isinstance(picture, str | os.PathLike):
+        return read_rgb(Path(picture), None, depth=depth)
+    where = f"picture {position}"
+    if isinstance(picture, Image.Image):
+        if 0 in picture.size:
+            raise _no_picture(position, picture)
+        halved = is_halved(picture)
+        try:
+            picture.load()
+        except Exception as error:  # a damaged file raises nearly anything
+            raise InputError(
+                f"{where}: truncated or damaged image ({one_line(error)}); give another."
+            ) from error
+        return to_rgb(picture, where, depth, halved=halved)
+    if not isinstance(picture, np.ndarray) or picture.size == 0:
+        raise _no_picture(position, picture)
+    if picture.dtype == np.uint16 and picture.ndim == 2:
+        return to_rgb(Image.fromarray(picture), where, depth)
+    channels = 1 if picture.ndim == 2 else picture.shape[-1]
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or channels not in CHANNELS:
+        raise _no_picture(position, picture)
+    if channels == 3:
+        return picture
+    flat = picture[..., 0] if picture.ndim == 3 and channels == 1 else picture
+    return to_rgb(Image.fromarray(flat), where, depth)
+
+
+def _no_picture(position: int, found: object) -> InputError:
+    what = type(found).__name__
+    if isinstance(found, np.ndarray):
+        what = f"an array of shape {found.shape} and type {found.dtype}"
+    return InputError(
+        f"picture {position}: {what}; give a path, a Pillow image or an array "
+        "(H, W, 3) uint8 RGB, as grey (H, W)."
+    )
 
 
 def resize_map(native: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -13,11 +15,15 @@ from torch import Tensor
 
 from destseg.atomic import write_atomically
 from destseg.errors import InputError, one_line
+from destseg.folders import irregular
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
 
 IMAGENET_SHA256 = "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"
 """Of the paper's teacher; torchvision names the first eight digits only."""
+
+WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")
+"""Names under which checkpoints keep the tensors beside epochs, optimisers and so on."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +101,17 @@ def find_weights(source: str | Path) -> Path:
 def read_file(path: Path) -> Any:
     """Read a file of tensors and plain values, never unpickling anything else.
 
+    A name that ends with ``.safetensors`` is read with the package of that name.
+
     Raises
     ------
     InputError
         When the file is missing, is not a PyTorch file or holds other objects.
     """
+    if os.path.lexists(path) and (fault := irregular(path)) is not None:
+        raise InputError(f"{path}: {fault}; give the path of a weight file.")
+    if path.suffix == ".safetensors" and path.exists():
+        return _read_safetensors(path)
     try:
         with warnings.catch_warnings():
             # A pickle that is none of torch's, which is refused just below.
@@ -114,6 +126,42 @@ def read_file(path: Path) -> Any:
             f"{path}: not a PyTorch file of plain tensors ({one_line(error)[:120]}); "
             "give a state dict written by torch.save(model.state_dict(), path)."
         ) from None
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        load_file = import_module("safetensors.torch").load_file
+    except ImportError:
+        raise InputError(
+            f"{path}: reading it takes the package safetensors; install it with "
+            "`pip install safetensors`."
+        ) from None
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except Exception as error:  # its own error, or an OSError
+        raise InputError(
+            f"{path}: not a safetensors file ({one_line(error)[:120]}); download it again."
+        ) from None
+    return tensors
+
+
+def unwrapped(content: Any, sign: str) -> Any:
+    """Take what a file held out of the wrappings that are common, where it has some.
+
+    These are a mapping of tensors under one of `WRAPPINGS`, and a prefix of all names, such as
+    DataParallel's ``module.``; ``sign`` is a name that has none.
+    """
+    if isinstance(content, Mapping) and not is_state_dict(content):
+        kept = [content[name] for name in WRAPPINGS if content.get(name)]
+        inner = [tensors for tensors in kept if is_state_dict(tensors)]
+        content = inner[0] if len(inner) == 1 else content
+    if not is_state_dict(content):
+        return content
+    prefixes = [name.removesuffix(sign) for name in content if name.endswith(f".{sign}")]
+    prefix = min(prefixes, key=len, default="")
+    if sign in content or not all(name.startswith(prefix) for name in content):
+        return content
+    return {name.removeprefix(prefix): tensor for name, tensor in content.items()}
 
 
 def write_file(path: Path, content: Mapping[str, Any]) -> Path:
@@ -133,15 +181,15 @@ def write_file(path: Path, content: Mapping[str, Any]) -> Path:
     return path
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a file of named tensors and nothing else.
+def read_state_dict(path: Path, sign: str = "conv1.weight") -> dict[str, Tensor]:
+    """Read a file of named tensors and nothing else, wrapped as in `unwrapped` or not.
 
     Raises
     ------
     InputError
         When the file is missing, is not a PyTorch weight file or holds other objects.
     """
-    loaded = read_file(path)
+    loaded = unwrapped(read_file(path), sign)
     if not is_state_dict(loaded):
         raise InputError(
             f"{path}: holds {type(loaded).__name__} instead of a state dict of tensors; "
@@ -175,6 +223,10 @@ def load_trunk(path: Path, *, width: int = 64, layers: int = TEACHER_LAYERS) -> 
             f"is {missing[0]!r}; give weights under torchvision's names up to layer{layers}."
         )
     for key, tensor in wanted.items():
+        if key in state and state[key].is_floating_point() != tensor.is_floating_point():
+            raise InputError(
+                f"{path}: {key} is of type {state[key].dtype}; give weights of floating numbers."
+            )
         if key in state and state[key].shape != tensor.shape:
             raise InputError(
                 f"{path}: {key} has shape {tuple(state[key].shape)}, a ResNet-18 of width {width} "

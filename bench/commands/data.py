@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.data.verification import Report
 
 HELP = """\
-Check MVTec AD and DTD on disk, or download them.
+Check MVTec AD and DTD on disk, download them, or lay out other sets as they are.
 
 examples:
   python -m bench data fetch mvtec --to data
@@ -28,6 +28,8 @@ examples:
       reads every file and lists everything that is wrong
   python -m bench data verify DIR --category bottle
       only this category, where the folder has not all of them
+  python -m bench data import visa --from VisA_20220922 --to data/visa
+      links the images and masks of VisA (or btad, mpdd) into MVTec AD's layout
 
 exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
 """
@@ -45,6 +47,13 @@ FETCH_HELP = f"""\
 Download a dataset, check its SHA-256, unpack and verify it.
 An interrupted download continues when the same command is given again; an archive that lies in DIR
 under its own name is used without any download.
+
+{EXAMPLES}"""
+
+
+IMPORT_HELP = f"""\
+Lay a dataset out as MVTec AD: links to its files, none of which is copied or changed.
+It is checked, and --data takes the new folder.
 
 {EXAMPLES}"""
 
@@ -87,6 +96,17 @@ def add_parser(commands: Commands) -> None:
     fetching.add_argument(
         "--keep-archive", action="store_true", help="keep the downloaded archive in DIR"
     )
+    importing = add_command(actions, "import", IMPORT_HELP, run=run_import)
+    importing.add_argument("kind", choices=("visa", "btad", "mpdd"), help="which dataset")
+    importing.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where it was unpacked: the folder that holds the categories",
+    )
+    importing.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new folder")
     for action in (verifying, fetching):
         action.add_argument(
             "--jobs",
@@ -130,6 +150,18 @@ def run_fetch(options: argparse.Namespace) -> int:
     setting = ("reproduce", "--dataset", "mvtec", "--data", data, "--textures", textures)
     print(f"  {typed(*setting, '--teacher', 'imagenet')}")
     return code
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Lay a dataset out; return the exit code."""
+    from bench.data.importing import import_dataset
+
+    imported = import_dataset(options.kind, options.source, options.to)
+    for one in imported:
+        print(f"{one.category}: {one.train} training and {one.test} test images")
+    print(f"{options.to}: {len(imported)} categories, linked; next:")
+    print(f"  {typed('reproduce', '--dataset', 'mvtec', '--data', options.to)}")
+    return DONE
 
 
 def _print_report(kind: str, folder: Path, report: Report) -> int:

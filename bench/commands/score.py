@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.commands.experiment_options import add_protocol
 from bench.commands.parsers import Commands, add_command, add_results, typed
-from bench.common.exit_codes import DONE
+from bench.common.exit_codes import DONE, FAILURES
 
 HELP = """\
 Score anybody's anomaly maps.
@@ -29,7 +29,8 @@ examples:
 
 A map has its image's size, or is as large as the protocol's masks: 256 x 256 pixels in the paper's.
 
-exit codes: 0 done, 2 faults, bad input or usage, 130 interrupted
+exit codes: 0 done, 2 bad input or usage or faults in every category, 3 faults in some, which are
+listed while the others are scored, 130 interrupted
 """
 
 
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     """Score maps; return the exit code."""
     from bench.data.cache import cache_root
     from bench.experiment.reading import load_protocol
-    from bench.workflows.scoring import ScoreRequest, score
+    from bench.workflows.scoring import ScoreRequest, fault_list, score
 
     request = ScoreRequest(
         maps=tuple(options.maps),
@@ -87,9 +88,11 @@ def run(options: argparse.Namespace) -> int:
     )
     outcome = score(request)
     print(outcome.table.text())
+    if outcome.faults:
+        print(f"error: {fault_list(request, outcome.faults)}", file=sys.stderr)
     print(
         f"cells: {outcome.done} computed, {outcome.cached} were there; with tables in "
         f"{request.folder}. Beside an experiment of the same images and protocol:\n"
         f"  python -m bench table main EXPERIMENT --include {shlex.quote(request.name)}"
     )
-    return DONE
+    return FAILURES if outcome.faults else DONE

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from bench.data.changes import fingerprint, is_settled
 from destseg.errors import InputError
 
 CACHE_VARIABLE = "DESTSEG_BENCH_CACHE"
@@ -104,14 +105,16 @@ def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
     """Digest files by their paths below ``root`` and their contents, in 64 hexadecimal digits.
 
     The digest is the same on every machine, wherever ``root`` lies and in whatever order the files
-    come. It is remembered in the cache under their sizes and modification times, so that gigabytes
-    are read once and not at every start.
+    come. That of many bytes is remembered in the cache under their sizes, times and inodes, so that
+    gigabytes are read once and not at every start.
     """
     ordered = sorted((file.relative_to(root).as_posix(), file) for file in files)
+    if not is_settled(file.stat() for _, file in ordered):
+        return combined_digest({name: file_digest(file) for name, file in ordered})
     seen = hashlib.sha256(os.fsencode(root.resolve()))
     for name, file in ordered:
         status = file.stat()
-        seen.update(f"\0{name}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        seen.update(f"\0{name}\0{fingerprint(status)}".encode())
     memory = cache / "digests" / seen.hexdigest()
     if not memory.is_dir():
         require_leave(memory)

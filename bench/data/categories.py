@@ -12,26 +12,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from bench.data.cache import content_digest, publish, recipe_key
+from bench.data.cache import publish, recipe_key, require_leave
 from bench.data.layout import (
+    GOOD,
     CategoryFiles,
     Extent,
     list_categories,
-    other_size,
     scan_category,
     similar_names,
 )
-from destseg.errors import InputError
-from destseg.images import input_faults, read_mask, read_rgb, resize_rgb
+from bench.data.reading import Reading, reading_of
+from destseg.errors import InputError, input_faults
+from destseg.folders import tell
+from destseg.images import read_rgb, resize_rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from bench.metrics import Protocol  # needs torch
 
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """Raised when the decoded arrays change for the same files."""
 
 
@@ -45,6 +48,7 @@ class CategoryRef:
     train: int  # number of training images
     test: int  # number of test images
     native: tuple[int, int] | None = None  # of the source images, see `Extent`
+    depth: int | None = None  # bits of source images that are stored with 16, see `bit_depth`
 
     @property
     def extent(self) -> Extent:
@@ -81,14 +85,22 @@ def prepare_category(
         raise InputError(f"{root}: no category {category!r} in it; {hint}?")
     folder = root / category
     listing = scan_category(folder)
-    digest = content_digest(folder, listing.paths, cache)
+    reading = reading_of(folder, listing, cache)
     rule = f"{protocol.mask_rule}-{protocol.size}"
-    key = recipe_key([DECODING_VERSION, digest, size, rule])
+    key = recipe_key([DECODING_VERSION, reading.digest, size, rule])
     path = cache / "categories" / f"{category}-{size}-{key}"
-    publish(path, lambda draft: _decode(folder, listing, size, protocol, draft))
+    if listing.faults:
+        # That the same files were decoded once does not excuse what is missing beside them.
+        require_leave(path)
+        _decode(folder, listing, reading, size, protocol, path)
+    publish(path, lambda draft: _decode(folder, listing, reading, size, protocol, draft))
     # Only now, since what has been decoded has sizes; caches of older releases do not tell them.
     extent = listing.extent
-    return CategoryRef(category, path, digest, *extent.counts, extent.native)
+    ref = CategoryRef(category, path, reading.digest, *extent.counts, extent.native, reading.depth)
+    for sentence in listing.passed_over:
+        tell(sentence)
+    _tell_lost(ref, protocol)
+    return ref
 
 
 def load_category(ref: CategoryRef) -> CategoryData:
@@ -100,11 +112,40 @@ def load_category(ref: CategoryRef) -> CategoryData:
     return CategoryData(train, test, masks, tuple(names))
 
 
+def _tell_lost(ref: CategoryRef, protocol: Protocol) -> None:
+    """Tell of defects that are lost in resizing: by the paper's protocol such images are normal."""
+    data = load_category(ref)
+    marked = [bool(mask.any()) for mask in data.masks]
+    tell_lost(
+        ref.category,
+        [
+            name
+            for name, any_mark in zip(data.names, marked, strict=True)
+            if not any_mark and not name.startswith(f"{GOOD}/")
+        ],
+        protocol,
+    )
+
+
+def tell_lost(category: str, names: Sequence[str], protocol: Protocol) -> None:
+    """Tell which defective test images have no mark left at the protocol's size."""
+    if names:
+        tell(
+            f"{category}: at {protocol.size}x{protocol.size} pixels no mark is left of "
+            f"{', '.join(names)}, which count as normal (mask rule {protocol.mask_rule})"
+        )
+
+
 def _decode(
-    folder: Path, listing: CategoryFiles, size: int, protocol: Protocol, draft: Path
+    folder: Path,
+    listing: CategoryFiles,
+    reading: Reading,
+    size: int,
+    protocol: Protocol,
+    draft: Path,
 ) -> None:
     """Write a category's arrays into ``draft``, or raise one error with all its faults."""
-    from bench.metrics import resize_mask
+    from bench.data.truth import read_truth
 
     faults = list(listing.faults)
     images = (*listing.train, *listing.test)
@@ -115,19 +156,16 @@ def _decode(
     pairs = zip(images, masks, strict=True)
     progress = tqdm(pairs, f"decode {folder.name}", len(images), unit="image", delay=2)
     for index, (image, mask) in enumerate(progress):
-        shape: tuple[int, ...] | None = None
+        shape: tuple[int, int] | None = None
         try:
-            native = read_rgb(image, None)
+            native = read_rgb(image, None, depth=reading.depth)
             shape = native.shape[:2]
             rgb[index] = resize_rgb(native, size)
         except InputError as error:
             faults.append(str(error))
         try:
             if mask is not None:
-                truth = read_mask(mask)
-                if shape is not None and truth.shape != shape:
-                    faults.append(other_size(mask, truth.shape, shape))
-                marked[index] = resize_mask(truth, protocol)
+                marked[index] = read_truth(mask, shape, protocol)
         except InputError as error:
             faults.append(str(error))
     if faults:
@@ -138,5 +176,4 @@ def _decode(
     normal = np.zeros_like(next(iter(marked.values())))
     tests = [marked.get(index, normal) for index in range(first, len(images))]
     np.save(draft / "masks.npy", np.stack(tests))
-    names = [f"{image.parent.name}/{image.stem}" for image in listing.test]
-    (draft / "names.json").write_text(json.dumps(names), encoding="utf-8")
+    (draft / "names.json").write_text(json.dumps(listing.names), encoding="utf-8")

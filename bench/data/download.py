@@ -52,7 +52,12 @@ class _Origin:
 
 
 def download(
-    url: str, part: Path, *, room: Callable[[int], None], waits: Sequence[float] = WAITS
+    url: str,
+    part: Path,
+    *,
+    room: Callable[[int], None],
+    most: int,
+    waits: Sequence[float] = WAITS,
 ) -> None:
     """Download a file over HTTP or HTTPS, continuing what an earlier call has left in ``part``.
 
@@ -62,6 +67,8 @@ def download(
 
     Parameters
     ----------
+    most : int
+        Bytes that the file can have at most; what is larger is another one and not kept.
     room : callable
         Called with the bytes still to come before any of them is written; raises when they
         have no room.
@@ -78,7 +85,7 @@ def download(
     while True:
         before = _size(part)
         try:
-            _attempt(url, part, room)
+            _attempt(url, part, room, most)
         except _Cut as cut:
             failures = 1 if _size(part) > before else failures + 1
             if failures > len(waits):
@@ -108,7 +115,7 @@ def _require_http(url: str) -> None:
         raise DownloadFailed(f"{url}: not an address of the form https://host/file")
 
 
-def _attempt(url: str, part: Path, room: Callable[[int], None]) -> None:
+def _attempt(url: str, part: Path, room: Callable[[int], None], most: int) -> None:
     """Get the rest of the file over one connection."""
     start, origin = _size(part), _recall(part)
     if origin is None:
@@ -127,9 +134,11 @@ def _attempt(url: str, part: Path, room: Callable[[int], None]) -> None:
             forget(part)
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdecimal() else None
+        if total is not None and total > most:
+            raise _too_large(url, part, most)
         room(0 if total is None else total - start)
         _remember(part, _Origin(url, _validator(response), total))
-        _receive(response, part, start, total)
+        _receive(response, part, start, total, most)
     if total is None:
         _remember(part, _Origin(url, _validator(response), _size(part)))
 
@@ -169,6 +178,12 @@ def _failed(url: str, reason: str) -> DownloadFailed:
     return DownloadFailed(f"{url}: {reason}")
 
 
+def _too_large(url: str, part: Path, most: int) -> DownloadFailed:
+    """Remove what came: it is of another file, and continuing it would be of no use."""
+    forget(part)
+    return _failed(url, f"more than {most} bytes, so not the file that is wanted")
+
+
 def _continues(response: HTTPResponse, url: str, start: int, origin: _Origin | None) -> bool:
     """Whether a partial answer is the rest of what is on disk, as far as the server tells."""
     assert origin is not None
@@ -182,7 +197,7 @@ def _continues(response: HTTPResponse, url: str, start: int, origin: _Origin | N
     return origin.url != url or None in (now, origin.validator) or now == origin.validator
 
 
-def _receive(response: HTTPResponse, part: Path, start: int, total: int | None) -> None:
+def _receive(response: HTTPResponse, part: Path, start: int, total: int | None, most: int) -> None:
     """Append an answer's body to the partial file."""
     with Progress(part.stem, total, done=start, unit="B") as shown, part.open("ab") as file:
         while total is None or shown.count < total:
@@ -192,6 +207,8 @@ def _receive(response: HTTPResponse, part: Path, start: int, total: int | None) 
                 raise _Cut(f"cut off ({type(error).__name__} {error})") from error
             if not chunk:
                 break
+            if shown.count + len(chunk) > most:
+                raise _too_large(response.url, part, most)
             file.write(chunk)
             shown.advance(len(chunk))
     if total is not None and shown.count < total:

@@ -73,6 +73,7 @@ def fetch(
                 url or archive.url,
                 source,
                 room=lambda rest: _require_room(archive, directory, rest),
+                most=archive.unpacked,
                 waits=waits,
             )
         _require_hash(source, archive)

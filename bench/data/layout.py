@@ -1,20 +1,33 @@
 """MVTec AD's folder layout: which categories are there, which files a category has.
 
 ``<category>/train/good/*``, ``test/good/*``, ``test/<defect>/*`` and
-``ground_truth/<defect>/<stem>_mask.png`` (Bergmann et al., CVPR 2019).
+``ground_truth/<defect>/<stem>_mask.png`` (Bergmann et al., CVPR 2019). Subfolders belong to their
+folder. `destseg.folders` says which files are images, `bench.data.pairing` which masks are theirs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from destseg.errors import InputError, one_line
-from destseg.images import image_files, require_folder
+from bench.data.pairing import pair_masks
+from destseg.errors import InputError
+from destseg.folders import (
+    entries_below,
+    image_files,
+    looks_like_image,
+    require_folder,
+    scan,
+    subfolders,
+    tell,
+)
+from destseg.images import image_size
 
 GOOD = "good"
+
+LOOKED_AT = 1000
+"""Files of a folder beside the categories that are looked at for images."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,14 @@ class CategoryFiles:
     test: tuple[Path, ...]
     # The mask of each test image; None for normal images and where it is missing.
     masks: tuple[Path | None, ...]
+    names: tuple[str, ...]  # of the test images, as ``defect/stem``, for example ``hole/000``
     faults: tuple[str, ...]  # what is missing, a sentence each
+    passed_over: tuple[str, ...] = ()  # what holds images and is not read, a sentence each
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """The folder of each test image: its kind of defect, or `GOOD`."""
+        return tuple(name.partition("/")[0] for name in self.names)
 
     @property
     def paths(self) -> list[Path]:
@@ -76,7 +96,7 @@ def list_categories(root: Path) -> tuple[str, ...]:
             f"{root}: is itself a category, not a folder of categories; "
             f"give its parent {root.resolve().parent} and choose the category by name."
         )
-    found = tuple(sorted(entry.name for entry in root.iterdir() if (entry / "train").is_dir()))
+    found = tuple(entry.name for entry in subfolders(root) if (entry / "train").is_dir())
     if not found:
         raise InputError(
             f"{root}: no category in it, that is no subfolder with train/good; "
@@ -85,66 +105,83 @@ def list_categories(root: Path) -> tuple[str, ...]:
     return found
 
 
+def tell_strangers(root: Path) -> None:
+    """Tell of folders with images beside the categories, which look as if they were some."""
+    for folder in subfolders(root):
+        if not (folder / "train").is_dir() and any(islice(_images_below(folder), 1)):
+            tell(f"{folder}: passed over, since it has no folder train/good")
+
+
 def scan_category(folder: Path) -> CategoryFiles:
     """Find a category's files and the faults of its layout, decoding nothing."""
-    faults = []
-    train = image_files(folder / "train" / GOOD)
+    faults: list[str] = []
+    passed_over = [
+        f"{place}: passed over, images outside of train/{GOOD} and test ({count})"
+        for place, count in _outside(folder)
+    ]
+
+    def found(place: Path) -> tuple[Path, ...]:
+        listing = scan(place)
+        faults.extend(listing.faults)
+        passed_over.extend(listing.passed_over)
+        return listing.files
+
+    train = found(folder / "train" / GOOD)
     if not train:
-        lack = "has no images" if (folder / "train" / GOOD).is_dir() else "no such folder"
-        faults.append(f"{folder / 'train' / GOOD}: {lack}; the training images belong there")
+        others = ", ".join(entry.name for entry in subfolders(folder / "train"))
+        there = f", not into {others}" if others and others != GOOD else ""
+        belong = f"the training images belong there{there}"
+        faults.append(_lack(folder / "train" / GOOD, belong))
     tests = folder / "test"
     test: list[Path] = []
-    if tests.is_dir():
-        for kind in sorted(entry for entry in tests.iterdir() if entry.is_dir()):
-            test += image_files(kind)
-    kinds = {image.parent.name for image in test}
+    kinds: set[str] = set()
+    for kind in subfolders(tests):
+        images = found(kind)
+        test += images
+        kinds |= {kind.name} if images else set()
+    faults += [
+        f"{image}: neither in test/{GOOD} nor in test/<defect>; move it into one"
+        for image in image_files(tests)
+    ]
     if not kinds:
-        lack = "has no images" if tests.is_dir() else "no such folder"
-        faults.append(f"{tests}: {lack}; test/good and test/<defect> belong there")
+        faults.append(_lack(tests, "test/good and test/<defect> belong there"))
     elif GOOD not in kinds:
         faults.append(f"{tests / GOOD}: no normal test images; image AUROC needs some")
     elif kinds == {GOOD}:
         faults.append(f"{tests}: no defect folder with images; every metric needs anomalies")
-    masks: list[Path | None] = [None] * len(test)
-    for index, image in enumerate(test):
-        if image.parent.name != GOOD:
-            mask = folder / "ground_truth" / image.parent.name / f"{image.stem}_mask.png"
-            if mask.is_file():
-                masks[index] = mask
-            else:
-                faults.append(f"{mask}: no such mask for {image.parent.name}/{image.name}")
-    return CategoryFiles(tuple(train), tuple(test), tuple(masks), tuple(faults))
-
-
-def other_size(mask: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """Describe a mask whose size is not its image's."""
-    return (
-        f"{mask}: {found[1]}x{found[0]} pixels, its image has {wanted[1]}x{wanted[0]}; "
-        "give the mask at the image's size"
+    names = tuple(image.relative_to(tests).with_suffix("").as_posix() for image in test)
+    pairing = pair_masks(folder / "ground_truth", names, test, normal=GOOD)
+    return CategoryFiles(
+        train,
+        tuple(test),
+        pairing.masks,
+        names,
+        (*faults, *pairing.faults),
+        (*passed_over, *pairing.passed_over),
     )
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Read an image's height and width from its head alone.
-
-    Raises
-    ------
-    InputError
-        When it has none.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: cannot be decoded ({decoding_error(error)}); copy it again."
-        ) from None
+def _outside(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the places of a category that hold images and are not read, and how many."""
+    for place in (folder, folder / "train"):
+        if count := len(image_files(place)):
+            yield place, count
+    read = ("train", "test", "ground_truth")
+    inner = [entry for entry in subfolders(folder) if entry.name not in read]
+    inner += [entry for entry in subfolders(folder / "train") if entry.name != GOOD]
+    for place in inner:
+        if count := sum(1 for _ in _images_below(place)):
+            yield place, count
 
 
-def decoding_error(error: Exception) -> str:
-    """Say in a line what a decoder met."""
-    # Pillow's own words for that repeat the path.
-    return "in no known format" if isinstance(error, UnidentifiedImageError) else one_line(error)
+def _images_below(folder: Path) -> Iterator[Path]:
+    """Yield what looks like an image below a folder, as far as looking takes no time."""
+    yield from filter(looks_like_image, islice(entries_below(folder), LOOKED_AT))
+
+
+def _lack(place: Path, belongs: str) -> str:
+    lack = "has no images" if place.is_dir() else "no such folder"
+    return f"{place}: {lack}; {belongs}"
 
 
 def similar_names(name: str, known: Iterable[str]) -> str:

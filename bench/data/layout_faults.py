@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.data.kinds.mvtec import PUBLISHED
 from bench.data.layout import GOOD, CategoryFiles
-from destseg.images import is_image
+from destseg.folders import is_image, subfolders
 
 PAPERS = re.compile(r"(license|readme)\.txt")
 IMAGE = re.compile(r"\d{3}\.png")
@@ -56,7 +56,7 @@ def category_faults(folder: Path, files: CategoryFiles) -> list[str]:
     for part, known in (("train", {GOOD}), ("test", {GOOD, *defects}), ("ground_truth", defects)):
         place = folder / part
         faults += _strangers(place, known, None, f"unknown in {part}")
-        for inner in _folders(place):
+        for inner in subfolders(place):
             if part != "ground_truth":
                 named = f"MVTec AD has 000.png, 001.png and so on in {part}"
                 faults += _strangers(inner, (), IMAGE, named)
@@ -78,7 +78,7 @@ def texture_faults(folder: Path, files: Sequence[Path]) -> list[str]:
     total = len(TEXTURE_CLASSES) * TEXTURES_PER_CLASS
     faults = list(_strangers(folder, ("images", "labels", "imdb"), None, "not in DTD"))
     faults += _strangers(images, TEXTURE_CLASSES, None, "not a class of DTD")
-    for place in _folders(images):
+    for place in subfolders(images):
         faults += _strangers(place, (), TEXTURE, "DTD has .jpg files")
     faults += [
         f"{file}: an image outside of images/, which would be read as a texture; move it elsewhere"
@@ -105,7 +105,7 @@ def texture_faults(folder: Path, files: Sequence[Path]) -> list[str]:
 def _miscounts(folder: Path, files: CategoryFiles) -> Iterator[str]:
     """Compare the numbers of images; a missing folder is no miscount, the scan has named it."""
     published = PUBLISHED[folder.name]
-    normal = sum(image.parent.name == GOOD for image in files.test)
+    normal = files.defects.count(GOOD)
     for place, found, expected in (
         (folder / "train" / GOOD, len(files.train), published.train),
         (folder / "test" / GOOD, normal, published.normal),
@@ -120,9 +120,9 @@ def _mask_faults(folder: Path, files: CategoryFiles) -> Iterator[str]:
     """Find masks whose image is missing, and files that are no masks."""
     named = "MVTec AD has 000_mask.png and so on in ground_truth"
     yield from _strangers(folder, (), MASK, named)
-    stems = {image.stem for image in files.test if image.parent.name == folder.name}
     for mask in _files(folder):
-        if MASK.fullmatch(mask.name) and mask.name.removesuffix("_mask.png") not in stems:
+        name = f"{folder.name}/{mask.name.removesuffix('_mask.png')}"
+        if MASK.fullmatch(mask.name) and name not in files.names:
             yield f"{mask}: a mask without an image in test/{folder.name}; add one or remove it"
 
 
@@ -130,7 +130,7 @@ def _strangers(
     folder: Path, folders: Collection[str], files: re.Pattern[str] | None, why: str
 ) -> Iterator[str]:
     """Name the folders and files directly in a folder that do not belong there."""
-    for entry in _folders(folder):
+    for entry in subfolders(folder):
         if entry.name in folders:
             continue
         if entry.name == GOOD and folder.name == "ground_truth":
@@ -141,11 +141,6 @@ def _strangers(
         if files is None or not files.fullmatch(entry.name):
             what = "unexpected name" if is_image(entry) else "stray file"
             yield f"{entry}: {what}, {why}; move it elsewhere"
-
-
-def _folders(folder: Path) -> list[Path]:
-    entries = folder.iterdir() if folder.is_dir() else ()
-    return sorted(entry for entry in entries if entry.is_dir())
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,7 +5,9 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,10 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from bench.data.layout import CategoryFiles, decoding_error, image_size, other_size
-from bench.metrics import Protocol, resize_mask
+from bench.data.layout import CategoryFiles
+from bench.data.truth import read_truth
+from bench.metrics import Protocol
 from destseg.errors import InputError
-from destseg.images import read_mask
+from destseg.folders import composed, entries_below, irregular
+from destseg.images import decoding_error, image_size
 
 Map = NDArray[Any]
 P = ParamSpec("P")
@@ -29,6 +33,9 @@ SUFFIXES = (".tiff", ".tif", ".png", ".npy")
 
 READING_VERSION = 1
 """Raised when the same files give other maps."""
+
+MOST = 64
+"""Values for each pixel of a map above which a file is refused undecoded, whatever it holds."""
 
 _OVERLAY = "_overlay"
 _TIFF_BITS = 258
@@ -51,36 +58,41 @@ class FaultyMaps(Exception):
         self.faults = faults
 
 
-def scan_maps(folder: Path, images: Sequence[Path]) -> MapFiles:
-    """Find in a category's folder of maps that of each test image by its name, decoding nothing."""
+def scan_maps(folder: Path, names: Sequence[str]) -> MapFiles:
+    """Find in a category's folder of maps that of each test image, decoding nothing.
+
+    The images are named by their paths below ``test`` without suffix, such as ``hole/000``.
+    """
     tests = folder / "test"
     if not tests.is_dir():
         lack = f"{tests}: no such folder; the category's maps belong there."
-        return MapFiles((None,) * len(images), (lack,))
+        return MapFiles((None,) * len(names), (lack,))
     faults = []
-    wanted: dict[tuple[str, str], Path] = {}
-    for image in images:
-        other = wanted.setdefault((image.parent.name, image.stem), image)
-        if other != image:
-            faults.append(f"{other} and {image}: one name for two images; rename one.")
-    found: dict[tuple[str, str], Path] = {}
-    for path in sorted(tests.rglob("*")):
-        name = (path.parent.relative_to(tests).as_posix(), path.stem)
-        if not _is_map(path.relative_to(tests)):
+    wanted = {composed(name) for name in names}
+    found: dict[str, Path] = {}
+    told: set[str] = set()
+    for path in sorted(entries_below(tests)):
+        if path.suffix.lower() not in SUFFIXES:
             continue
+        inner = path.relative_to(tests).with_suffix("").as_posix()
+        name = composed(inner)
         if name not in wanted:
             # `python -m destseg predict` writes a picture beside each map.
             if not path.name.endswith(f"{_OVERLAY}.png"):
-                faults.append(f"{path}: there is no test image {'/'.join(name)}; remove it.")
+                faults.append(f"{path}: there is no test image {inner}; remove it.")
+        elif (fault := irregular(path)) is not None:
+            faults.append(f"{path}: {fault}; write the map again.")
+            told.add(name)
         elif name in found:
             faults.append(f"{found[name]} and {path}: two maps of one image; remove one.")
         else:
             found[name] = path
-    for kind, stem in wanted:
-        if (kind, stem) not in found:
-            faults.append(f"{tests / kind / stem}{SUFFIXES[0]}: missing; write the image's map.")
-    maps = (found.get((image.parent.name, image.stem)) for image in images)
-    return MapFiles(tuple(maps), tuple(faults))
+    faults += [
+        f"{tests / name}{SUFFIXES[0]}: missing; write the image's map."
+        for name in dict.fromkeys(names)
+        if composed(name) not in {*found, *told}
+    ]
+    return MapFiles(tuple(found.get(composed(name)) for name in names), tuple(faults))
 
 
 def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
@@ -109,17 +121,22 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
     InputError
         When the file cannot be decoded, or is not a map of one of the two sizes.
     """
+    if (fault := irregular(path)) is not None:
+        raise InputError(f"{path}: {fault}; write the map again.")
+    square = (size, size)
+    # A small file can decode to gigabytes.
+    declared = _declared(path)
+    if len(declared) == 2 and declared not in (native, square):
+        raise _other_size(path, declared, native, square)
+    if prod(declared) > MOST * max(prod(native), prod(square)):
+        raise _no_map(path, declared)
     values = _decoded(path)
     if values.ndim != 2:
-        raise InputError(f"{path}: an array of shape {values.shape}; give one map (height, width).")
+        raise _no_map(path, values.shape)
     if values.dtype.kind not in "fiu" or values.dtype.itemsize > 8:
         raise InputError(f"{path}: values of type {values.dtype}; give floating or integer ones.")
-    square = (size, size)
     if values.shape not in (native, square):
-        raise InputError(
-            f"{path}: {_pixels(values.shape)} pixels, its image has {_pixels(native)}; give a map "
-            f"of that size or of the protocol's, {_pixels(square)}."
-        )
+        raise _other_size(path, values.shape, native, square)
     bad = ~np.isfinite(values)
     if bad.any():
         row, column = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
@@ -176,15 +193,42 @@ def _attempt(
 def _truth(mask: Path | None, native: tuple[int, int], protocol: Protocol) -> NDArray[np.bool_]:
     if mask is None:
         return np.zeros((protocol.size, protocol.size), np.bool_)
-    truth = read_mask(mask)
-    if truth.shape != native:
-        raise InputError(f"{other_size(mask, truth.shape, native)}.")
-    return resize_mask(truth, protocol)
+    return read_truth(mask, native, protocol)
 
 
-def _is_map(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+def _other_size(
+    path: Path, found: tuple[int, ...], native: tuple[int, int], square: tuple[int, int]
+) -> InputError:
+    return InputError(
+        f"{path}: {_pixels(found)} pixels, its image has {_pixels(native)}; give a map "
+        f"of that size or of the protocol's, {_pixels(square)}."
+    )
+
+
+def _no_map(path: Path, shape: tuple[int, ...]) -> InputError:
+    return InputError(f"{path}: an array of shape {shape}; give one map (height, width).")
+
+
+def _declared(path: Path) -> tuple[int, ...]:
+    """Return the shape that a file's head tells; empty where it tells none."""
+    # What is wrong with a damaged file is for decoding to say.
+    with suppress(Exception):
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as stream:
+                old = np.lib.format.read_magic(stream) == (1, 0)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if old
+                    else np.lib.format.read_array_header_2_0
+                )
+                return read(stream)[0]
+        if path.suffix.lower() == ".png":
+            return image_size(path)
+        with tifffile.TiffFile(path) as file:
+            pages = len(file.pages)
+            shape: tuple[int, ...] = file.pages.first.shape
+            return shape if pages == 1 else (pages, *shape)
+    return ()
 
 
 def _decoded(path: Path) -> Map:

@@ -16,15 +16,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish, recipe_key
-from destseg.errors import InputError
-from destseg.images import images_below, input_faults, read_rgb, resize_rgb
+from destseg.errors import InputError, input_faults
+from destseg.folders import images_below
+from destseg.images import bit_depth, read_rgb, resize_rgb
 from destseg.procedural import FAMILIES
 from destseg.textures import VARIATIONS, procedural_texture
 
 EMBEDDED_VERSION = 1
 """Raised when the embedded set changes."""
 
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """Raised when the decoded array changes for the same files."""
 
 PHOTOGRAPHS: tuple[str, ...] = tuple(
@@ -136,9 +137,12 @@ def _decode(source: Path, files: list[Path], size: int, draft: Path) -> None:
         draft / "images.npy", mode="w+", dtype=np.uint8, shape=(len(files), size, size, 3)
     )
     faults = []
+    # Those of fewer bits are refused: results on them would have the digest of results that an
+    # earlier release gave, on nearly black ones.
+    depth = 16 if bit_depth(files) == 16 else None
     for index, file in enumerate(tqdm(files, "decode textures", unit="image", delay=2)):
         try:
-            images[index] = read_rgb(file, size)
+            images[index] = read_rgb(file, size, depth=depth)
         except InputError as error:
             faults.append(str(error))
     images.flush()

@@ -16,15 +16,17 @@ from bench.data.layout import (
     GOOD,
     CategoryFiles,
     list_categories,
-    other_size,
     scan_category,
     similar_names,
 )
 from bench.data.layout_faults import category_faults, root_faults, texture_faults
 from bench.data.textures import texture_files
+from bench.data.truth import other_size, unmarked
 from destseg.application.progress import progress
 from destseg.errors import InputError
-from destseg.images import read_mask, read_rgb, require_folder
+from destseg.folders import require_folder, subfolders
+from destseg.images import read_rgb
+from destseg.masks import read_mask
 
 WORTH_A_WORKER = 500
 """Files for each worker process at least: one takes seconds to start."""
@@ -60,7 +62,7 @@ class _Content:
 
     digest: str = ""
     size: tuple[int, int] = (0, 0)
-    marked: bool = True
+    unmarked: str | None = None  # why a mask marks nothing
     fault: str | None = None
 
 
@@ -109,7 +111,7 @@ def recognise(folder: Path) -> str:
         When it is not there or looks like neither.
     """
     require_folder(folder, "give the folder of MVTec AD or of DTD")
-    if any((entry / "train").is_dir() for entry in folder.iterdir()):
+    if any((entry / "train").is_dir() for entry in subfolders(folder)):
         return "mvtec"
     if (folder / "images").is_dir() or (folder / "dtd" / "images").is_dir():
         return "dtd"
@@ -153,7 +155,7 @@ def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> R
                 f"{present[name]}: images{_pixels(sizes)}, MVTec AD has {side}x{side}; a resized "
                 "copy, beside which no published numbers are shown"
             )
-        normal = sum(image.parent.name == GOOD for image in of.test)
+        normal = of.defects.count(GOOD)
         numbers = (
             f"{len(of.train)} training and {len(of.test)} test images "
             f"({normal} normal, {len(of.test) - normal} anomalous)"
@@ -206,7 +208,7 @@ def _read(file: Path, mask: bool) -> _Content:
     try:
         pixels = read_mask(file) if mask else read_rgb(file, None)
         height, width = pixels.shape[:2]
-        return _Content(file_digest(file), (height, width), bool(not mask or pixels.any()))
+        return _Content(file_digest(file), (height, width), unmarked(pixels) if mask else None)
     except InputError as error:
         # The listed sentences have no full stop, like those of the layout.
         return _Content(fault=str(error).removesuffix("."))
@@ -223,8 +225,8 @@ def _content_faults(files: CategoryFiles, contents: Mapping[Path, _Content]) -> 
         found, wanted = contents[mask].size, contents[image].size
         if not contents[image].fault and found != wanted:
             yield other_size(mask, found, wanted)
-        if not contents[mask].marked:
-            yield f"{mask}: marks nothing, but its image is in a defect folder; copy it again"
+        if (why := contents[mask].unmarked) is not None:
+            yield f"{mask}: {why}"
 
 
 def _digest(root: Path, files: Iterable[Path], contents: Mapping[Path, _Content]) -> str | None:

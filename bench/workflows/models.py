@@ -103,7 +103,9 @@ def model_of_cell(
     for network, stage in zip(networks, maps.parents, strict=True):
         network.load_state_dict(_weights(store, stage, cell))
     model.to(device).eval().requires_grad_(False)
-    normal = load_category(inputs.categories[cell.category]).train
+    ref = inputs.categories[cell.category]
+    model.depth = ref.depth
+    normal = load_category(ref).train
     batches = training_batches(
         TrainingImages(normal, load_textures(inputs.textures)),
         batch_size=config.training.batch_size,

@@ -2,19 +2,24 @@
 
 import re
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
+from bench.data.categories import tell_lost
 from bench.data.kinds import folder_origin
-from bench.data.layout import CategoryFiles, list_categories, scan_category
-from bench.data.maps import READING_VERSION, FaultyMaps, MapFiles, maps_and_masks, scan_maps
+from bench.data.layout import GOOD, CategoryFiles, list_categories, scan_category, tell_strangers
+from bench.data.maps import READING_VERSION, FaultyMaps, Map, MapFiles, maps_and_masks, scan_maps
+from bench.data.reading import reading_of
 from bench.experiment.grid import Cell, choose_categories
 from bench.metrics import PAPER, Protocol, evaluate, metrics_of
 from bench.planning.evaluation import Evaluate
@@ -27,7 +32,7 @@ from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
 from destseg.errors import InputError
-from destseg.images import require_folder
+from destseg.folders import require_folder, subfolders, tell
 
 DEVICE = "cpu"
 TABLE = "categories"
@@ -90,11 +95,15 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class ScoreOutcome:
-    """The six metrics by category; how many sets of maps were scored, and had been before."""
+    """The six metrics by category; how many sets of maps were scored, and had been before.
+
+    ``faults`` are those of the categories that could not be, a sentence each.
+    """
 
     table: Table
     done: int
     cached: int
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,20 +138,23 @@ def score(request: ScoreRequest) -> ScoreOutcome:
     No more than a category's scores are in memory, see `bench.metrics.evaluate`. Each category is
     recorded when it is done: what the store has is not read again.
 
+    What is wrong with one category takes no other's results.
+
     Raises
     ------
     InputError
-        With every fault of all maps, masks and folders.
+        With every fault of all maps, masks and folders, when no category can be scored.
     """
     store = RunStore(request.results / "runs")
     check_writable(store.root)
     check_writable(request.folder)
-    parts, faults = _found(request)
+    chosen, parts, faults = _found(request)
     todo = [
         part
         for part in parts
         if part.data.faults or part.maps.faults or store.get(part.stage.key) is None
     ]
+    done = len(todo)
     with tqdm(
         total=sum(len(part.data.test) for part in todo), desc="score", unit="map", delay=2
     ) as bar:
@@ -151,22 +163,34 @@ def score(request: ScoreRequest) -> ScoreOutcome:
                 _measure(part, store, bar)
             except FaultyMaps as error:
                 faults += error.faults
+                parts.remove(part)
+                done -= 1
     # A fault of the data is one, however many seeds there are.
     faults = list(dict.fromkeys(faults))
-    if faults:
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        first = f"{request.method}: {count} found; mend what is listed and start again:"
-        raise InputError("\n  - ".join((first, *faults)))
-    return ScoreOutcome(_write(request, parts, store), len(todo), len(parts) - len(todo))
+    if not parts:
+        raise InputError(fault_list(request, faults))
+    table = _write(request, chosen, parts, store)
+    return ScoreOutcome(table, done, len(parts) - done, tuple(faults))
 
 
-def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
+def fault_list(request: ScoreRequest, faults: Sequence[str]) -> str:
+    """Put faults into one message: a sentence, then a line for each."""
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    first = f"{request.method}: {count} found; mend what is listed and start again:"
+    return "\n  - ".join((first, *faults))
+
+
+def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[str]]:
     """Find the files of every category and seed, and categories that are on one side alone."""
     known = list_categories(request.data)
+    tell_strangers(request.data)
     chosen = choose_categories(request.categories, known, request.data)
     listings = {name: scan_category(request.data / name) for name in chosen}
+    for listing in listings.values():
+        for sentence in listing.passed_over:
+            tell(sentence)
     digests = {
-        name: content_digest(request.data / name, listing.paths, request.cache)
+        name: reading_of(request.data / name, listing, request.cache).digest
         for name, listing in tqdm(listings.items(), "read data", unit="category", delay=2)
     }
     parts, faults = [], []
@@ -185,7 +209,7 @@ def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
                     "or choose others with --category."
                 )
                 continue
-            maps = scan_maps(root / name, listings[name].test)
+            maps = scan_maps(root / name, listings[name].names)
             files = [path for path in maps.maps if path is not None]
             digest = content_digest(root / name, files, request.cache)
             cell = Cell(request.method, "", name, seed)
@@ -193,7 +217,7 @@ def _found(request: ScoreRequest) -> tuple[list[_Part], list[str]]:
                 cell, listings[name], maps, digests[name], digest, request.protocol, request.metrics
             )
             parts.append(part)
-    return parts, faults
+    return chosen, parts, faults
 
 
 def _categories_of_maps(root: Path) -> tuple[str, ...]:
@@ -203,14 +227,18 @@ def _categories_of_maps(root: Path) -> tuple[str, ...]:
             f"{root}: is itself a category, not a folder of categories; give its parent and "
             f"--category {root.resolve().name}."
         )
-    return tuple(sorted(entry.name for entry in root.iterdir() if (entry / "test").is_dir()))
+    return tuple(entry.name for entry in subfolders(root) if (entry / "test").is_dir())
 
 
 def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
     started = datetime.now(UTC)
     start = time.perf_counter()
-    pairs = maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
+    lost: list[str] = []
+    pairs = _noting(
+        lost, part, maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
+    )
     scores = evaluate(pairs, protocol=part.protocol, metrics=metrics_of(part.metrics))
+    tell_lost(part.cell.category, lost, part.protocol)
     store.put(
         Record(
             key=part.stage.key,
@@ -228,7 +256,19 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
     )
 
 
-def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
+def _noting(
+    lost: list[str], part: _Part, pairs: Iterable[tuple[Map, NDArray[np.bool_]]]
+) -> Iterator[tuple[Map, NDArray[np.bool_]]]:
+    """Pass on maps and masks, and note the defective images of which no mark is left."""
+    for pair, name, defect in zip(pairs, part.data.names, part.data.defects, strict=False):
+        if defect != GOOD and not pair[1].any():
+            lost.append(name)
+        yield pair
+
+
+def _write(
+    request: ScoreRequest, chosen: tuple[str, ...], parts: list[_Part], store: RunStore
+) -> Table:
     origin = folder_origin({part.cell.category: part.data for part in parts})
     rows = []
     for part in parts:
@@ -240,7 +280,7 @@ def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
         experiment=request.name,
         dataset=origin.title,
         standing=origin.standing,
-        categories=tuple(dict.fromkeys(part.cell.category for part in parts)),
+        categories=chosen,
         variants={request.method: ("",)},
         seeds=request.seeds,
         protocol=request.protocol,

@@ -19,10 +19,10 @@ from destseg.atomic import write_atomically
 from destseg.checkpoint import load, save, save_authors
 from destseg.config import STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
-from destseg.errors import InputError
-from destseg.images import images_below
+from destseg.errors import InputError, input_faults
+from destseg.folders import scan, tell
 from destseg.model import PICTURES_AT_A_TIME
-from destseg.prediction import Prediction
+from destseg.prediction import Prediction, read_picture
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 
@@ -46,7 +46,8 @@ examples:
   python -m destseg predict model.pt bottle/test --out found/bottle/test
       every image below a folder, in the same folders below found/bottle/test
 
-exit codes: 0 done, 2 bad input or usage, 130 interrupted
+exit codes: 0 done, 2 bad input or usage, 3 some images could not be predicted, which are listed
+at the end, 130 interrupted
 """
 
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        code: int = options.run(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command continues a training.", file=sys.stderr)
         return INTERRUPTED
-    return DONE
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,7 +141,7 @@ def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(run=_convert)
 
 
-def _train(options: argparse.Namespace) -> None:
+def _train(options: argparse.Namespace) -> int:
     _require_folder(options.out.absolute().parent)
     if options.batch_size < 2:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
@@ -167,44 +168,80 @@ def _train(options: argparse.Namespace) -> None:
     save(model, options.out)
     part.unlink(missing_ok=True)
     print(f"{options.out}: a picture is called anomalous above {model.scale.limit:.4g}.")
+    return DONE
 
 
-def _predict(options: argparse.Namespace) -> None:
+def _predict(options: argparse.Namespace) -> int:
     model = load(options.model, choose_device(options.device))
-    files = _files(options.images)
+    files, faults = _files(options.images)
     names = _names(files)
     _require_folder(options.out)
     _spare(files, options.out, names)
     rows = []
     with Progress("predict", len(files), unit="image") as shown:
         for start in range(0, len(files), PICTURES_AT_A_TIME):
-            chosen = files[start : start + PICTURES_AT_A_TIME]
-            for file, prediction in zip(chosen, model.predict(chosen), strict=True):
-                _write(prediction, options.out / names[file])
+            chosen = {}
+            for file in files[start : start + PICTURES_AT_A_TIME]:
+                try:
+                    chosen[file] = read_picture(file, 0, model.depth)
+                except InputError as error:
+                    faults.append(str(error))
+                    shown.advance()
+            predictions = model.predict(chosen.values())
+            for file, prediction in zip(chosen, predictions, strict=True):
+                shown.advance()
+                try:
+                    _write(prediction, options.out / names[file])
+                except InputError as error:
+                    faults.append(str(error))
+                    continue
                 scores = (f"{prediction.score:.6g}", f"{prediction.relative_score:.4f}")
                 rows.append((file.as_posix(), *scores, "yes" if prediction.anomalous else "no"))
-                shown.advance()
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("image", "score", "relative_score", "anomalous"))
     writer.writerows(rows)
-    write_atomically(options.out / "scores.csv", table.getvalue().encode())
+    try:
+        write_atomically(
+            options.out / "scores.csv", table.getvalue().encode("utf-8", "surrogateescape")
+        )
+    except OSError as error:
+        raise InputError(f"{options.out}: cannot be written ({error.strerror}).") from None
     count = sum(row[-1] == "yes" for row in rows)
     print(f"{count} of {len(rows)} images called anomalous; maps and overlays in {options.out}.")
+    if faults:
+        listed = "\n  - ".join(("not predicted:", *faults))
+        print(f"error: {len(faults)} of {len(rows) + len(faults)} {listed}", file=sys.stderr)
+    return FAILED if faults else DONE
 
 
-def _convert(options: argparse.Namespace) -> None:
+def _convert(options: argparse.Namespace) -> int:
     print(save_authors(load(options.model), options.out))
+    return DONE
 
 
-def _files(given: Iterable[Path]) -> list[Path]:
-    """List images, each once: files as they are, and every image below a folder."""
+def _files(given: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """List images, each once: files as they are, and every image below a folder.
+
+    What is an image there and cannot be read, as far as its name tells, is listed besides.
+    """
     found: list[Path] = []
+    faults: list[str] = []
     for path in given:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; give images or folders of images.")
-        found += images_below(path, "give a folder that has some") if path.is_dir() else [path]
-    return list(dict.fromkeys(found))
+        if not path.is_dir():
+            found.append(path)
+            continue
+        listing = scan(path)
+        if not listing.files:
+            none = InputError(f"{path}: no images in it; give a folder that has some.")
+            raise input_faults(str(path), listing.faults) if listing.faults else none
+        found += listing.files
+        faults += listing.faults
+        for sentence in listing.passed_over:
+            tell(sentence)
+    return list(dict.fromkeys(found)), faults
 
 
 def _names(files: list[Path]) -> dict[Path, Path]:

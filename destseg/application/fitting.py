@@ -15,8 +15,9 @@ from destseg.application.progress import OnProgress
 from destseg.application.resuming import PartFile, identity_of
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
-from destseg.errors import InputError
-from destseg.images import image_files, images_below, input_faults, read_rgb, require_folder
+from destseg.errors import InputError, input_faults
+from destseg.folders import image_files, images_below, require_folder
+from destseg.images import bit_depth, read_rgb
 from destseg.model import DeSTSeg
 from destseg.seeding import derive_seed
 from destseg.textures import procedural_textures
@@ -125,15 +126,18 @@ def train(
     """
     if rotation not in ROTATIONS:
         raise InputError(f"rotation {rotation!r}: unknown; use one of {', '.join(ROTATIONS)}.")
-    images = read_folder(normal_folder(Path(data)), size)
+    images, depth = read_folder(normal_folder(Path(data)), size)
     if len(images) < config.batch_size:
         raise InputError(
             f"{data}: {len(images)} images are fewer than one batch of {config.batch_size}; "
             "give more images or a smaller batch size."
         )
-    sources = procedural_textures(size) if textures is None else read_folder(Path(textures), size)
+    if textures is None:
+        sources = procedural_textures(size)
+    else:
+        sources, _ = read_folder(Path(textures), size)
     trunk = load_trunk(find_weights(teacher), width=sizes.width)
-    model = DeSTSeg(trunk, sizes, student=student, size=size)
+    model = DeSTSeg(trunk, sizes, student=student, size=size, depth=depth)
 
     def derived(stage: str, stream: str) -> int:
         return derive_seed(stage=stage, stream=stream, seed=seed)
@@ -184,13 +188,15 @@ def normal_folder(data: Path) -> Path:
     return data
 
 
-def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
+def read_folder(folder: Path, size: int) -> tuple[NDArray[np.uint8], int | None]:
     """Read every image below a folder, by path.
 
     Returns
     -------
-    ndarray
+    images : ndarray
         (N, size, size, 3) uint8.
+    depth : int or None
+        The bits of those that are stored with 16, see `destseg.images.bit_depth`.
 
     Raises
     ------
@@ -198,14 +204,16 @@ def read_folder(folder: Path, size: int) -> NDArray[np.uint8]:
         When there is none, or with all that cannot be read.
     """
     images, faults = [], []
-    for file in images_below(folder, "give a folder that has some"):
+    files = images_below(folder, "give a folder that has some")
+    depth = bit_depth(files)
+    for file in files:
         try:
-            images.append(read_rgb(file, size))
+            images.append(read_rgb(file, size, depth=depth))
         except InputError as error:
             faults.append(str(error))
     if faults:
         raise input_faults(str(folder), faults)
-    return np.stack(images)
+    return np.stack(images), depth
 
 
 def _fit(

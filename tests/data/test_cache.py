@@ -119,12 +119,27 @@ def test_digest_is_the_documented_one(tmp_path):
 
 
 def test_digest_is_remembered_until_a_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.data.changes.SMALL", 0)
+    monkeypatch.setattr("bench.data.changes.TICK", -(10**12))  # as if written long ago
     files = written(tmp_path / "d", a="1")
     cache = tmp_path / "cache"
     first = content_digest(tmp_path / "d", files, cache)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", None)  # reading contents now would fail
         assert content_digest(tmp_path / "d", files, cache) == first
+    times = files[0].stat()
     files[0].write_text("2")
-    os.utime(files[0], ns=(1, 1))
+    os.utime(files[0], ns=(times.st_atime_ns, times.st_mtime_ns))
     assert content_digest(tmp_path / "d", files, cache) != first
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_a_file_written_twice_in_one_tick_is_read_twice(tmp_path, monkeypatch, small):
+    """Of size and time alone one could not tell the second from the first."""
+    monkeypatch.setattr("bench.data.changes.SMALL", small)
+    monkeypatch.setattr("bench.data.changes.fingerprint", lambda status: "the same")
+    files = written(tmp_path / "d", a="1")
+    first = content_digest(tmp_path / "d", files, tmp_path / "cache")
+    files[0].write_text("2")
+    assert content_digest(tmp_path / "d", files, tmp_path / "cache") != first
+    assert not (tmp_path / "cache").exists()

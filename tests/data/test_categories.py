@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.data.cache import content_digest
 from bench.data.categories import load_category, prepare_category
-from bench.data.layout import Extent, list_categories
+from bench.data.kinds import find_kind
+from bench.data.layout import Extent, list_categories, scan_category
 from bench.metrics import Protocol
 from destseg.errors import InputError
+from destseg.folders import tell
 from tests.folders import empty, empty_folder, file_instead, other_size, truncate, write_category
 
 SIZE = 16
@@ -102,6 +105,155 @@ def test_categories_are_the_folders_with_train(root):
     assert list_categories(root) == ("bottle", "cable", "zipper")
 
 
+def move(root, *names, to):
+    for name in names:
+        path = root / "bottle" / name
+        (path.parent / to).mkdir(exist_ok=True)
+        path.rename(path.parent / to / path.name)
+
+
+def test_subfolders_and_further_suffixes_belong_to_the_category(root, cache, caplog):
+    move(root, "train/good/000.png", "test/hole/001.png", to="day2")
+    image = root / "bottle" / "test" / "bent" / "000.png"
+    with Image.open(image) as opened:
+        opened.save(image.with_suffix(".webp"), lossless=True)
+    image.unlink()
+    ref = prepare(root, cache)
+    assert ref.extent.counts == (3, 4)
+    data = load_category(ref)
+    assert data.names == ("bent/000", "good/000", "hole/000", "hole/day2/001")
+    assert data.masks.any((1, 2)).tolist() == [True, False, True, True]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("place", ["test", "train/good", "test/good", ".", "ground_truth"])
+def test_hidden_folders_are_no_data(root, cache, place):
+    expected = prepare(root, cache)
+    for name in (".ipynb_checkpoints", "__MACOSX"):
+        folder = root / "bottle" / place / name
+        folder.mkdir()
+        shutil.copy(root / "bottle/test/hole/000.png", folder / "000.png")
+    assert prepare(root, cache) == expected
+    hidden = root / ".Trash"
+    (hidden / "train").mkdir(parents=True)
+    assert list_categories(root) == ("bottle",)
+
+
+def test_images_that_belong_nowhere_are_told(root, cache, caplog):
+    tell.cache_clear()
+    shutil.copytree(root / "bottle/test/hole", root / "bottle/train/hole")
+    shutil.copytree(root / "bottle/test/hole", root / "bottle/validation/good")
+    shutil.copytree(root / "bottle/test", root / "cable/test")
+    shutil.copy(root / "bottle/test/hole/000.png", root / "bottle/preview.png")
+    (root / "papers").mkdir()
+    prepare(root, cache)
+    find_kind("mvtec").available(root)
+    outside = "passed over, images outside of train/good and test"
+    assert {record.getMessage() for record in caplog.records} == {
+        f"note: {root / 'bottle'}: {outside} (1)",
+        f"note: {root / 'bottle/train/hole'}: {outside} (2)",
+        f"note: {root / 'bottle/validation'}: {outside} (2)",
+        f"note: {root / 'cable'}: passed over, since it has no folder train/good",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("000.png", "neither in test/good nor in test/<defect>"), ("hole/9.heic", "are not read")],
+)
+def test_a_test_image_that_cannot_be_counted_is_a_fault_also_of_what_was_decoded(
+    root, cache, name, said
+):
+    prepare(root, cache)
+    path = root / "bottle" / "test" / name
+    shutil.copy(root / "bottle/test/good/000.png", path)
+    with pytest.raises(InputError, match=f"{path}: .*{said}"):
+        prepare(root, cache)
+
+
+# Masks that mark nothing, or less than they show
+
+
+def paint(root, values, *, part=slice(None)):
+    path = root / "bottle" / "ground_truth" / "hole" / "001_mask.png"
+    mask = np.zeros((20, 24), np.uint8)
+    for row, value in enumerate(values):
+        mask[4 * row : 4 * row + 4, :6][part] = value
+    Image.fromarray(mask).save(path)
+    return path
+
+
+def test_class_numbers_mark_and_have_a_digest_of_their_own(root, cache):
+    files = scan_category(root / "bottle").paths
+    paint(root, (1, 2))
+    ref = prepare(root, cache)
+    # Rows 0 to 7 of 20 and columns 0 to 5 of 24, at 16 px.
+    assert load_category(ref).masks[3].sum() == 6 * 4
+    digest = content_digest(root / "bottle", files, cache)
+    assert ref.digest != digest, "earlier releases found no mark in these files"
+    paint(root, (1, 1))
+    assert prepare(root, cache).digest == content_digest(root / "bottle", files, cache)
+
+
+@pytest.mark.parametrize(
+    ("values", "rule", "said"),
+    [
+        ((0, 0), "nearest", r"marks nothing \(all of it is 0, marks begin at 128\)"),
+        ((40, 90), "nearest", r"marks nothing \(its levels reach 90 of 255, marks begin at 128\)"),
+        ((200, 254), "floor", r"marks nothing \(its levels reach 254 of 255, marks begin at 255\)"),
+        ((0, 0), "any", r"marks nothing \(all of it is 0, marks begin at 1\)"),
+    ],
+)
+def test_a_mask_that_marks_nothing_is_a_fault(root, cache, values, rule, said):
+    path = paint(root, values)
+    with pytest.raises(InputError, match=f"{path}: {said}, but its image is in a defect folder"):
+        prepare(root, cache, rule=rule)
+
+
+def test_faint_marks_count_where_the_rule_takes_any(root, cache):
+    paint(root, (40, 90))
+    assert load_category(prepare(root, cache, rule="any")).masks[3].any()
+
+
+def test_marks_that_are_lost_in_resizing_are_told_each_time(root, cache, caplog):
+    paint(root, (255,), part=(slice(0, 1), slice(0, 1)))
+    for _ in range(2):
+        tell.cache_clear()
+        caplog.clear()
+        assert not load_category(prepare(root, cache, size=4, rule="antialias")).masks[3].any()
+        said = "bottle: at 4x4 pixels no mark is left of hole/001, which count as normal"
+        assert said in caplog.text
+
+
+# Depth
+
+
+def deepen(root, bits):
+    for path in list((root / "bottle").rglob("*.png")):
+        if "ground_truth" not in path.parts:
+            with Image.open(path) as image:
+                grey = np.asarray(image.convert("L")).astype(np.uint16)
+            Image.fromarray(grey << (bits - 8)).save(path.with_suffix(".tif"))
+            path.unlink()
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_a_category_of_deep_images_is_that_of_8_bits(root, cache, bits):
+    for path in (root / "bottle").rglob("*.png"):
+        with Image.open(path) as image:
+            grey = image.convert("L")
+        grey.save(path)
+    expected = load_category(prepare(root, cache))
+    deepen(root, bits)
+    ref = prepare(root, cache)
+    assert ref.depth == bits
+    np.testing.assert_array_equal(load_category(ref).train, expected.train)
+    np.testing.assert_array_equal(load_category(ref).test, expected.test)
+    files = scan_category(root / "bottle").paths
+    plain = content_digest(root / "bottle", files, cache)
+    assert (ref.digest == plain) == (bits == 16), "earlier releases read them as nearly black"
+
+
 def only_good(path):
     for name in ("hole", "bent"):
         shutil.rmtree(path / name)
@@ -119,6 +271,7 @@ DAMAGE = {
         "no category 'bottle' in it; did you mean bottles",
     ),
     "no train/good": (GOOD, shutil.rmtree, "no such folder; the training images belong there"),
+    "train/ok": (GOOD, lambda path: path.rename(path.with_name("ok")), "belong there, not into ok"),
     "empty train/good": (GOOD, empty_folder, "has no images; the training images belong there"),
     "no test": ("bottle/test", shutil.rmtree, "no such folder; test/good and test/<defect> belong"),
     "no normal test": ("bottle/test/good", shutil.rmtree, "no normal test images"),

@@ -26,8 +26,8 @@ def part(tmp_path):
 
 @pytest.fixture
 def get(server, part):
-    def get(*, waits=(), url=None, room=lambda rest: None):
-        download(url or server.url, part, room=room, waits=waits)
+    def get(*, waits=(), url=None, room=lambda rest: None, most=12_000):
+        download(url or server.url, part, room=room, most=most, waits=waits)
         return part.read_bytes()
 
     return get
@@ -144,6 +144,14 @@ def test_a_part_longer_than_the_file_starts_over(script, get, part):
     get()
     part.write_bytes(CONTENT + b"more")
     assert get() == CONTENT
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_file_that_is_too_large_is_not_kept(script, get, part, length):
+    script.length = length
+    with pytest.raises(DownloadFailed, match="more than 10000 bytes, so not the file"):
+        get(most=10_000)
+    assert list(part.parent.iterdir()) == []
 
 
 def test_without_a_length_the_end_is_the_end(script, get, part):
@@ -266,7 +274,7 @@ def test_an_interrupt_keeps_what_came(script, get, part, monkeypatch):
 
 def test_a_part_that_cannot_be_written_is_an_error_of_the_system(script, server, tmp_path):
     with pytest.raises(OSError, match="No such file"):
-        download(server.url, tmp_path / "no" / "a.part", room=lambda rest: None)
+        download(server.url, tmp_path / "no" / "a.part", room=lambda rest: None, most=10**6)
 
 
 def test_forgetting_leaves_nothing(script, get, part):

@@ -1,4 +1,5 @@
 import io
+import os
 from functools import partial
 
 import numpy as np
@@ -8,9 +9,9 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
-from bench.data.layout import image_size
-from bench.data.maps import read_map, scan_maps
+from bench.data.maps import MapFiles, read_map, scan_maps
 from destseg.errors import InputError
+from destseg.images import image_size
 
 NATIVE, SIZE = (40, 36), 32
 
@@ -157,11 +158,13 @@ def test_image_size_needs_the_head_alone(tmp_path):
     assert image_size(path) == (20, 30)
     path.write_bytes(path.read_bytes()[:60])
     assert image_size(path) == (20, 30)
-    path.write_bytes(b"")
-    with pytest.raises(
-        InputError, match=r"a\.png: cannot be decoded \(in no known format\); copy it"
+    for content, said in (
+        (b"", "empty"),
+        (b"x", r"cannot be decoded \(in no known format\); copy it"),
     ):
-        image_size(path)
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"a\.png: .*{said}"):
+            image_size(path)
 
 
 # Finding maps
@@ -179,40 +182,38 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def images(tmp_path):
-    data = tmp_path / "data" / "test"
-    return [data / name for name in ("good/000.png", "good/001.jpg", "hole/000.png")]
+def names():
+    return ["good/000", "good/001", "hole/000"]
 
 
-def test_maps_are_found_by_the_names_of_the_images(folder, images):
+def test_maps_are_found_by_the_names_of_the_images(folder, names):
     (folder / "test" / "good" / "001.tiff").rename(folder / "test" / "good" / "001.NPY")
-    found = scan_maps(folder, images)
-    names = [path.relative_to(folder / "test").as_posix() for path in found.maps]
-    assert names == ["good/000.tiff", "good/001.NPY", "hole/000.tiff"]
+    found = scan_maps(folder, names)
+    paths = [path.relative_to(folder / "test").as_posix() for path in found.maps]
+    assert paths == ["good/000.tiff", "good/001.NPY", "hole/000.tiff"]
     assert found.faults == ()
 
 
 @pytest.mark.parametrize(
     "name", ["good/000_overlay.png", "scores.csv", "good/.000.tiff", ".trash/000.tiff"]
 )
-def test_what_is_beside_the_maps_is_left_alone(folder, images, name):
+def test_what_is_beside_the_maps_is_left_alone(folder, names, name):
     (folder / "test" / name).parent.mkdir(exist_ok=True)
     (folder / "test" / name).touch()
-    assert scan_maps(folder, images).faults == ()
+    assert scan_maps(folder, names).faults == ()
 
 
-def test_an_image_may_be_called_overlay(folder, images):
-    image = images[0].with_name("9_overlay.png")
+def test_an_image_may_be_called_overlay(folder, names):
     (folder / "test" / "good" / "9_overlay.png").touch()
-    assert scan_maps(folder, [*images, image]).maps[-1] is not None
+    assert scan_maps(folder, [*names, "good/9_overlay"]).maps[-1] is not None
 
 
-def test_all_faults_of_the_names_are_listed(folder, images):
+def test_all_faults_of_the_names_are_listed(folder, names):
     (folder / "test" / "good" / "001.tiff").unlink()
     for name in ("good/000.png", "hole/000.npy", "hole/x.tif", "cut/000.tiff", "000.png"):
         (folder / "test" / name).parent.mkdir(exist_ok=True)
         (folder / "test" / name).touch()
-    found = scan_maps(folder, images)
+    found = scan_maps(folder, names)
     assert [path and path.name for path in found.maps] == ["000.png", None, "000.npy"]
     tests = folder / "test"
     assert sorted(found.faults) == sorted(
@@ -222,18 +223,54 @@ def test_all_faults_of_the_names_are_listed(folder, images):
             f"{tests / 'hole/000.npy'} and {tests / 'hole/000.tiff'}{TWO}",
             f"{tests / 'hole/x.tif'}: there is no test image hole/x; remove it.",
             f"{tests / 'cut/000.tiff'}: there is no test image cut/000; remove it.",
-            f"{tests / '000.png'}: there is no test image ./000; remove it.",
+            f"{tests / '000.png'}: there is no test image 000; remove it.",
         ]
     )
 
 
-def test_two_images_of_one_name_are_a_fault(folder, images):
-    twin = images[0].with_suffix(".bmp")
-    (fault,) = scan_maps(folder, [*images, twin]).faults
-    assert fault == f"{images[0]} and {twin}: one name for two images; rename one."
+def test_maps_in_subfolders_and_in_another_form_of_unicode_are_found(tmp_path):
+    path = tmp_path / "test" / "tru\u0308b" / "day2" / "000.npy"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert scan_maps(tmp_path, ["tr\u00fcb/day2/000"]) == MapFiles((path,), ())
 
 
-def test_without_a_folder_there_is_one_fault(tmp_path, images):
-    found = scan_maps(tmp_path, images)
+def test_what_is_no_file_is_refused_and_never_opened(folder, names):
+    places = [folder / "test" / f"{name}.tiff" for name in names]
+    for place in places:
+        place.unlink()
+    os.mkfifo(places[0])
+    places[1].symlink_to(places[1].name)
+    places[2].symlink_to("absent.tiff")
+    found = scan_maps(folder, names)
+    assert found.maps == (None, None, None)
+    assert [fault.partition(": ")[2] for fault in found.faults] == [
+        "a pipe or device, not a file; write the map again.",
+        "a link to itself; write the map again.",
+        "a link to a file that is not there; write the map again.",
+    ]
+    with pytest.raises(InputError, match="a pipe or device"):
+        read_map(places[0], NATIVE, SIZE)
+
+
+@pytest.mark.parametrize("name", ["a.tiff", "a.npy", "a.png", "pages.tiff"])
+def test_a_small_file_of_a_large_map_is_not_decoded(tmp_path, monkeypatch, name):
+    shape = (2000, 1000)
+    path = tmp_path / name
+    if name == "a.png":
+        Image.fromarray(np.zeros(shape, np.uint8)).save(path)
+    elif name == "a.npy":
+        np.save(path, np.zeros(shape, np.uint8))
+    else:
+        many = np.zeros((3 if name == "pages.tiff" else 1, *shape), np.uint8)
+        tifffile.imwrite(path, many, compression="zlib", photometric="minisblack")
+    monkeypatch.setattr("bench.data.maps._decoded", None)
+    said = "an array of shape" if name == "pages.tiff" else "1000x2000 pixels, its image has 36x40"
+    with pytest.raises(InputError, match=said):
+        read_map(path, NATIVE, SIZE)
+
+
+def test_without_a_folder_there_is_one_fault(tmp_path, names):
+    found = scan_maps(tmp_path, names)
     assert found.maps == (None, None, None)
     assert len(found.faults) == 1

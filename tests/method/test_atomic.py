@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import subprocess
@@ -19,9 +20,26 @@ def test_a_file_is_written_and_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_everybody_may_read_it(tmp_path):
-    write_atomically(tmp_path / "file", b"")
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_the_umask_says_who_may_read_it(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "file", b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EPERM])
+def test_disks_that_know_no_modes_and_no_fsync_are_written_to(tmp_path, monkeypatch, number):
+    def refuse(*_arguments, **_options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_atomically(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
@@ -29,7 +47,13 @@ def test_a_missing_folder_is_an_error(tmp_path):
         write_atomically(tmp_path / "none" / "file", b"x")
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(OSError(number, "") for number in (errno.ENOSPC, errno.EROFS, errno.EACCES)),
+        KeyboardInterrupt(),
+    ],
+)
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, step, error):
     path = tmp_path / "file"

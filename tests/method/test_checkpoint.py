@@ -203,7 +203,7 @@ def test_a_file_of_another_form(tmp_path, change, said):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"student": "transformer"}, {"fusion_input": "sum"}, {"depth": 3}]
+    "setting", [{"student": "transformer"}, {"fusion_input": "sum"}, {"depth": 3}, {"colour": 1}]
 )
 def test_unknown_settings(tmp_path, setting):
     path = save(small_model(), tmp_path / "model.pt")
@@ -253,3 +253,25 @@ def test_loading_never_runs_code(tmp_path):
     torch.save({"format": checkpoint.FORMAT, "version": 1, "settings": Evil()}, path)
     assert "not a PyTorch file of plain tensors" in refusal(path)
     assert not trap.exists()
+
+
+@pytest.mark.parametrize("given", [None, b"model.pt", 3])
+def test_what_is_no_path_is_refused(given):
+    with pytest.raises(InputError, match=f"load: {type(given).__name__} given; give the path"):
+        load(given)
+
+
+def test_an_unknown_device_is_refused(tmp_path):
+    path = save(small_model(), tmp_path / "model.pt")
+    with pytest.raises(InputError, match="load: no device 'tpu9'; give 'cpu' or 'cuda'"):
+        load(path, "tpu9")
+
+
+def test_a_wrapped_checkpoint_is_read_and_one_of_no_numbers_is_not(tmp_path):
+    state = authors_state_dict(plain_model())
+    torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "a.pckl")
+    loaded = load(tmp_path / "a.pckl").state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+    broken = {k: v * float("nan") if "segmentation_net" in k else v for k, v in loaded.items()}
+    torch.save(broken, tmp_path / "b.pckl")
+    assert "holds values that are not finite" in refusal(tmp_path / "b.pckl")

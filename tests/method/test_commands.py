@@ -1,4 +1,5 @@
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -72,6 +73,32 @@ def test_prediction_of_single_files(workshop, tmp_path):
     both = (test / "good" / "001.png", test / "hole" / "001.png", test / "good" / "001.png")
     assert predict(workshop, *both, out=tmp_path / "two") == 0
     assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["good", "hole", "scores.csv"]
+
+
+def test_one_damaged_picture_takes_no_others_results(workshop, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(workshop / "parts" / "test", pictures)
+    (pictures / "good" / "001.png").write_bytes(b"no picture")
+    (pictures / "hole" / "003.png").symlink_to("absent.png")
+    hidden = pictures / "good" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    shutil.copy(pictures / "good" / "000.png", hidden)
+    out = tmp_path / "out"
+    (out / "hole" / "002.tiff").mkdir(parents=True)
+    assert predict(workshop, pictures, out=out) == 3
+    said = capsys.readouterr()
+    assert "of 4 images called anomalous" in said.out
+    assert "3 of 7 not predicted:" in said.err
+    for reason in (
+        "good/001.png: not an image in a format",
+        "hole/003.png: a link to a file that is not there",
+        "hole: cannot be written",
+    ):
+        assert reason in said.err
+    rows = list(csv.DictReader((out / "scores.csv").read_text("utf-8").splitlines()))
+    found = [row["image"].removeprefix(f"{pictures.as_posix()}/") for row in rows]
+    assert found == ["good/000.png", "good/002.png", "hole/000.png", "hole/001.png"]
+    assert all((out / name).with_suffix(".tiff").is_file() for name in found)
 
 
 def test_conversion_to_the_authors_format(workshop, tmp_path):

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -66,7 +68,7 @@ def test_the_stages_are_the_steps_of_the_harness(fit, parts, weights):
     initial, order = (
         derive_seed(stage="student", stream=stream, seed=3) for stream in ("weights", "data")
     )
-    data = TrainingImages(read_folder(normal_folder(parts), 32), procedural_textures(32))
+    data = TrainingImages(read_folder(normal_folder(parts), 32)[0], procedural_textures(32))
     student = train_student(
         Teacher(load_trunk(weights, width=CONFIG.width)),
         build_student(CONFIG, "encoder-decoder", seed=initial),
@@ -113,6 +115,29 @@ def test_progress_is_told(fit):
 def test_the_papers_rotations():
     turns = {name: (r.quarter_turns, r.degrees) for name, r in ROTATIONS.items()}
     assert turns == {"none": (False, 0), "slight": (False, 5), "full": (True, 5)}
+
+
+def test_a_folder_has_one_depth_and_the_model_keeps_it(fit, tmp_path):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    for index in range(6):
+        grey = np.random.default_rng(index).integers(100, 4000 - 700 * index, (40, 40), np.uint16)
+        Image.fromarray(grey).save(folder / f"{index}.tif")
+    images, depth = read_folder(folder, 40)
+    assert depth == 12
+    assert grey.max() < 1024, "alone it would have another"
+    assert np.array_equal(images[5, ..., 0], grey >> 4)
+    assert fit(folder).depth == 12
+
+
+def test_hidden_folders_are_not_trained_on_and_subfolders_are(parts):
+    folder = parts / "train" / "good"
+    known, _ = read_folder(folder, 32)
+    for name, count in ((".ipynb_checkpoints", 0), ("__MACOSX", 0), ("day2", 1)):
+        (folder / name).mkdir()
+        shutil.copy(next(folder.glob("*.png")), folder / name / "new.png")
+        images, _ = read_folder(folder, 32)
+        assert len(images) == len(known) + count
 
 
 # Bad input

@@ -1,12 +1,15 @@
 import io
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from destseg.errors import InputError
-from destseg.images import image_files, images_below, input_faults, read_mask, read_rgb
+from destseg.errors import InputError, input_faults
+from destseg.images import bit_depth, image_size, read_rgb
+from destseg.masks import read_mask
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -107,7 +110,7 @@ BAD = {
     "header": (noise("PNG", lambda data: data[:20]), "; (copy|replace)"),
     "flipped": (noise("PNG", lambda data: data[:200] + bytes(30) + data[230:]), DAMAGED),
     "jpeg": (noise("JPEG", lambda data: data[:-500]), DAMAGED),
-    "folder": (Path.mkdir, DAMAGED),
+    "folder": (Path.mkdir, "a folder, not a file; replace or remove it"),
     "float": (floats(), "floating-point pixels.* store it with 8 or 16 bits"),
 }
 
@@ -127,70 +130,90 @@ def test_bad_file_is_one_sentence_naming_it(tmp_path, content, what, read):
     assert "\n" not in message
 
 
-MARK = RAMP > 100
+# Depth
 
 
-DARK = Image.fromarray(MARK.astype(np.uint8)).convert("P")
-DARK.putpalette([0, 0, 0, 128, 0, 0])
-MASKS = {
-    **{f"one value, {value}": (MARK * np.uint8(value), MARK * 255) for value in (1, 38, 128, 255)},
-    **{f"16 bits, {value}": (MARK * np.uint16(value), MARK * 255) for value in (1, 65535)},
-    "16 bits of many levels": (RAMP.astype(np.uint16) << 8, RAMP),
-    "many levels": (RAMP, RAMP),
-    "empty": (np.zeros((8, 8), np.uint8), np.zeros((8, 8))),
-    "bilevel": (MARK, MARK * 255),
-    "dark palette colour": (DARK, MARK * 255),
-    "transparent pixels": (np.dstack([RAMP | 255] * 3 + [MARK * np.uint8(255)]), MARK * 255),
-    "rgb": (grey_rgb(MARK * np.uint8(255)), MARK * 255),
-}
+def deep(values, kind=np.uint16):
+    """A ramp up to a value, as a camera of few bits stores it."""
+    return np.linspace(0, values, 64).round().astype(kind).reshape(8, 8)
 
 
-@pytest.mark.parametrize("name", MASKS)
-def test_a_mask_of_one_value_is_scaled_to_255_and_others_keep_their_levels(tmp_path, name):
-    pixels, expected = MASKS[name]
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    mask = read_mask(save(tmp_path / "m.png", image))
-    assert mask.dtype == np.uint8
-    np.testing.assert_array_equal(mask, expected)
+@pytest.mark.parametrize(
+    ("largest", "depth"), [(255, 8), (1023, 10), (1024, 12), (2256, 12), (16383, 14), (16384, 16)]
+)
+def test_the_depth_of_a_set_holds_its_largest_value(tmp_path, largest, depth):
+    files = [
+        save(tmp_path / "a.tif", Image.fromarray(deep(largest // 3))),
+        save(tmp_path / "b.png", Image.fromarray(deep(largest))),
+        save(tmp_path / "c.png", Image.fromarray(RAMP)),
+    ]
+    assert bit_depth(files) == depth
+    read = read_rgb(files[0], None, depth=depth)
+    np.testing.assert_array_equal(read, grey_rgb(deep(largest // 3) >> (depth - 8)))
 
 
-def test_image_files_are_sorted_and_only_images(tmp_path):
-    names = ["b.PNG", "a.jpeg", "c.bmp", "d.tiff", "._a.png", "Thumbs.db", "notes.txt"]
-    for name in names:
-        (tmp_path / name).touch()
-    assert [path.name for path in image_files(tmp_path)] == ["a.jpeg", "b.PNG", "c.bmp", "d.tiff"]
-    assert image_files(tmp_path / "missing") == []
+def test_images_of_8_bits_have_no_depth_and_damaged_ones_are_passed_over(tmp_path):
+    (tmp_path / "damaged.tif").write_bytes(b"II*\0")
+    assert (
+        bit_depth([save(tmp_path / "a.png", Image.fromarray(RAMP)), tmp_path / "damaged.tif"])
+        is None
+    )
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+@pytest.mark.parametrize("largest", [200, 900, 4000, 16000])
+def test_a_single_image_of_fewer_bits_is_refused(tmp_path, largest, kind):
+    path = save(tmp_path / "a.tif", Image.fromarray(deep(largest, kind)))
+    with pytest.raises(InputError, match=f"values up to {largest}, so that .* nearly black; scale"):
+        read_rgb(path, None)
+
+
+def test_an_image_beyond_the_others_depth_is_refused(tmp_path):
+    path = save(tmp_path / "a.tif", Image.fromarray(deep(60000)))
+    with pytest.raises(InputError, match="values up to 60000, but the other images have 12 bits"):
+        read_rgb(path, None, depth=12)
+
+
+@pytest.mark.parametrize("values", [(-3, 20000), (0, 70000)])
+def test_integers_beyond_16_bits_are_refused(tmp_path, values):
+    pixels = np.array([values], np.int32)
+    path = save(tmp_path / "a.tif", Image.fromarray(pixels))
+    with pytest.raises(InputError, match=r"values from .* are beyond 16 bits"):
+        read_rgb(path, None)
+
+
+@pytest.mark.parametrize(("largest", "refused"), [(4095, True), (60000, False)])
+def test_colours_of_16_bits_are_told_where_their_high_bytes_are_black(tmp_path, largest, refused):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.repeat(deep(largest)[..., None], 3, -1), photometric="rgb")
+    assert bit_depth([path]) == (12 if refused else 16)
+    if refused:
+        with pytest.raises(InputError, match="nearly black"):
+            read_rgb(path, None, depth=12)
+    else:
+        np.testing.assert_array_equal(read_rgb(path, None), grey_rgb(deep(largest) >> 8))
+
+
+# Pages
+
+
+def test_several_images_in_one_file_are_refused_and_previews_are_not(tmp_path):
+    image = Image.fromarray(NOISE)
+    path = save(tmp_path / "stack.tif", image, save_all=True, append_images=[image])
+    with pytest.raises(InputError, match="2 images in one file; store each in its own"):
+        read_rgb(path, None)
+    small = save(tmp_path / "a.tif", image, save_all=True, append_images=[image.resize((4, 4))])
+    np.testing.assert_array_equal(read_rgb(small, None), NOISE)
+
+
+def test_a_pipe_is_refused_and_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    for read in (image_size, lambda path: read_rgb(path, None)):
+        with pytest.raises(InputError, match="a pipe or device, not a file; replace or remove it"):
+            read(tmp_path / "a.png")
 
 
 def test_many_faults_are_counted():
     lines = str(input_faults("folder", [f"fault {k}" for k in range(13)])).splitlines()
     assert lines[0].startswith("folder: 13 faults found; mend")
     assert lines[1:] == [*(f"  - fault {k}" for k in range(10)), "  - and 3 more"]
-
-
-# Folders
-
-
-def test_images_below_a_folder_are_in_the_order_of_their_paths(tmp_path):
-    for name in ("b/1.png", "a.jpg", "B/x.PNG", "b/.hidden.png", "b/notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    found = [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path, "x")]
-    assert found == ["B/x.PNG", "a.jpg", "b/1.png"]
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("absent", "no such folder; give one."),
-        ("file.png", "is not a folder; give one."),
-        ("empty", "no images in it; give one."),
-    ],
-)
-def test_a_folder_without_images(tmp_path, name, said):
-    (tmp_path / "file.png").touch()
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError) as caught:
-        images_below(tmp_path / name, "give one")
-    assert str(caught.value) == f"{tmp_path / name}: {said}"

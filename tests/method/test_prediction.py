@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import destseg
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.prediction import Prediction, Scale, top_pixels
@@ -74,6 +75,86 @@ def test_a_grey_picture_nothing_and_an_unreadable_file(model, tmp_path):
     (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"b\.png: not an image"):
         model.predict(tmp_path / "b.png")
+
+
+HELD = {
+    "grey": lambda a: a[..., 0],
+    "one channel": lambda a: a[..., :1],
+    "alpha": lambda a: np.dstack([a, a[..., :1]]),
+    "16 bits": lambda a: a[..., 0].astype(np.uint16) * 257,
+    "turned": lambda a: a.transpose(1, 0, 2),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_arrays_and_pillow_images_are_read_as_their_files_are(model, tmp_path, kind):
+    held = HELD[kind](picture(20, 24))
+    image = Image.fromarray(np.ascontiguousarray(held[..., 0] if held.shape[-1] == 1 else held))
+    image.save(tmp_path / "a.png")
+    expected = model.predict(tmp_path / "a.png")[0]
+    for given in (held, image, [held], (one for one in [image]), Image.open(tmp_path / "a.png")):
+        (found,) = model.predict(given)
+        assert np.array_equal(found.picture, expected.picture)
+        assert np.array_equal(found.anomaly_map, expected.anomaly_map)
+
+
+def test_any_iterable_is_taken(model):
+    pictures = [picture(9, 9, seed) for seed in range(10)]
+    found = model.predict(one for one in pictures)
+    assert all(one.picture is given for one, given in zip(found, pictures, strict=True))
+
+
+NO_PICTURES = {
+    "floats": (np.zeros((4, 5, 3)), r"an array of shape \(4, 5, 3\) and type float64"),
+    "16-bit colours": (np.zeros((4, 5, 3), np.uint16), r"\(4, 5, 3\) and type uint16"),
+    "channels first": (np.zeros((3, 4, 5), np.uint8), r"\(3, 4, 5\) and type uint8"),
+    "a batch": (np.zeros((1, 4, 5, 3), np.uint8), r"\(1, 4, 5, 3\) and type uint8"),
+    "nothing in it": (np.zeros((0, 5, 3), np.uint8), r"\(0, 5, 3\) and type uint8"),
+    "bools": (np.zeros((4, 5), bool), r"\(4, 5\) and type bool"),
+    "bytes": (b"a.png", "bytes"),
+    "a number": (3, "int"),
+    "none": (None, "NoneType"),
+    "a list of none": ([None], "NoneType"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_PICTURES)
+def test_what_is_no_picture_is_named_with_position_shape_and_type(model, kind):
+    given, said = NO_PICTURES[kind]
+    remedy = r"; give a path, a Pillow image or an array \(H, W, 3\) uint8 RGB"
+    with pytest.raises(InputError, match=rf"^picture 0: .*{said}{remedy}"):
+        model.predict(given)
+    if isinstance(given, np.ndarray):
+        with pytest.raises(InputError, match=rf"^picture 9: .*{said}{remedy}"):
+            model.predict([picture(4, 4)] * 9 + [given])
+
+
+def test_pillow_images_that_cannot_be_used(model, tmp_path):
+    with pytest.raises(InputError, match=r"^picture 0: floating-point pixels"):
+        model.predict(Image.fromarray(np.zeros((4, 4), np.float32)))
+    Image.fromarray(picture(40, 40)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:500])
+    with (
+        Image.open(tmp_path / "a.png") as cut,
+        pytest.raises(InputError, match=r"^picture 0: trunc"),
+    ):
+        model.predict(cut)
+
+
+def test_pictures_of_few_bits_are_read_at_the_depth_of_the_training_images(tmp_path):
+    grey = picture(20, 24)[..., 0].astype(np.uint16)
+    model = small_model(size=64)
+    with pytest.raises(InputError, match=r"^picture 0: its 16 bits hold values up to"):
+        model.predict(grey * 16)
+    model.depth = 12
+    for given in (grey * 16, Image.fromarray(grey * 16)):
+        (found,) = model.predict(given)
+        assert np.array_equal(found.picture[..., 0], grey)
+    # Half as bright, not half as deep.
+    (found,) = model.predict(grey * 4)
+    assert np.array_equal(found.picture[..., 0], grey // 4)
+    loaded = destseg.load(destseg.save(model, tmp_path / "model.pt"))
+    assert loaded.depth == 12
 
 
 def test_predicting_leaves_the_mode_alone(model):

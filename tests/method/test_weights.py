@@ -1,9 +1,11 @@
 import hashlib
 import os
 import pickle
+import sys
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -99,7 +101,7 @@ def test_truncated_file_directory_and_nothing(tmp_path, state):
     torch.save(state, path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "not a PyTorch file" in refusal(path)
-    assert "not a PyTorch file" in refusal(tmp_path)
+    assert "a folder, not a file; give" in refusal(tmp_path)
     assert "no such weight file; give" in refusal(tmp_path / "absent.pth")
 
 
@@ -153,13 +155,73 @@ def test_only_the_protocol_warning_is_silenced(tmp_path, monkeypatch):
 
 def test_missing_keys(tmp_path, state):
     path = tmp_path / "renamed.pth"
-    torch.save({f"module.{key}": value for key, value in state.items()}, path)
+    torch.save({f"{key}.other": value for key, value in state.items()}, path)
     message = refusal(path, width=WIDTH)
     assert "missing" in message
     assert "'conv1.weight'" in message
     del state["layer3.1.bn2.running_mean"]
     torch.save(state, path)
     assert "1 of 90" in refusal(path, width=WIDTH)
+
+
+def as_half(state):
+    return {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+
+
+WRAPPED = {
+    "data parallel": lambda s: {f"module.{k}": v for k, v in s.items()},
+    "compiled, in a trainer": lambda s: {f"model._orig_mod.{k}": v for k, v in s.items()},
+    "state_dict": lambda s: {"state_dict": s, "epoch": 3, "optimizer": {"lr": 0.1}},
+    "model": lambda s: {"model": s},
+    "net, data parallel": lambda s: {"net": {f"module.{k}": v for k, v in s.items()}, "acc": 0.9},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_common_wrappings_are_taken_off(tmp_path, state, wrap):
+    torch.save(wrap(state), tmp_path / "wrapped.pth")
+    trunk = load_trunk(tmp_path / "wrapped.pth", width=WIDTH)
+    assert torch.equal(trunk.conv1.weight, state["conv1.weight"])
+    assert torch.equal(trunk.layer3[1].bn2.running_mean, state["layer3.1.bn2.running_mean"])
+
+
+def test_a_prefix_of_some_names_alone_stays(tmp_path, state):
+    some = {f"module.{k}": v for k, v in state.items()} | {"head.weight": torch.zeros(1)}
+    torch.save(some, tmp_path / "some.pth")
+    assert "'conv1.weight'" in refusal(tmp_path / "some.pth", width=WIDTH)
+
+
+def test_half_precision_becomes_single_and_whole_numbers_are_refused(tmp_path, state):
+    path = tmp_path / "half.pth"
+    torch.save(as_half(state), path)
+    trunk = load_trunk(path, width=WIDTH)
+    assert trunk.conv1.weight.dtype == torch.float32
+    assert torch.allclose(trunk.conv1.weight, state["conv1.weight"], atol=1e-3)
+    torch.save({**state, "conv1.weight": torch.ones(WIDTH, 3, 7, 7, dtype=torch.int8)}, path)
+    assert "conv1.weight is of type torch.int8" in refusal(path, width=WIDTH)
+
+
+def test_safetensors_are_read_or_their_package_named(tmp_path, state, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"no tensors")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    assert "takes the package safetensors; install it" in refusal(path, width=WIDTH)
+    monkeypatch.undo()
+    safetensors = pytest.importorskip("safetensors.torch")
+    assert "not a safetensors file" in refusal(path, width=WIDTH)
+    safetensors.save_file({f"backbone.{k}": v for k, v in state.items()}, path)
+    assert torch.equal(load_trunk(path, width=WIDTH).conv1.weight, state["conv1.weight"])
+
+
+def test_what_is_quoted_has_no_codes_of_a_terminal(tmp_path, state):
+    path = tmp_path / "scalar.pth"
+    torch.save({**state, "acc": np.float64(1)}, path)
+    assert "\x1b" not in refusal(path, width=WIDTH)
+
+
+def test_a_pipe_is_refused_and_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    assert "a pipe or device, not a file" in refusal(tmp_path / "pipe.pth")
 
 
 def test_shapes_of_another_width(tmp_path, state):

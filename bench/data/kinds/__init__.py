@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
 from bench.data.categories import CategoryRef, prepare_category
-from bench.data.layout import CategoryFiles, Extent, list_categories
+from bench.data.layout import CategoryFiles, Extent, list_categories, tell_strangers
 from destseg.config import Rotation
 from destseg.errors import InputError
 
@@ -78,7 +78,12 @@ class DatasetKind:
         InputError
             When the folder is needed and not given, missing or empty.
         """
-        return list_categories(self._given(data)) if self.needs_data else self.categories
+        if not self.needs_data:
+            return self.categories
+        folder = self._given(data)
+        found = list_categories(folder)
+        tell_strangers(folder)
+        return found
 
     def prepare(
         self, category: str, *, size: int, protocol: Protocol, data: Path | None, cache: Path

@@ -1,0 +1,67 @@
+"""The ground truth of one image at the protocol's size, or why it is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from destseg.errors import InputError
+from destseg.images import image_size
+from destseg.masks import HALF, read_mask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.metrics import Protocol  # needs torch
+
+LEAST = {"floor": 255, "any": 1}
+"""The grey level that marks a pixel at a mask's own size, where a rule has another than half."""
+
+
+def read_truth(mask: Path, native: tuple[int, int] | None, protocol: Protocol) -> NDArray[np.bool_]:
+    """Read the mask of a defective image of ``native`` height and width, if they are known.
+
+    Returns
+    -------
+    ndarray of bool
+        (size, size), see `bench.metrics.resize_mask`. Marks that are lost in resizing leave it
+        empty, as the paper's protocol does.
+
+    Raises
+    ------
+    InputError
+        When it cannot be decoded, is of another size than its image, or marks nothing.
+    """
+    from bench.metrics import resize_mask
+
+    # The head tells the size; a small file can decode to gigabytes.
+    found = image_size(mask)
+    if native is not None and found != native:
+        raise InputError(f"{other_size(mask, found, native)}.")
+    levels = read_mask(mask)
+    if (fault := unmarked(levels, protocol.mask_rule)) is not None:
+        raise InputError(f"{mask}: {fault}.")
+    return resize_mask(levels, protocol)
+
+
+def unmarked(levels: NDArray[np.uint8], rule: str = "antialias") -> str | None:
+    """Say why a mask's grey levels mark nothing at its own size; nothing where they do."""
+    least = LEAST.get(rule, HALF)
+    largest = int(levels.max())
+    if largest >= least:
+        return None
+    what = "all of it is 0" if largest == 0 else f"its levels reach {largest} of 255"
+    return (
+        f"marks nothing ({what}, marks begin at {least}), but its image is in a defect folder; "
+        "paint what is anomalous with 255"
+    )
+
+
+def other_size(mask: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Describe a mask whose size is not its image's."""
+    return (
+        f"{mask}: {found[1]}x{found[0]} pixels, its image has {wanted[1]}x{wanted[0]}; "
+        "give the mask at the image's size"
+    )

@@ -1,0 +1,248 @@
+"""What belongs to a folder of images or of maps: one rule for everybody who lists one.
+
+Subfolders belong to their folder, through links too. Hidden files and folders do not, nor what
+systems leave behind, such as ``__MACOSX``. What looks like an image and is not read is told.
+"""
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from unicodedata import normalize
+
+from destseg.errors import InputError, input_faults
+
+IMAGE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .gif .tga .jp2 .j2k "  # noqa: SIM905
+    ".ppm .pgm .pbm .pnm".split()
+)
+"""Of the files that are read as images."""
+
+FOREIGN_SUFFIXES = frozenset(
+    ".avif .heic .heif .hif .jxl .jxr .exr .hdr .pfm .dng .cr2 .cr3 .nef .arw .orf .raf .rw2 "  # noqa: SIM905
+    ".raw .psd .pcx .sgi .svg .fits .dcm".split()
+)
+"""Of images of kinds that are not read: one among those that are is a fault."""
+
+SYSTEM_FOLDERS = frozenset(
+    {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+)
+"""Folders that systems and network drives make, some with small copies of the images."""
+
+_MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The images below a folder, in the order of their relative paths, and what was met."""
+
+    files: tuple[Path, ...]
+    faults: tuple[str, ...]  # images that cannot be read, by name alone; a sentence each
+    passed_over: tuple[str, ...]  # what looks like an image but is not called one
+
+
+def scan(folder: Path) -> Scan:
+    """Find every image below a folder, which may be missing; at most heads of files are read."""
+    files: list[Path] = []
+    faults: list[str] = []
+    passed_over: list[str] = []
+    entries = sorted(_walk(folder, faults), key=lambda path: path.relative_to(folder).as_posix())
+    for path in entries:
+        suffix = path.suffix.lower()
+        if suffix in FOREIGN_SUFFIXES:
+            faults.append(f"{path}: {suffix} files are not read; convert it to PNG or move it away")
+        elif suffix not in IMAGE_SUFFIXES:
+            if _begins_as_image(path):
+                passed_over.append(f"{path}: an image by its content, not by its name; passed over")
+        elif (fault := irregular(path)) is not None:
+            faults.append(f"{path}: {fault}; replace or remove it")
+        elif not _is_utf8(path.relative_to(folder).as_posix()):
+            faults.append(f"{printable(path)}: its name is not UTF-8; rename it")
+        else:
+            files.append(path)
+    return Scan(tuple(files), tuple(faults), tuple(passed_over))
+
+
+def entries_below(folder: Path) -> Iterator[Path]:
+    """Yield all that is not a folder below a folder, in no order, but hidden and system entries.
+
+    Links to folders are followed, once each on the way down.
+
+    Raises
+    ------
+    InputError
+        When a folder cannot be listed.
+    """
+    faults: list[str] = []
+    yield from _walk(folder, faults)
+    if faults:
+        raise InputError(f"{faults[0]}.")
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """List the folders directly in a folder, sorted, but hidden ones and those of systems.
+
+    Raises
+    ------
+    InputError
+        When it cannot be listed.
+    """
+    try:
+        return sorted(
+            entry for entry in folder.iterdir() if not is_hidden(entry.name) and entry.is_dir()
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be read ({error.strerror}); check its permissions."
+        ) from None
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder is not data: hidden, or made by a system."""
+    return name.startswith(".") or name in SYSTEM_FOLDERS
+
+
+def is_image(path: Path) -> bool:
+    """Tell by its name whether a file is an image and not, say, macOS's ``._000.png``."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)
+
+
+def looks_like_image(path: Path) -> bool:
+    """Tell by its name or its first bytes whether a file is an image, perhaps one not read."""
+    if is_hidden(path.name):
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES or _begins_as_image(path)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """List what looks like an image directly in a folder, sorted; nothing where there is none."""
+    try:
+        entries = sorted(path for path in folder.iterdir() if not path.is_dir())
+    except OSError:
+        return []
+    return [path for path in entries if looks_like_image(path)]
+
+
+def images_below(folder: Path, remedy: str) -> list[Path]:
+    """List every image below a folder, in the order of the relative paths.
+
+    What is passed over is told.
+
+    Raises
+    ------
+    InputError
+        When there is no folder or no image in it, where the remedy ends the sentence; or with the
+        images in it that cannot be read, as far as names tell.
+    """
+    require_folder(folder, remedy)
+    found = scan(folder)
+    if found.faults:
+        raise input_faults(str(folder), found.faults)
+    if not found.files:
+        raise InputError(f"{folder}: no images in it; {remedy}.")
+    for sentence in found.passed_over:
+        tell(sentence)
+    return list(found.files)
+
+
+def require_folder(folder: Path, remedy: str) -> None:
+    """Refuse what is no folder; the remedy ends the sentence.
+
+    Raises
+    ------
+    InputError
+        When it is missing or a file.
+    """
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; {remedy}.")
+
+
+def irregular(path: Path) -> str | None:
+    """Say what is in the place of a plain file; nothing for one, or a link to one.
+
+    Opening a pipe waits for whoever writes into it, perhaps for ever.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link to itself"
+        if error.errno == errno.ENOENT and path.is_symlink():
+            return "a link to a file that is not there"
+        return f"cannot be read ({error.strerror})"
+    if stat.S_ISREG(mode):
+        return None
+    return "a folder, not a file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
+
+
+def composed(name: str) -> str:
+    """Return the one form of a name: systems write accents in one or in two characters."""
+    return normalize("NFC", name)
+
+
+def printable(path: Path) -> str:
+    """Return a path with the bytes of its name that are no UTF-8 spelt out."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@cache
+def tell(sentence: str) -> None:
+    """Say on stderr, once in a process, what does not stop anything."""
+    _log.warning("note: %s", sentence)
+
+
+def _walk(
+    folder: Path, faults: list[str], above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[Path]:
+    """Yield what is not a folder, and note the folders that cannot be listed."""
+    try:
+        status = folder.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:  # a link to a folder that it lies in
+            return
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        faults.append(f"{folder}: cannot be read ({error.strerror}); check its permissions")
+        return
+    for entry in entries:
+        if is_hidden(entry.name):
+            continue
+        path = folder / entry.name
+        try:
+            is_folder = entry.is_dir()
+        except OSError:  # a link to itself
+            is_folder = False
+        if is_folder:
+            yield from _walk(path, faults, above | {identity})
+        else:
+            yield path
+
+
+def _begins_as_image(path: Path) -> bool:
+    if irregular(path) is not None:
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

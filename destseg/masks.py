@@ -1,0 +1,87 @@
+"""Ground truth masks from files: grey levels, class numbers or colours."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from destseg.images import decode, flatten, is_deep
+
+CLASS_NUMBERS = 31
+"""Masks of no larger values hold class numbers, as labelling tools export them."""
+
+HALF = 128
+"""What a grey level must reach to mark a pixel, unless a protocol has another rule."""
+
+TINT = 32
+"""Differences between channels that are no colour yet, such as those that JPEG leaves."""
+
+COLOURS = 32
+"""A mask of no more colours is painted in colours of classes."""
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """Read a ground truth mask as 8-bit grey at its own size.
+
+    A mask with a single value besides 0 marks anomalies with that value, be it 255 as in
+    MVTec AD, 1, 65535 or a palette's colour: it is returned as 0 and 255. So is one of several
+    class numbers, or of colours too dark to count as marks, each of which marks anomalies.
+    Other masks keep their grey levels; where colours, such as red, would be darker than they
+    look, those of the strongest channel. Transparent pixels are unmarked.
+
+    Returns
+    -------
+    ndarray
+        (H, W) uint8.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, empty, damaged or not an image.
+    """
+    return _mask(path)[0]
+
+
+def holds_labels(path: Path) -> bool:
+    """Tell whether `read_mask` marks more in a mask than its grey levels do: classes, colours.
+
+    Raises
+    ------
+    InputError
+        As `read_mask`.
+    """
+    return _mask(path)[1]
+
+
+def _mask(path: Path) -> tuple[NDArray[np.uint8], bool]:
+    image, _ = decode(path)
+    deep = is_deep(image)
+    levels: NDArray[Any] = np.asarray(
+        image if deep else flatten(str(path), image, "L", background=0)
+    )
+    marked = levels != 0
+    first = levels[marked][:1]
+    if first.size and (levels[marked] == first).all():
+        return np.where(marked, np.uint8(255), np.uint8(0)), False
+    grey = np.array(np.clip(levels >> 8, 0, 255) if deep else levels, dtype=np.uint8)
+    colours = None if deep else _colours(path, image)
+    if colours is not None:
+        strongest = colours.max(axis=-1)
+        if ((strongest >= HALF) & (grey < HALF)).any():
+            return strongest, True
+    if first.size and grey.max() < HALF:
+        few = colours is not None and len(np.unique(colours @ (1 << 16, 1 << 8, 1))) <= COLOURS
+        if few or levels.max() <= CLASS_NUMBERS:
+            return np.where(marked, np.uint8(255), np.uint8(0)), True
+    return grey, False
+
+
+def _colours(path: Path, image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return the (H, W, 3) pixels of a mask that is painted in colours; None for a grey one."""
+    if image.mode in ("1", "L", "LA"):
+        return None
+    colours = np.asarray(flatten(str(path), image, "RGB", background=0))
+    spread = colours.max(axis=-1) - colours.min(axis=-1)
+    return colours if (spread > TINT).any() else None
