@@ -83,7 +83,8 @@ def _cost_notes(results: Results, gains: Mapping[str, float | None]) -> tuple[st
             f"Training compute: in units of {results.method}'s."
         ),
         (
-            "Training, s: mean wall time of a cell in the run itself, other workers beside it. "
+            "Training, s: mean wall time of a cell in the run itself, other workers beside it; "
+            "variants that were trained together share their time. "
             "Prediction: of an image in the batches of the evaluation. Memory: the largest of a "
             "process that trains and predicts alone, torch included."
         ),
