@@ -20,8 +20,9 @@ from tests.method.filling import fill
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "draem.npz")
 NUMBERS = json.loads((GOLDEN / "draem.json").read_text())
-NETWORKS = ("full", "w16", "rect")
-TRAINED = [pytest.param("full", marks=pytest.mark.slow), "w16"]
+FULL = pytest.param("full", marks=pytest.mark.slow)
+NETWORKS = [FULL, "w16", "rect"]
+TRAINED = [FULL, "w16"]
 OUTPUTS = 1e-5
 FLOAT64 = 1e-6
 SECOND_STEP = 1e-5

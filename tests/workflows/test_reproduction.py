@@ -18,6 +18,9 @@ from bench.experiment.grid import Cell
 from bench.methods.destseg.variants import ABLATION, VARIANTS
 from bench.metrics import METRICS
 from bench.store.runs import RunStore
+from tests.conftest import leave_undrawn
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ("dataset", "method", "category", "variant", "den", "ed", "seg", "seed")
@@ -39,6 +42,7 @@ def whole(tmp_path_factory, experiment, shared_cache):
     results = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESTSEG_BENCH_CACHE", str(shared_cache))
+        leave_undrawn(patch)
         assert main(["reproduce", str(experiment), "--results", str(results), "--in-process"]) == 0
     return results
 
