@@ -84,7 +84,9 @@ def test_names_are_the_authors(student, ed):
 
 
 def test_shapes_are_the_authors():
-    shapes = {k: tuple(v.shape) for k, v in authors_state_dict(filled_model("encoder-decoder")).items()}
+    shapes = {
+        k: tuple(v.shape) for k, v in authors_state_dict(filled_model("encoder-decoder")).items()
+    }
     pyramid = "segmentation_net.head.0"
     assert shapes[f"{pyramid}.aspp_fusion_layer.conv.weight"] == (256, 1024, 3, 3)
     assert shapes[f"{pyramid}.aspp_feature_extractors.0.1.conv.weight"] == (256, 256, 1, 1)

@@ -62,9 +62,9 @@ def numbers(results):
     }
 
 
-def command(experiment, results, jobs):
-    options = ["reproduce", str(experiment), "--results", str(results), "--jobs", str(jobs)]
-    return [sys.executable, "-m", "bench", *options]
+def command(experiment, results, *options):
+    words = ["reproduce", str(experiment), "--results", str(results), *options]
+    return [sys.executable, "-m", "bench", *words]
 
 
 def records(results):
@@ -177,19 +177,24 @@ def test_a_part_in_any_order_has_the_numbers_of_the_whole(
     assert part == {key: numbers(whole)[key] for key in part}
 
 
+@pytest.mark.parametrize(
+    "workers",
+    [("--in-process",), pytest.param(("--jobs", "2"), marks=pytest.mark.slow)],
+    ids=" ".join,
+)
 def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
-    whole, experiment, tmp_path, capsys
+    whole, experiment, tmp_path, capsys, workers
 ):
-    """One process made the whole; two workers begin this one, and die on the way."""
+    """One process made the whole; another, or two workers of it, begin and die on the way."""
     with subprocess.Popen(
-        command(experiment, tmp_path, 2),
+        command(experiment, tmp_path, *workers),
         cwd=ROOT,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + DEADLINE
-        while len(records(tmp_path)) < len(records(whole)) // 3:
+        while len(records(tmp_path)) < len(records(whole)) // 6:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -212,7 +217,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_the_number_of_workers_changes_no_number(whole, experiment, tmp_path, jobs):
-    arguments = command(experiment, tmp_path, jobs)
+    arguments = command(experiment, tmp_path, "--jobs", str(jobs))
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
     assert numbers(tmp_path) == numbers(whole)
