@@ -155,11 +155,17 @@ def tiny_file(write_tiny):
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory, tiny_text):
-    """The tiny experiment, read."""
+def tiny_path(tmp_path_factory, tiny_text):
+    """The file of the tiny experiment, for tests that leave it as it is."""
     path = tmp_path_factory.mktemp("experiments") / "tiny.toml"
     path.write_text(tiny_text, encoding="utf-8")
-    return load_experiment(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_path):
+    """The tiny experiment, read."""
+    return load_experiment(tiny_path)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,7 @@ from destseg.student import paired_features
 from destseg.teacher import Teacher
 from destseg.training import build_student
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def networks(width):

@@ -2,10 +2,8 @@
 
 import copy
 import functools
-import json
 import math
 import zlib
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -24,10 +22,9 @@ from bench.methods.dsr.training import (
     train_subspaces,
     train_upsampling,
 )
+from tests.methods.rivals import published
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-ARRAYS = np.load(GOLDEN / "dsr.npz")
-NUMBERS = json.loads((GOLDEN / "dsr.json").read_text())
+ARRAYS, NUMBERS = published("dsr")
 CASES = NUMBERS["cases"]
 BOTH = ("F", "S")
 TRAINED = [pytest.param("F", marks=pytest.mark.slow), "S"]
