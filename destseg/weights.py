@@ -205,7 +205,13 @@ def is_state_dict(content: Any) -> TypeGuard[Mapping[str, Tensor]]:
     )
 
 
-def load_trunk(path: Path, *, width: int = 64, layers: int = TEACHER_LAYERS) -> ResNet18:
+def load_trunk(
+    path: Path,
+    *,
+    width: int = 64,
+    layers: int = TEACHER_LAYERS,
+    setting: str = "the teacher's width",
+) -> ResNet18:
     """Build a trunk from a torchvision-named state dict; deeper layers and ``fc`` are ignored.
 
     Raises
@@ -230,7 +236,7 @@ def load_trunk(path: Path, *, width: int = 64, layers: int = TEACHER_LAYERS) -> 
         if key in state and state[key].shape != tensor.shape:
             raise InputError(
                 f"{path}: {key} has shape {tuple(state[key].shape)}, a ResNet-18 of width {width} "
-                f"needs {tuple(tensor.shape)}; set the teacher's width to match the file."
+                f"needs {tuple(tensor.shape)}; set {setting} to match the file."
             )
     trunk.load_state_dict({key: state.get(key, value) for key, value in wanted.items()})
     return trunk

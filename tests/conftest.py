@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from bench import methods
+from bench.commands import reproduce
 from bench.data.cache import CACHE_VARIABLE
 from bench.experiment.grid import Grid
 from bench.experiment.reading import load_experiment
@@ -68,6 +69,36 @@ def own_cache(monkeypatch, shared_cache):
     monkeypatch.setenv(CACHE_VARIABLE, str(shared_cache))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def not_to_wait_for():
+    """Starting processes to prepare a few small images, and disks: nobody cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproduce, "processes", lambda: 1)
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+def leave_undrawn(monkeypatch):
+    """Make runs leave empty files instead of figures and report, which take longer than the run.
+
+    Returns the list of the commands of those runs.
+    """
+    commands = []
+
+    def write_all(finished, folder, rerun):
+        commands.append(rerun)
+        (folder / "figures").mkdir(exist_ok=True)
+        (folder / "report.html").touch()
+
+    monkeypatch.setattr("bench.workflows.reporting.write_all", write_all)
+    return commands
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    return leave_undrawn(monkeypatch)
+
+
 @pytest.fixture(autouse=True)
 def threads():
     """A job in this process leaves torch with one thread."""
@@ -124,11 +155,17 @@ def tiny_file(write_tiny):
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory, tiny_text):
-    """The tiny experiment, read."""
+def tiny_path(tmp_path_factory, tiny_text):
+    """The file of the tiny experiment, for tests that leave it as it is."""
     path = tmp_path_factory.mktemp("experiments") / "tiny.toml"
     path.write_text(tiny_text, encoding="utf-8")
-    return load_experiment(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_path):
+    """The tiny experiment, read."""
+    return load_experiment(tiny_path)
 
 
 @pytest.fixture(scope="session")

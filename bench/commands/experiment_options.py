@@ -15,6 +15,7 @@ from destseg.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from bench.experiment.experiment import Experiment
     from bench.planning.experiment_plan import ExperimentPlan
@@ -35,7 +36,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     grid = command.add_argument_group("grid", "each may be given several times")
     grid.add_argument("--category", action="append", metavar="C", help="only this category")
-    grid.add_argument("--method", action="append", metavar="M", help="only this method")
+    grid.add_argument(
+        "--method",
+        action="append",
+        metavar="M",
+        help="only this method, and the floors unless one of them is named",
+    )
     grid.add_argument("--variant", action="append", metavar="V", help="only this variant")
     grid.add_argument("--seed", action="append", type=int, metavar="S", help="only this seed")
     data = command.add_argument_group("data")
@@ -121,7 +127,7 @@ def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experi
     if options.data is not None and not find_kind(kind).needs_data:
         raise InputError(f"--data {options.data}: the {kind} reads none; add --dataset mvtec.")
     part = experiment.narrowed(
-        methods=options.method or (),
+        methods=_with_floors(options.method or (), experiment),
         variants=options.variant or (),
         categories=options.category or (),
         seeds=options.seed or (),
@@ -131,3 +137,12 @@ def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experi
         dataset=dataclasses.replace(part.dataset, kind=kind),
         teacher=options.teacher or part.teacher,
     )
+
+
+def _with_floors(methods: Sequence[str], experiment: Experiment) -> tuple[str, ...]:
+    """Add the experiment's floors to chosen methods of which none is one: nothing stands alone."""
+    from bench.methods import FLOORS
+
+    if not methods or set(methods) & set(FLOORS):
+        return tuple(methods)
+    return (*methods, *(floor for floor in FLOORS if floor in experiment.grid.variants))

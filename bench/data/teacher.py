@@ -48,7 +48,12 @@ class TeacherRef:
 
 
 def prepare_teacher(
-    source: str, cache: Path, *, width: int = 64, recipe: Recipe | None = None
+    source: str,
+    cache: Path,
+    *,
+    width: int = 64,
+    setting: str = "the teacher's width",
+    recipe: Recipe | None = None,
 ) -> TeacherRef:
     """Provide a teacher in the cache: pretrain, download or read it, and check it.
 
@@ -62,6 +67,8 @@ def prepare_teacher(
         ``Wide_ResNet50_2_Weights.IMAGENET1K_V1``, for methods that ask for it by name.
     width : int
         Channels of layer 1; ImageNet's ResNet-18 has 64.
+    setting : str
+        What somebody sets for another width.
     recipe : Recipe, optional
         How a procedural teacher is pretrained, its width included; by default
         ``Recipe(width=width)``.
@@ -74,10 +81,10 @@ def prepare_teacher(
     if source == "distilled":
         if width != DISTILLED_WIDTH:
             raise InputError(
-                f"the distilled teacher has width {DISTILLED_WIDTH}, not {width}; set width to "
+                f"the distilled teacher has width {DISTILLED_WIDTH}, not {width}; set {setting} to "
                 f"{DISTILLED_WIDTH}, or teacher to procedural, which has any."
             )
-        return _import(DISTILLED, source, width, cache)
+        return _import(DISTILLED, source, width, cache, setting)
     if source == "procedural":
         return _procedural(recipe or Recipe(width=width), cache)
     if source == "untrained":
@@ -86,14 +93,14 @@ def prepare_teacher(
         publish(folder, lambda draft: torch.save(state, draft / TRUNK))
         return TeacherRef(folder / TRUNK, tensor_digest(state), width, source)
     if source == "imagenet":
-        return _import(_file(imagenet()), source, width, cache)
+        return _import(_file(imagenet()), source, width, cache, setting)
     if source == WIDE_RESNET:
         file = _file(wide_imagenet())
         network = WideResNet50()
         network.load(file, read_state_dict(file))
         ref = _keep(file, network.state_dict(), source, width, cache)
         return replace(ref, is_wide=True)
-    return _import(Path(source).expanduser(), Path(source).stem, width, cache)
+    return _import(Path(source).expanduser(), Path(source).stem, width, cache, setting)
 
 
 def untrained_trunk(width: int) -> ResNet18:
@@ -183,10 +190,10 @@ def _file(published: PublishedWeights) -> Path:
     return published.file()
 
 
-def _import(file: Path, name: str, width: int, cache: Path) -> TeacherRef:
+def _import(file: Path, name: str, width: int, cache: Path, setting: str) -> TeacherRef:
     """Check a weight file and keep its trunk in the cache."""
-    state = load_trunk(file, width=width, layers=TEACHER_LAYERS).state_dict()
-    return _keep(file, state, name, width, cache)
+    trunk = load_trunk(file, width=width, layers=TEACHER_LAYERS, setting=setting)
+    return _keep(file, trunk.state_dict(), name, width, cache)
 
 
 def _keep(

@@ -2,12 +2,13 @@
 
 import dataclasses
 import difflib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bench.experiment.tables import default_tables, tables_of
-from bench.methods import PAPER, method
+from bench.methods import FLOORS, PAPER, method
 from bench.methods.interface import Backbone
 from bench.metrics import Protocol
 from destseg.errors import InputError
@@ -138,8 +139,13 @@ class Experiment:
         }
         unknown = [name for name in methods if name not in chosen]
         if unknown:
-            known = ", ".join(self.grid.variants)
-            raise InputError(f"--method {unknown[0]}: {self.name} has {known}.")
+            method(unknown[0], "--method")
+            known = list(self.grid.variants)
+            added = [name for name in known if name not in FLOORS] + unknown[:1]
+            raise InputError(
+                f"--method {unknown[0]}: {self.name} has {', '.join(known)}; write methods = "
+                f"{json.dumps(added)} in the [grid] of an experiment's file."
+            )
         if variants:
             chosen = _with_variants(chosen, variants)
         grid = GridConfig(
@@ -161,7 +167,8 @@ def _with_variants(
     named = [variant for variants in known.values() for variant in variants if variant]
     for variant in wanted:
         if not named:
-            raise InputError(f"--variant {variant}: {', '.join(chosen)} has none; leave it out.")
+            without = [name for name in chosen if name not in FLOORS] or list(chosen)
+            raise InputError(f"--variant {variant}: {', '.join(without)} has none; leave it out.")
         if variant not in named:
             near = nearest_variants(variant, named)
             raise InputError(f"--variant: unknown variant {variant!r}; use {' or '.join(near)}.")

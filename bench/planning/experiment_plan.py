@@ -1,8 +1,11 @@
 """What an experiment comes to on this machine: its grid, its inputs and its stages."""
 
+import dataclasses
+from collections import defaultdict
 from dataclasses import dataclass
 
 from bench.data.kinds import find_kind
+from bench.data.wide_resnet import WIDE_RESNET
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Grid, choose_categories
 from bench.methods import method
@@ -89,19 +92,39 @@ def sketch(experiment: Experiment) -> ExperimentPlan:
 
 
 def required_inputs(experiment: Experiment, categories: tuple[str, ...]) -> RequiredInputs:
-    """Return what an experiment reads of these categories."""
-    backbones = {
-        (str(backbone.source), backbone.width)
-        for name in experiment.grid.variants
-        for backbone in experiment.backbones(name).values()
-    }
+    """Return what an experiment reads of these categories.
+
+    Raises
+    ------
+    InputError
+        When a method cannot read the experiment's teacher.
+    """
+    tables: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for name in experiment.grid.variants:
+        own = method(name).backbones(experiment.configs[name])
+        for role, backbone in experiment.backbones(name).items():
+            if own[role].source is None and backbone.source == WIDE_RESNET:
+                raise InputError(
+                    f"teacher is {WIDE_RESNET!r}, and {name} reads a ResNet-18; set teacher to "
+                    f"one, such as 'imagenet', or leave {name} out."
+                )
+            tables[str(backbone.source), backbone.width].append(_table_of_width(experiment, name))
     return RequiredInputs(
         find_kind(experiment.dataset.kind),
         experiment.dataset.size,
         experiment.protocol,
         categories,
-        tuple(sorted(backbones)),
+        {wanted: f"width in {' and '.join(tables[wanted])}" for wanted in sorted(tables)},
     )
+
+
+def _table_of_width(experiment: Experiment, name: str) -> str:
+    """Name the table of a method's settings that has the width of its backbone."""
+    config = experiment.configs[name]
+    inner = [
+        f.name for f in dataclasses.fields(config) if hasattr(getattr(config, f.name), "width")
+    ]
+    return f"[{'.'.join(('methods', name, *inner))}]"
 
 
 def is_known(stage: Stage) -> bool:

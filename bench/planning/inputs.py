@@ -38,8 +38,8 @@ class RequiredInputs:
     size: int  # side in pixels of decoded images and textures
     protocol: Protocol  # its size and mask rule are those of the decoded masks
     categories: tuple[str, ...]  # of the dataset, all available
-    # Source of each, as `prepare_teacher` takes it, and channels of layer 1.
-    backbones: tuple[tuple[str, int], ...]
+    # Source of each, as `prepare_teacher` takes it, and channels of layer 1 -> what sets those.
+    backbones: Mapping[tuple[str, int], str]
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def cached_images(required: RequiredInputs, sources: Sources) -> dict[str, Categ
 def _preparations(required: RequiredInputs, sources: Sources) -> list[Callable[[], Any]]:
     """List what provides the backbones, the textures, and each category's images."""
     backbones = (
-        functools.partial(prepare_teacher, source, sources.cache, width=width)
-        for source, width in required.backbones
+        functools.partial(prepare_teacher, source, sources.cache, width=width, setting=setting)
+        for (source, width), setting in required.backbones.items()
     )
     textures = functools.partial(prepare_textures, sources.textures, required.size, sources.cache)
     # Backbones first: they take longest, the others fill the remaining processes.

@@ -1,6 +1,7 @@
 """A digest of each source component, blind to comments, docstrings and formatting."""
 
 import ast
+import functools
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ def source_digests(root: Path = ROOT) -> dict[str, str]:
     }
 
 
+@functools.cache
 def module_digest(text: str) -> str:
     """Digest what a module says, not how it is written.
 

@@ -146,6 +146,7 @@ def test_results_that_cannot_be_written_are_refused_at_once(reproduce, tmp_path,
     assert path.read_text() == "mine"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_bad_input_loses_nothing(reproduce, results, write_tiny, mvtec_folder, tmp_path, capsys):
     assert reproduce(*PART) == 0
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
@@ -161,6 +162,7 @@ def test_bad_input_loses_nothing(reproduce, results, write_tiny, mvtec_folder, t
     assert {path: after.get(path) for path in before} == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_folder_of_own_images_runs(reproduce, results, mvtec_folder, capsys):
     assert reproduce("--dataset", "mvtec", "--data", str(mvtec_folder), *PART) == 0
     out = capsys.readouterr().out
@@ -192,6 +194,7 @@ def test_floors_run_with_all_others_and_once_for_all_seeds(results, write_tiny, 
     assert "a floor of this benchmark" not in page
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_failures_have_an_exit_code_and_are_listed(reproduce, results, capsys, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("out of luck")
@@ -225,6 +228,7 @@ def test_an_interrupt_has_an_exit_code(reproduce, capsys, monkeypatch, where):
     assert capsys.readouterr().err.endswith("interrupted; the same command continues.\n")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_among_the_cells_still_ends_in_a_table(
     reproduce, capsys, monkeypatch, number, code
@@ -266,6 +270,7 @@ def test_another_fault_of_the_system_is_no_bad_input(reproduce, monkeypatch):
         reproduce(*PART)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_shards_write_no_tables_and_the_whole_finds_them_done(reproduce, results, capsys):
     options = ("--category", "bottle", "--seed", "0", "--in-process")
     for index in (1, 2, 3):

@@ -3,6 +3,7 @@ import argparse
 import pytest
 
 from bench.commands.experiment_options import add_options, chosen_experiment
+from bench.methods import FLOORS
 from destseg.errors import InputError
 from tests.commands.conftest import TWO
 
@@ -11,10 +12,10 @@ from tests.commands.conftest import TWO
 def chosen(write_tiny, with_example):
     """The grid that options choose of an experiment of two methods."""
 
-    def chosen(*options):
+    def chosen(*options, edits=TWO):
         parser = argparse.ArgumentParser()
         add_options(parser)
-        experiment, _ = chosen_experiment(parser.parse_args([str(write_tiny(TWO)), *options]))
+        experiment, _ = chosen_experiment(parser.parse_args([str(write_tiny(edits)), *options]))
         return experiment.grid.variants
 
     return chosen
@@ -44,10 +45,26 @@ def test_methods_and_variants_are_chosen_beside_each_other(chosen, options, vari
 
 
 @pytest.mark.parametrize(
+    ("options", "methods"),
+    [
+        (["--method", "DeSTSeg"], ["DeSTSeg", *FLOORS]),
+        (["--method", "DeSTSeg", "--method", "pixel-nn"], ["DeSTSeg", "pixel-nn"]),
+        (["--method", "mean-image"], ["mean-image"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_floors_stand_beside_a_chosen_method_unless_one_is_chosen(chosen, options, methods):
+    edits = {**TWO, "floors = false": ""}
+    assert [*chosen(*options, edits=edits)] == methods
+    with pytest.raises(InputError, match="--variant seg: mean-patch has none"):
+        chosen("--method", "mean-patch", "--variant", "seg", edits=edits)
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--method", "PatchCore"], "--method PatchCore: tiny has DeSTSeg, mean-patch"),
-        (["--method", "destseg"], "--method destseg: tiny has DeSTSeg, mean-patch"),
+        (["--method", "destseg"], "--method: unknown method 'destseg'; use 'DeSTSeg'"),
         (["--variant", "seg+den"], "unknown variant 'seg\\+den'; use den\\+seg"),
         (["--method", "mean-patch", "--variant", "seg"], "--variant seg: mean-patch has none"),
     ],

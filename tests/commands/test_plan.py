@@ -43,6 +43,7 @@ def test_a_changed_protocol_evaluates_stored_maps_and_trains_nothing(bench, rows
     assert "stages alike" in out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_changed_protocol_does_run_so(bench, results):
     """What the plan says is what happens."""
     edits = {"top_t = 10": "top_t = 5"}
@@ -56,6 +57,7 @@ def test_a_changed_protocol_does_run_so(bench, results):
     assert {path: path.stat().st_mtime_ns for path in records} == records
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_another_method_beside_runs_alone(bench, rows, with_example):
     _, out = bench("plan", edits=TWO)
     found = counts(rows, out, (*KINDS, *EXAMPLE_KINDS))

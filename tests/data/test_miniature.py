@@ -1,3 +1,4 @@
+import functools
 import json
 import subprocess
 import sys
@@ -108,15 +109,17 @@ def test_no_good_sample_is_nearly_a_training_image(category):
     assert np.mean(nearest) > 8
 
 
+@functools.cache
+def look(name, indices):
+    """Mean colours and variation per position: blind to texture and small turns."""
+    images = [render(name, "train/good", index, 32).image.astype(float) for index in indices]
+    blocks = np.reshape(images, (-1, 4, 8, 4, 8, 3))
+    spread = blocks.std(axis=(2, 4)).mean(axis=0)
+    return np.concatenate([blocks.mean(axis=(0, 2, 4)).ravel(), spread.ravel()])
+
+
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_a_category_resembles_itself_more_than_any_other(category):
-    def look(name, indices):
-        """Mean colours and variation per position: blind to texture and small turns."""
-        images = [render(name, "train/good", index, 32).image.astype(float) for index in indices]
-        blocks = np.reshape(images, (-1, 4, 8, 4, 8, 3))
-        spread = blocks.std(axis=(2, 4)).mean(axis=0)
-        return np.concatenate([blocks.mean(axis=(0, 2, 4)).ravel(), spread.ravel()])
-
     own = look(category, range(8, 16))
     nearest = min(CATEGORIES, key=lambda name: np.abs(look(name, range(8)) - own).mean())
     assert nearest == category

@@ -205,5 +205,5 @@ def test_the_distilled_teacher_is_the_one_of_its_card(tmp_path):
 
 
 def test_the_distilled_teacher_has_one_width(tmp_path):
-    with pytest.raises(InputError, match="width 16, not 32; set width to 16, or teacher to"):
+    with pytest.raises(InputError, match="width 16, not 32; set the teacher's width to 16, or"):
         prepare_teacher("distilled", tmp_path, width=32)

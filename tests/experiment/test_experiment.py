@@ -387,8 +387,11 @@ def test_a_part_of_an_experiment(with_methods):
     assert part.tables == ("main", "image", "pixel", "instance", "categories", "intervals")
     named = dataclasses.replace(whole, tables=("ablation", "image"))
     assert named.narrowed(methods=["mean-patch"]).tables == ("image",)
-    with pytest.raises(InputError, match=r"--method nobody: tiny has mean-patch, DeSTSeg"):
-        whole.narrowed(methods=["nobody"])
+    said = '--method PatchCore: tiny has mean-patch, DeSTSeg; write methods = ["mean-patch", '
+    with pytest.raises(InputError, match=re.escape(f'{said}"DeSTSeg", "PatchCore"] in the [grid]')):
+        whole.narrowed(methods=["PatchCore"])
+    with pytest.raises(InputError, match=r"--method: unknown method 'destseg'; use 'DeSTSeg'"):
+        whole.narrowed(methods=["destseg"])
     with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; use den\+ed"):
         whole.narrowed(variants=["ed+den"])
 

@@ -31,18 +31,11 @@ def results(store: RunStore) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory, tiny_text):
-    path = tmp_path_factory.mktemp("faults") / "tiny.toml"
-    path.write_text(tiny_text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def start(experiment, shared_cache):
+def start(tiny_path, shared_cache):
     """Start a run in a session of its own."""
 
     def start(folder, *options):
-        command = ["-m", "bench", "reproduce", str(experiment), "--results", str(folder)]
+        command = ["-m", "bench", "reproduce", str(tiny_path), "--results", str(folder)]
         return subprocess.Popen(
             [sys.executable, *command, *options],
             cwd=ROOT,

@@ -12,11 +12,17 @@ from destseg.errors import InputError
 from destseg.model import DeSTSeg
 from destseg.prediction import Scale
 from destseg.resnet import ResNet18
-from tests.method.filling import deviation, fill
+from tests.method.filling import deviation
 from tests.method.small_networks import CONFIG, changed, small_model, snapshot
-from tests.method.test_golden import ARRAYS, BATCH, RELATIVE
+from tests.method.test_golden import ARRAYS, BATCH, RELATIVE, filled_model
 
 BN = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def weightless(width=64, sizes=None, **options):
+    """Shapes and names of a model, without the time that its initial weights take."""
+    with torch.device("meta"):
+        return DeSTSeg(ResNet18(width, 3), sizes or ModelConfig(), **options)
 
 
 def plain_model():
@@ -78,7 +84,9 @@ def test_names_are_the_authors(student, ed):
 
 
 def test_shapes_are_the_authors():
-    shapes = {k: tuple(v.shape) for k, v in authors_state_dict(DeSTSeg(ResNet18(64, 3))).items()}
+    shapes = {
+        k: tuple(v.shape) for k, v in authors_state_dict(filled_model("encoder-decoder")).items()
+    }
     pyramid = "segmentation_net.head.0"
     assert shapes[f"{pyramid}.aspp_fusion_layer.conv.weight"] == (256, 1024, 3, 3)
     assert shapes[f"{pyramid}.aspp_feature_extractors.0.1.conv.weight"] == (256, 256, 1, 1)
@@ -94,8 +102,8 @@ def test_shapes_are_the_authors():
 @pytest.mark.parametrize("ed", [1, 0])
 def test_an_authors_checkpoint_gives_the_authors_outputs(tmp_path, ed):
     path = tmp_path / "DeSTSeg_MVTec_5000_bottle.pckl"
-    model = DeSTSeg(ResNet18(64, 3), student="encoder-decoder" if ed else "encoder")
-    torch.save(fill(model).state_dict(), path)
+    model = filled_model("encoder-decoder" if ed else "encoder")
+    torch.save(model.state_dict(), path)
     loaded = load(path)
     assert not loaded.training
     with torch.no_grad():
@@ -112,22 +120,22 @@ def test_an_authors_checkpoint_gives_the_authors_outputs(tmp_path, ed):
 
 @pytest.mark.parametrize("student", ["encoder-decoder", "encoder"])
 def test_what_we_write_for_the_authors_is_a_plain_state_dict(tmp_path, student):
-    model = DeSTSeg(ResNet18(64, 3), student=student)
+    model = filled_model(student)
     path = save_authors(model, tmp_path / "ours.pckl")
     written = torch.load(path, weights_only=True)
     assert not changed(model, written)
     # What the authors' program does.
-    DeSTSeg(ResNet18(64, 3), student=student).load_state_dict(written, strict=True)
+    weightless(student=student).load_state_dict(written, strict=True, assign=True)
     assert not changed(load(path), snapshot(model))
 
 
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (DeSTSeg(ResNet18(8, 3), CONFIG), "sizes: ModelConfig(width=8"),
-        (DeSTSeg(ResNet18(64, 3), ModelConfig(dilations=(2, 4, 6))), "dilations=(2, 4, 6)"),
-        (DeSTSeg(ResNet18(64, 3), student="decoder"), "student: decoder"),
-        (DeSTSeg(ResNet18(64, 3), fusion_input="distances"), "segmentation input: another"),
+        (weightless(8, CONFIG), "sizes: ModelConfig(width=8"),
+        (weightless(sizes=ModelConfig(dilations=(2, 4, 6))), "dilations=(2, 4, 6)"),
+        (weightless(student="decoder"), "student: decoder"),
+        (weightless(fusion_input="distances"), "segmentation input: another"),
     ],
 )
 def test_what_the_authors_program_cannot_use_is_not_written_for_it(tmp_path, model, said):

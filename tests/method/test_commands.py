@@ -9,11 +9,12 @@ from PIL import Image
 import destseg
 from destseg.application.commands import main
 from destseg.resnet import ResNet18
+from tests.method.small_networks import small_model
 
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory):
-    """A folder with parts, a teacher of the paper's width, and a model trained in a few steps."""
+    """A folder with parts, a teacher and a trained model of the paper's widths, a small model."""
     root = tmp_path_factory.mktemp("workshop")
     rng = np.random.default_rng(0)
     for name in ("parts/train/good", "parts/test/good", "parts/test/hole"):
@@ -24,13 +25,14 @@ def workshop(tmp_path_factory):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         torch.save(ResNet18(64, 3).state_dict(), root / "teacher.pth")
+    destseg.save(small_model(size=64, scale=destseg.Scale(0.1, 0.4, 0.2)), root / "small.pt")
     options = ["--teacher", str(root / "teacher.pth"), "--size", "64", "--batch-size", "3"]
     arguments = ["train", "--data", str(root / "parts"), "--out", str(root / "new" / "model.pt")]
     assert main([*arguments, *options, "--steps", "2", "1", "--device", "cpu"]) == 0
     return root
 
 
-def predict(workshop, *images, out, model="new/model.pt"):
+def predict(workshop, *images, out, model="small.pt"):
     model = workshop / model
     return main(["predict", str(model), *map(str, images), "--out", str(out), "--device", "cpu"])
 
@@ -58,7 +60,7 @@ def test_prediction_of_a_folder(workshop, tmp_path, capsys):
         assert (overlay.mode, overlay.size) == ("RGB", (40, 48))
     rows = list(csv.DictReader((tmp_path / "scores.csv").read_text("utf-8").splitlines()))
     assert [tuple(row) for row in rows] == [("image", "score", "relative_score", "anomalous")] * 6
-    model = destseg.load(workshop / "new" / "model.pt")
+    model = destseg.load(workshop / "small.pt")
     (known,) = model.predict(workshop / "parts" / "test" / "hole" / "000.png")
     assert np.allclose(values, known.anomaly_map, atol=1e-6)
     row = next(row for row in rows if row["image"].endswith("hole/000.png"))

@@ -23,20 +23,24 @@ RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, stu
 ANOMALIES = AnomalyConfig(lattice_exponents=3)
 
 
-@pytest.fixture
-def parts(tmp_path):
+WHOLE = TrainingConfig(**vars(RECIPE) | {"data_stream": "whole"})
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
     """Six good parts in MVTec AD's layout, with a defective one that training must not see."""
+    folder = tmp_path_factory.mktemp("fitting") / "parts"
     rng = np.random.default_rng(0)
     for name in ("train/good", "test/hole"):
-        (tmp_path / "parts" / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True)
     for index in range(6):
         image = Image.fromarray(rng.integers(80, 120, (40, 30, 3), np.uint8))
-        image.save(tmp_path / "parts" / "train" / "good" / f"{index}.png")
-    (tmp_path / "parts" / "test" / "hole" / "000.png").write_bytes(b"must not be read")
-    return tmp_path / "parts"
+        image.save(folder / "train" / "good" / f"{index}.png")
+    (folder / "test" / "hole" / "000.png").write_bytes(b"must not be read")
+    return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fit(parts, weights):
     def fit(data=parts, **options):
         given = {"teacher": weights, "size": 32, "config": RECIPE, "sizes": CONFIG}
@@ -45,8 +49,20 @@ def fit(parts, weights):
     return fit
 
 
-def test_a_trained_model_is_ready_for_use(fit):
-    model = fit()
+@pytest.fixture(scope="module")
+def plain(fit):
+    """A model that is trained without options, not to be changed."""
+    return fit()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fit, plain):
+    """The model of each stream of data."""
+    return {"stage": plain, "whole": fit(config=WHOLE)}
+
+
+def test_a_trained_model_is_ready_for_use(plain):
+    model = plain
     assert not model.training
     assert model.size == 32
     assert 0 < model.scale.normal < model.scale.anomalous
@@ -79,8 +95,8 @@ def test_the_stages_are_the_steps_of_the_harness(fit, parts, weights):
     assert not changed(model.student_net, snapshot(student))
 
 
-def test_a_folder_of_images_will_do(fit, parts):
-    assert not changed(fit(), snapshot(fit(parts / "train" / "good")))
+def test_a_folder_of_images_will_do(fit, plain, parts):
+    assert not changed(plain, snapshot(fit(parts / "train" / "good")))
 
 
 @pytest.mark.parametrize("kind", STUDENT_KINDS)
@@ -92,16 +108,16 @@ def test_every_student(fit, kind, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["rotation", "textures", "teacher", "data_stream"])
-def test_every_option_has_an_effect(fit, parts, option, tmp_path):
+def test_every_option_has_an_effect(fit, plain, parts, option, tmp_path):
     values = {
         "rotation": {"rotation": "full"},
         "textures": {"textures": parts / "train"},
-        "data_stream": {"config": TrainingConfig(**vars(RECIPE) | {"data_stream": "whole"})},
+        "data_stream": {"config": WHOLE},
     }
     if option == "teacher":
         torch.save(ResNet18(CONFIG.width, 3).state_dict(), tmp_path / "other.pth")
         values["teacher"] = {"teacher": tmp_path / "other.pth"}
-    assert changed(fit(), snapshot(fit(**values[option])))
+    assert changed(plain, snapshot(fit(**values[option])))
 
 
 def test_progress_is_told(fit):
@@ -159,11 +175,12 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         assert said in str(caught.value)
 
 
-def test_all_damaged_images_are_named(parts):
+def test_all_damaged_images_are_named(parts, tmp_path):
+    damaged = shutil.copytree(parts, tmp_path / "damaged")
     for name in ("a.png", "b.png"):
-        (parts / "train" / "good" / name).write_bytes(b"damaged")
+        (damaged / "train" / "good" / name).write_bytes(b"damaged")
     with pytest.raises(InputError) as caught:
-        read_folder(normal_folder(parts), 32)
+        read_folder(normal_folder(damaged), 32)
     assert "a.png" in str(caught.value)
     assert "b.png" in str(caught.value)
 
@@ -197,27 +214,26 @@ def interrupted_at(fit, monkeypatch, tmp_path):
 )
 @pytest.mark.parametrize("data_stream", ["stage", "whole"])
 def test_an_interrupted_training_ends_with_the_same_weights(
-    fit, interrupted_at, tmp_path, stage, step, data_stream
+    fit, undisturbed, interrupted_at, tmp_path, stage, step, data_stream
 ):
-    config = TrainingConfig(**vars(RECIPE) | {"data_stream": data_stream})
-    undisturbed = fit(config=config)
+    config = {"stage": RECIPE, "whole": WHOLE}[data_stream]
     interrupted_at(stage, step, config=config)
     told = []
     model = fit(
         config=config, part=tmp_path / "model.part", on_progress=lambda *call: told.append(call[:2])
     )
-    assert not changed(model, snapshot(undisturbed))
-    assert model.scale == undisturbed.scale
+    assert not changed(model, snapshot(undisturbed[data_stream]))
+    assert model.scale == undisturbed[data_stream].scale
     # The update at which it stopped was not kept any more, those before it are not done again.
     first = (stage, step - 1) if step > 1 or stage == "student" else ("student", 3)
     assert told[0] == first
 
 
-def test_interrupted_twice(fit, interrupted_at, tmp_path):
+def test_interrupted_twice(fit, plain, interrupted_at, tmp_path):
     interrupted_at("student", 3)
     interrupted_at("segmentation", 2)
     model = fit(part=tmp_path / "model.part")
-    assert not changed(model, snapshot(fit()))
+    assert not changed(model, snapshot(plain))
 
 
 def test_another_training_is_not_continued(fit, interrupted_at, parts, tmp_path):

@@ -30,12 +30,7 @@ SIZES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def some_nets(width, inside, dilations, count):
@@ -70,7 +65,7 @@ def test_the_same_bits_as_alone(width, inside, images, side, dilations, count):
     shape = (images, 7 * width, side, side)
     optimisers = [optimiser_of(net) for net in alone]
     together = optimiser_of(whole)
-    for _ in range(3):
+    for _ in range(2):
         maps = [-(torch.rand(shape, generator=generator) ** 4) for _ in range(count)]
         mask = (torch.rand(images, 1, side, side, generator=generator) > 0.8).float()
         losses = update(whole, together, torch.cat(maps, dim=1), mask)

@@ -14,13 +14,7 @@ from destseg.student import paired_features
 from destseg.teacher import Teacher
 from destseg.training import build_student
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def networks(width):
@@ -55,18 +49,30 @@ def at_once(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+FIRST, LAST = torch.contiguous_format, torch.channels_last
+
+
 @pytest.mark.parametrize(
-    ("width", "images", "side"),
-    [(16, 8, 64), (8, 4, 32), (16, 4, 64), (16, 15, 64), (24, 8, 64), (32, 8, 64), (16, 3, 96)],
+    ("width", "images", "side", "layout"),
+    [
+        (16, 8, 64, FIRST),
+        (16, 8, 64, LAST),
+        (8, 4, 32, FIRST),
+        (16, 4, 64, LAST),
+        (16, 15, 64, FIRST),
+        (24, 8, 64, LAST),
+        (32, 8, 64, FIRST),
+        (16, 3, 96, LAST),
+    ],
 )
 def test_the_same_bits_as_one_by_one(monkeypatch, width, images, side, layout):
     teacher, students = networks(width)
     seen = at_once(monkeypatch)
     viewers = [(student, "product") for student in students] + [(students[0], "features")]
-    found = list(look(teacher, viewers, batches(9, images, side), layout))
-    assert max(seen) > images
-    for each, batch in zip(found, batches(9, images, side), strict=True):
+    count = looking.IMAGES // images + 1  # as many as are looked at together, and one more
+    found = list(look(teacher, viewers, batches(count, images, side), layout))
+    assert {*seen} == {images * (count - 1), images}
+    for each, batch in zip(found, batches(count, images, side), strict=True):
         assert torch.equal(each.mask, batch.mask)
         shown = batch.corrupted.contiguous(memory_format=torch.channels_last)
         for maps, (student, kind) in zip(each.maps, viewers, strict=True):

@@ -340,14 +340,6 @@ def test_divergence_is_seen_at_the_next_look(accelerator):
 # Lockstep
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 KINDS = [(den, kind) for kind in STUDENT_KINDS for den in (False, True)]
 SIZES = ModelConfig(width=16, segmentation_width=16, dilations=(1, 2))
 

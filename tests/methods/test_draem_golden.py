@@ -1,8 +1,5 @@
 """The authors' program's numbers: networks, losses, a step of training, images, scores."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -16,12 +13,12 @@ from bench.methods.draem.networks import DRAEM, from_authors
 from bench.methods.draem.training import losses_of, train_networks
 from destseg.anomalies import perlin_noise
 from tests.method.filling import fill
+from tests.methods.rivals import published
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-ARRAYS = np.load(GOLDEN / "draem.npz")
-NUMBERS = json.loads((GOLDEN / "draem.json").read_text())
-NETWORKS = ("full", "w16", "rect")
-TRAINED = [pytest.param("full", marks=pytest.mark.slow), "w16"]
+ARRAYS, NUMBERS = published("draem")
+FULL = pytest.param("full", marks=pytest.mark.slow)
+NETWORKS = [FULL, "w16", "rect"]
+TRAINED = [FULL, "w16"]
 OUTPUTS = 1e-5
 FLOAT64 = 1e-6
 SECOND_STEP = 1e-5

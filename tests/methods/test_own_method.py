@@ -42,7 +42,7 @@ def run(with_example, write_tiny, tmp_path, capsys):
     return run
 
 
-def test_from_grid_to_gate(run, tmp_path):
+def test_from_grid_to_gate(run, tmp_path, request):
     assert "mean-patch.maps" in run("plan")
     assert "mean-patch.means" in run("status", code=3)
     out = run("reproduce", "--in-process")
@@ -76,6 +76,7 @@ def test_from_grid_to_gate(run, tmp_path):
     worse.to_csv(cells_file, index=False)
     told = run("regress", *asked, "--against", baseline, experiment=False, code=1)
     assert "mean-patch  bottle" in told
+    request.getfixturevalue("undrawn")
     assert "0 cells computed; 4 were there" in run("reproduce", "--method", "mean-patch")
 
 

@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,10 +35,9 @@ from destseg.errors import InputError
 from destseg.inference import upsample
 from destseg.resnet import ResNet18
 from tests.method.filling import deviation, fill
+from tests.methods.rivals import StubSite, inputs, published
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-ARRAYS = np.load(GOLDEN / "patchcore.npz")
-NUMBERS = json.loads((GOLDEN / "patchcore.json").read_text())
+ARRAYS, NUMBERS = published("patchcore")
 RELATIVE = 1e-5
 ANCHOR = 2e-4  # distances of points to themselves are rounding noise in float32
 PIPELINES = [name for name in NUMBERS if name.startswith(("r18", "wr50"))]
@@ -48,10 +46,6 @@ PIPELINES = [name for name in NUMBERS if name.startswith(("r18", "wr50"))]
 def backbone_of(net):
     network = WideResNet50() if net == "wr50" else ResNet18(int(net.removeprefix("r18w")), 3)
     return fill(nn.ModuleDict({"teacher_net": nn.ModuleDict({"encoder": network})})).eval()
-
-
-def inputs(seed, shape):
-    return np.random.RandomState(seed).standard_normal(shape).astype(np.float32)
 
 
 def projection_of(golden, dims):
@@ -97,7 +91,7 @@ def test_the_programs_pipeline(name):
     assert test.flatten()[:3].tolist() == pytest.approx(golden["input_first3_test"])
 
     def described(images):
-        levels = network(torch.from_numpy(images))[1:]
+        levels = network(images)[1:]
         dims = {"level_dims": golden["d_pre"], "dims": golden["d_target"]}
         return embed(levels, side=golden["patchsize"], **dims)
 
@@ -132,8 +126,7 @@ def test_the_programs_pipeline(name):
 def test_the_programs_poolings(name):
     golden = NUMBERS[name]
     levels = [
-        torch.from_numpy(inputs(seed, shape))
-        for seed, shape in zip(golden["seeds"], golden["shapes"], strict=True)
+        inputs(seed, shape) for seed, shape in zip(golden["seeds"], golden["shapes"], strict=True)
     ]
     dims = {"level_dims": golden["d_pre"], "dims": golden["d_target"]}
     found = embed(levels, side=golden["patchsize"], **dims)
@@ -143,7 +136,7 @@ def test_the_programs_poolings(name):
 @pytest.mark.parametrize("name", ["coreset_a", "coreset_b", "coreset_c", "coreset_exact"])
 def test_the_programs_coresets(name):
     golden = NUMBERS[name]
-    vectors = torch.from_numpy(inputs(golden["seed"], (golden["n"], golden["d"])))
+    vectors = inputs(golden["seed"], (golden["n"], golden["d"]))
     starts = None
     if golden["sampler"] == "approx":
         starts = starts_of(golden, golden["n"])
@@ -158,7 +151,7 @@ def test_repeated_vectors_are_picked_once_while_there_are_others():
     """From then on rounding decides, so that only the distinct ones are compared."""
     golden = NUMBERS["coreset_repeated"]
     distinct = golden["n"]
-    vectors = torch.from_numpy(inputs(golden["seed"], (distinct, golden["d"])))
+    vectors = inputs(golden["seed"], (distinct, golden["d"]))
     points = vectors.repeat(golden["repeat"], 1)
     starts = starts_of(golden, len(points))
     picks, _ = greedy_cover(points, golden["coreset_size"], starts)
@@ -207,7 +200,7 @@ def test_channels_keep_the_structure_of_the_authors_setting():
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_every_greedy_pick_is_the_farthest_of_all(exact):
-    points = torch.from_numpy(inputs(3, (40, 5)).astype(np.float64))
+    points = inputs(3, (40, 5)).double()
     starts = None if exact else draw_starts(40, seed=1)
     picks, values = greedy_cover(points, 12, starts)
     distances = torch.cdist(points, points)
@@ -220,7 +213,7 @@ def test_every_greedy_pick_is_the_farthest_of_all(exact):
 
 def test_the_cover_is_at_most_twice_as_wide_as_the_best_there_is():
     """Farthest-first traversal's guarantee (Gonzalez 1985), against every choice of three."""
-    points = torch.from_numpy(inputs(5, (14, 2)))
+    points = inputs(5, (14, 2))
     picks, _ = greedy_cover(points, 3, None)
     best = min(
         radius(points, torch.tensor(choice)) for choice in itertools.combinations(range(14), 3)
@@ -245,7 +238,7 @@ def test_random_parts_are_seeded_and_shaped_as_the_programs():
 @pytest.mark.parametrize("count", [1, 3])
 def test_neighbours_are_those_of_a_search_one_by_one(count, monkeypatch):
     monkeypatch.setattr("bench.methods.patchcore.scoring.COMPARED", 100)
-    kept, queries = torch.from_numpy(inputs(1, (30, 20))), torch.from_numpy(inputs(2, (25, 20)))
+    kept, queries = inputs(1, (30, 20)), inputs(2, (25, 20))
     queries[4] = kept[11]
     found = nearest(queries, kept, count)
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(kept.double())
@@ -321,31 +314,9 @@ def test_the_bank_is_held_once():
     assert seen.storages == {bank.untyped_storage().data_ptr()}
 
 
-class StubSite:
-    """What a step sees: images of few colours, of which the last has a patch that differs."""
-
-    category, device = "one", "cpu"
-
-    def __init__(self, seed=0):
-        rng = np.random.default_rng(0)
-        pixels = rng.integers(0, 256, (1, 64, 64, 3)) + rng.integers(-20, 20, (14, 64, 64, 3))
-        pixels = pixels.clip(0, 255).astype(np.uint8)
-        pixels[-1, 16:40, 16:40] = 255 - pixels[-1, 16:40, 16:40]
-        torch.manual_seed(0)
-        images = type("Images", (), {"train": pixels[:10], "test": pixels[10:]})
-        self.known = {"images": images, "backbone": ResNet18(8, 3).eval()}
-        self._seed = seed
-
-    def __getitem__(self, name):
-        return self.known[name]
-
-    def seed(self, stream):
-        return self._seed
-
-
 def maps_of(seed=0, **settings):
     last = last_step(Config(backbone="resnet18", width=8, **settings), None)
-    site = StubSite(seed)
+    site = StubSite("backbone", 64, seed)
     memory = last.memory.run(site)
     return memory["kept"], last.run(site, memory)
 
@@ -405,7 +376,7 @@ def test_the_seed_moves_the_choice_alone():
 
 
 def test_the_backbone_is_left_as_it_is():
-    site = StubSite()
+    site = StubSite("backbone", 64)
     before = {key: value.clone() for key, value in site["backbone"].state_dict().items()}
     last_step(Config(backbone="resnet18", batchnorm="as_program"), None).memory.run(site)
     after = site["backbone"].state_dict()
@@ -437,7 +408,8 @@ def test_the_backbone_is_the_teacher_or_the_authors():
         ({"neighbours": 0}, "neighbours is 0; it must be at least 1"),
         ({"dims": 0}, "dims is 0"),
         ({"patch": 4}, "patch is 4; it must be odd"),
-        ({"fraction": 1.0}, "fraction is 1.0; it must be between 0 and 1"),
+        ({"fraction": 0.0}, "fraction is 0.0; it must be above 0 and below 1"),
+        ({"fraction": 1.0}, "fraction is 1.0; it must be above 0 and below 1"),
         ({"reweighting": 1}, "reweighting is 1; it must be at least 2"),
         ({"sigma": -1}, "sigma is -1; it must not be negative"),
     ],

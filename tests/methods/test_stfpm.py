@@ -2,9 +2,7 @@
 
 import copy
 import itertools
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,10 +37,9 @@ from destseg.teacher import Teacher
 from tests.method.filling import deviation, fill
 from tests.method.initialisation import assert_kaiming_fan_out, norms
 from tests.method.small_networks import changed, snapshot
+from tests.methods.rivals import StubSite, inputs, published
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-ARRAYS = np.load(GOLDEN / "stfpm.npz")
-NUMBERS = json.loads((GOLDEN / "stfpm.json").read_text())
+ARRAYS, NUMBERS = published("stfpm")
 RELATIVE, AFTER_STEPS = 1e-5, 1e-4
 MAP, IMAGE = (64, 64), (256, 256)  # the program's sizes, whatever the input's
 
@@ -53,11 +50,6 @@ def networks(width):
     student = ResNet18(width, 3)
     fill(nn.ModuleDict({"student_net": nn.ModuleDict({"encoder": student})}))
     return teacher, student.eval()
-
-
-def inputs(seed, shape):
-    values = np.random.RandomState(seed).standard_normal(shape)
-    return torch.from_numpy(values.astype(np.float32))
 
 
 def assert_maps(name, distances):
@@ -293,34 +285,9 @@ def test_what_is_no_student_of_theirs_is_refused(edit, said):
         from_authors(state)
 
 
-class StubSite:
-    """What a step sees: images that differ little, so that a student learns in a few steps."""
-
-    category, device = "one", "cpu"
-
-    def __init__(self, seed=0):
-        rng = np.random.default_rng(0)
-        pixels = rng.integers(0, 256, (1, 32, 32, 3)) + rng.integers(-20, 20, (14, 32, 32, 3))
-        pixels = pixels.clip(0, 255).astype(np.uint8)
-        pixels[-1, 8:20, 8:20] = 255 - pixels[-1, 8:20, 8:20]
-        torch.manual_seed(0)
-        images = type("Images", (), {"train": pixels[:10], "test": pixels[10:]})
-        self.known = {"images": images, "teacher": ResNet18(8, 3)}
-        self._seed = seed
-
-    def __getitem__(self, name):
-        return self.known[name]
-
-    def seed(self, stream):
-        return self._seed
-
-    def beat(self, steps):
-        return lambda *_: None
-
-
 def maps_of(**settings):
     last = last_step(Config(**{"width": 8, "batch_size": 4, "lr": 0.1} | settings), None)
-    site = StubSite()
+    site = StubSite("teacher", 32)
     state = last.student.run(site)
     return state, last.run(site, state)
 
@@ -368,7 +335,7 @@ def test_every_setting_of_the_training_changes_the_student(settings):
 def test_a_diverging_student_is_told():
     last = last_step(Config(width=8, batch_size=4, steps=3, lr=1e30), None)
     with pytest.raises(TrainingDiverged, match="lower the learning rate"):
-        last.student.run(StubSite())
+        last.student.run(StubSite("teacher", 32))
 
 
 @pytest.mark.parametrize(

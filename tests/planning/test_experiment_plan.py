@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from bench.data.kinds import find_kind
+from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import is_known, lay_out, look_up, sketch
 from bench.planning.inputs import UNPREPARED, Sources
 from destseg.config import TrainingConfig
@@ -66,3 +67,36 @@ def test_fewer_images_than_a_batch_are_refused(tiny, sources, mvtec_folder):
     experiment = dataclasses.replace(of_mvtec(tiny, ("bottle",)), configs=configs)
     with pytest.raises(InputError, match=r"bottle: 6 .* the 7 that DeSTSeg needs for one batch"):
         lay_out(experiment, Sources(mvtec_folder, None, sources.cache), jobs=1)
+
+
+def with_rivals(write_tiny, teacher):
+    """The tiny experiment with two other methods that read the teacher, one of another width."""
+    path = write_tiny(
+        {
+            "floors = false": 'floors = false\nmethods = ["DeSTSeg", "PatchCore", "STFPM"]',
+            "top_t = 10": "top_t = 10\n[methods.STFPM]\nwidth = 32\n"
+            '[methods.PatchCore]\nbackbone = "resnet18"\nwidth = 8',
+        }
+    )
+    return dataclasses.replace(load_experiment(path), teacher=teacher)
+
+
+def test_where_a_width_that_does_not_fit_is_set_is_named(write_tiny, weights, sources):
+    with pytest.raises(InputError, match=r"set width in \[methods\.STFPM\] to match the file"):
+        lay_out(with_rivals(write_tiny, str(weights)), sources, jobs=1)
+    with pytest.raises(InputError) as caught:
+        lay_out(with_rivals(write_tiny, "distilled"), sources, jobs=1)
+    assert [
+        line.partition("; ")[2].partition(" to ")[0] for line in str(caught.value).split("\n")
+    ] == [
+        "set width in [methods.DeSTSeg.model] and [methods.PatchCore]",
+        "set width in [methods.STFPM]",
+    ]
+
+
+def test_a_teacher_that_a_method_cannot_read_is_refused(write_tiny):
+    with pytest.raises(InputError, match="'wide_resnet50_2', and DeSTSeg reads a ResNet-18; set"):
+        sketch(with_rivals(write_tiny, "wide_resnet50_2"))
+    path = write_tiny({"floors = false": 'floors = false\nmethods = ["PatchCore"]'}, "wide")
+    wide = dataclasses.replace(load_experiment(path), teacher="wide_resnet50_2")
+    assert set(sketch(wide).inputs.backbones) == {("wide_resnet50_2", 64)}

@@ -32,7 +32,7 @@ def sources(shared_cache):
 def required(weights):
     """What the tiny experiment reads."""
     kind, protocol = find_kind("miniature"), Protocol(name="tiny", size=32, top_t=10)
-    return RequiredInputs(kind, 32, protocol, ("bottle", "tile"), ((str(weights), 8),))
+    return RequiredInputs(kind, 32, protocol, ("bottle", "tile"), {(str(weights), 8): "width"})
 
 
 @pytest.fixture
@@ -75,13 +75,14 @@ def test_only_what_is_lacking_is_made(required, tiny_inputs, sources, capsys):
 
 
 def test_several_backbones_are_each_found_by_source_and_width(required, tiny_inputs, tmp_path):
-    backbones = (*required.backbones, ("untrained", 4), ("untrained", 8))
+    others = {("untrained", 4): "width", ("untrained", 8): "width"}
+    backbones = {**required.backbones, **others}
     several = replace(required, backbones=backbones, categories=("tile",))
     sources = Sources(None, None, tmp_path)
     blank = look_up_inputs(several, sources).backbones
     assert {ref.digest for ref in blank.values()} == {UNPREPARED}
     found = prepare_inputs(several, sources, 1)
-    assert tuple(found.backbones) == backbones
+    assert list(found.backbones) == list(backbones)
     named = [(ref.name, ref.width) for ref in found.backbones.values()]
     assert named == [("random", 8), ("untrained", 4), ("untrained", 8)]
     assert found.categories["tile"].digest == tiny_inputs.categories["tile"].digest
@@ -124,7 +125,7 @@ def test_masks_have_the_size_of_the_protocol(mvtec, mvtec_folder, shared_cache):
 
 def test_all_faults_are_told_together(mvtec, mvtec_folder, shared_cache, tmp_path):
     (mvtec_folder / "bottle" / "train" / "good" / "000.png").write_bytes(b"")
-    required = replace(mvtec, backbones=((str(tmp_path / "none.pth"), 8),))
+    required = replace(mvtec, backbones={(str(tmp_path / "none.pth"), 8): "width"})
     sources = Sources(mvtec_folder, tmp_path / "no textures", shared_cache)
     with pytest.raises(InputError) as caught:
         prepare_inputs(required, sources, 1)

@@ -1,13 +1,16 @@
 """Gate A on trial: faults that were really made in such code, and edits that change nothing.
 
-Each edit is made in a copy of the packages, and the gate is run there from nothing.
+Each edit is made in a copy of the packages, and the gate is run there from nothing; of the rivals,
+which the gate's experiment has not, their golden tests.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,60 @@ MUTATIONS = (
     ),
 )
 
+RIVALS = {
+    "stfpm": (
+        Edit(
+            "loss by half",
+            "bench/methods/stfpm/student.py",
+            "torch.stack([distance.mean() for",
+            "torch.stack([0.5 * distance.mean() for",
+        ),
+        Edit(
+            "levels added instead of multiplied",
+            "bench/methods/stfpm/student.py",
+            "product * F.interpolate(",
+            "product + F.interpolate(",
+        ),
+    ),
+    "patchcore": (
+        Edit(
+            "pooled after the levels are brought to one size",
+            "bench/methods/patchcore/embedding.py",
+            'F.interpolate(patches(level, side), size=grid, mode="bilinear")',
+            'patches(F.interpolate(level, size=grid, mode="bilinear"), side)',
+        ),
+        Edit(
+            "crop a pixel off the centre",
+            "bench/methods/patchcore/embedding.py",
+            "(height - side) // 2, (width - side) // 2",
+            "(height - side) // 2 + 1, (width - side) // 2",
+        ),
+    ),
+    "draem_golden": (
+        Edit(
+            "structural similarity by half",
+            "bench/methods/draem/training.py",
+            "found.l2 + found.ssim + found.focal",
+            "found.l2 + 0.5 * found.ssim + found.focal",
+        ),
+        Edit(
+            "range of images below 0",
+            "bench/methods/draem/losses.py",
+            "images.min() < -0.5",
+            "images.min() < 0",
+        ),
+    ),
+    "dsr_golden": (
+        Edit(
+            "the nearest codes are replacements too",
+            "bench/methods/dsr/anomalies.py",
+            "first = int(LEFT_OUT * codes)",
+            "first = 0",
+        ),
+    ),
+}
+"""By the name of the tests that must see them."""
+
 HARMLESS = (
     Edit("a comment", "destseg/losses.py", "    entropy = ", "    # An entropy.\n    entropy = "),
     Edit("a docstring", "destseg/features.py", "Product of the levels' distances", "Multiplied"),
@@ -120,19 +177,24 @@ HARMLESS = (
 )
 
 
-def gate(folder: Path, edit: Edit) -> tuple[int, dict, str]:
-    """Make an edit in a copy of the packages and run the gate on it."""
-    for part in COPIED:
+def make(edit: Edit, folder: Path, *also: str) -> None:
+    """Make an edit in a copy of the packages, and of other folders."""
+    for part in (*COPIED, *also):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    # What changed since the baseline was written is not on trial.
-    baseline = folder / "experiments" / "baselines" / "smoke.json"
-    table = json.loads(baseline.read_text(encoding="utf-8"))
-    baseline.write_text(json.dumps({**table, "sources": source_digests()}), encoding="utf-8")
     if edit.old:
         file = folder / edit.file
         text = file.read_text(encoding="utf-8")
         assert edit.old in text, f"{edit.file} no longer says {edit.old!r}: mend the trial"
         file.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+
+
+def gate(folder: Path, edit: Edit) -> tuple[int, dict, str]:
+    """Run the gate where an edit was made."""
+    make(edit, folder)
+    # What changed since the baseline was written is not on trial.
+    baseline = folder / "experiments" / "baselines" / "smoke.json"
+    table = json.loads(baseline.read_text(encoding="utf-8"))
+    baseline.write_text(json.dumps({**table, "sources": source_digests()}), encoding="utf-8")
     report = folder / "report"
     options = edit.options or ("--jobs", "2")
     command = [sys.executable, "-m", "bench", "regress", "--report", str(report), *options]
@@ -153,6 +215,28 @@ def test_fault_is_caught(edit, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tests", "edit"),
+    [pytest.param(tests, edit, id=edit.name) for tests, edits in RIVALS.items() for edit in edits],
+)
+def test_fault_in_a_rival_is_caught_by_its_golden_tests(tests, edit, tmp_path):
+    make(edit, tmp_path, "tests")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, f"tests/methods/test_{tests}.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert f"FAILED tests/methods/test_{tests}.py::" in done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", HARMLESS, ids=lambda edit: edit.name)
 def test_harmless_edit_passes(edit, tmp_path):
     code, answer, said = gate(tmp_path, edit)
@@ -162,7 +246,9 @@ def test_harmless_edit_passes(edit, tmp_path):
     assert not answer["missing"]
 
 
-@pytest.mark.parametrize("edit", [*MUTATIONS, *HARMLESS], ids=lambda edit: edit.name)
+@pytest.mark.parametrize(
+    "edit", [*MUTATIONS, *chain(*RIVALS.values()), *HARMLESS], ids=lambda edit: edit.name
+)
 def test_trial_still_applies(edit):
     """The text is there, and the edited module is one: seen without running the trials."""
     text = (ROOT / edit.file).read_text(encoding="utf-8")

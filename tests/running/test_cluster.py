@@ -30,13 +30,25 @@ SECONDS = 300
 
 
 @pytest.fixture(scope="module")
+def single(tmp_path_factory, shared_cache):
+    """A cluster of one worker, for tests that leave it whole."""
+    with closing(DaskProcesses(tmp_path_factory.mktemp("dask"))) as processes:
+        processes.add_worker()
+        yield processes
+
+
+@pytest.fixture(scope="module")
 def pair(tmp_path_factory, shared_cache):
     """A cluster of two workers, for tests that leave it whole."""
-    processes = DaskProcesses(tmp_path_factory.mktemp("dask"))
-    for _ in range(2):
-        processes.add_worker()
-    yield processes
-    processes.close()
+    with closing(DaskProcesses(tmp_path_factory.mktemp("dask"))) as processes:
+        for _ in range(2):
+            processes.add_worker()
+        yield processes
+
+
+sizes = pytest.mark.parametrize(
+    "cluster_of", ["single", pytest.param("pair", marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture
@@ -86,13 +98,17 @@ class Apart(Cluster):
         return super()._write_token(root.with_name("elsewhere")).with_name("none")
 
 
-def test_a_cluster_gives_the_numbers_of_this_process(go, pair, expected, store, capsys):
-    metrics, summary = go(Cluster(pair.address))
+@sizes
+def test_a_cluster_gives_the_numbers_of_this_process(
+    go, request, cluster_of, expected, store, capsys
+):
+    address = request.getfixturevalue(cluster_of).address
+    metrics, summary = go(Cluster(address))
     assert metrics == expected
     assert (summary.done, summary.failures, summary.stopped) == (4, (), None)
-    assert summary.workers == 2
-    said = capsys.readouterr().err
-    assert f"{pair.address}: 2 workers, 2 threads; shared: {store.root}\n" in said
+    said = {"single": "1 worker, 1 thread", "pair": "2 workers, 2 threads"}[cluster_of]
+    assert f"{address}: {said}; shared: {store.root}\n" in capsys.readouterr().err
+    assert summary.workers == {"single": 1, "pair": 2}[cluster_of]
     assert not list(store.root.glob(".cluster-*"))
 
 
@@ -125,17 +141,21 @@ def test_a_worker_that_joins_later_need_not_share_the_folder(go, pair, expected,
     assert said.count("a new worker does not share") == 1
 
 
-def test_what_a_worker_lacks_is_named(lay, tiny_inputs, pair, store):
+@sizes
+def test_what_a_worker_lacks_is_named(lay, tiny_inputs, request, cluster_of, store):
+    address = request.getfixturevalue(cluster_of).address
     ((backbone, teacher),) = tiny_inputs.backbones.items()
     lost = dataclasses.replace(teacher, path=Path("/nowhere/trunk.pth"))
     inputs = dataclasses.replace(tiny_inputs, backbones={backbone: lost})
     tiny, laid = lay(("none",))
-    with Cluster(pair.address) as workers, pytest.raises(InputError) as caught:
+    with Cluster(address) as workers, pytest.raises(InputError) as caught:
         run(laid, tiny, inputs, store, workers)
-    first, second = str(caught.value).splitlines()
-    assert first.startswith("worker tcp://127.0.0.1:")
-    assert ": /nowhere/trunk.pth is not there; set DESTSEG_BENCH_CACHE to a folder" in second
-    with Cluster(pair.address, "cuda:7") as workers, pytest.raises(InputError, match="cuda:7"):
+    lines = str(caught.value).splitlines()
+    assert len(lines) == {"single": 1, "pair": 2}[cluster_of]
+    for line in lines:
+        assert line.startswith("worker tcp://127.0.0.1:")
+        assert ": /nowhere/trunk.pth is not there; set DESTSEG_BENCH_CACHE to a folder" in line
+    with Cluster(address, "cuda:7") as workers, pytest.raises(InputError, match="cuda:7"):
         run(laid, tiny, tiny_inputs, store, workers)
     assert not list(store.root.glob(".cluster-*"))
 

@@ -81,6 +81,7 @@ def test_everything_is_written(outputs):
         assert part in foot
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_written_makes_the_tables_again(outputs):
     outputs.write()
     results = read_results(outputs.folder)
@@ -98,24 +99,16 @@ def test_the_seeds_so_far_have_tables_but_no_figures(outputs):
     assert not (outputs.folder / "report.html").exists()
 
 
-def test_what_is_known_is_not_drawn_again(outputs, monkeypatch):
-    drawn = []
-
-    def write_all(_findings, folder, command):
-        drawn.append(command)
-        (folder / "figures").mkdir(exist_ok=True)
-        (folder / "report.html").touch()
-
-    monkeypatch.setattr("bench.workflows.reporting.write_all", write_all)
+def test_what_is_known_is_not_drawn_again(outputs, undrawn):
     outputs.write()
     outputs.write()
-    assert drawn == [outputs.command]
+    assert undrawn == [outputs.command]
     (outputs.folder / "report.html").unlink()
     outputs.write()
-    assert len(drawn) == 2
+    assert len(undrawn) == 2
     # A table that is new, or says something else than the last time.
     changed(outputs, tables=(*outputs.laid.experiment.tables, "loss")).write()
-    assert len(drawn) == 3
+    assert len(undrawn) == 3
 
 
 def test_costs_are_measured_where_they_are_shown(outputs, monkeypatch):

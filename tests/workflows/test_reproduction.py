@@ -18,6 +18,9 @@ from bench.experiment.grid import Cell
 from bench.methods.destseg.variants import ABLATION, VARIANTS
 from bench.metrics import METRICS
 from bench.store.runs import RunStore
+from tests.conftest import leave_undrawn
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ("dataset", "method", "category", "variant", "den", "ed", "seg", "seed")
@@ -27,19 +30,13 @@ DEADLINE = 300
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory, tiny_text):
-    path = tmp_path_factory.mktemp("reproduce") / "tiny.toml"
-    path.write_text(tiny_text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, experiment, shared_cache):
+def whole(tmp_path_factory, tiny_path, shared_cache):
     """The results of the whole grid, run by one process."""
     results = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESTSEG_BENCH_CACHE", str(shared_cache))
-        assert main(["reproduce", str(experiment), "--results", str(results), "--in-process"]) == 0
+        leave_undrawn(patch)
+        assert main(["reproduce", str(tiny_path), "--results", str(results), "--in-process"]) == 0
     return results
 
 
@@ -58,9 +55,9 @@ def numbers(results):
     }
 
 
-def command(experiment, results, jobs):
-    options = ["reproduce", str(experiment), "--results", str(results), "--jobs", str(jobs)]
-    return [sys.executable, "-m", "bench", *options]
+def command(tiny_path, results, *options):
+    words = ["reproduce", str(tiny_path), "--results", str(results), *options]
+    return [sys.executable, "-m", "bench", *words]
 
 
 def records(results):
@@ -101,10 +98,10 @@ def test_the_table_says_what_the_cells_say(whole):
     assert f"{25 * sum(values):.1f} ±" in line
 
 
-def test_running_again_computes_nothing(whole, experiment, capsys):
+def test_running_again_computes_nothing(whole, tiny_path, capsys):
     before, cells = records(whole), numbers(whole)
     started = time.perf_counter()
-    assert main(["reproduce", str(experiment), "--results", str(whole), "--in-process"]) == 0
+    assert main(["reproduce", str(tiny_path), "--results", str(whole), "--in-process"]) == 0
     assert time.perf_counter() - started < 10
     out = capsys.readouterr().out
     assert f"0 cells computed; {CELLS} were there." in out
@@ -114,7 +111,7 @@ def test_running_again_computes_nothing(whole, experiment, capsys):
 
 
 def test_lost_maps_of_figures_are_computed_again_and_the_run_leaves_nothing_missing(
-    whole, experiment, tmp_path, capsys
+    whole, tiny_path, tmp_path, capsys
 ):
     results = shutil.copytree(whole, tmp_path / "results")
     store = RunStore(results / "runs")
@@ -131,7 +128,7 @@ def test_lost_maps_of_figures_are_computed_again_and_the_run_leaves_nothing_miss
     # No figure shows these.
     other = store.get(keys[Cell("DeSTSeg", "none", "tile", "1")])
     store.remove(other.parents[0])
-    arguments = [str(experiment), "--results", str(results)]
+    arguments = [str(tiny_path), "--results", str(results)]
     assert main(["reproduce", *arguments, "--in-process"]) == 0
     assert f"2 cells computed; {CELLS - 2} were there" in capsys.readouterr().out
     assert path.read_bytes() == content
@@ -163,29 +160,34 @@ def test_other_results_that_cannot_be_joined_are_refused_before_the_run(
     ],
 )  # fmt: skip
 def test_a_part_in_any_order_has_the_numbers_of_the_whole(
-    whole, experiment, tmp_path, options, variants, count
+    whole, tiny_path, tmp_path, options, variants, count
 ):
     where = ["--results", str(tmp_path), "--in-process"]
-    assert main(["reproduce", str(experiment), *options.split(), *where]) == 0
+    assert main(["reproduce", str(tiny_path), *options.split(), *where]) == 0
     part = numbers(tmp_path)
     assert list(dict.fromkeys(variant for _, variant, _ in part)) == variants
     assert len(part) == count
     assert part == {key: numbers(whole)[key] for key in part}
 
 
+@pytest.mark.parametrize(
+    "workers",
+    [("--in-process",), pytest.param(("--jobs", "2"), marks=pytest.mark.slow)],
+    ids=" ".join,
+)
 def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
-    whole, experiment, tmp_path, capsys
+    whole, tiny_path, tmp_path, capsys, workers
 ):
-    """One process made the whole; two workers begin this one, and die on the way."""
+    """One process made the whole; another, or two workers of it, begin and die on the way."""
     with subprocess.Popen(
-        command(experiment, tmp_path, 2),
+        command(tiny_path, tmp_path, *workers),
         cwd=ROOT,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + DEADLINE
-        while len(records(tmp_path)) < len(records(whole)) // 3:
+        while len(records(tmp_path)) < len(records(whole)) // 6:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -194,7 +196,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
     survived = records(tmp_path)
     assert len(survived) < len(records(whole)), "nothing was left to do"
 
-    assert main(["reproduce", str(experiment), "--results", str(tmp_path), "--in-process"]) == 0
+    assert main(["reproduce", str(tiny_path), "--results", str(tmp_path), "--in-process"]) == 0
     assert numbers(tmp_path) == numbers(whole)
     after = records(tmp_path)
     assert {path: after[path] for path in survived} == survived, "what was there ran again"
@@ -207,8 +209,8 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2, 3])
-def test_the_number_of_workers_changes_no_number(whole, experiment, tmp_path, jobs):
-    arguments = command(experiment, tmp_path, jobs)
+def test_the_number_of_workers_changes_no_number(whole, tiny_path, tmp_path, jobs):
+    arguments = command(tiny_path, tmp_path, "--jobs", str(jobs))
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 0, done.stderr
     assert numbers(tmp_path) == numbers(whole)

@@ -80,7 +80,7 @@ class Config:
         if self.patch % 2 == 0:
             raise ValueError(f"patch is {self.patch}; it must be odd, to have a centre")
         if not 0 < self.fraction < 1:
-            raise ValueError(f"fraction is {self.fraction}; it must be between 0 and 1")
+            raise ValueError(f"fraction is {self.fraction}; it must be above 0 and below 1")
         if self.reweighting is not None and self.reweighting < 2:
             raise ValueError(
                 f"reweighting is {self.reweighting}; it must be at least 2, or left out"
