@@ -75,7 +75,7 @@ def look_up_inputs(required: RequiredInputs, sources: Sources) -> Inputs:
     InputError
         With the faults that show without reading the files.
     """
-    return _named(required, _cached(_preparations(required, sources)))
+    return _named(required, _cached(_preparations(required, sources), check=False))
 
 
 def unprepared_inputs(required: RequiredInputs) -> Inputs:
@@ -85,7 +85,9 @@ def unprepared_inputs(required: RequiredInputs) -> Inputs:
 
 def cached_images(required: RequiredInputs, sources: Sources) -> dict[str, CategoryRef]:
     """Return those of the categories that are decoded in the cache."""
-    found = zip(required.categories, _cached(_readers(required, sources)), strict=False)
+    found = zip(
+        required.categories, _cached(_readers(required, sources), check=False), strict=False
+    )
     return {name: ref for name, ref in found if isinstance(ref, CategoryRef)}
 
 
@@ -134,14 +136,14 @@ def _named(required: RequiredInputs, results: Sequence[Any]) -> Inputs:
     )
 
 
-def _cached(prepares: Sequence[Callable[[], Any]]) -> list[Any]:
-    with only_cached():
+def _cached(prepares: Sequence[Callable[[], Any]], *, check: bool) -> list[Any]:
+    with only_cached(check=check):
         return [_attempt(prepare) for prepare in prepares]
 
 
 def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
     """Return each result or `InputError`; what the cache lacks is made by worker processes."""
-    done = _cached(prepares)
+    done = _cached(prepares, check=True)
     lacking = [index for index, result in enumerate(done) if isinstance(result, NotCached)]
     if lacking:
         # Set as in `bench.running.runner.run`, so that its workers are these and none start anew.

@@ -173,7 +173,7 @@ def test_imagenet_has_one_width(tmp_path, at_hand):
 
 def test_imagenet_is_not_downloaded_while_only_looking(tmp_path, at_hand):
     at_hand.unlink()
-    with only_cached(), pytest.raises(NotCached):
+    with only_cached(check=True), pytest.raises(NotCached):
         prepare_teacher("imagenet", tmp_path / "cache")
     with pytest.raises(InputError, match=r"put the file from .* there, or .* --teacher"):
         prepare_teacher("imagenet", tmp_path / "cache")
