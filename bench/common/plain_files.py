@@ -1,16 +1,17 @@
 """Reading of plain files only: what lies in the place of one may never end, or be none."""
 
+import codecs
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 TEXT_LIMIT = 64 * 2**20
 """Bytes of the longest text that is read whole: a record, a table of cells, an experiment."""
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> BufferedReader:
     """Open a file for reading, without waiting for the other end of a pipe.
 
     Raises
@@ -40,3 +41,19 @@ def read_plain(path: Path, limit: int | None = None) -> bytes:
     if limit is not None and len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit // 2**20} MiB", str(path))
     return content
+
+
+def read_text(path: Path) -> str:
+    """Read a text that somebody may have written by hand, in UTF-8, with or without its mark.
+
+    Raises
+    ------
+    OSError
+        As `read_plain`, at `TEXT_LIMIT`.
+    UnicodeError
+        When it is in another encoding.
+    """
+    content = read_plain(path, TEXT_LIMIT)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnicodeError("it is in UTF-16, not in UTF-8: save it as UTF-8")
+    return content.decode("utf-8-sig")
