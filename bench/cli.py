@@ -7,6 +7,7 @@ from importlib import import_module
 
 from bench.commands.parsers import add_command
 from bench.common.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
+from destseg.application.console import print_error
 from destseg.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -39,15 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
         options = _parser(arguments[:1]).parse_args(arguments)
         code: int = options.run(options)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return BAD_INPUT
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        print(
-            f"error: {error.filename or 'results'}: {error.strerror}; what is finished is kept, "
-            "and the same command continues when it can be written.",
-            file=sys.stderr,
+        print_error(
+            f"{error.filename or 'results'}: {error.strerror}; what is finished is kept, and the "
+            "same command continues when it can be written."
         )
         return FAILURES
     except KeyboardInterrupt:

@@ -45,6 +45,7 @@ _HEADING: Mapping[str, Any] = {
     "provenance": tuple[str, ...],
     "paper_setting": bool,
     "remarks": tuple[str, ...],
+    "settings": dict[str, Any],
 }
 """Fields of `Results` in the heading, as what they are read."""
 
@@ -66,7 +67,10 @@ def write_results(folder: Path, results: Results) -> None:
         "variants": dict(results.variants),
         "protocol": results.protocol.as_dict(),
         "metrics": [metric.key for metric in results.metrics],
+        "settings": dict(results.settings),
     }
+    if not results.settings:
+        del heading["settings"]
     text = json.dumps(heading, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / HEADING, text.encode())
 

@@ -57,11 +57,13 @@ class Results:
     metrics
         Those that are shown.
     provenance
-        Lines for the foot of a table: command, commit, machine, versions, date.
+        Command, commit, machine, versions, settings and date, a line each.
     paper_setting
         Whether the paper's method was trained as in the paper.
     remarks
         Further sentences for the head of a table.
+    settings
+        The experiment's, see `Experiment.settings`; empty where they are not known.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class Results:
     provenance: tuple[str, ...] = ()
     paper_setting: bool = False
     remarks: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts: dict[str, tuple[Any, ...]] = {
@@ -287,6 +290,17 @@ class Results:
         return laid
 
     # What may be said of them
+
+    @property
+    def foot(self) -> tuple[str, ...]:
+        """Lines for the foot of a table: nothing that is another when the same numbers come again.
+
+        Those are in `bench.results.files.HEADING`.
+        """
+        if not self.provenance:
+            return ()
+        said = (line for line in self.provenance if line.startswith(("Setting", "Included")))
+        return (*said, "Command, commit, machine and date: heading.json")
 
     @property
     def comparable(self) -> bool:

@@ -10,6 +10,7 @@ from bench.planning.stages import Plan, shard
 from bench.presentation.tables import require_rows, tables
 from bench.results.files import CELLS, joined_with, read_cells
 from bench.results.finished import Finished
+from bench.results.keeping import require_same
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
@@ -58,6 +59,8 @@ def reproduce(
     outputs = Outputs(laid, store, results / folder, command, device)
     wanted = laid.plan if part is None else shard(laid.plan, *part)
     known = outputs.finished(laid.grid.seeds)
+    images = {name: ref.digest for name, ref in laid.inputs.categories.items()}
+    require_same(outputs.folder, known.results, images)
     _check_included(known, results)
     discard_lost_maps(wanted, known)
 

@@ -22,7 +22,7 @@ from bench.planning.stages import Stage
 from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
-from bench.results.files import write_results
+from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
@@ -247,6 +247,8 @@ def _write(request: ScoreRequest, parts: list[_Part], store: RunStore) -> Table:
         metrics=metrics_of(request.metrics),
         provenance=foot(request.command, DEVICE),
     )
-    write_results(request.folder, results)
+    results = keep_results(
+        request.folder, with_others(request.folder, results, list_categories(request.data))
+    )
     write_tables((TABLE,), results, request.folder / "tables")
     return build_table(TABLE, results)

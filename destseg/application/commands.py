@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from destseg.application.console import print_error
 from destseg.application.devices import choose_device
 from destseg.application.fitting import ROTATIONS, train
 from destseg.application.options import positive
@@ -56,10 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return BAD_INPUT
     except TrainingDiverged as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return FAILED
     except KeyboardInterrupt:
         print("interrupted; the same command continues a training.", file=sys.stderr)

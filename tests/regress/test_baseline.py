@@ -113,7 +113,7 @@ def set_metric(value):
         (lambda table: table["cells"][0].__setitem__(3, "0"), "are not a method, a variant,"),
         (
             lambda table: table["tolerance"]["spread"].update(pro=9),
-            "spread of pro is 9; it must be in",
+            "spread of pro is 9; it must",
         ),
         (lambda table: table["tolerance"]["spread"].update(pro=0.4), "pro may change by 1.2"),
         (
