@@ -16,6 +16,8 @@ from bench.results.keeping import keep_results, lost_numbers, place_of
 from bench.results.lookup import finished_of
 from bench.store.runs import RunStore
 
+REPORT = "report.html"
+
 
 @dataclasses.dataclass(frozen=True)
 class Outputs:
@@ -69,7 +71,7 @@ class Outputs:
                 from bench.workflows.reporting import write_all
 
                 write_all(shows, folder, self.command)
-            elif not (folder / "report.html").is_file():
+            elif not (folder / REPORT).is_file():
                 from bench.workflows.reporting import write_report
 
                 write_report(shows, folder, self.command)

@@ -22,6 +22,7 @@ from bench.planning.stages import Stage
 from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
+from bench.results.files import CELLS, HEADING
 from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
@@ -136,7 +137,7 @@ def score(request: ScoreRequest) -> ScoreOutcome:
     """
     store = RunStore(request.results / "runs")
     check_writable(store.root)
-    check_writable(request.folder)
+    check_writable(request.folder, CELLS, HEADING)
     parts, faults = _found(request)
     todo = [
         part

@@ -333,9 +333,10 @@ def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it():
     grid = [line for line in text.splitlines() if line.startswith("|")]
     assert len(grid) == 2 + len(ABLATION)
     assert {line.count("|") for line in grid} == {8}
-    assert text.rstrip().endswith(
-        "- Setting: 0123abc & 100% {clean}\\_tree\n- Command, commit, machine and date: heading.json"
-    )
+    assert text.splitlines()[-2:] == [
+        "- Setting: 0123abc & 100% {clean}\\_tree",
+        "- Command, commit, machine and date: heading.json",
+    ]
 
 
 @pytest.mark.parametrize("heading", [MINIATURE, MVTEC, BOTTLE], ids=["mini", "mvtec", "bottle"])
