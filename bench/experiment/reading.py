@@ -19,10 +19,11 @@ from bench.experiment.experiment import (
     nearest_variants,
 )
 from bench.experiment.library import find_experiment
+from bench.experiment.ranges import require_range
 from bench.experiment.tables import default_tables
 from bench.methods import FLOORS, PAPER, method
 from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
-from destseg.errors import InputError
+from destseg.errors import InputError, printable
 
 T = TypeVar("T")
 
@@ -109,10 +110,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: no such experiment file; the ones at hand are in experiments/."
         ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}; mend that line.") from None
     except (OSError, UnicodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); give a TOML file.") from None
+    except ValueError as error:
+        # Not only tomllib's own: a number of thousands of digits is one of Python's.
+        raise InputError(f"{path}: not valid TOML: {error}; mend that line.") from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply; give a TOML file of an experiment.") from None
     if "name" in table:
@@ -296,10 +298,12 @@ def convert(value: Any, wanted: Any, where: str) -> Any:  # noqa: C901 - a case 
         kinds = [kind for kind in arguments if kind is not types.NoneType]
         fits = (kind for kind in kinds if value in typing.get_args(kind))  # a literal's values
         return convert(value, next(fits, kinds[0]), where)
-    if wanted is float and type(value) is int:
-        return float(value)
     if wanted is float and type(value) is float and not math.isfinite(value):
         raise InputError(f"{where} is {value}; it must be a finite number.")
-    if type(value) is not wanted:
+    if type(value) is not wanted and not (wanted is float and type(value) is int):
         raise InputError(f"{where} is {value!r}; it must be of type {wanted.__name__}.")
-    return value
+    if wanted is str and value != printable(value):
+        raise InputError(f"{where} is {value!r}, which cannot be printed; write it otherwise.")
+    if wanted in (int, float):
+        require_range(value, where)
+    return float(value) if wanted is float else value

@@ -240,11 +240,10 @@ class RunStore:
 
 def _clear(path: Path) -> None:
     """Remove whatever lies in the place of a file; nothing need."""
-    with suppress(NotADirectoryError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.parent.is_dir():
+        path.unlink(missing_ok=True)
 
 
 def _strerror(error: OSError) -> str:
