@@ -433,32 +433,34 @@ def test_an_experiment_cannot_change_under_way(tiny):
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "name", "most"),
     [
-        (
-            {"size = 32\n\n[grid]": "size = 1000000000\n\n[grid]"},
-            "dataset.size is 1e+09; it must be",
-        ),
-        ({"student_steps = 2": "student_steps = 1000000000000"}, "student_steps is 1e+12; it must"),
-        ({"batch_size = 4": "batch_size = 100000000"}, "batch_size is 1e+08; it must be at most"),
-        ({"\nwidth = 8": "\nwidth = 1000000"}, "model.width is 1e+06; it must be at most 8192"),
-        ({"student_lr = 0.2": "student_lr = 1e300"}, "student_lr is 1e+300; it must be at most"),
-        ({"student_lr = 0.2": "student_lr = 1" + 400 * "0"}, "student_lr is"),
-        (
-            {"lattice_exponents = 3": "lattice_exponents = 64"},
-            "lattice_exponents is 64; it must be",
-        ),
-        (
-            {"dilations = [1, 2]": "dilations = [1, 99999]"},
-            "dilations is 99999; it must be at most",
-        ),
-        ({"seeds = [0, 1]": "seeds = [0, -1]"}, "grid.seeds is -1; it must not be negative"),
-        ({"top_t = 10": "top_t = 99999999999"}, "protocol.top_t is 1e+11; it must be at most"),
-        ({'title = "tiny"': 'title = "\\u001b[31m"'}, r"title is .*, which cannot be printed"),
+        ({"size = 32\n\n[grid]": "size = 1000000000\n\n[grid]"}, "dataset.size", "4096"),
+        ({"student_steps = 2": "student_steps = 1000000000000"}, "student_steps", "10000000"),
+        ({"batch_size = 4": "batch_size = 100000000"}, "batch_size", "65536"),
+        ({"\nwidth = 8": "\nwidth = 1000000"}, "model.width", "8192"),
+        ({"student_lr = 0.2": "student_lr = 1e300"}, "student_lr", "1000"),
+        ({"student_lr = 0.2": "student_lr = 1" + 400 * "0"}, "student_lr", "1000"),
+        ({"lattice_exponents = 3": "lattice_exponents = 64"}, "lattice_exponents", "12"),
+        ({"dilations = [1, 2]": "dilations = [1, 99999]"}, "dilations", "1024"),
+        ({"top_t = 10": "top_t = 99999999999"}, "protocol.top_t", "4294967296"),
     ],
 )
-def test_numbers_no_experiment_can_mean_and_texts_that_command_a_terminal(write_tiny, edit, said):
-    with pytest.raises(InputError, match=said.replace("+", r"\+")):
+def test_numbers_no_experiment_can_mean_are_refused(write_tiny, edit, name, most):
+    with pytest.raises(InputError, match=f"{name} is too large; it must be at most {most}"):
+        load_experiment(write_tiny(edit))
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ({"seeds = [0, 1]": "seeds = [0, -1]"}, "grid.seeds is -1; it must not be negative"),
+        ({"seeds = [0, 1]": "seeds = [" + 5000 * "9" + "]"}, "not valid TOML"),
+        ({'title = "tiny"': 'title = "\\u001b[31m"'}, "title is .*, which cannot be printed"),
+    ],
+)
+def test_other_values_no_file_can_mean_are_refused(write_tiny, edit, said):
+    with pytest.raises(InputError, match=said):
         load_experiment(write_tiny(edit))
 
 
@@ -477,7 +479,7 @@ def test_utf16_is_named_with_its_remedy(write_tiny):
     with pytest.raises(InputError, match="it is in UTF-16, not in UTF-8: save it as UTF-8"):
         load_experiment(path)
     path.write_bytes(b"title = '\xe9'")
-    with pytest.raises(InputError, match="cannot be read .*; give a TOML file"):
+    with pytest.raises(InputError, match=r"cannot be read .*; give a TOML file"):
         load_experiment(path)
 
 
