@@ -1,6 +1,7 @@
 """Everything an experiment reads, validated and decoded before the first stage runs."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
+from bench.common.processes import end_with
 from bench.data.cache import NotCached, only_cached
 from bench.data.categories import CategoryRef
 from bench.data.kinds import DatasetKind
@@ -149,12 +151,18 @@ def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
         # Set as in `bench.running.runner.run`, so that its workers are these and none start anew.
         with parallel_config(backend="loky", inner_max_num_threads=1):
             made = Parallel(n_jobs=jobs, return_as="generator")(
-                delayed(_attempt)(prepares[index]) for index in lacking
+                delayed(_attempt_for)(os.getpid(), prepares[index]) for index in lacking
             )
             shown = progress(made, "prepare", len(lacking), unit="input")
             for index, result in zip(lacking, shown, strict=True):
                 done[index] = result
     return done
+
+
+def _attempt_for(parent: int, prepare: Callable[[], Any]) -> Any:
+    """Attempt it in a worker, which would wait for minutes for more when its parent is killed."""
+    end_with(parent)
+    return _attempt(prepare)
 
 
 def _attempt(prepare: Callable[[], Any]) -> Any:
