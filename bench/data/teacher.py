@@ -19,7 +19,7 @@ from bench.data.wide_resnet import WIDE_RESNET, WideResNet50, wide_imagenet
 from destseg.errors import InputError
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import PublishedWeights, imagenet, load_trunk, read_state_dict
+from destseg.weights import PublishedWeights, imagenet, load_trunk, read_state_dict, weight_path
 
 log = logging.getLogger(__name__)
 
@@ -100,12 +100,7 @@ def prepare_teacher(
         network.load(file, read_state_dict(file))
         ref = _keep(file, network.state_dict(), source, width, cache)
         return replace(ref, is_wide=True)
-    try:
-        file = Path(source).expanduser()
-    except RuntimeError:
-        raise InputError(
-            f"teacher {source}: this user has no home folder; give the whole path."
-        ) from None
+    file = weight_path(source)
     return _import(file, file.stem, width, cache)
 
 

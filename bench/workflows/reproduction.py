@@ -91,6 +91,8 @@ def discard_lost_maps(plan: Plan, finished: Finished) -> None:
     for cell in finished.excerpted:
         stage = plan.evaluations.get(cell)
         if stage is not None and finished.store.get(stage.key) and finished.scores(cell) is None:
+            lost_maps = finished.store.folder(stage.parents[0].key)
+            print(f"{lost_maps}: damaged or gone; computed again for {cell}", file=sys.stderr)
             for lost in (*stage.parents, stage):
                 finished.store.discard(lost.key)
 

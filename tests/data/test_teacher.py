@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -207,3 +208,19 @@ def test_the_distilled_teacher_is_the_one_of_its_card(tmp_path):
 def test_the_distilled_teacher_has_one_width(tmp_path):
     with pytest.raises(InputError, match="width 16, not 32; set width to 16, or teacher to"):
         prepare_teacher("distilled", tmp_path, width=32)
+
+
+def test_without_a_home_folder_the_whole_path_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(os.path, "expanduser", str)
+    with pytest.raises(InputError, match=r"teacher ~/w.pth: this user has no home folder; give the"):
+        prepare_teacher("~/w.pth", tmp_path)
+
+
+def test_a_damaged_file_of_the_package_is_no_other_teacher(monkeypatch, tmp_path):
+    """Its tensors would only be another digest, and the numbers those of another teacher."""
+    state = torch.load(DISTILLED, weights_only=True)
+    state["bn1.bias"] = state["bn1.bias"] + 1e-3
+    other = save(tmp_path / "distilled.pth", state)
+    monkeypatch.setattr(teacher_module, "DISTILLED", other)
+    with pytest.raises(InputError, match="is not the file of the package; install that again"):
+        prepare_teacher("distilled", tmp_path, width=16)
