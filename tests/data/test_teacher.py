@@ -212,7 +212,7 @@ def test_the_distilled_teacher_has_one_width(tmp_path):
 
 def test_without_a_home_folder_the_whole_path_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(os.path, "expanduser", str)
-    with pytest.raises(InputError, match=r"teacher ~/w.pth: this user has no home folder; give the"):
+    with pytest.raises(InputError, match=r"teacher ~/w.pth: this user has no home folder"):
         prepare_teacher("~/w.pth", tmp_path)
 
 
