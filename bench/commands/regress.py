@@ -106,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
+    from bench.regress.coarse import COARSE, with_coarse
     from bench.regress.gate_report import cause_of
     from bench.regress.new_seeds import compare_new_seeds
     from bench.regress.same_seeds import compare_same_seeds
@@ -115,6 +116,8 @@ def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
     new_seeds = baseline.comparison == "seeds"
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
     now = measured(options, range(first, first + options.seeds) if new_seeds else ())
+    if COARSE in baseline.measured.cells:
+        now = with_coarse(now)
     cause = cause_of(baseline, now, settings, sources)
     if new_seeds:
         return compare_new_seeds(baseline, now, cause, floor=options.floor)

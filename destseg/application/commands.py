@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from destseg.application.console import print_error
+from destseg.application.console import open_console, print_error
 from destseg.application.devices import choose_device
 from destseg.application.fitting import ROTATIONS, train
 from destseg.application.options import positive
@@ -53,6 +53,7 @@ exit codes: 0 done, 2 bad input or usage, 130 interrupted
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    open_console()
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
