@@ -7,6 +7,7 @@ from importlib import import_module
 
 from bench.commands.parsers import add_command
 from bench.common.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
+from destseg.application.console import open_console, print_error
 from destseg.errors import InputError
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -35,20 +36,20 @@ options need when it is asked for: torch takes seconds, and help should not."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    open_console()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = _parser(arguments[:1]).parse_args(arguments)
         code: int = options.run(options)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return BAD_INPUT
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        print(
-            f"error: {error.filename or 'results'}: {error.strerror}; what is finished is kept, "
-            "and the same command continues when it can be written.",
-            file=sys.stderr,
+        print_error(
+            f"{error.filename or 'results'}: {error.strerror}; what is finished is kept, and the "
+            "same command continues when it can be written."
         )
         return FAILURES
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
-"""Errors that are the user's to mend."""
+"""Errors that are the user's to mend, and foreign text in what is said of them."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 LISTED_FAULTS = 10
@@ -30,3 +31,23 @@ def input_faults(subject: str, faults: Sequence[str]) -> InputError:
     if len(faults) > LISTED_FAULTS:
         lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")
     return InputError("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    r"""Spell out characters that command a terminal, break a line or turn the text around them.
+
+    Examples
+    --------
+    >>> print(printable("red \x1b[31m, é"))
+    red \x1b[31m, é
+    """
+    return "".join(
+        character.encode("unicode_escape").decode() if _commands(character) else character
+        for character in text
+    )
+
+
+def _commands(character: str) -> bool:
+    turning = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    kind = unicodedata.category(character)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(character) in turning

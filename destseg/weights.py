@@ -95,7 +95,23 @@ def imagenet() -> PublishedWeights:
 
 def find_weights(source: str | Path) -> Path:
     """Turn ``imagenet`` into the file of `imagenet`; any other source is the path of a file."""
-    return imagenet().file() if source == "imagenet" else Path(source).expanduser()
+    return imagenet().file() if source == "imagenet" else weight_path(source)
+
+
+def weight_path(source: str | Path) -> Path:
+    """Return the path of a weight file, ``~`` spelled out.
+
+    Raises
+    ------
+    InputError
+        When the user has no home folder, as in a container under an arbitrary user id.
+    """
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"teacher {source}: this user has no home folder; give the whole path."
+        ) from None
 
 
 def read_file(path: Path) -> Any:

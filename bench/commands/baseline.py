@@ -58,6 +58,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a baseline; return the exit code."""
     from bench.regress.baseline import Baseline, read_baseline, write_baseline
+    from bench.regress.coarse import with_coarse
     from bench.regress.measured import missing_values
     from bench.regress.sources import source_digests
 
@@ -73,15 +74,19 @@ def run(options: argparse.Namespace) -> int:
             f"{path}: not written: {lacking[0] if lacking else 'the run has no cells'}; "
             "a baseline must be complete."
         )
+    tolerance = _tolerance(options, before, now)
+    comparison = options.comparison or (before.comparison if before else "records")
+    if comparison == "records" and options.cells is None:
+        now = with_coarse(now)
     write_baseline(
         Baseline(
             experiment=experiment.stem,
             reason=options.reason,
-            comparison=options.comparison or (before.comparison if before else "records"),
+            comparison=comparison,
             measured=now,
             settings=settings_of(options),
             sources=source_digests(),
-            tolerance=_tolerance(options, before, now),
+            tolerance=tolerance,
         ),
         path,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.commands.experiment_options import chosen_experiment, chosen_sources
 from bench.results.files import joined_with
 from bench.results.finished import Finished
+from bench.results.keeping import place_of, require_same
 from bench.results.lookup import find_finished
 
 
@@ -15,6 +16,9 @@ def find_chosen(options: argparse.Namespace) -> tuple[Finished, Path]:
     experiment, name = chosen_experiment(options)
     folder: Path = options.results / name
     finished = find_finished(experiment, chosen_sources(options), options.results, folder)
+    images = {name: ref.digest for name, ref in finished.images.items()}
+    require_same(folder, finished.results, images)
+    folder = place_of(finished.results, folder)
     names = dict.fromkeys((*experiment.include, *options.include))
     results = joined_with(finished.results, tuple(names), options.results)
     return dataclasses.replace(finished, results=results), folder

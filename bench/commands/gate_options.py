@@ -51,12 +51,10 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the experiment's settings as a baseline keeps them: all but grid and words."""
     from bench.experiment.reading import load_experiment
 
-    settings = dataclasses.asdict(load_experiment(find_experiment(options.experiment)))
-    for name in ("name", "title", "tables", "include", "grid"):
-        del settings[name]
+    experiment = load_experiment(find_experiment(options.experiment))
     if options.teacher:
-        settings["teacher"] = Path(options.teacher[-1]).stem
-    return settings
+        experiment = dataclasses.replace(experiment, teacher=options.teacher[-1])
+    return experiment.settings
 
 
 def measured(options: argparse.Namespace, seeds: Sequence[int] = ()) -> Measured:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands.gate_options import add_run_options, measured, settings_of
 from bench.commands.parsers import Commands, add_command
-from bench.common.exit_codes import DONE, FAILURES, NOT_COMPARABLE, REGRESSION
+from bench.common.exit_codes import DONE, FAILURES, IMPROVEMENT, NOT_COMPARABLE, REGRESSION
 from bench.experiment.library import baseline_of, find_experiment
 from destseg.application.options import positive
 
@@ -31,8 +31,8 @@ examples:
   python -m bench regress --experiment mvtec --against mvtec.json --cells results/mvtec/cells.csv
       the same of a run that is finished
 
-exit codes: 0 pass or improvement, 1 regression, 2 bad input or usage, 3 incomplete or failed,
-4 not comparable
+exit codes: 0 pass, 1 regression, 2 bad input or usage, 3 incomplete or failed, 4 not comparable,
+5 improvement
 """
 
 
@@ -58,11 +58,18 @@ def add_parser(commands: Commands) -> None:
     )
     seeds.add_argument(
         "--floor",
-        type=float,
+        type=_small,
         default=FLOOR,
         metavar="X",
         help=f"least change of one category that is told; default: {FLOOR}",
     )
+
+
+def _small(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise ValueError(text)
+    return value
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
             (options.report / name).write_text(text, encoding="utf-8")
     codes = {
         Verdict.PASS: DONE,
-        Verdict.IMPROVEMENT: DONE,
+        Verdict.IMPROVEMENT: IMPROVEMENT,
         Verdict.REGRESSION: REGRESSION,
         Verdict.INCOMPLETE: FAILURES,
         Verdict.NOT_COMPARABLE: NOT_COMPARABLE,
@@ -99,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
+    from bench.regress.coarse import COARSE, with_coarse
     from bench.regress.gate_report import cause_of
     from bench.regress.new_seeds import compare_new_seeds
     from bench.regress.same_seeds import compare_same_seeds
@@ -108,6 +116,8 @@ def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
     new_seeds = baseline.comparison == "seeds"
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
     now = measured(options, range(first, first + options.seeds) if new_seeds else ())
+    if COARSE in baseline.measured.cells:
+        now = with_coarse(now)
     cause = cause_of(baseline, now, settings, sources)
     if new_seeds:
         return compare_new_seeds(baseline, now, cause, floor=options.floor)

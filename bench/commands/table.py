@@ -19,7 +19,7 @@ examples:
   python -m bench table claims loss
       what results/loss/cells.csv says to the paper's claims
   python -m bench table effects --format latex > effects.tex
-      ready for a paper: booktabs, with the provenance as comments
+      ready for a paper: booktabs, with the setting as comments
   python -m bench table pixel mvtec --include score-PatchCore
       the paper's Table 2, with maps measured by `python -m bench score` beside DeSTSeg
 

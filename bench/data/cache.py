@@ -1,39 +1,55 @@
-"""The cache folder: where it is, how a folder is published in it, digests of files."""
+"""The cache folder: where it is, how a folder is published in it, digests of files.
+
+A published folder is sealed: a file in it holds the digests of all others. Whoever computes with
+what is in the folder checks that first.
+"""
 
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
+from bench.common.plain_files import TEXT_LIMIT, open_plain, read_plain
 from bench.data.changes import fingerprint, is_settled
 from destseg.errors import InputError
 
 CACHE_VARIABLE = "DESTSEG_BENCH_CACHE"
 
+SEAL = "seal.json"
+"""File of a published folder: the SHA-256 of every other file in it, by its relative path."""
+
 _only_cached: ContextVar[bool] = ContextVar("only_cached", default=False)
+_trusting: ContextVar[bool] = ContextVar("trusting", default=False)
 
 
 class NotCached(Exception):
-    """Something is not in the cache, and was not to be made."""
+    """Something is not in the cache, or is damaged there, and was not to be made."""
 
 
 @contextmanager
-def only_cached() -> Iterator[None]:
+def only_cached(*, check: bool) -> Iterator[None]:
     """Make whatever would fill the cache raise `NotCached` instead.
 
-    Looking first is what makes a second run quick: workers take seconds to start.
+    Looking first is what makes a second run quick: workers take seconds to start. Whoever computes
+    nothing with what is found need not ``check`` its seals, which reads all of it.
     """
-    token = _only_cached.set(True)
+    tokens = _only_cached.set(True), _trusting.set(not check)
     try:
         yield
     finally:
-        _only_cached.reset(token)
+        _only_cached.reset(tokens[0])
+        _trusting.reset(tokens[1])
 
 
 def require_leave(folder: Path) -> None:
@@ -48,41 +64,59 @@ def cache_root() -> Path:
     ``$DESTSEG_BENCH_CACHE``, else ``$XDG_CACHE_HOME/destseg-bench``, else
     ``~/.cache/destseg-bench``. As the XDG specification asks, a relative
     ``XDG_CACHE_HOME`` is ignored.
+
+    Raises
+    ------
+    InputError
+        When nothing says where the home folder is, as for a user without a name in a container.
     """
-    own = os.environ.get(CACHE_VARIABLE)
-    if own:
-        return Path(own).expanduser().absolute()
-    xdg = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    base = xdg if xdg.is_absolute() else Path.home() / ".cache"
-    return base / "destseg-bench"
+    own, xdg = os.environ.get(CACHE_VARIABLE), os.environ.get("XDG_CACHE_HOME")
+    try:
+        if own:
+            return Path(own).expanduser().absolute()
+        base = Path(xdg or "~/.cache").expanduser()
+        return (base if base.is_absolute() else Path.home() / ".cache") / "destseg-bench"
+    except RuntimeError:
+        raise InputError(
+            f"{own or xdg or '~'}: this user has no home folder for the cache; set "
+            f"{CACHE_VARIABLE} to the path of a folder that can be written to."
+        ) from None
 
 
 def publish(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """Make a folder appear complete or not at all; one that exists is left as it is.
+    """Make a folder appear complete and sealed or not at all; one that is whole is left as it is.
 
     ``fill`` writes the content into the temporary sibling it is given; when it raises, the sibling
     is removed and nothing is published. The folder that is returned may be that of a concurrent
-    process which was faster.
+    process which was faster. One that is damaged is named on standard error and made again.
 
     Raises
     ------
     InputError
         When the cache cannot be written to.
     NotCached
-        Inside `only_cached`, when the folder does not exist.
+        Inside `only_cached`, when the folder does not exist or is found damaged.
     """
-    if folder.is_dir():
+    fault = _damage(folder) if folder.is_dir() and not _trusting.get() else None
+    if folder.is_dir() and fault is None:
         return folder
     require_leave(folder)
-    # Not tempfile.mkdtemp, whose mode 0700 would survive the rename and lock out the other
-    # users of a shared cache.
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    draft = _draft_of(folder)
     try:
+        if fault is not None:
+            tqdm.write(f"{fault}; it is made again", file=sys.stderr)
+            # Renamed first, so that no other process finds a part of it.
+            folder.replace(draft)
+            shutil.rmtree(draft)
+        _clear_drafts(folder)
+        # Not tempfile.mkdtemp, whose mode 0700 would survive the rename and lock out the other
+        # users of a shared cache.
         draft.mkdir(parents=True)
     except OSError as error:
         raise unwritable(folder.parent, error) from error
     try:
         fill(draft)
+        _seal(draft)
         draft.replace(folder)
     except OSError as error:
         # A rename onto a folder that is not empty fails: someone else published it.
@@ -91,6 +125,78 @@ def publish(folder: Path, fill: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def require_whole(folder: Path) -> None:
+    """Check a published folder against its seal.
+
+    Raises
+    ------
+    InputError
+        When it is not what was published.
+    """
+    fault = _damage(folder)
+    if fault is not None:
+        raise InputError(f"{fault}; start again, and `python -m bench reproduce` makes it anew.")
+
+
+def seal_digest(folder: Path) -> str:
+    """Return the digest of a folder's seal, and so of all that is in a folder that is whole."""
+    return file_digest(folder / SEAL)
+
+
+def _seal(folder: Path) -> None:
+    """Write the digests of all files in a folder into another one."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {file.relative_to(folder).as_posix(): file_digest(file) for file in files}
+    (folder / SEAL).write_text(json.dumps(digests, indent=1), encoding="utf-8")
+
+
+def _damage(folder: Path) -> str | None:
+    """Say what of a folder is not as it was sealed; None where all is."""
+    try:
+        sealed: Mapping[str, str] = dict(json.loads(read_plain(folder / SEAL, TEXT_LIMIT)))
+    except FileNotFoundError:
+        return f"{folder}: has no digests of its files, as older releases left it"
+    except (OSError, ValueError, TypeError, RecursionError):
+        return f"{folder / SEAL}: the digests of its folder cannot be read"
+    for name, digest in sealed.items():
+        try:
+            whole = file_digest(folder / name) == digest
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            return f"{folder / name}: its content is not what was written there"
+    return None
+
+
+def _draft_of(folder: Path) -> Path:
+    """Name a sibling for what is being made; the machine and the process are part of it."""
+    return folder.with_name(f".{folder.name}.{_machine()}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+
+
+def _clear_drafts(folder: Path) -> None:
+    """Remove what processes of this machine left that were killed while they made the folder."""
+    start = f".{folder.name}.{_machine()}."
+    for entry in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        process = entry.name.removeprefix(start).partition(".")[0]
+        if entry.name.startswith(start) and process.isdecimal() and _has_ended(int(process)):
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _has_ended(process: int) -> bool:
+    if os.name != "posix":
+        return False  # elsewhere a signal, even none, ends it
+    with suppress(PermissionError):
+        try:
+            os.kill(process, 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+    return False
+
+
+def _machine() -> str:
+    return re.sub(r"\W", "-", platform.node())
 
 
 def unwritable(folder: Path, error: OSError) -> InputError:
@@ -116,11 +222,18 @@ def content_digest(root: Path, files: Iterable[Path], cache: Path) -> str:
         status = file.stat()
         seen.update(f"\0{name}\0{fingerprint(status)}".encode())
     memory = cache / "digests" / seen.hexdigest()
-    if not memory.is_dir():
-        require_leave(memory)
-        digest = combined_digest({name: file_digest(file) for name, file in ordered})
-        publish(memory, lambda draft: (draft / digest).touch())
-    return next(memory.iterdir()).name
+    names = [entry.name for entry in memory.iterdir()] if memory.is_dir() else []
+    known = [name for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
+    if len(known) == 1:
+        return known[0]
+    require_leave(memory)
+    digest = combined_digest({name: file_digest(file) for name, file in ordered})
+    try:
+        memory.mkdir(parents=True, exist_ok=True)
+        (memory / digest).touch()
+    except OSError as error:
+        raise unwritable(memory.parent, error) from error
+    return digest
 
 
 def recipe_key(recipe: Any) -> str:
@@ -133,7 +246,7 @@ def recipe_key(recipe: Any) -> str:
 
 def file_digest(file: Path) -> str:
     """Return the SHA-256 of a file's content, read afresh."""
-    with file.open("rb") as stream:
+    with open_plain(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from bench.data.cache import publish, recipe_key, require_leave
+from bench.data.cache import publish, recipe_key, require_leave, require_whole
 from bench.data.layout import (
     GOOD,
     CategoryFiles,
@@ -104,7 +104,14 @@ def prepare_category(
 
 
 def load_category(ref: CategoryRef) -> CategoryData:
-    """Map what `prepare_category` decoded into memory."""
+    """Map what `prepare_category` decoded into memory.
+
+    Raises
+    ------
+    InputError
+        When it is not what was decoded.
+    """
+    require_whole(ref.path)
     train, test, masks = (
         np.load(ref.path / f"{name}.npy", mmap_mode="r") for name in ("train", "test", "masks")
     )

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.data.cache import publish, recipe_key, require_leave
+from bench.common.plain_files import TEXT_LIMIT, read_plain
+from bench.data.cache import NotCached, publish, recipe_key, require_leave, require_whole
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
 from bench.data.wide_resnet import WIDE_RESNET, WideResNet50, wide_imagenet
 from destseg.errors import InputError
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
-from destseg.weights import PublishedWeights, imagenet, load_trunk, read_state_dict
+from destseg.weights import PublishedWeights, imagenet, load_trunk, read_state_dict, weight_path
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ DISTILLED = Path(__file__).with_name("teachers") / "distilled.pth"
 """A small teacher that sees as ImageNet's ResNet-18 does; the card beside it tells how."""
 
 DISTILLED_WIDTH = 16
+
+DISTILLED_DIGEST = "3356bb666e190527ddeb61bb9ed0c90ef18b0c0b110c829f51135326b96c2f15"
+"""Of its tensors, see `tensor_digest`."""
 
 UNTRAINED_VERSION = 1
 """Raised when the untrained teacher gets other weights."""
@@ -84,7 +88,10 @@ def prepare_teacher(
                 f"the distilled teacher has width {DISTILLED_WIDTH}, not {width}; set {setting} to "
                 f"{DISTILLED_WIDTH}, or teacher to procedural, which has any."
             )
-        return _import(DISTILLED, source, width, cache, setting)
+        ref = _import(DISTILLED, source, width, cache, setting)
+        if ref.digest != DISTILLED_DIGEST:
+            raise InputError(f"{DISTILLED}: is not the file of the package; install that again.")
+        return ref
     if source == "procedural":
         return _procedural(recipe or Recipe(width=width), cache)
     if source == "untrained":
@@ -100,7 +107,8 @@ def prepare_teacher(
         network.load(file, read_state_dict(file))
         ref = _keep(file, network.state_dict(), source, width, cache)
         return replace(ref, is_wide=True)
-    return _import(Path(source).expanduser(), Path(source).stem, width, cache, setting)
+    file = weight_path(source)
+    return _import(file, file.stem, width, cache, setting)
 
 
 def untrained_trunk(width: int) -> ResNet18:
@@ -124,7 +132,14 @@ def untrained_trunk(width: int) -> ResNet18:
 
 
 def load_teacher(teacher: TeacherRef) -> ResNet18:
-    """Load a prepared teacher in eval mode, its parameters frozen."""
+    """Load a prepared teacher in eval mode, its parameters frozen.
+
+    Raises
+    ------
+    InputError
+        When it is not what was prepared.
+    """
+    require_whole(teacher.path.parent)
     trunk = load_trunk(teacher.path, width=teacher.width, layers=TEACHER_LAYERS)
     return trunk.eval().requires_grad_(False)
 
@@ -133,6 +148,7 @@ def load_backbone(backbone: TeacherRef) -> ResNet18 | WideResNet50:
     """Load a teacher or a Wide-ResNet-50-2 in eval mode, its parameters frozen."""
     if not backbone.is_wide:
         return load_teacher(backbone)
+    require_whole(backbone.path.parent)
     network = WideResNet50()
     network.load(backbone.path, read_state_dict(backbone.path))
     return network.eval().requires_grad_(False)
@@ -177,10 +193,13 @@ def _procedural(recipe: Recipe, cache: Path) -> TeacherRef:
         )
 
     folder = publish(cache / "teachers" / f"procedural-{recipe.width}-{key}", fill)
-    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    return TeacherRef(
-        folder / TRUNK, report["digest"], recipe.width, "procedural", report["accuracy"]
-    )
+    try:
+        report = json.loads(read_plain(folder / REPORT, TEXT_LIMIT))
+        digest, accuracy = report["digest"], report["accuracy"]
+    except (OSError, ValueError, TypeError, KeyError):
+        # Only where seals are not checked: it is as good as not there.
+        raise NotCached(folder) from None
+    return TeacherRef(folder / TRUNK, digest, recipe.width, "procedural", accuracy)
 
 
 def _file(published: PublishedWeights) -> Path:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from bench.data.cache import content_digest, publish, recipe_key
+from bench.data.cache import content_digest, publish, recipe_key, require_whole
 from destseg.errors import InputError, input_faults
 from destseg.folders import images_below
 from destseg.images import bit_depth, read_rgb, resize_rgb
@@ -83,7 +83,14 @@ def texture_files(folder: Path) -> list[Path]:
 
 
 def load_textures(ref: TexturesRef) -> NDArray[np.uint8]:
-    """Map what `prepare_textures` decoded into memory, (T, S, S, 3) uint8, read-only."""
+    """Map what `prepare_textures` decoded into memory, (T, S, S, 3) uint8, read-only.
+
+    Raises
+    ------
+    InputError
+        When it is not what was decoded.
+    """
+    require_whole(ref.path)
     images: NDArray[np.uint8] = np.load(ref.path / "images.npy", mmap_mode="r")
     return images
 

@@ -5,6 +5,7 @@ import difflib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from bench.experiment.tables import default_tables, tables_of
@@ -108,6 +109,15 @@ class Experiment:
         images = (self.dataset.size, self.dataset.rotation) == (256, "paper")
         config = self.configs.get(PAPER)
         return bool(pretrained and images and config and method(PAPER).is_papers(config))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that is set but grid and words, as JSON has it; of a weight file its name alone."""
+        found = dataclasses.asdict(self)
+        for name in ("name", "title", "tables", "include", "grid"):
+            del found[name]
+        plain: dict[str, Any] = json.loads(json.dumps(found))
+        return {**plain, "teacher": Path(self.teacher).stem}
 
     def backbones(self, name: str) -> dict[str, Backbone]:
         """Return the backbones that a method of the experiment reads, their sources settled."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from destseg.errors import InputError
+from destseg.errors import InputError, printable
 
 
 @dataclass(frozen=True, order=True)
@@ -69,8 +69,15 @@ def choose_categories(
     Raises
     ------
     InputError
-        When one of the wanted is not known; ``where`` says in what.
+        When one of the wanted is not known; ``where`` says in what. Also when one that is known is
+        no name for a table: with control characters, or not in UTF-8.
     """
+    unfit = [name for name in known if name != printable(name)]
+    if unfit:
+        raise InputError(
+            f"{where}: the name of the category {unfit[0]!r} has characters that cannot be "
+            "printed; rename its folder."
+        )
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(known)}.")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from bench.common.plain_files import read_text
 from bench.data.kinds import all_kinds
 from bench.experiment.experiment import (
     DatasetConfig,
@@ -18,10 +19,11 @@ from bench.experiment.experiment import (
     nearest_variants,
 )
 from bench.experiment.library import find_experiment
+from bench.experiment.ranges import require_range
 from bench.experiment.tables import default_tables
 from bench.methods import FLOORS, PAPER, method
 from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
-from destseg.errors import InputError
+from destseg.errors import InputError, printable
 
 T = TypeVar("T")
 
@@ -103,15 +105,18 @@ def load_protocol(name: str) -> Protocol:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path))
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such experiment file; the ones at hand are in experiments/."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); give a TOML file.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # Not only tomllib's own: a number of thousands of digits is one of Python's.
         raise InputError(f"{path}: not valid TOML: {error}; mend that line.") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply; give a TOML file of an experiment.") from None
     if "name" in table:
         raise InputError(f"{path}: remove the key 'name'; the name is the file's, {path.stem!r}.")
     return _with_prefixes(table, path)
@@ -231,7 +236,7 @@ def _variants(grid: _Grid, path: Path) -> dict[str, tuple[str, ...]]:
                 "variants; make it a table, [grid.variants], with an array for each method."
             )
         given = {several[0]: given}
-    table = _convert(dict(given or {}), dict[str, tuple[str, ...]], f"{path}: grid.variants")
+    table = convert(dict(given or {}), dict[str, tuple[str, ...]], f"{path}: grid.variants")
     for name, variants in table.items():
         where = f"{path}: grid.variants"
         if name not in grid.methods:
@@ -263,14 +268,14 @@ def _build(cls: type[T], table: Any, where: str) -> T:
             hint = f"did you mean {near[0]!r}?" if near else f"known are {listed}."
             raise InputError(f"{where}: unknown key {key!r}; {hint}")
         place = f"{where}: {key}" if ": " not in where else f"{where}.{key}"
-        values[key] = _convert(value, hints[key], place)
+        values[key] = convert(value, hints[key], place)
     try:
         return cls(**values)
     except (ValueError, TypeError) as error:
         raise InputError(f"{where}.{error}.") from None
 
 
-def _convert(value: Any, wanted: Any, where: str) -> Any:  # noqa: C901 - a case for each type
+def convert(value: Any, wanted: Any, where: str) -> Any:  # noqa: C901 - a case for each type
     """Check a TOML value against an annotation, recursing into tables and arrays."""
     if wanted is Any:
         return value
@@ -284,19 +289,21 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:  # noqa: C901 - a case
     if origin is dict:
         if not isinstance(value, dict):
             raise InputError(f"{where} is {value!r}; it must be a table.")
-        return {key: _convert(item, arguments[1], where) for key, item in value.items()}
+        return {key: convert(item, arguments[1], where) for key, item in value.items()}
     if origin is tuple:
         if not isinstance(value, list):
             raise InputError(f"{where} is {value!r}; it must be an array, such as [..., ...].")
-        return tuple(_convert(item, arguments[0], where) for item in value)
+        return tuple(convert(item, arguments[0], where) for item in value)
     if origin in (types.UnionType, typing.Union):
         kinds = [kind for kind in arguments if kind is not types.NoneType]
         fits = (kind for kind in kinds if value in typing.get_args(kind))  # a literal's values
-        return _convert(value, next(fits, kinds[0]), where)
-    if wanted is float and type(value) is int:
-        return float(value)
+        return convert(value, next(fits, kinds[0]), where)
     if wanted is float and type(value) is float and not math.isfinite(value):
         raise InputError(f"{where} is {value}; it must be a finite number.")
-    if type(value) is not wanted:
+    if type(value) is not wanted and not (wanted is float and type(value) is int):
         raise InputError(f"{where} is {value!r}; it must be of type {wanted.__name__}.")
-    return value
+    if wanted is str and value != printable(value):
+        raise InputError(f"{where} is {value!r}, which cannot be printed; write it otherwise.")
+    if wanted in (int, float):
+        require_range(value, where)
+    return float(value) if wanted is float else value

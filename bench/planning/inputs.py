@@ -1,6 +1,7 @@
 """Everything an experiment reads, validated and decoded before the first stage runs."""
 
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
+from bench.common.processes import end_with
 from bench.data.cache import NotCached, only_cached
 from bench.data.categories import CategoryRef
 from bench.data.kinds import DatasetKind
@@ -75,7 +77,7 @@ def look_up_inputs(required: RequiredInputs, sources: Sources) -> Inputs:
     InputError
         With the faults that show without reading the files.
     """
-    return _named(required, _cached(_preparations(required, sources)))
+    return _named(required, _cached(_preparations(required, sources), check=False))
 
 
 def unprepared_inputs(required: RequiredInputs) -> Inputs:
@@ -85,7 +87,9 @@ def unprepared_inputs(required: RequiredInputs) -> Inputs:
 
 def cached_images(required: RequiredInputs, sources: Sources) -> dict[str, CategoryRef]:
     """Return those of the categories that are decoded in the cache."""
-    found = zip(required.categories, _cached(_readers(required, sources)), strict=False)
+    found = zip(
+        required.categories, _cached(_readers(required, sources), check=False), strict=False
+    )
     return {name: ref for name, ref in found if isinstance(ref, CategoryRef)}
 
 
@@ -134,25 +138,31 @@ def _named(required: RequiredInputs, results: Sequence[Any]) -> Inputs:
     )
 
 
-def _cached(prepares: Sequence[Callable[[], Any]]) -> list[Any]:
-    with only_cached():
+def _cached(prepares: Sequence[Callable[[], Any]], *, check: bool) -> list[Any]:
+    with only_cached(check=check):
         return [_attempt(prepare) for prepare in prepares]
 
 
 def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
     """Return each result or `InputError`; what the cache lacks is made by worker processes."""
-    done = _cached(prepares)
+    done = _cached(prepares, check=True)
     lacking = [index for index, result in enumerate(done) if isinstance(result, NotCached)]
     if lacking:
         # Set as in `bench.running.runner.run`, so that its workers are these and none start anew.
         with parallel_config(backend="loky", inner_max_num_threads=1):
             made = Parallel(n_jobs=jobs, return_as="generator")(
-                delayed(_attempt)(prepares[index]) for index in lacking
+                delayed(_attempt_for)(os.getpid(), prepares[index]) for index in lacking
             )
             shown = progress(made, "prepare", len(lacking), unit="input")
             for index, result in zip(lacking, shown, strict=True):
                 done[index] = result
     return done
+
+
+def _attempt_for(parent: int, prepare: Callable[[], Any]) -> Any:
+    """Attempt it in a worker, which would wait for minutes for more when its parent is killed."""
+    end_with(parent)
+    return _attempt(prepare)
 
 
 def _attempt(prepare: Callable[[], Any]) -> Any:

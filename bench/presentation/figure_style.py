@@ -86,6 +86,7 @@ def style() -> Iterator[None]:
         "font.size": 8.5,
         "grid.color": FAINT,
         "grid.linewidth": 0.6,
+        "text.parse_math": False,  # a name with $ in it is no formula
         "xtick.labelsize": 8,
         "ytick.labelsize": 8,
     }

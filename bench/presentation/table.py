@@ -1,5 +1,6 @@
 """A table and its four forms: Markdown, CSV, LaTeX, and text for the terminal."""
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from types import MappingProxyType
 import pandas as pd
 from tabulate import tabulate
 
-from bench.presentation import latex
+from bench.common.spreadsheets import guarded
+from bench.presentation import latex, markdown
 from bench.presentation.formatting import Numbers, Texts
 from bench.results.results import Results
+from destseg.errors import printable
 
 Line = tuple[Texts, Numbers | None]
 """A row for reading and for computing; of the heading of a block of rows the first alone."""
@@ -54,16 +57,18 @@ class Table:
     findings: tuple[str, ...] = ()
 
     def markdown(self) -> str:
-        """Write a title, the notes, the table, the findings and the provenance."""
-        parts = [f"# {self.title}", "\n".join(self.notes), self._tabulate("github")]
+        """Write a title, the notes, the table, the findings and the foot."""
+        escape = markdown.escape
+        parts = [f"# {escape(self.title)}", "\n".join(map(escape, self.notes))]
+        parts.append(self._tabulate("github", escape))
         if self.findings:
-            parts.append("\n".join(self.findings))
-        if self.results.provenance:
-            parts.append("\n".join(f"- {line}" for line in self.results.provenance))
+            parts.append("\n".join(map(escape, self.findings)))
+        if self.results.foot:
+            parts.append("\n".join(f"- {escape(printable(line))}" for line in self.results.foot))
         return "\n\n".join(parts) + "\n"
 
     def text(self) -> str:
-        """Write the same for a terminal, without the provenance."""
+        """Write the same for a terminal, without the foot."""
         notes = textwrap.fill(" ".join(self.notes), _TEXT_WIDTH)
         parts = [self.title, notes, self._tabulate("simple")]
         if self.findings:
@@ -75,7 +80,7 @@ class Table:
         frame = self.numbers.copy()
         frame.insert(0, "dataset", self.results.dataset)
         frame.insert(1, "protocol", self.results.protocol.label)
-        return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        return frame.map(_plain).to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:
         """Write a ``table`` environment with booktabs rules; notes and findings are its caption."""
@@ -84,18 +89,23 @@ class Table:
             self.formatted.to_numpy().tolist(),
             alignment=self.alignment,
             caption=" ".join((f"{self.title}.", *self.notes, *self.findings)),
-            label=f"tab:{self.results.experiment}-{self.name}",
-            comments=self.results.provenance,
+            label=re.sub(r"[^\w.:+-]", "-", f"tab:{self.results.experiment}-{self.name}"),
+            comments=tuple(map(printable, self.results.foot)),
         )
 
-    def _tabulate(self, style: str) -> str:
+    def _tabulate(self, style: str, escape: Callable[[str], str] = str) -> str:
         return tabulate(
-            self.formatted.to_numpy().tolist(),
-            headers=list(self.formatted.columns),
+            [list(map(escape, row)) for row in self.formatted.to_numpy().tolist()],
+            headers=list(map(escape, self.formatted.columns)),
             tablefmt=style,
             colalign=[_ALIGNMENTS[letter] for letter in self.alignment],
             disable_numparse=True,
         )
+
+
+def _plain(value: object) -> object:
+    """Make a text harmless to a terminal and to a spreadsheet."""
+    return guarded(printable(value) if isinstance(value, str) else value)
 
 
 def make_table(
@@ -110,22 +120,25 @@ def make_table(
 ) -> Table:
     """Put a `Table` together from its rows, each for reading and for computing; one at least.
 
+    What commands a terminal in names is spelled out.
+
     The title is what stands before the dataset. `labels` is the alignment of the first columns; the
     others are aligned to the right.
     """
-    formatted = pd.DataFrame([texts for texts, _ in lines]).fillna("")
+    formatted = pd.DataFrame([texts for texts, _ in lines]).fillna("").map(printable)
+    formatted.columns = formatted.columns.map(printable)
     frame = pd.DataFrame([numbers for _, numbers in lines if numbers is not None])
     # A count stays a whole number beside an empty cell.
     counts = [name for name in frame if str(name).endswith(("_seeds", "_improved"))]
     return Table(
         name=name,
-        title=f"{title}: {results.dataset}",
+        title=printable(f"{title}: {results.dataset}"),
         results=results,
-        notes=tuple(notes),
+        notes=tuple(map(printable, notes)),
         formatted=formatted,
         alignment=labels.ljust(formatted.shape[1], "r"),
         numbers=frame.astype(dict.fromkeys(counts, "Int64")),
-        findings=tuple(findings),
+        findings=tuple(map(printable, findings)),
     )
 
 

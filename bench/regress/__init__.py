@@ -2,5 +2,5 @@
 
 `measured` and `baseline` hold numbers, `same_seeds` and `new_seeds` compare them, `gate_report` is
 their answer, `rendering` words it for people and `ci_formats` for machines, `fresh_run` runs the
-experiment. Nothing else needs torch.
+experiment, `coarse` adds a cell made by hand.
 """

@@ -6,12 +6,16 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.common.plain_files import read_text
 from bench.experiment.grid import Cell
-from bench.regress.measured import NOTHING, Measured, MetricValues
+from bench.metrics import ALL_METRICS
+from bench.regress.measured import NOTHING, Measured, MetricValues, told
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
 
 SCHEMA = 2
+MOST_FACTOR = 100
+
 DIGITS = 6
 """Decimals kept of a metric: far finer than any tolerance."""
 
@@ -25,12 +29,30 @@ class Tolerance:
 
     ``spread`` is the largest difference of each metric seen between instruction sets and versions,
     over ``runs``. Allowed is ``factor`` times that, and ``floor`` at least.
+
+    Raises
+    ------
+    ValueError
+        When one of them is no number that a tolerance can be.
     """
 
     spread: Mapping[str, float] = field(default_factory=dict)
     factor: float = 3.0
     floor: float = 0.001
     runs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = {"floor": self.floor, "factor": self.factor}
+        numbers |= {f"spread of {name}": value for name, value in self.spread.items()}
+        for name, value in numbers.items():
+            most = MOST_FACTOR if name == "factor" else 1
+            if type(value) not in (int, float) or not 0 <= value < most:
+                raise ValueError(
+                    f"tolerance: {name} is {value!r}; it must be from 0 to below {most}"
+                )
+        for name in self.spread:
+            if self.allowed(name) >= 1:
+                raise ValueError(f"tolerance: {name} may change by {self.allowed(name):g}: by all")
 
     def allowed(self, metric: str) -> float:
         """Return the largest change that passes."""
@@ -93,13 +115,13 @@ def read_baseline(path: Path) -> Baseline:
         comparison to tell.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path), parse_constant=_refuse)
         schema = table["schema"]
         if schema != SCHEMA:
             name = str(table.get("experiment"))
             return Baseline(name, "", "records", NOTHING, {}, {}, schema=schema)
         spread = {name: v for name, v in table.get("tolerance", {}).items() if name != "allowed"}
-        cells = {Cell(*names): values for *names, values in table["cells"]}
+        cells = dict(map(_cell, table["cells"]))
         if len(cells) != len(table["cells"]):
             raise InputError(f"{path}: lists a cell twice; write it anew with `bench baseline`.")
         protocols = tuple(table["protocol"])
@@ -114,8 +136,34 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(
             f"{path}: no such baseline; `python -m bench baseline --reason ...` writes one."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a baseline ({error}); restore the last one.") from None
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None
+
+
+def _cell(entry: Any) -> tuple[Cell, MetricValues]:
+    """Read a line of a baseline.
+
+    Raises
+    ------
+    ValueError
+        When it is not a cell with metrics from 0 to 1, or null.
+    """
+    *names, values = entry
+    cell = Cell(*names)
+    if [type(name) for name in names] != [str, str, str, int]:
+        raise ValueError(f"{names} are not a method, a variant, a category and a seed")
+    for key, value in values.items():
+        if key not in ALL_METRICS:
+            raise ValueError(f"{key!r} is no metric")
+        if value is not None and (type(value) not in (int, float) or not 0 <= value <= 1):
+            raise ValueError(f"{key} of {told(cell)} is {value!r}; it must be from 0 to 1, or null")
+    return cell, values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of a metric; a missing one is null")
 
 
 def _rounded(values: MetricValues) -> dict[str, float | None]:

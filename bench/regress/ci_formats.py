@@ -56,7 +56,7 @@ def annotations(report: GateReport) -> list[str]:
     title = f"regression gate: {report.verdict}"
     if report.verdict is Verdict.PASS:
         return []
-    level = "notice" if report.verdict is Verdict.IMPROVEMENT else "error"
+    level = "warning" if report.verdict is Verdict.IMPROVEMENT else "error"
     lines = [*report.incomparable, *report.missing]
     if not lines:
         told = [c for c in report.changes if c.worse] or list(report.changes)

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.experiment.grid import Cell
+from bench.metrics import ALL_METRICS
 from bench.regress.baseline import SCHEMA, Baseline
 from bench.regress.measured import Measured
 from bench.regress.sources import changed_sources
+
+WIDE = 0.1
+"""Tolerance beyond which a verdict says so."""
 
 
 class Verdict(enum.StrEnum):
@@ -107,6 +111,15 @@ def incomparable(baseline: Baseline, now: Measured) -> tuple[str, ...]:
     if now.cells and (then.protocols != now.protocols or len(now.protocols) != 1):
         lines.append(f"protocol: {', '.join(then.protocols)} -> {', '.join(now.protocols)}")
     return tuple(lines)
+
+
+def wide_notes(allowed: Mapping[str, float]) -> tuple[str, ...]:
+    """Say of which metrics a change may pass that nobody would call one of arithmetic."""
+    wide = {name: change for name, change in allowed.items() if change > WIDE}
+    if not wide:
+        return ()
+    said = ", ".join(f"{ALL_METRICS[name].display} {change:g}" for name, change in wide.items())
+    return (f"the tolerance is beyond {WIDE:g}, so that much passes unseen: {said}",)
 
 
 def cause_of(

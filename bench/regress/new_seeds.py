@@ -7,7 +7,7 @@ import numpy as np
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.regress.baseline import Baseline
-from bench.regress.gate_report import Cause, Change, GateReport, incomparable
+from bench.regress.gate_report import Cause, Change, GateReport, incomparable, wide_notes
 from bench.regress.measured import Measured, missing_values, told
 from bench.regress.t_tests import (
     CATEGORY_LEVEL,
@@ -59,7 +59,7 @@ def compare_new_seeds(
         changes=changes,
         missing=tuple(missing),
         incomparable=reasons,
-        notes=notes,
+        notes=(*wide_notes(dict.fromkeys(now.metrics, floor)), *notes),
         cause=cause,
     )
 

@@ -4,7 +4,7 @@ import itertools
 
 from bench.metrics import ALL_METRICS
 from bench.regress.baseline import Baseline
-from bench.regress.gate_report import Cause, Change, GateReport, incomparable
+from bench.regress.gate_report import Cause, Change, GateReport, incomparable, wide_notes
 from bench.regress.measured import Measured, missing_values, told
 
 
@@ -41,5 +41,6 @@ def compare_same_seeds(baseline: Baseline, now: Measured, cause: Cause) -> GateR
         changes=tuple(changes),
         missing=tuple(missing),
         incomparable=incomparable(baseline, now),
+        notes=wide_notes({m: baseline.tolerance.allowed(m) for m in metrics}),
         cause=cause,
     )

@@ -6,19 +6,24 @@ neither data nor device; of what methods cost and how they learn there may be ``
 """
 
 import dataclasses
+import io
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bench.common.plain_files import read_text
+from bench.common.spreadsheets import guarded, unguarded
+from bench.experiment.reading import convert
 from bench.methods import PAPER, methods
 from bench.metrics import ALL_METRICS, METRICS, Protocol
 from bench.results.costs import Cost
 from bench.results.joining import join
-from bench.results.results import Results
+from bench.results.results import Results, Standing
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
 
@@ -30,8 +35,26 @@ CURVE = "curve.csv"
 _APART = ("cells", "costs", "curve")
 """Parts of results with files of their own; all others are in the heading."""
 
-_NUMBERS = {"seed": int, "seconds": float, "peak_memory": int}
+ROUNDING = 1e-9
+"""How far beyond 0 and 1 a metric may lie by the rounding of sums."""
+
+_COUNTS = {"seed", "peak_memory"}
 _PARTS = {"True": True, "False": False, "": None}
+_HEADING: Mapping[str, Any] = {
+    "experiment": str,
+    "dataset": str,
+    "standing": Standing,
+    "categories": tuple[str, ...],
+    "variants": dict[str, tuple[str, ...]],
+    "seeds": tuple[int, ...],
+    "protocol": Protocol,
+    "metrics": tuple[str, ...],
+    "provenance": tuple[str, ...],
+    "paper_setting": bool,
+    "remarks": tuple[str, ...],
+    "settings": dict[str, Any],
+}
+"""Fields of `Results` in the heading, as what they are read."""
 
 
 def write_results(folder: Path, results: Results) -> None:
@@ -43,7 +66,7 @@ def write_results(folder: Path, results: Results) -> None:
         If it cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = results.cells.to_csv(index=False, lineterminator="\n")
+    text = results.cells.map(guarded).to_csv(index=False, lineterminator="\n")
     write_atomically(folder / CELLS, text.encode())
     names = [field.name for field in dataclasses.fields(results) if field.name not in _APART]
     heading = {name: getattr(results, name) for name in names}
@@ -51,7 +74,10 @@ def write_results(folder: Path, results: Results) -> None:
         "variants": dict(results.variants),
         "protocol": results.protocol.as_dict(),
         "metrics": [metric.key for metric in results.metrics],
+        "settings": dict(results.settings),
     }
+    if not results.settings:
+        del heading["settings"]
     text = json.dumps(heading, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / HEADING, text.encode())
     if results.costs:
@@ -81,19 +107,17 @@ def read_results(folder: Path) -> Results:
     cells = read_cells(folder / CELLS)
     path = folder / HEADING
     try:
-        heading: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        arrays = {key: tuple(value) for key, value in heading.items() if isinstance(value, list)}
+        heading = dict(json.loads(read_text(path)))
         values = {
-            "variants": {name: tuple(found) for name, found in heading["variants"].items()},
-            "protocol": Protocol(**heading["protocol"]),
-            "metrics": tuple(ALL_METRICS[name] for name in heading["metrics"]),
+            name: convert(value, _HEADING[name], name) for name, value in _said(heading).items()
         }
-        found = Results(cells, **heading | arrays | values)
+        metrics = {"metrics": tuple(ALL_METRICS[name] for name in values["metrics"])}
+        found = Results(cells, **values | metrics)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {_REMEDY}.") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
     return with_costs(found, folder)
 
@@ -110,16 +134,21 @@ def with_costs(results: Results, folder: Path) -> Results:
     costs: dict[str, Cost] = {}
     try:
         if path.exists():
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(read_text(path))
             costs = {name: Cost(**value) for name, value in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
     path = folder / CURVE
-    try:
-        curve = read_cells(path).astype({"factor": float}) if path.exists() else None
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: no factors ({error}); `bench curve` writes it anew.") from None
+    curve = read_cells(path, "factor") if path.exists() else None
     return dataclasses.replace(results, costs=costs, curve=curve)
+
+
+def _said(heading: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the protocol does not say."""
+    protocol = heading.get("protocol")
+    if not isinstance(protocol, dict):
+        return heading
+    return {**heading, "protocol": {k: v for k, v in protocol.items() if v is not None}}
 
 
 def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
@@ -136,8 +165,10 @@ def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
     return join(results, (read_results(root / name) for name in names))
 
 
-def read_cells(path: Path) -> pd.DataFrame:
+def read_cells(path: Path, *apart: str) -> pd.DataFrame:
     """Read a table of cells alone, as `bench.results.cells.tidy` made it.
+
+    A cell may be there several times where these columns, which it has besides, tell them apart.
 
     Raises
     ------
@@ -145,26 +176,69 @@ def read_cells(path: Path) -> pd.DataFrame:
         When it is missing or damaged, or lacks a column that every table of cells has.
     """
     try:
-        # Every value as text: "none" is a variant, "" one of a method that has none.
-        text = pd.read_csv(path, keep_default_na=False, dtype=str)
-        needed = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
-        for name in (*needed, *(metric.key for metric in METRICS), "key", "images", "protocol"):
-            if name not in text:
-                raise InputError(f"{path}: no column {name!r}; {_REMEDY}.")
-        return _typed(text)
+        # Every value as text: "none" is a variant, "" one of a method that has none, "01" a name.
+        text = pd.read_csv(io.StringIO(read_text(path)), keep_default_na=False, dtype=str)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+    needed = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
+    further = (*(metric.key for metric in METRICS), "key", "images", "protocol", *apart)
+    for name in (*needed, *further):
+        if name not in text:
+            raise InputError(f"{path}: no column {name!r}; {_REMEDY}.")
+    cells = _typed(text.map(unguarded), path)
+    names = ["method", "variant", "category", "seed", *apart]
+    twice = cells[cells.duplicated(names)]
+    if len(twice):
+        said = " ".join(str(twice.iloc[0][name]) for name in names)
+        raise InputError(f"{path}: the cell {said} is there twice; keep one, or {_REMEDY}.")
+    return cells
 
 
-def _typed(text: pd.DataFrame) -> pd.DataFrame:
-    cells = text.astype({name: kind for name, kind in _NUMBERS.items() if name in text})
+def _typed(text: pd.DataFrame, path: Path) -> pd.DataFrame:
+    def parsed(name: str, parse: Callable[[str], float], rule: str) -> list[float]:
+        found = []
+        for line, value in enumerate(text[name], 2):
+            try:
+                found.append(parse(value))
+            except ValueError:
+                raise InputError(
+                    f"{path}: line {line}: {name} is {value!r}; {rule}. {_REMEDY.capitalize()}."
+                ) from None
+        return found
+
+    cells = text.copy()
+    for name in _COUNTS & {*cells}:
+        cells[name] = parsed(name, _count, "it must be a whole number")
+    for name in {"seconds", "factor"} & {*cells}:
+        cells[name] = parsed(name, _number, "it must be a number")
     for name in ALL_METRICS.keys() & {*cells}:
-        # Python's own float reads back exactly what was written.
-        cells[name] = [float(value) if value else math.nan for value in text[name]]
+        cells[name] = parsed(name, _fraction, "it must be a number from 0 to 1, or empty")
     for method in methods().values():
         for name in {*method.factors, *method.parts} & {*cells}:
             cells[name] = [_PARTS.get(value, value) for value in text[name]]
     return cells
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    # Python's own float reads back exactly what was written, and more than numbers: 0_1.5, inf.
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", text):
+        raise ValueError
+    return float(text)
+
+
+def _fraction(text: str) -> float:
+    if text.lower() in ("", "nan"):
+        return math.nan
+    value = _number(text)
+    if not -ROUNDING <= value <= 1 + ROUNDING:
+        raise ValueError
+    return value
 
 
 _REMEDY = "the command that made the results writes it anew, and computes nothing twice"

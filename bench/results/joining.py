@@ -56,7 +56,7 @@ def _beside(results: Results, other: Results) -> Results:
         variants={**results.variants, **variants},
         provenance=(
             *results.provenance,
-            f"Included: {'; '.join((other.experiment, *other.provenance))}",
+            f"Included: {'; '.join((other.experiment, *other.foot[:-1]))}",
         ),
         remarks=(*results.remarks, *([said] if left else [])),
     )

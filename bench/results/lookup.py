@@ -15,6 +15,7 @@ from bench.planning.inputs import Sources, cached_images
 from bench.results.cells import cell_row, cells_of, tidy
 from bench.results.files import CELLS, read_results, with_costs
 from bench.results.finished import Finished
+from bench.results.keeping import other_settings
 from bench.results.results import Results
 from bench.store.runs import RunStore
 from destseg.errors import InputError
@@ -87,6 +88,7 @@ def finished_of(
         metrics=metrics_of(experiment.metrics),
         provenance=provenance,
         paper_setting=experiment.has_paper_setting,
+        settings=experiment.settings,
     )
     failures = tuple(filter(None, map(store.failure, laid.plan.stages)))
     return Finished(experiment, results, store, images, failures)
@@ -96,6 +98,11 @@ def _from_files(
     experiment: Experiment, sources: Sources, store: RunStore, folder: Path
 ) -> Finished:
     found = read_results(folder)
+    for name, (there, now) in other_settings(found.settings, experiment.settings).items():
+        raise InputError(
+            f"{folder}: holds results of another setting ({name}: {there} there, {now} asked for); "
+            "run `python -m bench reproduce` with the same options first."
+        )
     cells, grid = found.cells, experiment.grid
     there = tuple(dict.fromkeys(cells["category"]))
     categories = choose_categories(grid.categories, there, folder / CELLS)

@@ -58,7 +58,7 @@ class Results:
     metrics
         Those that are shown.
     provenance
-        Lines for the foot of a table: command, commit, machine, versions, date.
+        Command, commit, machine, versions, settings and date, a line each.
     paper_setting
         Whether the paper's method was trained as in the paper.
     remarks
@@ -68,6 +68,8 @@ class Results:
     curve
         Cells at other lengths of training, of other images: as `cells`, with the column
         ``factor``, how many times the updates.
+    settings
+        The experiment's, see `Experiment.settings`; empty where they are not known.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Results:
     remarks: tuple[str, ...] = ()
     costs: Mapping[str, Cost] = field(default_factory=dict)
     curve: pd.DataFrame | None = field(default=None, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts: dict[str, tuple[Any, ...]] = {
@@ -295,6 +298,17 @@ class Results:
         return laid
 
     # What may be said of them
+
+    @property
+    def foot(self) -> tuple[str, ...]:
+        """Lines for the foot of a table: nothing that is another when the same numbers come again.
+
+        Those are in `bench.results.files.HEADING`.
+        """
+        if not self.provenance:
+            return ()
+        said = (line for line in self.provenance if line.startswith(("Setting", "Included")))
+        return (*said, "Command, commit, machine and date: heading.json")
 
     @property
     def comparable(self) -> bool:

@@ -102,6 +102,7 @@ def _computed(job: Job) -> tuple[Outcome, ...]:
     started, start = datetime.now(UTC), time.perf_counter()
     outcomes: list[Outcome] = []
     members: dict[Stage, Member] = {}
+    sites: list[StageSite] = []
     for stage in job.stages:
         assert stage.step is not None
         site = StageSite(stage, job.inputs, job.kind, job.device)
@@ -112,11 +113,14 @@ def _computed(job: Job) -> tuple[Outcome, ...]:
             outcomes.append(dataclasses.replace(lost, status="damaged", damaged=error.key))
         else:
             members[stage] = Member(stage.step, site, parents)
+            sites.append(site)
     results = _results(tuple(members.values()))
     share = (time.perf_counter() - start) / max(1, len(members))
     provenance = {
         **record_provenance(job.device, started, job.command),
         "together": len(members),
+        # One of those computed together may have read for all.
+        "read": {name: digest for site in sites for name, digest in site.read.items()},
     }
     for stage, result in zip(members, results, strict=True):
         outcomes.append(_stored(job, stage, result, share, provenance))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
+from bench.common.processes import end_with
 from bench.running.execution import Job, Outcome, run_job
 
 T = TypeVar("T")
@@ -128,13 +129,7 @@ def _compute(job: Job) -> tuple[Outcome, ...]:
 def _prepare(parent: int) -> None:
     """Leave interrupts to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int, *, wait: Callable[[float], None] = time.sleep) -> None:
-    while os.getppid() == parent:
-        wait(0.5)
-    os._exit(1)
+    end_with(parent)
 
 
 def _several(count: int) -> str:

@@ -1,13 +1,14 @@
 """What a running step sees of the world: what it declares to read, and nothing else."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.cache import seal_digest
 from bench.data.categories import CategoryData, CategoryRef, load_category
 from bench.data.kinds import DatasetKind
 from bench.data.teacher import TeacherRef, load_backbone
@@ -39,6 +40,8 @@ class StageSite:
         self._stage, self._step = stage, stage.step
         self._inputs, self._kind = inputs, kind
         self.category, self.device = stage.category, device
+        self.read: dict[str, str] = {}
+        """Digests of the files that were read so far, by the names they were read under."""
 
     def __getitem__(self, name: str) -> Any:
         """Return what the step declares to read under a name."""
@@ -47,13 +50,16 @@ class StageSite:
                 f"the step {self._step.kind!r} reads {name!r}, which is not among its reads, "
                 f"{', '.join(self._step.reads) or 'none'}; add it there"
             )
-        known: Mapping[str, Callable[[], Any]] = {
-            "images": lambda: Images(self._data.train, self._data.test),
-            "masks": lambda: self._data.masks,
-            "rotation": self._rotation,
-            "textures": lambda: _textures(self._inputs.textures),
-        }
-        return known[name]() if name in known else self._backbone(name)
+        if name == "rotation":
+            return self._rotation()
+        if name == "textures":
+            self.read[name], textures = _textures(self._inputs.textures)
+            return textures
+        if name in ("images", "masks"):
+            self.read[name], data = _category(self._inputs.categories[self.category])
+            return data.masks if name == "masks" else Images(data.train, data.test)
+        self.read[name], trunk = self._backbone(name)
+        return trunk
 
     def seed(self, stream: str, step: Step[Any] | None = None) -> int:
         """Derive the seed of a random stream."""
@@ -70,33 +76,33 @@ class StageSite:
         """Return what tells of a long computation."""
         return heartbeat(str(self._stage), steps)
 
-    @property
-    def _data(self) -> CategoryData:
-        return _category(self._inputs.categories[self.category])
-
     def _rotation(self) -> Rotation:
         paper = self._stage.parameters["rotation"] == "paper"
         return self._kind.rotation(self.category) if paper else Rotation()
 
-    def _backbone(self, name: str) -> Any:
+    def _backbone(self, name: str) -> tuple[str, Any]:
         digest = self._stage.parameters[name]
         ref = next(ref for ref in self._inputs.backbones.values() if ref.digest == digest)
         return _trunk(ref, self.device)
 
 
-# A worker gets stage after stage of the same category: what they share is loaded once.
+# A worker gets stage after stage of the same category: what they share is loaded once, and its
+# files are checked then.
 
 
 @functools.lru_cache(maxsize=2)
-def _category(ref: CategoryRef) -> CategoryData:
-    return load_category(ref)
+def _category(ref: CategoryRef) -> tuple[str, CategoryData]:
+    data = load_category(ref)
+    return seal_digest(ref.path), data
 
 
 @functools.lru_cache(maxsize=2)
-def _trunk(ref: TeacherRef, device: str) -> Any:
-    return load_backbone(ref).to(device)
+def _trunk(ref: TeacherRef, device: str) -> tuple[str, Any]:
+    trunk = load_backbone(ref).to(device)
+    return seal_digest(ref.path.parent), trunk
 
 
 @functools.lru_cache(maxsize=1)
-def _textures(ref: TexturesRef) -> NDArray[np.uint8]:
-    return load_textures(ref)
+def _textures(ref: TexturesRef) -> tuple[str, NDArray[np.uint8]]:
+    textures = load_textures(ref)
+    return seal_digest(ref.path), textures

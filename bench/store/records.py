@@ -80,7 +80,7 @@ def decode(content: bytes, key: str, path: Path) -> Record:
     try:
         values = json.loads(content)
         seal, schema = values.pop("sha256"), int(values.pop("schema"))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise damaged from None
     if hashlib.sha256(content.rpartition(_SEAL)[0]).hexdigest() != seal:
         raise damaged

@@ -9,6 +9,7 @@ and several may share one folder, without locks.
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bench.common.plain_files import TEXT_LIMIT, read_plain
 from bench.store.records import DamagedRecord, Record, decode, encode
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
@@ -56,8 +58,10 @@ class DamagedArtifact(Exception):
         return str(self.args[0])
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot take results, before anything is computed.
+def check_writable(folder: Path, *names: str) -> None:
+    """Refuse a folder that cannot take results, files of some names among them.
+
+    Whoever computes asks before anything is computed.
 
     Raises
     ------
@@ -74,6 +78,11 @@ def check_writable(folder: Path) -> None:
             f"{folder}: results cannot be written there ({error.strerror}); "
             "give another folder with --results DIR."
         ) from None
+    for name in names:
+        if (folder / name).is_dir():
+            raise InputError(
+                f"{folder / name}: is a folder in the place of a file of the results; move it away."
+            )
 
 
 @dataclass(frozen=True)
@@ -98,9 +107,13 @@ class RunStore:
         """
         path = self.folder(key) / RECORD
         try:
-            content = path.read_bytes()
+            content = read_plain(path, TEXT_LIMIT)
         except FileNotFoundError:
             return None
+        except PermissionError:
+            raise
+        except OSError as error:
+            raise DamagedRecord(f"{path}: {_strerror(error)}") from None
         return decode(content, key, path)
 
     def get(self, key: str) -> Record | None:
@@ -115,13 +128,11 @@ class RunStore:
 
         The record's ``artifact`` names the file, when there is one.
         """
-        folder = self.folder(record.key)
-        folder.mkdir(parents=True, exist_ok=True)
         if artifact is not None:
             record = dataclasses.replace(record, digest=hashlib.sha256(artifact).hexdigest())
-            write_atomically(folder / str(record.artifact), artifact)
-        write_atomically(folder / RECORD, encode(record))
-        (folder / FAILURE).unlink(missing_ok=True)
+            self._write(record.key, str(record.artifact), artifact)
+        self._write(record.key, RECORD, encode(record))
+        _clear(self.folder(record.key) / FAILURE)
         return record
 
     def artifact(self, record: Record) -> bytes:
@@ -134,9 +145,9 @@ class RunStore:
         """
         path = self.folder(record.key) / str(record.artifact)
         try:
-            content = path.read_bytes()
+            content = read_plain(path)
         except OSError as error:
-            raise DamagedArtifact(f"{path}: {error.strerror}", record.key) from None
+            raise DamagedArtifact(f"{path}: {_strerror(error)}", record.key) from None
         if hashlib.sha256(content).hexdigest() != record.digest:
             raise DamagedArtifact(f"{path}: its content is not what its record says", record.key)
         return content
@@ -160,7 +171,7 @@ class RunStore:
 
     def discard(self, key: str) -> None:
         """Forget a stage, so that it runs again."""
-        (self.folder(key) / RECORD).unlink(missing_ok=True)
+        _clear(self.folder(key) / RECORD)
 
     def remove(self, key: str) -> None:
         """Delete a stage with all its files, its record first."""
@@ -171,32 +182,31 @@ class RunStore:
 
     def fail(self, failure: Failure) -> Failure:
         """Note why a stage failed, adding up attempts; it still counts as not done."""
-        folder = self.folder(failure.key)
-        folder.mkdir(parents=True, exist_ok=True)
         before = self.failure(failure.key)
         if before is not None:
             failure = dataclasses.replace(failure, attempts=failure.attempts + before.attempts)
         text = json.dumps(dataclasses.asdict(failure), indent=1, sort_keys=True)
-        write_atomically(folder / FAILURE, f"{text}\n".encode())
+        self._write(failure.key, FAILURE, f"{text}\n".encode())
         return failure
 
     def failure(self, key: str) -> Failure | None:
         """Read why a stage failed; None when it did not, or the note is not whole."""
         try:
-            values = json.loads((self.folder(key) / FAILURE).read_bytes())
+            values = json.loads(read_plain(self.folder(key) / FAILURE, TEXT_LIMIT))
             return Failure(**{**values, "trace": tuple(values["trace"])})
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def keys(self) -> Iterator[str]:
         """List the stages that have a folder, done or failed."""
         for group in _scan(self.root):
-            if len(group.name) == 2 and group.is_dir():
+            if len(group.name) == 2 and Path(group.path).is_dir():
                 yield from sorted(entry.name for entry in _scan(Path(group.path)))
 
     def size(self, key: str) -> int:
         """Return the bytes that a stage's files take."""
-        return sum(entry.stat().st_size for entry in _scan(self.folder(key)))
+        entries = _scan(self.folder(key))
+        return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
 
     def records(self) -> Iterator[Record]:
         """Read every whole record there is."""
@@ -207,16 +217,37 @@ class RunStore:
 
     def pack(self, key: str) -> dict[str, bytes]:
         """Read a stage's files, by name, to be sent to another machine."""
-        return {entry.name: Path(entry.path).read_bytes() for entry in _scan(self.folder(key))}
+        return {entry.name: read_plain(Path(entry.path)) for entry in _scan(self.folder(key))}
 
     def unpack(self, key: str, files: Mapping[str, bytes]) -> None:
         """Write a stage's files as `pack` read them, the record last."""
-        folder = self.folder(key)
-        folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(files, key=RECORD.__eq__):
-            write_atomically(folder / name, files[name])
+            self._write(key, name, files[name])
         if RECORD in files:
-            (folder / FAILURE).unlink(missing_ok=True)
+            _clear(self.folder(key) / FAILURE)
+
+    def _write(self, key: str, name: str, content: bytes) -> None:
+        """Write a file of a stage; what is in its way, and is no file of a store, is removed."""
+        folder = self.folder(key)
+        for place in (folder.parent, folder):
+            if not place.is_dir():
+                place.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / name).is_dir():
+            _clear(folder / name)
+        write_atomically(folder / name, content)
+
+
+def _clear(path: Path) -> None:
+    """Remove whatever lies in the place of a file; nothing need."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.parent.is_dir():
+        path.unlink(missing_ok=True)
+
+
+def _strerror(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
@@ -227,5 +258,7 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
                 (entry for entry in entries if not entry.name.startswith(".")),
                 key=lambda entry: entry.name,
             )
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
         return []

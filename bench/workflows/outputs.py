@@ -1,6 +1,7 @@
 """What a run leaves in its results folder: cells, tables, figures, the report."""
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from bench.methods import method
 from bench.planning.experiment_plan import ExperimentPlan
 from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
-from bench.results.files import CELLS, joined_with, with_costs, write_results
+from bench.results.files import CELLS, joined_with, with_costs
 from bench.results.finished import Finished
+from bench.results.keeping import keep_results, lost_numbers, place_of
 from bench.results.lookup import finished_of
 from bench.store.runs import RunStore
+
+REPORT = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,46 +45,54 @@ class Outputs:
     def write(self, *, seeds: Sequence[int] | None = None) -> Table:
         """Write cells and tables, and, when all seeds are meant, the figures and the report.
 
-        Figures and report are made again when cells or tables differ from those of the last time.
+        Figures are drawn again when cells or tables differ from those of the last time, and the
+        report with them. What the folder holds and these cells lack is not replaced, see
+        `bench.results.keeping.place_of`.
         Returns the experiment's first table.
         """
         experiment = self.laid.experiment
         finished = self.finished(tuple(seeds or self.laid.grid.seeds))
-        finished = self._with_costs(finished, measure=seeds is None)
-        before = self._numbers()
-        write_results(self.folder, finished.results)
-        shown = joined_with(finished.results, experiment.include, self.folder.parent)
-        write_tables(experiment.tables, shown, self.folder / "tables")
-        there = (self.folder / "figures").is_dir() and (self.folder / "report.html").is_file()
-        if seeds is None and not (there and self._numbers() == before):
+        if seeds is not None and lost_numbers(self.folder, finished.results):
+            # The whole is there already, and is to stay until there is another.
+            shown = joined_with(finished.results, experiment.include, self.folder.parent)
+            return build_table(experiment.tables[0], shown)
+        folder = place_of(finished.results, self.folder)
+        finished = self._with_costs(finished, folder, measure=seeds is None)
+        before = _numbers(folder)
+        kept = keep_results(folder, finished.results)
+        if folder != self.folder and _numbers(folder) != before:
+            for name in ("tables", "figures"):
+                shutil.rmtree(folder / name, ignore_errors=True)
+        shown = joined_with(kept, experiment.include, folder.parent)
+        write_tables(experiment.tables, shown, folder / "tables")
+        if seeds is None:
+            shows = dataclasses.replace(finished, results=shown)
+            drawn = (folder / "figures").is_dir() and _numbers(folder) == before
             # Here and not above: a run with nothing to do need not wait for matplotlib.
-            from bench.workflows.reporting import write_all
+            if not drawn:
+                from bench.workflows.reporting import write_all
 
-            write_all(dataclasses.replace(finished, results=shown), self.folder, self.command)
+                write_all(shows, folder, self.command)
+            elif not (folder / REPORT).is_file():
+                from bench.workflows.reporting import write_report
+
+                write_report(shows, folder, self.command)
         return build_table(experiment.tables[0], shown)
 
     def finished(self, seeds: tuple[int, ...]) -> Finished:
         """Collect the cells of some seeds."""
         return finished_of(self.laid, self.store, seeds=seeds, provenance=self._provenance())
 
-    def _with_costs(self, finished: Finished, *, measure: bool) -> Finished:
-        """Add what is known of the methods' costs, or measure the others if they are shown."""
-        results = with_costs(finished.results, self.folder)
-        if measure and {*COSTS} & {*self.laid.experiment.tables} and not self._is_remote:
+    def _with_costs(self, finished: Finished, folder: Path, *, measure: bool) -> Finished:
+        """Add what a folder knows of the methods' costs, or measure those that are shown."""
+        results = with_costs(finished.results, folder)
+        is_here = self.device.startswith(("cpu", "cuda"))
+        if measure and is_here and {*COSTS} & {*self.laid.experiment.tables}:
             from bench.workflows.costing import costs_of  # needs torch
 
             costs = costs_of(self.laid, results.fulls, self.store, results.costs, self.device)
             results = dataclasses.replace(results, costs=costs)
         return dataclasses.replace(finished, results=results)
-
-    @property
-    def _is_remote(self) -> bool:
-        return not self.device.startswith(("cpu", "cuda"))
-
-    def _numbers(self) -> dict[str, bytes]:
-        """Read cells and tables without what changes with every commit, the foot of the tables."""
-        files = (self.folder / CELLS, *(self.folder / "tables").glob("*.csv"))
-        return {file.name: file.read_bytes() for file in files if file.is_file()}
 
     def _provenance(self) -> tuple[str, ...]:
         """Lines for the foot of the tables, the setting of each method among them."""
@@ -100,3 +112,9 @@ class Outputs:
             for name, setting in settings.items()
         ]
         return foot(self.command, self.device, *lines)
+
+
+def _numbers(folder: Path) -> dict[str, bytes]:
+    """Read a folder's cells and tables."""
+    files = (folder / CELLS, *(folder / "tables").glob("*.csv"))
+    return {file.name: file.read_bytes() for file in files if file.is_file()}

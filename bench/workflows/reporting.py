@@ -22,9 +22,8 @@ from bench.presentation.tables import build_table
 from bench.results.finished import Finished
 from bench.results.results import Results
 from bench.workflows.excerpts import take_excerpts
+from bench.workflows.outputs import REPORT
 from destseg.atomic import write_atomically
-
-REPORT = "report.html"
 
 PAGE = 13_000_000
 """Bytes of all pictures on a page, so that with its text it stays below 15 MB."""

@@ -8,12 +8,13 @@ from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
 from bench.presentation.tables import require_rows, tables
-from bench.results.files import CELLS, joined_with, read_cells
+from bench.results.files import CELLS, HEADING, joined_with, read_cells
 from bench.results.finished import Finished
+from bench.results.keeping import require_same
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
-from bench.workflows.outputs import Outputs
+from bench.workflows.outputs import REPORT, Outputs
 from destseg.errors import InputError
 
 
@@ -53,11 +54,13 @@ def reproduce(
     _check_tables(experiment)
     store = RunStore(results / "runs")
     check_writable(store.root)
-    check_writable(results / folder)
+    check_writable(results / folder, CELLS, HEADING, REPORT)
     laid = lay_out(experiment, sources, jobs)
     outputs = Outputs(laid, store, results / folder, command, device)
     wanted = laid.plan if part is None else shard(laid.plan, *part)
     known = outputs.finished(laid.grid.seeds)
+    images = {name: ref.digest for name, ref in laid.inputs.categories.items()}
+    require_same(outputs.folder, known.results, images)
     _check_included(known, results)
     discard_lost_maps(wanted, known)
 
@@ -88,6 +91,8 @@ def discard_lost_maps(plan: Plan, finished: Finished) -> None:
     for cell in finished.excerpted:
         stage = plan.evaluations.get(cell)
         if stage is not None and finished.store.get(stage.key) and finished.scores(cell) is None:
+            lost_maps = finished.store.folder(stage.parents[0].key)
+            print(f"{lost_maps}: damaged or gone; computed again for {cell}", file=sys.stderr)
             for lost in (*stage.parents, stage):
                 finished.store.discard(lost.key)
 

@@ -27,7 +27,8 @@ from bench.planning.stages import Stage
 from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
-from bench.results.files import write_results
+from bench.results.files import CELLS, HEADING
+from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
@@ -147,7 +148,7 @@ def score(request: ScoreRequest) -> ScoreOutcome:
     """
     store = RunStore(request.results / "runs")
     check_writable(store.root)
-    check_writable(request.folder)
+    check_writable(request.folder, CELLS, HEADING)
     chosen, parts, faults = _found(request)
     todo = [
         part
@@ -287,6 +288,8 @@ def _write(
         metrics=metrics_of(request.metrics),
         provenance=foot(request.command, DEVICE),
     )
-    write_results(request.folder, results)
+    results = keep_results(
+        request.folder, with_others(request.folder, results, list_categories(request.data))
+    )
     write_tables((TABLE,), results, request.folder / "tables")
     return build_table(TABLE, results)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from destseg.application.console import open_console, print_error
 from destseg.application.devices import choose_device
 from destseg.application.fitting import ROTATIONS, train
 from destseg.application.options import positive
@@ -53,14 +54,15 @@ at the end, 130 interrupted
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    open_console()
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return BAD_INPUT
     except TrainingDiverged as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error)
         return FAILED
     except KeyboardInterrupt:
         print("interrupted; the same command continues a training.", file=sys.stderr)

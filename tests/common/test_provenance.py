@@ -153,3 +153,9 @@ def test_switches_that_are_on_are_named(monkeypatch):
     switches = module.determinism().split(", ")
     assert "cudnn deterministic" in switches
     assert "cudnn benchmark" not in switches
+
+
+def test_where_the_system_tells_no_memory_none_is_claimed(monkeypatch):
+    assert module.peak_memory() > 2**20
+    monkeypatch.setattr(module, "resource", None)
+    assert module.peak_memory() == 0

@@ -1,13 +1,26 @@
 import hashlib
 import os
 import stat
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bench.data.cache import CACHE_VARIABLE, cache_root, content_digest, publish
+from bench.data.cache import (
+    CACHE_VARIABLE,
+    SEAL,
+    NotCached,
+    _draft_of,
+    cache_root,
+    content_digest,
+    only_cached,
+    publish,
+    require_whole,
+    seal_digest,
+)
 from destseg.errors import InputError
+from tests.folders import flip
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,100 @@ def test_later_winner_is_kept_when_ours_comes_second(tmp_path):
     publish(folder, fill)
     assert (folder / "x").read_text() == "theirs"
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A published folder with two files, and what fills it."""
+
+    def fill(draft: Path) -> None:
+        (draft / "below").mkdir()
+        (draft / "a.npy").write_bytes(bytes(range(40)))
+        (draft / "below" / "b.png").write_bytes(b"content")
+
+    return publish(tmp_path / "f", fill), fill
+
+
+FILES = ("a.npy", "below/b.png", SEAL)
+
+
+def damages(folder):
+    """Every flipped bit that JSON is not blind to, truncations, and what is no file."""
+    for name in FILES:
+        whole = (folder / name).read_bytes()
+        for place in range(len(whole)):
+            if not whole[place : place + 1].isspace():
+                yield name, whole[:place] + bytes([whole[place] ^ 0x40]) + whole[place + 1 :]
+        for length in (0, len(whole) // 2, len(whole) - 2):
+            yield name, whole[:length]
+
+
+def test_every_damage_of_a_published_folder_is_seen(sealed):
+    folder, _ = sealed
+    require_whole(folder)
+    for name, content in damages(folder):
+        before = (folder / name).read_bytes()
+        (folder / name).write_bytes(content)
+        with pytest.raises(InputError, match=r"start again, and `python -m bench reproduce`"):
+            require_whole(folder)
+        (folder / name).write_bytes(before)
+    require_whole(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("instead", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_is_a_damage_too(sealed, name, instead):
+    folder, _ = sealed
+    (folder / name).unlink()
+    instead(folder / name)
+    with pytest.raises(InputError, match=name):
+        require_whole(folder)
+
+
+def test_a_damaged_folder_is_named_and_made_again(sealed, capsys):
+    folder, fill = sealed
+    before = seal_digest(folder)
+    flip(folder / "a.npy")
+    with only_cached(check=True), pytest.raises(NotCached):
+        publish(folder, fill)
+    with only_cached(check=False):
+        assert publish(folder, fill) == folder
+    assert capsys.readouterr().err == ""
+    publish(folder, fill)
+    told = f"{folder / 'a.npy'}: its content is not what was written there; it is made again\n"
+    assert capsys.readouterr().err == told
+    require_whole(folder)
+    assert seal_digest(folder) == before
+    assert [entry.name for entry in folder.parent.iterdir()] == ["f"]
+
+
+def test_a_folder_without_a_seal_is_made_again(tmp_path, capsys):
+    (tmp_path / "f").mkdir()
+    publish(tmp_path / "f", lambda draft: (draft / "a").touch())
+    assert "has no digests of its files, as older releases left it" in capsys.readouterr().err
+    require_whole(tmp_path / "f")
+
+
+def test_drafts_of_killed_processes_are_cleared_by_the_next(tmp_path):
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    name = _draft_of(tmp_path / "f").name
+    left = tmp_path / name.replace(f".{os.getpid()}.", f".{killed.pid}.")
+    others = [tmp_path / name, tmp_path / f".g{left.name[2:]}", tmp_path / ".f.elsewhere.1.aa"]
+    for draft in (left, *others):
+        draft.mkdir()
+    publish(tmp_path / "f", lambda draft: None)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"f", *(path.name for path in others)}
+
+
+def test_without_a_home_folder_the_variable_is_named(monkeypatch):
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", str)
+    with pytest.raises(InputError, match=f"no home folder for the cache; set {CACHE_VARIABLE}"):
+        cache_root()
+    monkeypatch.setenv(CACHE_VARIABLE, "/somewhere")
+    assert cache_root() == Path("/somewhere")
 
 
 def test_cache_below_a_file_is_an_input_error(tmp_path):

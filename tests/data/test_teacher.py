@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -173,7 +174,7 @@ def test_imagenet_has_one_width(tmp_path, at_hand):
 
 def test_imagenet_is_not_downloaded_while_only_looking(tmp_path, at_hand):
     at_hand.unlink()
-    with only_cached(), pytest.raises(NotCached):
+    with only_cached(check=True), pytest.raises(NotCached):
         prepare_teacher("imagenet", tmp_path / "cache")
     with pytest.raises(InputError, match=r"put the file from .* there, or .* --teacher"):
         prepare_teacher("imagenet", tmp_path / "cache")
@@ -207,3 +208,19 @@ def test_the_distilled_teacher_is_the_one_of_its_card(tmp_path):
 def test_the_distilled_teacher_has_one_width(tmp_path):
     with pytest.raises(InputError, match="width 16, not 32; set the teacher's width to 16, or"):
         prepare_teacher("distilled", tmp_path, width=32)
+
+
+def test_without_a_home_folder_the_whole_path_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(os.path, "expanduser", str)
+    with pytest.raises(InputError, match=r"teacher ~/w.pth: this user has no home folder"):
+        prepare_teacher("~/w.pth", tmp_path)
+
+
+def test_a_damaged_file_of_the_package_is_no_other_teacher(monkeypatch, tmp_path):
+    """Its tensors would only be another digest, and the numbers those of another teacher."""
+    state = torch.load(DISTILLED, weights_only=True)
+    state["bn1.bias"] = state["bn1.bias"] + 1e-3
+    other = save(tmp_path / "distilled.pth", state)
+    monkeypatch.setattr(teacher_module, "DISTILLED", other)
+    with pytest.raises(InputError, match="is not the file of the package; install that again"):
+        prepare_teacher("distilled", tmp_path, width=16)

@@ -67,7 +67,7 @@ def test_any_other_backbone_is_a_teacher(tmp_path):
 
 def test_it_is_not_downloaded_while_only_looking(tmp_path, at_hand):
     at_hand.unlink()
-    with only_cached(), pytest.raises(NotCached):
+    with only_cached(check=True), pytest.raises(NotCached):
         prepare_teacher(WIDE_RESNET, tmp_path / "cache")
 
 

@@ -1,5 +1,7 @@
 import dataclasses
+import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -431,3 +433,69 @@ def test_metrics_beyond_the_papers(write_tiny):
 def test_an_experiment_cannot_change_under_way(tiny):
     with pytest.raises(dataclasses.FrozenInstanceError):
         tiny.teacher = "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("edit", "name", "most"),
+    [
+        ({"size = 32\n\n[grid]": "size = 1000000000\n\n[grid]"}, "dataset.size", "4096"),
+        ({"student_steps = 2": "student_steps = 1000000000000"}, "student_steps", "10000000"),
+        ({"batch_size = 4": "batch_size = 100000000"}, "batch_size", "65536"),
+        ({"\nwidth = 8": "\nwidth = 1000000"}, "model.width", "8192"),
+        ({"student_lr = 0.2": "student_lr = 1e300"}, "student_lr", "1000"),
+        ({"student_lr = 0.2": "student_lr = 1" + 400 * "0"}, "student_lr", "1000"),
+        ({"lattice_exponents = 3": "lattice_exponents = 64"}, "lattice_exponents", "12"),
+        ({"dilations = [1, 2]": "dilations = [1, 99999]"}, "dilations", "1024"),
+        ({"top_t = 10": "top_t = 99999999999"}, "protocol.top_t", "4294967296"),
+    ],
+)
+def test_numbers_no_experiment_can_mean_are_refused(write_tiny, edit, name, most):
+    with pytest.raises(InputError, match=f"{name} is too large; it must be at most {most}"):
+        load_experiment(write_tiny(edit))
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ({"seeds = [0, 1]": "seeds = [0, -1]"}, "grid.seeds is -1; it must not be negative"),
+        ({"seeds = [0, 1]": "seeds = [" + 5000 * "9" + "]"}, "not valid TOML"),
+        ({'title = "tiny"': 'title = "\\u001b[31m"'}, "title is .*, which cannot be printed"),
+    ],
+)
+def test_other_values_no_file_can_mean_are_refused(write_tiny, edit, said):
+    with pytest.raises(InputError, match=said):
+        load_experiment(write_tiny(edit))
+
+
+def test_a_byte_order_mark_and_other_line_ends_are_no_fault(write_tiny):
+    """As Windows editors save."""
+    path = write_tiny()
+    whole = load_experiment(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert load_experiment(path) == whole
+
+
+def test_utf16_is_named_with_its_remedy(write_tiny):
+    path = write_tiny()
+    path.write_bytes(path.read_text(encoding="utf-8").encode("utf-16"))
+    with pytest.raises(InputError, match="it is in UTF-16, not in UTF-8: save it as UTF-8"):
+        load_experiment(path)
+    path.write_bytes(b"title = '\xe9'")
+    with pytest.raises(InputError, match=r"cannot be read .*; give a TOML file"):
+        load_experiment(path)
+
+
+@pytest.mark.parametrize("instead", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_what_is_no_file_is_not_waited_for(tmp_path, instead):
+    path = tmp_path / "x.toml"
+    instead(path)
+    with pytest.raises(InputError, match=r"x\.toml: cannot be read"):
+        load_protocol(str(path))
+
+
+def test_a_file_nested_too_deeply_is_refused(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("a = " + 100_000 * "[")
+    with pytest.raises(InputError, match=r"x\.toml: nested too deeply"):
+        load_experiment(path)

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+from destseg.anomalies import draw_angles
 from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
 
 
@@ -30,3 +32,11 @@ def test_what_is_zero_and_may_be():
     zero = TrainingConfig(momentum=0.0, weight_decay=0.0, gamma=0.0)
     assert (zero.momentum, zero.weight_decay, zero.gamma) == (0, 0, 0)
     assert ModelConfig(dilations=()).dilations == ()
+
+
+def test_anomalies_are_by_default_the_programs():
+    """Few numbers show another range of angles: those of the networks trained on the masks."""
+    assert AnomalyConfig() == AnomalyConfig(6, 0.5, 90.0, 0.8, "fresh")
+    angles = draw_angles(np.random.default_rng(0), 1000, AnomalyConfig())
+    assert -90 <= angles.min() < -89
+    assert 89 < angles.max() <= 90

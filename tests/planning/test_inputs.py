@@ -1,15 +1,16 @@
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.data import miniature
+from bench.data import cache, miniature
 from bench.data.cache import NotCached, only_cached
 from bench.data.categories import load_category
 from bench.data.kinds import find_kind
-from bench.data.teacher import prepare_teacher
-from bench.data.textures import prepare_textures
+from bench.data.teacher import load_backbone, prepare_teacher
+from bench.data.textures import load_textures, prepare_textures
 from bench.metrics import Protocol
 from bench.planning import inputs
 from bench.planning.inputs import (
@@ -21,6 +22,7 @@ from bench.planning.inputs import (
     prepare_inputs,
 )
 from destseg.errors import InputError
+from tests.folders import empty, flip, truncate
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_looking_makes_nothing(required, tmp_path):
             "tile", size=32, protocol=required.protocol, data=None, cache=tmp_path
         ),
     ]
-    with only_cached():
+    with only_cached(check=True):
         for prepare in prepares:
             with pytest.raises(NotCached):
                 prepare()
@@ -146,3 +148,43 @@ def test_a_cache_that_cannot_be_written_is_named(required, tmp_path):
     for line in str(caught.value).splitlines():
         assert str(tmp_path / "file") in line
         assert "DESTSEG_BENCH_CACHE" in line
+
+
+@pytest.fixture
+def own(mvtec, mvtec_folder, tmp_path):
+    """A small folder prepared in a cache that a test may damage: inputs, and how to prepare."""
+    required = replace(mvtec, backbones=(("untrained", 4),))
+    sources = Sources(mvtec_folder, mvtec_folder / "bottle" / "train", tmp_path / "cache")
+    return prepare_inputs(required, sources, 1), lambda: prepare_inputs(required, sources, 1)
+
+
+def load_all(prepared):
+    load_category(prepared.categories["bottle"])
+    load_textures(prepared.textures)
+    load_backbone(*prepared.backbones.values())
+
+
+KEPT = ("train.npy", "test.npy", "masks.npy", "names.json", "images.npy", "trunk.pth", "seal.json")
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, empty, Path.unlink])
+def test_whatever_is_damaged_in_the_cache_is_never_computed_with(own, tmp_path, damage, capsys):
+    """One flipped byte of a mask or a weight moves metrics, and nothing else would tell."""
+    prepared, prepare = own
+    for name in KEPT:
+        for file in (tmp_path / "cache").rglob(name):
+            damage(file)
+            with pytest.raises(InputError, match=f"{file.parent}.*start again"):
+                load_all(prepared)
+            assert prepare() == prepared
+            assert str(file.parent) in capsys.readouterr().err
+            load_all(prepared)
+
+
+def test_looking_up_reads_no_arrays(own, mvtec, tmp_path, monkeypatch):
+    """What computes nothing, such as a plan, need not read gigabytes."""
+    monkeypatch.setattr(cache, "file_digest", lambda _: pytest.fail("a file was read"))
+    sources = Sources(tmp_path / "mvtec", tmp_path / "mvtec" / "bottle" / "train", tmp_path)
+    required = replace(mvtec, backbones=())
+    sources = replace(sources, cache=tmp_path / "cache")
+    assert look_up_inputs(required, sources).categories == own[0].categories

@@ -19,6 +19,7 @@ from bench.paper.published import MVTEC_CATEGORIES
 from bench.presentation import latex
 from bench.presentation.category_tables import category_table
 from bench.presentation.method_tables import main_table
+from bench.presentation.table import FORMATS
 from bench.presentation.tables import build_table, tables, tables_of, write_tables
 from bench.results.files import read_results
 from bench.results.joining import join
@@ -32,7 +33,7 @@ MINIATURE = replace(
     tabulated.MINIATURE,
     dataset="miniature v1, 64 px",
     variants={"DeSTSeg": tuple(reversed(ABLATION))},
-    provenance=("command: python -m bench reproduce", "commit: 0123abc & 100% {clean}_tree"),
+    provenance=("Command: python -m bench reproduce", "Setting: 0123abc & 100% {clean}_tree"),
 )
 MVTEC = replace(MINIATURE, dataset="MVTec AD, 256 px", standing="original")
 BOTTLE = replace(MVTEC, categories=("bottle",), seeds=(0,))
@@ -332,7 +333,10 @@ def test_markdown_is_a_table_of_one_width_with_the_provenance_after_it():
     grid = [line for line in text.splitlines() if line.startswith("|")]
     assert len(grid) == 2 + len(ABLATION)
     assert {line.count("|") for line in grid} == {8}
-    assert text.rstrip().endswith("- commit: 0123abc & 100% {clean}_tree")
+    assert text.splitlines()[-2:] == [
+        "- Setting: 0123abc & 100% {clean}\\_tree",
+        "- Command, commit, machine and date: heading.json",
+    ]
 
 
 @pytest.mark.parametrize("heading", [MINIATURE, MVTEC, BOTTLE], ids=["mini", "mvtec", "bottle"])
@@ -425,3 +429,34 @@ def test_latex_compiles_as_it_is(tmp_path):
         [COMPILER, *options, "all.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+FOREIGN = "\x1b[31mred | <img src=x> =a"
+
+
+def test_foreign_names_command_nothing_wherever_a_table_goes():
+    """A category may be called anything: escape codes, a column of a table, HTML, a formula."""
+    cells = CELLS.assign(category=CELLS["category"].replace("bottle", FOREIGN))
+    named = replace(
+        MINIATURE,
+        cells=cells,
+        categories=(FOREIGN, *MINIATURE.categories[1:]),
+        provenance=("Setting: \x1b[0m",),
+    )
+    table = build_table("categories", named)
+    assert not any("\x1b" in form(table) for form in FORMATS.values())
+    assert r"\x1b[31mred | <img src=x> =a" in table.text()
+    assert r"\\x1b[31mred \| \<img src=x> =a" in table.markdown()
+    lines = [line for line in table.markdown().splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert r"\textbackslash{}x1b[31mred | \textless{}img" in table.latex()
+
+
+def test_a_cell_that_a_spreadsheet_would_compute_is_guarded():
+    cells = CELLS.assign(category=CELLS["category"].replace("bottle", "=cmd()|calc!A0"))
+    named = replace(
+        MINIATURE, cells=cells, categories=("=cmd()|calc!A0", *MINIATURE.categories[1:])
+    )
+    text = build_table("categories", named).csv()
+    assert "'=cmd()|calc!A0" in text
+    assert not re.search("(^|,)[=+@]", text, re.MULTILINE)

@@ -87,3 +87,61 @@ def test_cells_are_sorted_by_name_and_number(baseline):
     cells = dict(named(*name) for name in reversed(names))
     written = json.loads(dumped(dataclasses.replace(baseline, measured=measured(cells=cells))))
     assert [tuple(cell[:4]) for cell in written["cells"]] == names
+
+
+def edited(file, change):
+    table = json.loads(file.read_text())
+    change(table)
+    file.write_text(json.dumps(table))
+    return file
+
+
+def set_metric(value):
+    return lambda table: table["cells"][0][-1].update(pro=value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (set_metric(float("nan")), "NaN is no number of a metric; a missing one is null"),
+        (set_metric(float("inf")), "Infinity is no number"),
+        (set_metric(1.5), "pro of .* is 1.5; it must be from 0 to 1, or null"),
+        (set_metric(-0.1), "is -0.1; it must be from 0 to 1"),
+        (set_metric("0.5"), "is '0.5'; it must be"),
+        (set_metric(True), "is True; it must be"),
+        (lambda table: table["cells"][0][-1].update(prow=0.5), "'prow' is no metric"),
+        (lambda table: table["cells"][0].__setitem__(3, "0"), "are not a method, a variant,"),
+        (
+            lambda table: table["tolerance"]["spread"].update(pro=9),
+            "spread of pro is 9; it must",
+        ),
+        (lambda table: table["tolerance"]["spread"].update(pro=0.4), "pro may change by 1.2"),
+        (
+            lambda table: table["tolerance"].update(floor=1),
+            "floor is 1; it must be from 0",
+        ),
+        (lambda table: table["tolerance"].update(floor="0"), "floor is '0'; it must be"),
+        (lambda table: table["tolerance"].update(factor=-3), "factor is -3; it must be"),
+        (lambda table: table["tolerance"].update(factor=1e9), "factor is 1000000000.0; it must be"),
+    ],
+)
+def test_what_no_baseline_can_say_is_refused(file, change, said):
+    """A baseline of NaN has passed with all its numbers compared, a tolerance of 9 everything."""
+    with pytest.raises(InputError, match=rf"smoke\.json: not a baseline \(.*{said}"):
+        read_baseline(edited(file, change))
+
+
+def test_a_missing_value_is_null(file):
+    read = read_baseline(edited(file, set_metric(None)))
+    assert [values["pro"] for values in read.measured.cells.values()].count(None) == 1
+
+
+def test_a_file_nested_too_deeply_is_no_baseline(file):
+    file.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="not a baseline"):
+        read_baseline(file)
+
+
+def test_a_byte_order_mark_is_skipped(file, baseline):
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_baseline(file).measured == baseline.measured

@@ -61,7 +61,7 @@ def test_annotations_point_at_the_source(worse):
 def test_annotations_of_other_verdicts():
     assert annotations(compare(measured())) == []
     (line,) = annotations(compare(with_score(measured(), CELL, "pro", 0.6)))
-    assert line.startswith("::notice ")
+    assert line.startswith("::warning ")
     (line,) = annotations(compare(with_score(measured(), CELL, "pro", None)))
     assert line.startswith("::error title=regression gate%3A incomplete")
     assert annotations(GateReport("smoke"))[0].endswith("::nothing was compared")

@@ -11,6 +11,7 @@ from bench.experiment.reading import load_experiment
 from bench.methods import FLOORS, PAPER, method
 from bench.metrics import METRICS
 from bench.regress.baseline import dumped, read_baseline
+from bench.regress.coarse import COARSE
 from bench.regress.gate_report import Cause, Verdict
 from bench.regress.same_seeds import compare_same_seeds
 
@@ -38,7 +39,7 @@ def test_it_is_complete(baseline, smoke):
     assert set(smoke.grid.categories) <= set(miniature.CATEGORIES)
     assert len(smoke.grid.seeds) == 2
     grid = Grid(smoke.grid.categories, smoke.grid.variants, smoke.grid.seeds)
-    assert set(baseline.measured.cells) == set(grid.cells())
+    assert set(baseline.measured.cells) == {*grid.cells(), COARSE}
     for scores in baseline.measured.cells.values():
         assert set(scores) == {metric.key for metric in METRICS}
     report = compare_same_seeds(baseline, baseline.measured, Cause())

@@ -46,7 +46,7 @@ def gate(file, path, *options):
     ("edits", "columns", "code"),
     [
         ({}, {}, 0),
-        ({(0, "pro"): 0.9}, {}, 0),
+        ({(0, "pro"): 0.9}, {}, 5),
         ({(0, "pro"): 0.1}, {}, 1),
         ({(0, "pro"): None}, {}, 3),
         ({}, {"protocol": "floor v1"}, 4),
@@ -55,6 +55,14 @@ def gate(file, path, *options):
 def test_exit_codes(file, cells, capsys, edits, columns, code):
     assert gate(file, cells(edits=edits, **columns)) == code
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("floor", ["nan", "9", "-1", "x"])
+def test_a_floor_that_switches_the_gate_off_is_refused(file, cells, floor, capsys):
+    with pytest.raises(SystemExit) as caught:
+        gate(file, cells(), f"--floor={floor}")
+    assert caught.value.code == 2
+    assert "--floor" in capsys.readouterr().err
 
 
 def test_usage(file, tmp_path, capsys):
@@ -83,7 +91,7 @@ def test_new_seeds(tmp_path, cells):
     path = tmp_path / "seeds.json"
     options = ["--comparison", "seeds", "--to", str(path)]
     assert main(["baseline", "--reason", "r", "--cells", str(cells((0, 1, 2))), *options]) == 0
-    assert gate(path, cells((3, 4, 5))) in (0, 1)
+    assert gate(path, cells((3, 4, 5))) == 5
     assert gate(path, cells((3, 4))) == 3
 
 

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from bench.metrics import METRICS
+from bench.regress.baseline import Tolerance
 from bench.regress.gate_report import Verdict
 from bench.regress.rendering import sentence
 from tests.regress.small_baseline import (
@@ -116,3 +117,10 @@ def test_other_measurements_are_not_comparable(baseline, changes, said):
 def test_another_schema_is_not_comparable(baseline):
     report = compare(dataclasses.replace(baseline, schema=99), measured())
     assert report.verdict is Verdict.NOT_COMPARABLE
+
+
+def test_a_wide_tolerance_is_said_with_the_verdict():
+    wide = small_baseline(tolerance=Tolerance(spread={"pro": 0.05}))
+    (note,) = compared(measured(), baseline=wide).notes
+    assert note == "the tolerance is beyond 0.1, so that much passes unseen: PRO 0.15"
+    assert compared(measured()).notes == ()

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -135,6 +137,12 @@ def test_a_damaged_file_is_named(folder, name, content):
         {"surplus": 1},
         {"protocol": {"size": 0}},
         {"metrics": ["accuracy"]},
+        {"categories": "grid"},
+        {"categories": [1]},
+        {"seeds": ["0"]},
+        {"dataset": 7},
+        {"standing": "best"},
+        {"protocol": "paper"},
     ],
 )
 def test_a_heading_that_was_edited_is_refused(folder, change):
@@ -176,3 +184,80 @@ def test_other_results_are_joined_by_the_name_of_their_folder(folder):
         joined_with(ours, ["score-Mine"], folder.parent)
     with pytest.raises(InputError, match="score-Yours: no results; there are ablation, score-Mine"):
         joined_with(ours, ["score-Yours"], folder.parent)
+
+
+NAMES = ("01", "1e3", "nan", "None", "True", "", "=1+1", "'=1", "+5V", "-x", "@y", "1_0", "a b,c")
+
+
+def test_names_are_read_back_as_they_are(folder):
+    """Public datasets number their categories, and a spreadsheet computes what begins with =."""
+    committed = read_results(COMMITTED)
+    bottle = committed.cells[committed.cells["category"] == "bottle"]
+    cells = pd.concat([bottle.assign(category=name) for name in NAMES], ignore_index=True)
+    written = dataclasses.replace(committed, cells=cells, categories=NAMES)
+    write_results(folder, written)
+    read = read_results(folder)
+    assert (read.categories, read.cells["category"].tolist()) == (
+        NAMES,
+        cells["category"].tolist(),
+    )
+    assert not np.isnan(read.scores("iap")).any()
+    text = (folder / "cells.csv").read_text("utf-8")
+    assert not re.search("(^|,)[=+@-]", text, re.MULTILINE)
+
+
+def with_value(folder, column, value):
+    """Change the second row of the table."""
+    cells = pd.read_csv(folder / "cells.csv", dtype=str, keep_default_na=False)
+    cells.loc[1, column] = value
+    cells.to_csv(folder / "cells.csv", index=False)
+
+
+@pytest.mark.parametrize("value", ["7.5", "-1", "inf", "-inf", "0_1.5", "0x1", "1e400", "x", "٠"])
+def test_a_metric_that_cannot_be_is_refused(folder, value):
+    with_value(folder, "iap", value)
+    place = rf"cells\.csv: line 3: iap is '{value}'; it must be a number from 0 to 1, or empty"
+    with pytest.raises(InputError, match=place):
+        read_results(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("seed", "0.0"), ("seed", "1_0"), ("peak_memory", ""), ("seconds", "nan")]
+)
+def test_other_numbers_are_refused_too(folder, column, value):
+    with_value(folder, column, value)
+    with pytest.raises(InputError, match=f"line 3: {column} is '{value}'; it must be a"):
+        read_results(folder)
+
+
+@pytest.mark.parametrize("value", ["", "nan", "NaN"])
+def test_an_empty_metric_is_missing(folder, value):
+    with_value(folder, "iap", value)
+    assert read_results(folder).cells["iap"].isna().tolist()[:3] == [False, True, False]
+
+
+def test_a_row_that_is_there_twice_is_named(folder):
+    path = folder / "cells.csv"
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[1])
+    with pytest.raises(
+        InputError, match=r"cells\.csv: the cell DeSTSeg none bottle 0 is there twi"
+    ):
+        read_results(folder)
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "heading.json"])
+def test_a_byte_order_mark_is_skipped_and_a_pipe_is_not_waited_for(folder, name):
+    whole = read_results(folder)
+    path = folder / name
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_results(folder).cells.equals(whole.cells)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=r"no results; there are|is not a plain file"):
+        read_results(folder)
+
+
+def test_a_heading_nested_too_deeply_is_refused(folder):
+    (folder / "heading.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"heading\.json: cannot be read"):
+        read_results(folder)

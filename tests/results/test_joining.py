@@ -37,13 +37,13 @@ def test_the_grid_stays_the_firsts_and_what_is_outside_is_told():
         cells_of("Rival", ("",), seeds=(0, 1, 2, 3)),
         experiment="wide",
         seeds=(0, 1, 2, 3),
-        provenance=("Command: score", "Date: today"),
+        provenance=("Command: score", "Setting: 3 steps", "Date: today"),
     )
     both = join(OURS, [wide])
     assert both.seeds == OURS.seeds
     assert len(both.cells) == len(OURS.cells) + 9
     assert both.remarks == ("Of wide 3 cells outside this grid are left out.",)
-    assert both.provenance == ("Included: wide; Command: score; Date: today",)
+    assert both.provenance == ("Included: wide; Setting: 3 steps",)
 
 
 def test_other_protocols_and_other_images_are_refused():

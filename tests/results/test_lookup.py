@@ -53,7 +53,7 @@ def test_without_inputs_the_table_of_cells_is_read(find, asked, tiny_finished, t
 
 
 def test_the_teacher_is_not_needed_for_the_gallery(find, asked):
-    found = find(dataclasses.replace(asked, teacher="nowhere.pth"))
+    found = find(dataclasses.replace(asked, teacher="nowhere/random.pth"))
     assert set(found.images) == {"bottle", "tile"}
     assert found.scores(Cell("DeSTSeg", "none", "bottle", 0)) is not None
 
@@ -63,8 +63,15 @@ def test_other_images_are_not_shown_beside_the_maps(find, results, asked):
     cells = known.cells.copy()
     cells.loc[cells["category"] == "tile", "images"] = "another digest"
     write_results(results / "tiny", dataclasses.replace(known, cells=cells))
-    found = find(dataclasses.replace(asked, teacher="nowhere.pth"))
+    found = find(dataclasses.replace(asked, teacher="nowhere/random.pth"))
     assert set(found.images) == {"bottle"}
+
+
+def test_cells_of_other_settings_are_not_taken_for_these(find, asked):
+    """Another experiment file of the same name, in another folder."""
+    other = dataclasses.replace(asked, dataset=dataclasses.replace(asked.dataset, size=48))
+    with pytest.raises(InputError, match=r"another setting \(dataset.size: 32 there, 48 asked for"):
+        find(dataclasses.replace(other, teacher="nowhere/random.pth"))
 
 
 def test_a_part_of_the_grid_can_be_asked_for(find, asked, tmp_path):

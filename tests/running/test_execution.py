@@ -114,6 +114,8 @@ def test_each_stage_leaves_a_whole_record(job, tiny_inputs):
         assert record.provenance["threads"] == 1
         told = {"commit", "dirty", "changes", "torch", "numpy", "cpu", "started", "ended"}
         assert set(record.provenance) >= told | {"determinism", "command"}
+        reads = set(stage.step.reads) - {"rotation"}
+        assert set(record.provenance["read"]) == reads, "digests of the files themselves"
         assert (record.category, record.seed, record.code) == ("bottle", 0, stage.code)
         if name.startswith("evaluation"):
             assert list(record.metrics) == sorted(metric.key for metric in METRICS)

@@ -1,13 +1,12 @@
 import os
 import signal
-import threading
 import time
 
 import pytest
 
 from bench.data.kinds import find_kind
 from bench.running.execution import Job
-from bench.running.isolation import ATTEMPTS, Child, _end_with, _ending, alone
+from bench.running.isolation import ATTEMPTS, Child, _ending, alone
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
 
@@ -163,17 +162,6 @@ def test_in_process_is_this_process(job_of):
     with InProcess("cpu") as workers:
         assert workers.submit(job).result()[0].status == "done"
     assert (job.store.root / "attempts").read_text() == f"spent\n{os.getpid()}\n"
-
-
-def test_a_child_ends_with_its_parent(monkeypatch):
-    ended = threading.Event()
-    monkeypatch.setattr(os, "_exit", lambda code: ended.set())
-    parents = iter([7, 7, 1])
-    monkeypatch.setattr(os, "getppid", lambda: next(parents))
-    waited = []
-    _end_with(7, wait=waited.append)
-    assert ended.is_set()
-    assert len(waited) == 2
 
 
 def test_alone_is_another_process_that_gives_back_what_it_finds():

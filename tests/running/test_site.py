@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bench.data.cache import seal_digest
 from bench.data.kinds import find_kind
 from bench.methods.interface import UndeclaredRead
 from bench.running.site import StageSite
@@ -41,6 +42,17 @@ def test_a_step_gets_what_it_declares(sites, tiny_inputs):
     trunk = site["teacher"]
     assert not trunk.training
     assert not any(parameter.requires_grad for parameter in trunk.parameters())
+
+
+def test_a_site_knows_the_digests_of_what_was_read(sites, tiny_inputs):
+    (site,) = sites(("none",))["student"]
+    site["images"], site["teacher"], site["rotation"]
+    (teacher,) = tiny_inputs.backbones.values()
+    category = tiny_inputs.categories["bottle"]
+    assert site.read == {
+        "images": seal_digest(category.path),
+        "teacher": seal_digest(teacher.path.parent),
+    }
 
 
 def test_images_tell_neither_masks_nor_names(sites):

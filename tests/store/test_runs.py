@@ -274,3 +274,90 @@ def test_a_read_only_folder_is_refused(tmp_path):
             check_writable(tmp_path / "runs")
     finally:
         tmp_path.chmod(0o755)
+
+
+# What is no file where one is expected
+
+
+def instead(kind):
+    """Put something else in the place of a file."""
+
+    def replace(path):
+        path.unlink(missing_ok=True)
+        if kind == "folder":
+            (path / "below").mkdir(parents=True)
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "link to itself":
+            path.symlink_to(path)
+        elif kind == "deep":
+            path.write_text("[" * 100_000)
+        else:
+            path.write_text('{"schema": Infinity, "sha256": ""}')
+
+    return replace
+
+
+NO_FILES = ("folder", "pipe", "link to itself")
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "deep", "infinite"])
+def test_what_lies_in_the_place_of_a_record_is_named_and_made_way_of(store, kind):
+    store.put(record())
+    path = store.folder(KEY) / "record.json"
+    instead(kind)(path)
+    assert store.get(KEY) is None
+    assert list(store.records()) == []
+    with pytest.raises(DamagedRecord) as caught:
+        store.read(KEY)
+    assert str(path) in str(caught.value)
+    store.discard(KEY)
+    instead(kind)(path)
+    store.put(record())
+    assert store.get(KEY) == record()
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_lies_in_the_place_of_an_artifact_is_named_and_made_way_of(store, stored, kind):
+    path = store.folder(KEY) / "maps.npy"
+    instead(kind)(path)
+    with pytest.raises(DamagedArtifact, match=f"{path}: "):
+        store.load(KEY)
+    again = store.put(record(artifact="maps.npy"), b"content of the artifact")
+    assert store.artifact(again) == b"content of the artifact"
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "deep"])
+def test_what_lies_in_the_place_of_a_failure_is_none(store, kind):
+    store.fail(failure())
+    instead(kind)(store.folder(KEY) / "failure.json")
+    assert store.failure(KEY) is None
+    store.fail(failure())
+    assert store.failure(KEY) == failure()
+    instead(kind)(store.folder(KEY) / "failure.json")
+    store.put(record())
+    assert store.failure(KEY) is None
+
+
+@pytest.mark.parametrize("level", ["stage", "group"])
+@pytest.mark.parametrize("kind", ["file", "link to itself"])
+def test_a_file_in_the_place_of_a_folder_is_made_way_of(store, level, kind):
+    place = store.folder(KEY) if level == "stage" else store.folder(KEY).parent
+    place.parent.mkdir(parents=True)
+    if kind == "file":
+        place.write_text("")
+    else:
+        place.symlink_to(place)
+    assert store.get(KEY) is None
+    assert store.failure(KEY) is None
+    assert list(store.records()) == []
+    store.discard(KEY)
+    store.put(record(artifact="maps.npy"), b"x")
+    assert store.artifact(store.get(KEY)) == b"x"
+
+
+def test_a_folder_in_the_place_of_a_file_of_results_is_refused_before_the_run(tmp_path):
+    (tmp_path / "cells.csv").mkdir()
+    check_writable(tmp_path, "heading.json")
+    with pytest.raises(InputError, match=r"cells\.csv: is a folder in the place of a file"):
+        check_writable(tmp_path, "heading.json", "cells.csv")

@@ -77,8 +77,12 @@ def test_everything_is_written(outputs):
     assert "not on MVTec AD" in text
     foot = (outputs.folder / "tables" / "ablation.md").read_text()
     assert "(paper)" not in foot
-    for part in (outputs.command, "Commit:", "Machine:", "2 + 3 steps of 4 images", "teacher"):
+    for part in ("2 + 3 steps of 4 images", "teacher", "date: heading.json"):
         assert part in foot
+    heading = (outputs.folder / "heading.json").read_text()
+    for part in (outputs.command, "Commit:", "Machine:", "Date:"):
+        assert part in heading
+        assert part not in foot
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -99,16 +103,21 @@ def test_the_seeds_so_far_have_tables_but_no_figures(outputs):
     assert not (outputs.folder / "report.html").exists()
 
 
-def test_what_is_known_is_not_drawn_again(outputs, undrawn):
+def test_what_is_known_is_not_drawn_again(outputs, undrawn, monkeypatch):
+    reported = []
+    monkeypatch.setattr(
+        "bench.workflows.reporting.write_report", lambda *given: reported.append(given)
+    )
     outputs.write()
     outputs.write()
     assert undrawn == [outputs.command]
+    # As in a clone, where the page is not: the figures are, and another Matplotlib draws others.
     (outputs.folder / "report.html").unlink()
     outputs.write()
-    assert len(undrawn) == 2
+    assert len(undrawn) == len(reported) == 1
     # A table that is new, or says something else than the last time.
     changed(outputs, tables=(*outputs.laid.experiment.tables, "loss")).write()
-    assert len(undrawn) == 3
+    assert len(undrawn) == 2
 
 
 def test_costs_are_measured_where_they_are_shown(outputs, monkeypatch):
@@ -133,6 +142,37 @@ def test_costs_are_measured_where_they_are_shown(outputs, monkeypatch):
     assert read_results(outputs.folder).costs == {"DeSTSeg": COST}
     shown.write()
     assert asked[1] == ({"DeSTSeg": "den+ed+seg"}, {"DeSTSeg": COST}, "cpu")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_run_of_the_same_numbers_changes_no_file(outputs, undrawn, tmp_path):
+    outputs.write()
+    before = contents(outputs.folder)
+    store = RunStore(tmp_path / "copy")
+    for record in outputs.store.records():
+        later = {**record.provenance, "started": "2031-01-01", "commit": "f" * 40}
+        content = outputs.store.artifact(record) if record.artifact else None
+        store.put(dataclasses.replace(record, provenance=later, seconds=9.0), content)
+    dataclasses.replace(outputs, store=store, command="another", device="another").write()
+    assert contents(outputs.folder) == before
+
+
+def test_a_part_leaves_the_whole_as_it_is(outputs, undrawn, tmp_path, capsys):
+    outputs.write()
+    before = contents(outputs.folder)
+    for seeds in ((0,), (1,)):
+        outputs.write(seeds=seeds)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny"]
+    lost = [cell for cell in outputs.laid.plan.evaluations if cell.category == "tile"]
+    partial = without(outputs, lost, tmp_path)
+    table = partial.write()
+    assert "INCOMPLETE" in table.text()
+    assert contents(outputs.folder) == before
+    assert {row["category"] for row in rows(tmp_path / "tiny-part")} == {"bottle"}
+    assert f"{outputs.folder}: holds 24 numbers that these results lack" in capsys.readouterr().err
 
 
 def test_a_seed_is_complete_when_all_its_cells_are(outputs, tmp_path):

@@ -134,7 +134,32 @@ def test_the_table_has_each_category_and_their_average(asked):
     files = {path.name for path in (asked.folder / "tables").iterdir()}
     assert files == {f"categories.{form}" for form in ("md", "csv", "tex")}
     foot = (asked.folder / "tables" / "categories.md").read_text()
-    assert "- Command: python -m bench score\n" in foot
+    assert foot.endswith("- Command, commit, machine and date: heading.json\n")
+    assert "Command: python -m bench score" in read_results(asked.folder).provenance
+
+
+def test_another_category_is_added_and_the_others_stay(asked):
+    """Scored one after the other they are what they are when they are scored together."""
+    score(asked)
+    together = rows(asked)
+    shutil.rmtree(asked.folder)
+    for name in ("cable", "bottle"):
+        score(dataclasses.replace(asked, categories=(name,)))
+    found = rows(asked)
+    assert [row["category"] for row in found] == ["bottle", "cable"]
+    for metric in METRICS:
+        assert [row[metric.key] for row in found] == [row[metric.key] for row in together]
+    assert read_results(asked.folder).categories == ("bottle", "cable")
+
+
+def test_scores_of_other_data_are_not_mixed_in(asked, data, maps):
+    score(asked)
+    before = rows(asked)
+    for root in (data, maps):
+        (root / "cable").rename(root / "screw")
+    with pytest.raises(InputError, match=r"score-noise-.*: holds cable, which these data have not"):
+        score(asked)
+    assert rows(asked) == before
 
 
 def test_scoring_again_reads_no_map(asked, monkeypatch):
@@ -250,6 +275,9 @@ def test_published_numbers_stand_beside_mvtec_ad_and_the_papers_protocol_alone(
     own = score(paper).table
     assert not [name for name in own.formatted.columns if "paper" in name], "of the same names"
     monkeypatch.setattr(scoring, "folder_origin", lambda _: find_kind("mvtec").origin({}))
+    with pytest.raises(InputError, match="folder of own images there, MVTec AD now"):
+        score(paper)
+    shutil.rmtree(paper.folder)
     table = score(paper).table
     assert table.title == "PatchCore by category: MVTec AD"
     assert table.formatted["Pixel AP (paper)"].tolist()[:2] == ["80.1", "70.0"]

@@ -1,0 +1,29 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from destseg.application.console import print_error
+from destseg.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+PRINT = """
+from destseg.application.console import open_console
+open_console()
+print("83.1 ± 0.4 ✓ − ×")
+"""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_what_is_redirected_is_utf8_whatever_the_machine_says(encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", PRINT], env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8") == f"83.1 ± 0.4 ✓ − ×{os.linesep}"
+
+
+def test_an_error_commands_no_terminal_and_keeps_its_lines(capsys):
+    print_error(InputError("404 \x1b[31mgone\r\nand \udce9"))
+    assert capsys.readouterr().err == "error: 404 \\x1b[31mgone\\r\nand \\udce9\n"

@@ -1,0 +1,132 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from bench.results.files import read_results, write_results
+from bench.results.keeping import (
+    keep_results,
+    lost_numbers,
+    other_settings,
+    place_of,
+    require_same,
+)
+from destseg.errors import InputError
+
+COMMITTED = Path(__file__).parents[2] / "results" / "ablation"
+
+
+@pytest.fixture(scope="module")
+def whole():
+    found = read_results(COMMITTED)
+    bottle = found.cells["category"].isin(["bottle", "cable"])
+    cells = found.cells[bottle].reset_index(drop=True)
+    settings = {"teacher": "distilled", "configs": {"DeSTSeg": {"steps": 75}}}
+    return dataclasses.replace(
+        found, cells=cells, categories=("bottle", "cable"), settings=settings
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, whole):
+    write_results(tmp_path / "ablation", whole)
+    return tmp_path / "ablation"
+
+
+def part_of(whole, **columns):
+    cells = whole.cells
+    for name, value in columns.items():
+        cells = cells[cells[name] == value]
+    return dataclasses.replace(whole, cells=cells.reset_index(drop=True))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"category": "bottle"}, {"variant": "none"}, {"method": "pixel-nn"}, {"seed": 0}],
+)
+def test_a_part_has_a_place_of_its_own(folder, whole, columns, capsys):
+    part = part_of(whole, **columns)
+    place = place_of(part, folder)
+    assert place == folder.with_name("ablation-part")
+    numbers = 6 * (len(whole.cells) - len(part.cells))
+    assert f"{folder}: holds {numbers} numbers that these" in capsys.readouterr().err
+
+
+def test_a_part_may_replace_another_part(folder, whole):
+    for name in ("bottle", "cable"):
+        part = part_of(whole, category=name)
+        keep_results(place_of(part, folder), part)
+    there = read_results(folder.with_name("ablation-part"))
+    assert set(there.cells["category"]) == {"cable"}
+
+
+def test_the_whole_replaces_a_part_and_itself(folder, whole, capsys):
+    write_results(folder, part_of(whole, seed=0))
+    assert place_of(whole, folder) == folder
+    write_results(folder, whole)
+    assert place_of(whole, folder) == folder
+    assert place_of(whole, folder / "empty") == folder / "empty"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_metric_that_has_become_undefined_is_lost(folder, whole):
+    cells = whole.cells.copy()
+    cells.loc[3, "pro"] = float("nan")
+    assert lost_numbers(folder, dataclasses.replace(whole, cells=cells)) == 1
+
+
+def test_results_that_cannot_be_read_are_made_anew(folder, whole):
+    (folder / "heading.json").write_text("{")
+    assert place_of(part_of(whole, seed=0), folder) == folder
+
+
+def test_the_same_numbers_leave_every_file_as_it_is(folder, whole):
+    """A clone stays clean: another machine, day or commit is no news."""
+    before = contents(folder)
+    cells = whole.cells.assign(seconds=99.0, cpu="another", started="2027", commit="f" * 40)
+    again = dataclasses.replace(whole, cells=cells, provenance=("Date: 2027-01-01",))
+    kept = keep_results(folder, again)
+    assert contents(folder) == before
+    assert kept.provenance == whole.provenance
+    assert set(kept.cells["cpu"]) == set(whole.cells["cpu"])
+
+
+@pytest.mark.parametrize("name", ["iap", "key", "images"])
+def test_other_numbers_are_written(folder, whole, name):
+    cells = whole.cells.copy()
+    cells.loc[0, name] = 0.125 if name == "iap" else "0" * 64
+    again = dataclasses.replace(whole, cells=cells, provenance=("Date: 2027-01-01",))
+    keep_results(folder, again)
+    assert read_results(folder).cells.loc[0, name] == cells.loc[0, name]
+    assert read_results(folder).provenance == ("Date: 2027-01-01",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"experiment": "other"}, "experiment: ablation there, other now"),
+        ({"dataset": "MVTec AD"}, "dataset: the embedded miniature v3, 64 px there, MVTec AD now"),
+        ({"settings": {"configs": {"DeSTSeg": {"steps": 76}}}}, "DeSTSeg.steps: 75 there, 76 now"),
+    ],
+)
+def test_results_of_something_else_are_not_replaced(folder, whole, changes, said):
+    with pytest.raises(InputError, match=f"{said}\\); give another name, .* or remove this one"):
+        require_same(folder, dataclasses.replace(whole, **changes), {})
+
+
+def test_other_images_are_something_else(folder, whole):
+    same = whole.cells.loc[whole.cells["category"] == "cable", "images"].iloc[0]
+    require_same(folder, whole, {"cable": same, "zipper": "1" * 64})
+    with pytest.raises(InputError, match=r"images of cable: [0-9a-f]{12} there, 111111111111 now"):
+        require_same(folder, whole, {"cable": "1" * 64})
+
+
+def test_settings_that_one_side_lacks_or_that_move_no_number_are_no_difference():
+    old = {"protocol": {"name": "a", "size": 1}, "metrics": [], "teacher": "x"}
+    assert other_settings(old, {"protocol": {"name": "b", "size": 1}, "metrics": ["f"]}) == {}
+    assert other_settings(old, {"new": 1}) == other_settings({}, old) == {}
+    assert other_settings(old, {"protocol": {"size": 2}}) == {"protocol.size": (1, 2)}
