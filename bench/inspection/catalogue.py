@@ -14,7 +14,7 @@ from bench.store.runs import RunStore
 class Place:
     """What a stage is for, whatever the settings.
 
-    ``traits`` are what tells variants apart, `bench.methods.interface.Step.traits`, of the stage
+    ``traits`` are what tells variants apart, `bench.methods.steps.Step.traits`, of the stage
     and its ancestors: for each its kind, name and value.
     """
 

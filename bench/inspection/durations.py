@@ -56,7 +56,7 @@ class DurationEstimator:
 
 
 def work(kind: str, parameters: Mapping[str, Any]) -> float:
-    """Return what a stage's duration is about proportional to; `bench.methods.interface.Step`."""
+    """Return what a stage's duration is about proportional to; `bench.methods.steps.Step`."""
     return step_types()[kind].work(parameters)
 
 

@@ -15,7 +15,8 @@ from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from bench.methods.interface import Method, Step
+from bench.methods.interface import Method
+from bench.methods.steps import Step
 from destseg.errors import InputError
 
 METHODS_VARIABLE = "DESTSEG_BENCH_METHODS"
@@ -30,7 +31,7 @@ FLOORS = ("pixel-nn", "mean-image")
 EVALUATION = "evaluation"
 """The kind of the harness's own step, after every method's last."""
 
-_PARTS = ("codecs", "interface")
+_PARTS = ("codecs", "interface", "steps")
 
 __path__ += [path for path in os.environ.get(METHODS_VARIABLE, "").split(os.pathsep) if path]
 

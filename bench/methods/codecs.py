@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.methods.interface import Scores
+from bench.methods.steps import Scores
 
 if TYPE_CHECKING:
     from torch import Tensor

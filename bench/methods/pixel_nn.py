@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.methods._floors import distance_maps
 from bench.methods.codecs import SCORES
-from bench.methods.interface import Method, Scores, Site, Step
+from bench.methods.interface import Method
+from bench.methods.steps import Scores, Site, Step
 
 
 @dataclass(frozen=True)

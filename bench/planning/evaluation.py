@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.methods import EVALUATION
-from bench.methods.interface import Scores, Site, Step
+from bench.methods.steps import Scores, Site, Step
 from bench.metrics import Protocol, evaluate, metrics_of
 from bench.store.records import recordable
 

@@ -14,7 +14,7 @@ from typing import Any
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
 from bench.methods import method, method_steps
-from bench.methods.interface import Step
+from bench.methods.steps import Step
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
 from destseg.errors import InputError

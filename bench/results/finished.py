@@ -15,7 +15,7 @@ from bench.data.categories import CategoryRef, load_category
 from bench.experiment.experiment import Experiment
 from bench.experiment.grid import Cell
 from bench.methods.codecs import SCORES
-from bench.methods.interface import Scores
+from bench.methods.steps import Scores
 from bench.metrics import image_scores
 from bench.results.cells import cells_of
 from bench.results.results import Results

@@ -13,7 +13,7 @@ import torch
 
 from bench.common.provenance import peak_memory, record_provenance
 from bench.data.kinds import DatasetKind
-from bench.methods.interface import Member, Scores
+from bench.methods.steps import Member, Scores
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage

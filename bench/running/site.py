@@ -13,7 +13,7 @@ from bench.data.categories import CategoryData, CategoryRef, load_category
 from bench.data.kinds import DatasetKind
 from bench.data.teacher import TeacherRef, load_backbone
 from bench.data.textures import TexturesRef, load_textures
-from bench.methods.interface import Step, UndeclaredRead
+from bench.methods.steps import Step, UndeclaredRead
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
 from destseg.application.progress import heartbeat
@@ -30,7 +30,7 @@ class Images:
 
 
 class StageSite:
-    """The `bench.methods.interface.Site` of a stage, whose parameters name what is read by digests.
+    """The `bench.methods.steps.Site` of a stage, whose parameters name what is read by digests.
 
     The kind's policy of rotations holds.
     """

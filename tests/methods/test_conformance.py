@@ -7,7 +7,7 @@ import pytest
 from bench.experiment.grid import Grid
 from bench.methods import METHODS_VARIABLE, PAPER
 from bench.methods.codecs import SCORES
-from bench.methods.interface import Member, Scores, Step, UndeclaredRead
+from bench.methods.steps import Member, Scores, Step, UndeclaredRead
 from bench.planning.stages import plan, stage_key
 from bench.running.runner import run
 from bench.running.site import StageSite

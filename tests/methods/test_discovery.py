@@ -12,7 +12,8 @@ from destseg.errors import InputError
 ONE = """
 from dataclasses import dataclass
 from bench.methods.codecs import SCORES
-from bench.methods.interface import Method, Step
+from bench.methods.interface import Method
+from bench.methods.steps import Step
 
 @dataclass(frozen=True)
 class Config:

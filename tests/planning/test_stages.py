@@ -13,7 +13,8 @@ from bench.experiment.grid import Cell, Grid
 from bench.methods.destseg import METHOD, Config
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
 from bench.methods.destseg.variants import Variant
-from bench.methods.interface import Method, Step
+from bench.methods.interface import Method
+from bench.methods.steps import Step
 from bench.planning import stages
 from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from bench.methods.codecs import ARRAYS, SCORES
-from bench.methods.interface import Method, Scores, Site, Step
+from bench.methods.interface import Method
+from bench.methods.steps import Scores, Site, Step
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from bench.data.kinds import find_kind
 from bench.experiment.experiment import Experiment
 from bench.methods.destseg.steps import TrainStudent
-from bench.methods.interface import Scores
+from bench.methods.steps import Scores
 from bench.metrics import METRICS
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Plan

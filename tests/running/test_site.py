@@ -5,7 +5,7 @@ import pytest
 
 from bench.data.cache import seal_digest
 from bench.data.kinds import find_kind
-from bench.methods.interface import UndeclaredRead
+from bench.methods.steps import UndeclaredRead
 from bench.running.site import StageSite
 from destseg.seeding import derive_seed
 

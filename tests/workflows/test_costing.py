@@ -13,7 +13,7 @@ from bench.data.kinds import find_kind
 from bench.experiment.grid import Grid
 from bench.methods import method
 from bench.methods.codecs import SCORES, WEIGHTS
-from bench.methods.interface import Scores, Step
+from bench.methods.steps import Scores, Step
 from bench.planning.experiment_plan import ExperimentPlan
 from bench.planning.stages import Plan, Stage
 from bench.results.costs import Cost

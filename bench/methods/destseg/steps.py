@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.methods.codecs import SCORES, WEIGHTS
-from bench.methods.interface import Member, Scores, Site, Step
+from bench.methods.steps import Member, Scores, Site, Step
 from destseg.config import (
     AnomalyConfig,
     FusionInput,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.methods.codecs import SCORES, WEIGHTS
-from bench.methods.interface import Scores, Site, Step
+from bench.methods.steps import Scores, Site, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

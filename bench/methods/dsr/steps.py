@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.methods.codecs import SCORES, WEIGHTS
-from bench.methods.interface import Scores, Site, Step
+from bench.methods.steps import Scores, Site, Step
 from destseg.seeding import derive_seed
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.methods.codecs import ARRAYS, SCORES
-from bench.methods.interface import Method, Scores, Step
+from bench.methods.interface import Method
+from bench.methods.steps import Scores, Step
 
 
 def patches(images, side):
