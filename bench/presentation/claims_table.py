@@ -8,6 +8,7 @@ from bench.methods.interface import Method
 from bench.metrics import ALL_METRICS
 from bench.paper.claims import Assessment, assess
 from bench.paper.published import published_difference
+from bench.presentation.costs_table import rising_findings
 from bench.presentation.floors import floor_findings
 from bench.presentation.formatting import (
     MISSING,
@@ -44,7 +45,7 @@ def verdicts_table(results: Results) -> Table:
         _all_notes(results, f"{len(lines)} claims: {told}."),
         lines,
         labels="lll",
-        findings=floor_findings(results),
+        findings=(*floor_findings(results), *rising_findings(results)),
     )
 
 

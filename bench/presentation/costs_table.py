@@ -144,6 +144,25 @@ def _curve_notes(results: Results) -> tuple[str, ...]:
     )
 
 
+def rising_findings(results: Results) -> tuple[str, ...]:
+    """Say which methods are still rising, so that their rows are no last word; none if none is."""
+    gains = {name: gain_of_doubling(results, name) for name in results.fulls}
+    rising = [
+        f"{name} by {format_points(100 * gain).removeprefix('+')}"
+        for name, gain in gains.items()
+        if gain is not None and gain > RISING
+    ]
+    if not rising:
+        return ()
+    metric = ALL_METRICS[CURVE_METRIC]
+    return (
+        (
+            f"Still rising, in points of {metric.display} on other images by twice the updates (table "
+            f"curve): {listed(rising)}. A method that is starved is not one that is beaten."
+        ),
+    )
+
+
 def gain_of_doubling(results: Results, method: str) -> float | None:
     """Return by how much the metric of the curve rises with twice the training, as a fraction.
 

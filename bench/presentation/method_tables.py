@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from bench.paper.published import published_methods, published_over, state_of_the_art
+from bench.presentation.costs_table import rising_findings
 from bench.presentation.floors import FLOORS_HEADING, floor_findings
 from bench.presentation.formatting import (
     Numbers,
@@ -54,7 +55,7 @@ def main_table(results: Results) -> Table:
             *difference_notes(results),
         ),
         lines,
-        findings=floor_findings(results),
+        findings=(*floor_findings(results), *rising_findings(results)),
     )
 
 

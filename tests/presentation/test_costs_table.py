@@ -86,6 +86,10 @@ def test_a_method_that_gains_by_doubling_is_still_rising():
         assert row(table, "DeSTSeg")["Doubling adds"] == "+1.50, still rising"
         assert row(table, "STFPM")["Doubling adds"] == "+0.50"
         assert "still rising" in " ".join(table.notes)
+    said = "by twice the updates (table curve): DeSTSeg by 1.50. A method that is starved is not"
+    for name in ("main", "verdicts"):
+        assert said in build_table(name, results).findings[-1]
+        assert "rising" not in " ".join(build_table(name, BOTH).findings)
     shown = row(curve_table(results), "DeSTSeg")
     assert [shown[f"x{factor:g}"] for factor in (0.5, 1, 2)] == ["30.0", "31.5", "33.0"]
     assert "development: bottle and wood; seed 0." in " ".join(curve_table(results).notes)
