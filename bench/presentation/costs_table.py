@@ -157,8 +157,8 @@ def rising_findings(results: Results) -> tuple[str, ...]:
     metric = ALL_METRICS[CURVE_METRIC]
     return (
         (
-            f"Still rising, in points of {metric.display} on other images by twice the updates (table "
-            f"curve): {listed(rising)}. A method that is starved is not one that is beaten."
+            f"Still rising, in points of {metric.display} on other images by twice the updates "
+            f"(table curve): {listed(rising)}. A method that is starved is not one that is beaten."
         ),
     )
 

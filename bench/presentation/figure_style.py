@@ -31,7 +31,7 @@ _LOOKS = (
     ((PALETTE[2], "^"), (PALETTE[4], "v")),
     ((PALETTE[5], "<"), (PALETTE[9], ">")),
     ((PALETTE[7], "p"), (PALETTE[1], "P")),
-    ((PALETTE[6], "h"), ("0.2", "X")),
+    ((PALETTE[6], "h"), ("0.15", "*")),
 )
 """Colour and marker of each method in its turn, without and with what `is_on` asks for."""
 

@@ -24,6 +24,7 @@ def training_figure(results: Results) -> Figure:
     """
     metric = ALL_METRICS[CURVE_METRIC]
     looks: dict[str, Any] = {}
+    ticks: list[float] = []
     with style():
         figure = Figure(figsize=(5.6, 4.0))
         axes = figure.subplots()
@@ -37,6 +38,7 @@ def training_figure(results: Results) -> Figure:
             cost = results.costs.get(method)
             if len(means) > 1 and cost is not None:
                 macs = {factor: factor * cost.training_macs / 1e9 for factor in means}
+                ticks = ticks or [*macs.values()]
                 percents = [100 * mean for mean in means.values()]
                 axes.plot([*macs.values()], percents, **look, markersize=4)
                 axes.plot(macs[1.0], 100 * means[1.0], **look, markersize=9, mec="white", mew=0.8)
@@ -45,6 +47,8 @@ def training_figure(results: Results) -> Figure:
                 axes.axhline(100 * means[1.0], **line)
                 looks[method] = line
         axes.set_xscale("log")
+        axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("training, GMAC of one category and seed")
         axes.set_ylabel(f"{metric.display} (%), development images")
         axes.margins(y=0.08)
