@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.parsers import Commands, add_command, typed
-from bench.common.exit_codes import BAD_INPUT, DONE
+from bench.common.exit_codes import DONE, FAILURES
 from bench.data.archives import ARCHIVES
 from destseg.application.options import positive
 
@@ -31,7 +31,8 @@ examples:
   python -m bench data import visa --from VisA_20220922 --to data/visa
       links the images and masks of VisA (or btad, mpdd) into MVTec AD's layout
 
-exit codes: 0 all is right, 2 faults, bad input or a failed download, 130 interrupted
+exit codes: 0 all is right, 2 bad input or a failed download, 3 faults, which are listed beside the
+digests of what is whole, 130 interrupted
 """
 
 _, EXAMPLES = HELP.split("\n\n", 1)
@@ -175,4 +176,4 @@ def _print_report(kind: str, folder: Path, report: Report) -> int:
         print(f"{part.name}: {part.content}")
         print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")
     print(f"{title}: {report.summary}: {report.count}.")
-    return BAD_INPUT if report.faults else DONE
+    return FAILURES if report.faults else DONE

@@ -290,7 +290,7 @@ def test_the_command_prints_every_fault_then_the_digests(root, capsys):
         stray(root / "bottle" / f"{number}.csv")
     truncate(root / "bottle" / "test" / "good" / "000.png")
     capsys.readouterr()
-    assert main(["data", "verify", "mvtec", str(root), "--jobs", "1"]) == 2
+    assert main(["data", "verify", "mvtec", str(root), "--jobs", "1"]) == 3
     out, err = capsys.readouterr()
     assert "verify: 100%" in err
     lines = out.splitlines()
