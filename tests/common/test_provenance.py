@@ -157,5 +157,11 @@ def test_switches_that_are_on_are_named(monkeypatch):
 
 def test_where_the_system_tells_no_memory_none_is_claimed(monkeypatch):
     assert module.peak_memory() > 2**20
+
+    def untold(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(module.Path, "read_text", untold)
+    assert module.peak_memory() > 2**20
     monkeypatch.setattr(module, "resource", None)
     assert module.peak_memory() == 0

@@ -96,8 +96,8 @@ class Handler(BaseHTTPRequestHandler):
         body = script.content[start:]
         cut = script.cuts.pop(0) if script.cuts else None
         body = body if cut is None else body[:cut]
+        sent.body = len(body)  # before the other side can have it
         self.wfile.write(body)
-        sent.body = len(body)
         if cut is not None and script.resets:
             # Closing with this option sends a reset instead of an orderly end.
             linger = struct.pack("ii", 1, 0)

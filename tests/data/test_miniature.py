@@ -270,9 +270,11 @@ def test_write_numbers_samples_from_any_first_one(tmp_path):
 
 
 def test_write_leaves_an_existing_category_alone(tmp_path):
-    (tmp_path / "wood").mkdir()
     write(tmp_path, 40, "wood", train=1, good=1, per_defect=1)
-    assert list((tmp_path / "wood").iterdir()) == []
+    before = (tmp_path / "wood").stat()
+    write(tmp_path, 40, "wood", train=2, good=1, per_defect=1)
+    assert (tmp_path / "wood").stat() == before
+    assert len(list((tmp_path / "wood" / "train" / "good").iterdir())) == 1
 
 
 def test_the_contact_sheet_is_a_picture_of_all_categories(tmp_path, monkeypatch):

@@ -365,7 +365,7 @@ def test_methods_have_variants_and_settings_of_their_own(with_methods):
         ('methods = ["mean-patch"]\nvariants = ["none"]', "", "0 of the methods have variants"),
         ('[grid.variants]\n"mean-patch" = [""]', "", "names 'mean-patch', which is not in grid"),
         ('methods = ["mean-patch"]', "[methods.mean-patch]\nsde = 2", "did you mean 'side'"),
-        ('methods = ["mean-patch"]', "[methods.mean-patch]\nside = 0", "mean-patch.side is 0"),
+        ('methods = ["STFPM"]', "[methods.STFPM]\nwidth = 0", "STFPM.width is 0"),
         ("", "[methods.DeSTSeg.model]\nwidth = 8", "are the same; keep one"),
         ("", "[methods]\nDeSTSeg = 1", "methods.DeSTSeg is 1; it must be a table"),
         ("", "[methods.nobody]", "unknown method 'nobody'"),

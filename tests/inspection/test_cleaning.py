@@ -7,6 +7,7 @@ import pytest
 from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 from bench.planning.inputs import Sources
 from destseg.errors import InputError
+from tests.folders import write_category
 from tests.inspection.inspected import of_kind
 
 
@@ -75,6 +76,8 @@ def test_an_experiment_is_laid_out_once_for_each_kind_that_needs_no_folder(
 def test_it_is_laid_out_in_every_way_that_folders_and_teachers_allow(
     write_tiny, shared_cache, mvtec_folder, tmp_path
 ):
+    # Images that no other test has had decoded.
+    write_category(mvtec_folder / "bottle", (44, 36), 6, {"good": 3, "hole": 3})
     file = write_tiny({'categories = ["tile", "bottle"]': 'categories = ["bottle"]'})
     sources = Sources(mvtec_folder, mvtec_folder, shared_cache)
     found = laid_out([file], sources, "untrained")

@@ -146,8 +146,8 @@ def test_a_folder_has_one_depth_and_the_model_keeps_it(fit, tmp_path):
     assert fit(folder).depth == 12
 
 
-def test_hidden_folders_are_not_trained_on_and_subfolders_are(parts):
-    folder = parts / "train" / "good"
+def test_hidden_folders_are_not_trained_on_and_subfolders_are(parts, tmp_path):
+    folder = shutil.copytree(parts, tmp_path / "parts") / "train" / "good"
     known, _ = read_folder(folder, 32)
     for name, count in ((".ipynb_checkpoints", 0), ("__MACOSX", 0), ("day2", 1)):
         (folder / name).mkdir()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bench import methods as package
+from bench.data.cache import publish
 from bench.data.categories import CategoryRef
 from bench.data.kinds import find_kind
 from bench.data.teacher import TeacherRef, tensor_digest
@@ -72,25 +73,25 @@ def small_inputs(tmp_path_factory):
     def pixels(count):
         return rng.integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
 
-    refs = {}
-    for name in ("one", "two"):
-        path = folder / name
-        path.mkdir()
-        np.save(path / "train.npy", pixels(TRAIN))
-        np.save(path / "test.npy", pixels(TEST))
+    def fill(draft):
+        np.save(draft / "train.npy", pixels(TRAIN))
+        np.save(draft / "test.npy", pixels(TEST))
         masks = np.zeros((TEST, SIDE, SIDE), bool)
         masks[2:, 8:16, 4:20] = True
-        np.save(path / "masks.npy", masks)
-        (path / "names.json").write_text(json.dumps(["good/0", "good/1", "hole/0", "hole/1"]))
-        refs[name] = CategoryRef(name, path, f"images of {name}", TRAIN, TEST)
-    (folder / "textures").mkdir()
-    np.save(folder / "textures" / "images.npy", pixels(3))
+        np.save(draft / "masks.npy", masks)
+        (draft / "names.json").write_text(json.dumps(["good/0", "good/1", "hole/0", "hole/1"]))
+
+    refs = {
+        name: CategoryRef(name, publish(folder / name, fill), f"images of {name}", TRAIN, TEST)
+        for name in ("one", "two")
+    }
+    textures = publish(folder / "textures", lambda draft: np.save(draft / "images.npy", pixels(3)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = ResNet18(8, 3).state_dict()
-    torch.save(state, folder / "trunk.pth")
-    trunk = TeacherRef(folder / "trunk.pth", tensor_digest(state), 8, "random")
-    return Inputs(refs, TexturesRef(folder / "textures", "textures", 3), {("random", 8): trunk})
+    teacher = publish(folder / "teacher", lambda draft: torch.save(state, draft / "trunk.pth"))
+    trunk = TeacherRef(teacher / "trunk.pth", tensor_digest(state), 8, "random")
+    return Inputs(refs, TexturesRef(textures, "textures", 3), {("random", 8): trunk})
 
 
 @pytest.fixture

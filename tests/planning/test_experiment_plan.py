@@ -8,6 +8,7 @@ from bench.planning.experiment_plan import is_known, lay_out, look_up, sketch
 from bench.planning.inputs import UNPREPARED, Sources
 from destseg.config import TrainingConfig
 from destseg.errors import InputError
+from tests.folders import write_category
 
 
 @pytest.fixture
@@ -42,6 +43,8 @@ def test_looking_up_makes_nothing(tiny, tmp_path):
 
 
 def test_one_category_may_lack_alone(tiny, sources, mvtec_folder):
+    # Images that no other test has had decoded.
+    write_category(mvtec_folder / "bottle", (48, 36), 6, {"good": 3, "hole": 3})
     laid = look_up(of_mvtec(tiny, ("bottle",)), Sources(mvtec_folder, None, sources.cache))
     assert laid.unprepared == ("bottle",)
     assert all(ref.digest != UNPREPARED for ref in laid.inputs.backbones.values())
