@@ -5,6 +5,7 @@ Images are read and masks resized as section "Data" of ``docs/method.md`` tells.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from tqdm import tqdm
 
 from bench.data.cache import publish, recipe_key, require_leave, require_whole
 from bench.data.layout import (
-    GOOD,
     CategoryFiles,
     Extent,
     list_categories,
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
     from bench.metrics import Protocol  # needs torch
 
-DECODING_VERSION = 2
+DECODING_VERSION = 3
 """Raised when the decoded arrays change for the same files."""
+
+LOST = "lost.json"
+"""Names of defective test images of which resizing leaves no mark."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,9 @@ def prepare_category(
     ref = CategoryRef(category, path, reading.digest, *extent.counts, extent.native, reading.depth)
     for sentence in listing.passed_over:
         tell(sentence)
-    _tell_lost(ref, protocol)
+    # What is damaged was made again above, except where nothing is computed with it.
+    with contextlib.suppress(OSError, ValueError):
+        tell_lost(category, json.loads((path / LOST).read_text(encoding="utf-8")), protocol)
     return ref
 
 
@@ -117,21 +122,6 @@ def load_category(ref: CategoryRef) -> CategoryData:
     )
     names = json.loads((ref.path / "names.json").read_text(encoding="utf-8"))
     return CategoryData(train, test, masks, tuple(names))
-
-
-def _tell_lost(ref: CategoryRef, protocol: Protocol) -> None:
-    """Tell of defects that are lost in resizing: by the paper's protocol such images are normal."""
-    data = load_category(ref)
-    marked = [bool(mask.any()) for mask in data.masks]
-    tell_lost(
-        ref.category,
-        [
-            name
-            for name, any_mark in zip(data.names, marked, strict=True)
-            if not any_mark and not name.startswith(f"{GOOD}/")
-        ],
-        protocol,
-    )
 
 
 def tell_lost(category: str, names: Sequence[str], protocol: Protocol) -> None:
@@ -184,3 +174,9 @@ def _decode(
     tests = [marked.get(index, normal) for index in range(first, len(images))]
     np.save(draft / "masks.npy", np.stack(tests))
     (draft / "names.json").write_text(json.dumps(listing.names), encoding="utf-8")
+    lost = [
+        name
+        for index, name in enumerate(listing.names, start=first)
+        if index in marked and not marked[index].any()
+    ]
+    (draft / LOST).write_text(json.dumps(lost), encoding="utf-8")

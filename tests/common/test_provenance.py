@@ -4,6 +4,7 @@ import platform
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def test_where_the_system_tells_no_memory_none_is_claimed(monkeypatch):
     def untold(*_, **__):
         raise FileNotFoundError
 
-    monkeypatch.setattr(module.Path, "read_text", untold)
+    monkeypatch.setattr(Path, "read_text", untold)
     assert module.peak_memory() > 2**20
     monkeypatch.setattr(module, "resource", None)
     assert module.peak_memory() == 0

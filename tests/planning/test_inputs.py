@@ -164,7 +164,8 @@ def load_all(prepared):
     load_backbone(*prepared.backbones.values())
 
 
-KEPT = ("train.npy", "test.npy", "masks.npy", "names.json", "images.npy", "trunk.pth", "seal.json")
+ARRAYS = ("train.npy", "test.npy", "masks.npy", "images.npy")
+KEPT = (*ARRAYS, "names.json", "lost.json", "trunk.pth", "seal.json")
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, empty, Path.unlink])
