@@ -23,7 +23,7 @@ HELP = {
     },
     "table": ("python -m bench table claims loss", *tables()),
     **dict.fromkeys(("report", "figure"), ("exit codes: 0 done, 2 bad input",)),
-    "data verify": ("exit codes: 0 all is right, 2 faults", "data verify data/mvtec_ad"),
+    "data verify": ("2 bad input or a failed download, 3 faults", "data verify data/mvtec_ad"),
     "data fetch": ("DIR/mvtec_ad or", "--keep-archive", "--url", "exit codes: 0 all is right"),
 }
 
