@@ -195,3 +195,14 @@ def nearest_variants(name: str, known: Sequence[str]) -> tuple[str, ...]:
     parts = [words.get(word, word) for word in name.lower().replace(" ", "").split("+")]
     same = [other for other in known if sorted(other.split("+")) == sorted(parts)]
     return tuple(same or difflib.get_close_matches(name, known, n=3) or known[:8])
+
+
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Lay nested tables of settings out flat, ``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= flat_settings(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.experiment.experiment import flat_settings
 from bench.inspection.catalogue import Catalogue, has_todays_key, place_of
 from bench.planning.stages import Stage, canonical
 from bench.store.records import Record
@@ -108,12 +109,9 @@ def _distance(record: Record, stage: Stage, catalogue: Catalogue) -> int:
     return total
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
     """Lay nested tables out flat, values as the key has them."""
-    flat: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value if isinstance(value, str) else canonical(value)
-    return flat
+    return {
+        name: value if isinstance(value, str) else canonical(value)
+        for name, value in flat_settings(values).items()
+    }

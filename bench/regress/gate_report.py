@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.experiment.experiment import flat_settings
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.regress.baseline import SCHEMA, Baseline
@@ -128,19 +129,9 @@ def cause_of(
     """Gather what differs besides the numbers."""
     return Cause(
         changed_sources(baseline.sources, sources),
-        _differences(_flat(baseline.settings), _flat(settings)),
+        _differences(flat_settings(baseline.settings), flat_settings(settings)),
         _differences(baseline.measured.versions, now.versions),
     )
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
-    return flat
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.experiment.experiment import flat_settings
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.results.cells import cells_of, tidy
@@ -73,7 +74,7 @@ def require_same(folder: Path, results: Results, images: Mapping[str, str]) -> N
 
 def other_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return the settings that both sides have, and in which they differ."""
-    before, after = _flat(old), _flat(new)
+    before, after = flat_settings(old), flat_settings(new)
     return {
         name: (before[name], after[name])
         for name in before
@@ -191,13 +192,3 @@ _REMEDY = (
     "give another name, of the experiment's file or with --method, another folder with --results "
     "DIR, or remove this one first"
 )
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = list(value) if isinstance(value, tuple) else value
-    return found
