@@ -99,6 +99,12 @@ def undrawn(monkeypatch):
     return leave_undrawn(monkeypatch)
 
 
+@pytest.fixture
+def page_alone(monkeypatch):
+    """Runs write the report without files of its figures."""
+    monkeypatch.setattr("bench.workflows.reporting.write_figures", lambda chosen, folder: [])
+
+
 @pytest.fixture(autouse=True)
 def threads():
     """A job in this process leaves torch with one thread."""

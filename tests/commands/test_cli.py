@@ -172,6 +172,7 @@ def test_a_folder_of_own_images_runs(reproduce, results, mvtec_folder, capsys):
     assert "not on MVTec AD" in (folder / "tables" / "ablation.md").read_text()
 
 
+@pytest.mark.usefixtures("page_alone")
 def test_floors_run_with_all_others_and_once_for_all_seeds(results, write_tiny, capsys):
     path = write_tiny({"floors = false": "floors = true"})
     part = ("--category", "bottle", "--variant", "none", "--in-process")

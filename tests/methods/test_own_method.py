@@ -42,6 +42,7 @@ def run(with_example, write_tiny, tmp_path, capsys):
     return run
 
 
+@pytest.mark.usefixtures("page_alone")
 def test_from_grid_to_gate(run, tmp_path, request):
     assert "mean-patch.maps" in run("plan")
     assert "mean-patch.means" in run("status", code=3)

@@ -191,6 +191,7 @@ def test_without_any_cell_the_tables_say_so(outputs, tmp_path):
     assert rows(empty.folder) == []
 
 
+@pytest.mark.usefixtures("page_alone")
 def test_other_results_stand_in_tables_and_report_and_not_among_the_cells(outputs):
     ours = outputs.finished((0, 1)).results
     cells = ours.cells[ours.cells["variant"] == "none"].assign(method="Mine", variant="")
