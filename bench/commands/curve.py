@@ -24,7 +24,7 @@ examples:
   python -m bench curve rivals
       of five categories and seed 0; finished cells are not run again
   python -m bench curve rivals --category bottle --method STFPM
-      a part of it; curve.csv then holds that part alone
+      a part of it, which replaces no curve of the whole: it goes to results/rivals-part
 
 exit codes: 0 complete, 2 bad input or usage, 3 some cells failed or it was ended early
 """
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     from bench.presentation.costs_table import curve_table
     from bench.results.files import CELLS, CURVE, read_results, write_curve
+    from bench.results.keeping import place_of_curve
     from bench.store.runs import RunStore, check_writable
     from bench.workflows.curve import CATEGORIES, development_of, measure_curve
     from destseg.application.devices import choose_device
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         jobs=options.jobs or processes(),
         command=typed(*sys.argv[1:]),
     )
-    place = options.results / folder
+    place = place_of_curve(curve, options.results / folder)
     write_curve(place, curve)
     print(f"{len(curve)} cells in {place / CURVE}")
     if (place / CELLS).is_file():

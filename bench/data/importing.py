@@ -8,12 +8,14 @@
 """
 
 import csv
+import io
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from bench.common.plain_files import read_text
 from bench.data.layout import GOOD, list_categories, scan_category, tell_strangers
 from bench.data.pairing import MASK
 from destseg.errors import InputError, input_faults
@@ -90,8 +92,7 @@ def import_dataset(kind: str, source: Path, target: Path) -> tuple[Imported, ...
 def _visa(root: Path) -> Links:
     table = root / SPLIT
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(io.StringIO(read_text(table))))
     except FileNotFoundError:
         raise InputError(
             f"{table}: no such file; it comes with VisA's archive, give the folder it is in."

@@ -1,6 +1,7 @@
 """What a method costs."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Cost:
         Of an image, in the batches of the evaluation, on a single thread of a CPU.
     peak_memory
         Largest resident size of a process that does nothing else, in bytes.
+
+    Raises
+    ------
+    ValueError
+        When one is no text, or no finite number of at least 0.
     """
 
     key: str
@@ -39,3 +45,19 @@ class Cost:
     prediction_macs: float
     prediction_seconds: float
     peak_memory: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is str and not isinstance(value, str):
+                raise ValueError(f"{field.name} is {value!r}; it must be a text")
+            if field.type is not str and not _is_amount(value):
+                raise ValueError(
+                    f"{field.name} is {value!r}; it must be a finite number, not below 0"
+                )
+
+
+def _is_amount(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value >= 0

@@ -135,11 +135,22 @@ def with_costs(results: Results, folder: Path) -> Results:
     try:
         if path.exists():
             values = json.loads(read_text(path))
-            costs = {name: Cost(**value) for name, value in values.items()}
+            costs = {
+                name: Cost(**value) for name, value in values.items() if name in results.variants
+            }
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
     path = folder / CURVE
     curve = read_cells(path, "factor") if path.exists() else None
+    if curve is not None:
+        for factor, label in zip(curve["factor"], curve["protocol"], strict=True):
+            if not factor > 0:
+                raise InputError(f"{path}: factor is {factor}; it must be above 0. {_CURVE_REMEDY}")
+            if label != results.protocol.label:
+                raise InputError(
+                    f"{path}: measured under the protocol {label!r}, and the results beside it "
+                    f"under {results.protocol.label!r}. {_CURVE_REMEDY}"
+                )
     return dataclasses.replace(results, costs=costs, curve=curve)
 
 
@@ -240,5 +251,7 @@ def _fraction(text: str) -> float:
         raise ValueError
     return value
 
+
+_CURVE_REMEDY = "Remove it, and run `python -m bench curve` again."
 
 _REMEDY = "the command that made the results writes it anew, and computes nothing twice"

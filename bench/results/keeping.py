@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bench.experiment.experiment import flat_settings
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
@@ -135,6 +137,26 @@ def place_of(results: Results, folder: Path) -> Path:
     print(
         f"{folder}: holds {count} that these results lack; it is left as it is, and they go to "
         f"{part}.",
+        file=sys.stderr,
+    )
+    return part
+
+
+def place_of_curve(curve: pd.DataFrame, folder: Path) -> Path:
+    """Return a folder where a curve replaces none that has more: this one, or the one for parts.
+
+    That it is the latter is said on standard error.
+    """
+    there = results_there(folder)
+    if there is None or there.curve is None:
+        return folder
+    names = ["method", "variant", "category", "seed", "factor"]
+    mine = set(curve[names].itertuples(index=False, name=None))
+    if mine >= set(there.curve[names].itertuples(index=False, name=None)):
+        return folder
+    part = folder.with_name(folder.name + PART)
+    print(
+        f"{folder}: holds a curve of more than this; it is left as it is, and this goes to {part}.",
         file=sys.stderr,
     )
     return part

@@ -1,4 +1,5 @@
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -156,3 +157,12 @@ def test_the_images_are_not_changed(tmp_path):
     assert {path: path.read_bytes() for path in before} == before
     with Image.open(tmp_path / "data/tubes/train/good/000.png") as opened:
         assert opened.size == (10, 12)
+
+
+def test_a_pipe_in_the_place_of_the_table_is_not_waited_for(tmp_path):
+    write_visa(tmp_path / "visa")
+    table = tmp_path / "visa" / "split_csv" / "1cls.csv"
+    table.unlink()
+    os.mkfifo(table)
+    with pytest.raises(InputError, match=r"1cls\.csv"):
+        import_dataset("visa", tmp_path / "visa", tmp_path / "new")

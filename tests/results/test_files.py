@@ -50,7 +50,7 @@ def test_results_come_back_as_they_were(folder):
         metrics=tuple(ALL_METRICS.values()),
         paper_setting=True,
         remarks=("One.", "Two."),
-        costs={"DeSTSeg": Cost("k", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)},
+        costs={"DeSTSeg": COST},
     )
     write_results(folder, written)
     read = read_results(folder)
@@ -58,6 +58,19 @@ def test_results_come_back_as_they_were(folder):
     for field in dataclasses.fields(read):
         if field.name not in ("cells", "curve"):
             assert getattr(read, field.name) == getattr(written, field.name)
+
+
+COST = Cost("k", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)
+
+
+def costs_text(**changes):
+    return json.dumps({"DeSTSeg": dataclasses.asdict(COST) | changes})
+
+
+def test_costs_of_methods_that_are_not_there_are_left_out(folder):
+    both = json.loads(costs_text()) | {"Nobody": {"key": 1}}
+    (folder / "costs.json").write_text(json.dumps(both), encoding="utf-8")
+    assert read_results(folder).costs == {"DeSTSeg": COST}
 
 
 def test_a_curve_comes_back(folder):
@@ -74,6 +87,15 @@ def test_a_curve_comes_back(folder):
         ("costs.json", "{"),
         ("costs.json", "[1]"),
         ("costs.json", '{"DeSTSeg": {"key": "k"}}'),
+        ("costs.json", costs_text(numbers="x")),
+        ("costs.json", costs_text(numbers=True)),
+        ("costs.json", costs_text(training_macs=float("nan"))),
+        ("costs.json", costs_text(training_macs=float("inf"))),
+        ("costs.json", costs_text(prediction_seconds=-1)),
+        ("costs.json", costs_text(device=7)),
+        ("costs.json", costs_text(training_seconds=None)),
+        ("curve.csv", "FACTOR OF 0"),
+        ("curve.csv", "ANOTHER PROTOCOL"),
         ("curve.csv", "category,factor\nbottle,1\n"),
         ("curve.csv", "NO FACTOR"),
         ("curve.csv", "BAD FACTOR"),
@@ -85,6 +107,10 @@ def test_damaged_costs_and_curves_are_named(folder, name, text):
         text = cells.to_csv(index=False)
     elif text == "BAD FACTOR":
         text = cells.assign(factor="twice").to_csv(index=False)
+    elif text == "FACTOR OF 0":
+        text = cells.assign(factor=0).to_csv(index=False)
+    elif text == "ANOTHER PROTOCOL":
+        text = cells.assign(factor=1, protocol="other v1 size=9").to_csv(index=False)
     (folder / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=name):
         read_results(folder)

@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.results.files import read_results, write_results
+from bench.results.files import read_results, write_curve, write_results
 from bench.results.keeping import (
     keep_results,
     lost_numbers,
     other_settings,
     place_of,
+    place_of_curve,
     require_same,
 )
 from destseg.errors import InputError
@@ -54,6 +55,18 @@ def test_a_part_has_a_place_of_its_own(folder, whole, columns, capsys):
     assert place == folder.with_name("ablation-part")
     numbers = 6 * (len(whole.cells) - len(part.cells))
     assert f"{folder}: holds {numbers} numbers that these" in capsys.readouterr().err
+
+
+def test_a_curve_of_less_has_a_place_of_its_own(folder, whole, capsys):
+    curve = whole.cells.assign(factor=1.0)
+    assert place_of_curve(curve, folder) == folder
+    write_curve(folder, curve)
+    for same in (curve, curve.assign(pixel_ap=0.5)):
+        assert place_of_curve(same, folder) == folder
+    assert capsys.readouterr().err == ""
+    for less in (curve[1:], curve.assign(factor=2.0)):
+        assert place_of_curve(less, folder) == folder.with_name("ablation-part")
+        assert "holds a curve of more than this" in capsys.readouterr().err
 
 
 def test_a_part_may_replace_another_part(folder, whole):

@@ -28,6 +28,7 @@ class Means(Step):
     seeded = False  # draws nothing at random: computed once for all seeds
     reads = ("images",)  # what `site` gives; anything else raises
     codec = ARRAYS  # how the result becomes a file, and back
+    version = 1  # raise it when the code computes something else: results are found by it
 
     def run(self, site):
         return {"means": patches(site["images"].train, self.side).mean(axis=0)}
