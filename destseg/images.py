@@ -1,6 +1,7 @@
 """Images from files, whatever their mode, or an error that names the file."""
 
 import os
+import statistics
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from destseg.errors import InputError, one_line
-from destseg.folders import irregular
+from destseg.folders import irregular, tell
 
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits of cameras whose images are stored with 16."""
+
+FAR_BITS = 3
+"""So many bits more than most images need make those dark: an eighth of their levels is left."""
 
 
 def read_rgb(path: Path, size: int | None, *, depth: int | None = None) -> NDArray[np.uint8]:
@@ -97,17 +101,33 @@ def bit_depth(files: Iterable[Path]) -> int | None:
     int or None
         The smallest of `DEPTHS` that holds the largest value; None where all images have 8 bits.
         Files that cannot be decoded are passed over: reading them tells.
+
+    Notes
+    -----
+    Where most images would do with fewer bits, so that single pixels make all of them dark, that is
+    told, once.
     """
-    largest = None
+    largest: dict[Path, int] = {}
     for file in files:
         try:
             with _quiet(), Image.open(file) as image:
                 if is_deep(image) or is_halved(image):
                     image.load()
-                    largest = max(largest or 0, _largest(image))
+                    largest[file] = _largest(image)
         except Exception:  # noqa: S112 - decoders fed with damaged data raise nearly anything
             continue
-    return None if largest is None else _depth_of(largest)
+    if not largest:
+        return None
+    brightest = max(largest, key=lambda file: largest[file])
+    depth = _depth_of(largest[brightest])
+    usual = _depth_of(int(statistics.median_low(largest.values())))
+    if depth >= usual + FAR_BITS:
+        tell(
+            f"{brightest}: has values up to {largest[brightest]}; half of all {len(largest)} "
+            f"images of its set need but {usual} bits, and all are read as of {depth} and are "
+            "dark. Mend or remove it if it is a fault"
+        )
+    return depth
 
 
 def resize_rgb(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from bench.presentation.figure_style import (
     mark,
     style,
 )
+from bench.presentation.formatting import in_words
 from bench.results.results import Results
 
 
@@ -64,7 +65,5 @@ def _whose(results: Results) -> str:
     assert results.curve is not None
     categories = results.curve["category"].nunique()
     seeds = results.curve["seed"].nunique()
-    return (
-        f"other images: {categories} categor{'y' if categories == 1 else 'ies'}, "
-        f"{seeds} seed{'' if seeds == 1 else 's'}"
-    )
+    of_categories = "1 category" if categories == 1 else f"{categories} categories"
+    return f"other images: {of_categories}, {in_words(seeds, 'seed')}"

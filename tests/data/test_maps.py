@@ -229,10 +229,10 @@ def test_all_faults_of_the_names_are_listed(folder, names):
 
 
 def test_maps_in_subfolders_and_in_another_form_of_unicode_are_found(tmp_path):
-    path = tmp_path / "test" / "tru\u0308b" / "day2" / "000.npy"
+    path = tmp_path / "test" / "ma\u0308rz" / "day2" / "000.npy"
     path.parent.mkdir(parents=True)
     path.touch()
-    assert scan_maps(tmp_path, ["tr\u00fcb/day2/000"]) == MapFiles((path,), ())
+    assert scan_maps(tmp_path, ["m\u00e4rz/day2/000"]) == MapFiles((path,), ())
 
 
 def test_what_is_no_file_is_refused_and_never_opened(folder, names):

@@ -152,6 +152,18 @@ def test_the_depth_of_a_set_holds_its_largest_value(tmp_path, largest, depth):
     np.testing.assert_array_equal(read, grey_rgb(deep(largest // 3) >> (depth - 8)))
 
 
+def test_one_hot_pixel_that_makes_all_dark_is_told(tmp_path, caplog):
+    files = [save(tmp_path / f"{index}.tif", Image.fromarray(deep(2256))) for index in range(3)]
+    assert bit_depth(files) == 12
+    assert not caplog.text
+    hot = deep(2256)
+    hot[0, 0] = 65535
+    files.append(save(tmp_path / "hot.tif", Image.fromarray(hot)))
+    assert bit_depth(files) == 16
+    assert "hot.tif: has values up to 65535; half of all 4 images" in caplog.text
+    assert "need but 12 bits" in caplog.text
+
+
 def test_images_of_8_bits_have_no_depth_and_damaged_ones_are_passed_over(tmp_path):
     (tmp_path / "damaged.tif").write_bytes(b"II*\0")
     assert (
