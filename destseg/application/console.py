@@ -11,11 +11,19 @@ def open_console() -> None:
 
     Windows opens what is redirected in an old 8-bit encoding, and so do some locales; then a table
     that was computed for hours could not be printed.
+
+    Raises
+    ------
+    SystemExit
+        On Windows, before anything is computed.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             redirected = not stream.isatty()
             stream.reconfigure(encoding="utf-8" if redirected else None, errors="backslashreplace")
+    if sys.platform == "win32":
+        print_error("Windows is not supported; use Linux, macOS, or Linux inside Windows (WSL).")
+        raise SystemExit(2)
 
 
 def print_error(error: object) -> None:

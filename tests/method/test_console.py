@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from destseg.application.console import print_error
+from destseg.application.console import open_console, print_error
 from destseg.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -27,3 +27,11 @@ def test_what_is_redirected_is_utf8_whatever_the_machine_says(encoding):
 def test_an_error_commands_no_terminal_and_keeps_its_lines(capsys):
     print_error(InputError("404 \x1b[31mgone\r\nand \udce9"))
     assert capsys.readouterr().err == "error: 404 \\x1b[31mgone\\r\nand \\udce9\n"
+
+
+def test_windows_is_ruled_out_before_anything_is_computed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SystemExit) as caught:
+        open_console()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("error: Windows is not supported; use Linux, macOS")
