@@ -1,10 +1,12 @@
 """Synthetic anomalies: Perlin-noise masks filled with foreign textures (paper, section 3.1).
 
-Everything random is drawn on the CPU from one NumPy generator, so that a seed gives the
-same images on every device; the arithmetic runs where the images are.
+Everything is drawn and computed on the CPU, so that a seed gives the same bits on every device;
+image by image, which stay in the processor's cache.
 """
 
 import math
+from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,72 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from destseg.config import AnomalyConfig
+from destseg.perlin import write_noise
 
-
-def perlin_noise(
-    angles: NDArray[np.float64],
-    cells: NDArray[np.int64],
-    size: tuple[int, int],
-    device: torch.device | str = "cpu",
-) -> Tensor:
-    """Gradient noise on a lattice of its own for each sample.
-
-    Parameters
-    ----------
-    angles : ndarray
-        (B, R + 1, C + 1) gradient angles in radians; a sample with r rows and c columns of
-        cells uses the first r + 1 rows and c + 1 columns.
-    cells : ndarray
-        (B, 2) rows and columns of cells, at most R and C.
-    size : tuple of int
-        Height H and width W of the result.
-    device : torch.device or str
-        Where the arithmetic runs.
-
-    Returns
-    -------
-    Tensor
-        (B, H, W) float64, about [-1, 1].
-    """
-    row_cell, row_part, row_fade = (
-        torch.from_numpy(term).to(device).unsqueeze(2) for term in _axis(cells[:, 0], size[0])
-    )
-    col_cell, col_part, col_fade = (
-        torch.from_numpy(term).to(device).unsqueeze(1) for term in _axis(cells[:, 1], size[1])
-    )
-    cosines, sines = (torch.from_numpy(part).to(device) for part in gradients(angles))
-    sample = torch.arange(len(cells), device=device).unsqueeze(1)
-    columns = col_cell.expand(-1, size[0], -1)
-
-    def corner(down: int, right: int) -> Tensor:
-        # Whole lattice rows first, then columns: far quicker than one gather by three indices.
-        nodes = (sample, row_cell.squeeze(2) + down)
-        cosine = cosines[nodes].gather(2, columns + right)
-        sine = sines[nodes].gather(2, columns + right)
-        return (row_part - down) * cosine + (col_part - right) * sine
-
-    upper = _lerp(corner(0, 0), corner(1, 0), row_fade)
-    lower = _lerp(corner(0, 1), corner(1, 1), row_fade)
-    return math.sqrt(2) * _lerp(upper, lower, col_fade)
-
-
-def gradients(angles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the cosines and sines of angles, correctly rounded.
-
-    In long double first: NumPy's own differ in their last bits from one processor to another,
-    and seeds are to mean the same everywhere.
-    """
-    wide = angles.astype(np.longdouble)
-    return np.cos(wide).astype(np.float64), np.sin(wide).astype(np.float64)
-
-
-def fade(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return Perlin's blending weight 6t^5 - 15t^4 + 10t^3, its powers correctly rounded."""
-    wide = t.astype(np.longdouble)
-    cube = wide * wide * wide
-    t3, t4, t5 = (p.astype(np.float64) for p in (cube, cube * wide, cube * wide * wide))
-    weight: NDArray[np.float64] = 6 * t5 - 15 * t4 + 10 * t3
-    return weight
+T = TypeVar("T", NDArray[np.float32], Tensor)
 
 
 def draw_angles(rng: np.random.Generator, count: int, config: AnomalyConfig) -> NDArray[np.float64]:
@@ -91,9 +30,9 @@ def draw_masks(
     count: int,
     size: tuple[int, int],
     config: AnomalyConfig = AnomalyConfig(),
-    device: torch.device | str = "cpu",
     *,
     degrees: NDArray[np.float64] | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Draw anomaly masks; about one in twenty is empty, as in the program.
 
@@ -107,10 +46,10 @@ def draw_masks(
         Height H and width W.
     config : AnomalyConfig
         How anomalies are drawn.
-    device : torch.device or str
-        Where the arithmetic runs.
     degrees : ndarray, optional
         (count,) angles of the noises; drawn when None.
+    out : Tensor, optional
+        Where masks are written.
 
     Returns
     -------
@@ -122,8 +61,26 @@ def draw_masks(
     angles = 2 * math.pi * rng.random((count, nodes, nodes))
     if degrees is None:
         degrees = draw_angles(rng, count, config)
-    noise = perlin_noise(angles, cells, size, device).float().unsqueeze(1)
-    return (_rotated(noise, degrees) > config.threshold).float()
+    masks = torch.empty(count, 1, *size) if out is None else out
+    noise = torch.empty(1, 1, *size)
+    grids = _rotations(degrees, size)
+    lattices = zip(angles, cells.tolist(), grids, masks, strict=True)
+    for lattice, (rows, columns), grid, mask in lattices:
+        write_noise(noise.numpy()[0, 0], lattice[: rows + 1, : columns + 1])
+        torch.gt(_sampled(noise, grid), config.threshold, out=mask.unsqueeze(0))
+    return masks
+
+
+def draw_weights(
+    rng: np.random.Generator, count: int, config: AnomalyConfig = AnomalyConfig()
+) -> NDArray[np.float32]:
+    """Draw the (count, 1) weights in [0, 1) of original images under their masks."""
+    return (config.max_original_weight * rng.random((count, 1))).astype(np.float32)
+
+
+def blended(images: T, sources: T, original: T) -> T:
+    """Blend images with sources, both in [0, 1]; ``original`` is the weight of the images."""
+    return (1 - original) * sources + original * images
 
 
 def corrupt(
@@ -131,8 +88,6 @@ def corrupt(
     sources: Tensor,
     rng: np.random.Generator,
     config: AnomalyConfig = AnomalyConfig(),
-    *,
-    degrees: NDArray[np.float64] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Blend foreign textures into images under random masks.
 
@@ -140,7 +95,7 @@ def corrupt(
     ----------
     images, sources : Tensor
         (B, 3, H, W) float32 in [0, 1], normal images and anomaly source textures.
-    rng, config, degrees
+    rng, config
         See `draw_masks`.
 
     Returns
@@ -151,38 +106,28 @@ def corrupt(
         (B, 1, H, W) float32 of 0 and 1.
     """
     count, _, height, width = images.shape
-    mask = draw_masks(rng, count, (height, width), config, images.device, degrees=degrees)
-    weights = config.max_original_weight * rng.random((count, 1, 1, 1))
-    original = torch.from_numpy(weights).to(images)
-    blended = (1 - original) * sources + original * images
-    return torch.where(mask > 0, blended, images), mask
+    mask = draw_masks(rng, count, (height, width), config)
+    original = torch.from_numpy(draw_weights(rng, count, config)).view(-1, 1, 1, 1)
+    return torch.where(mask > 0, blended(images, sources, original), images), mask
 
 
-def _axis(
-    cells: NDArray[np.int64], length: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Cell index, position inside the cell and its fade, each (B, length)."""
-    position = np.arange(length) * cells[:, None] / length
-    index = np.floor(position).astype(np.int64)
-    t = position - index
-    return index, t, fade(t)
+def _rotations(degrees: NDArray[np.float64], size: tuple[int, int]) -> Iterator[Tensor]:
+    """Where pixels of noise rotated about the image centre come from, (1, H, W, 2) for each.
 
-
-def _lerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
-    return start + (end - start) * weight
-
-
-def _rotated(noise: Tensor, degrees: NDArray[np.float64]) -> Tensor:
-    """Rotate (B, 1, H, W) about the image centre, bilinear, zero outside.
-
-    Not by torchvision, which turns a whole batch by one angle, on a grid with other last bits.
+    The bits of ``affine_grid`` of all, without its homogeneous grid for each of a batch.
     """
-    height, width = noise.shape[-2:]
-    radians = torch.from_numpy(np.radians(degrees)).to(noise)
+    height, width = size
+    radians = torch.from_numpy(np.radians(degrees)).float()
     cos, sin = torch.cos(radians), torch.sin(radians)
     # grid_sample's coordinates run over [-1, 1] on each axis: keep the angle true off square.
     aspect = (height - 1) / max(width - 1, 1)
-    zero = torch.zeros_like(cos)
-    matrix = torch.stack([cos, -sin * aspect, zero, sin / aspect, cos, zero], dim=1)
-    grid = F.affine_grid(matrix.view(-1, 2, 3), list(noise.shape), align_corners=True)
+    turned = torch.stack([cos, sin / aspect, -sin * aspect, cos], dim=1).view(-1, 2, 2)
+    across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
+    upright = torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=-1).view(-1, 2)
+    for matrix in turned:
+        yield (upright @ matrix).view(1, height, width, 2)
+
+
+def _sampled(noise: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear, zero outside."""
     return F.grid_sample(noise, grid, mode="bilinear", padding_mode="zeros", align_corners=True)

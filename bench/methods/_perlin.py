@@ -85,13 +85,13 @@ def draw_masks(rng: Generator, count: int, side: int, lattice_exponents: int) ->
     Perlin noise on lattices of 2**t cells along each axis, t uniform in 0 .. lattice_exponents - 1,
     rotated and compared with `THRESHOLD`.
     """
-    from destseg.anomalies import perlin_noise
+    from destseg.perlin import perlin_noise
 
     cells = 2 ** rng.integers(lattice_exponents, size=(count, 2))
     nodes = 2 ** (lattice_exponents - 1) + 1
     angles = 2 * math.pi * rng.random((count, nodes, nodes))
     degrees = rng.uniform(-DEGREES, DEGREES, size=count)
-    noise = perlin_noise(angles, cells, (side, side)).numpy()
+    noise = perlin_noise(angles, cells, (side, side))
     return np.stack([rotated(one, angle) for one, angle in zip(noise, degrees, strict=True)]) > (
         THRESHOLD
     )

@@ -15,6 +15,7 @@ from destseg.batches import (
     turn,
 )
 from destseg.config import AnomalyConfig, Rotation
+from tests.method.noise_definition import defined_masks
 
 SIDE = 16
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -125,13 +126,13 @@ def test_a_stream_may_be_entered_anywhere(stream):
 def test_rotation_stream(monkeypatch, stream, distinct):
     """Fixed: the k-th mask of every batch is turned by the same angle, as in the program."""
     seen = []
-    rotated = anomalies._rotated
+    rotations = anomalies._rotations
 
-    def note_angles(noise, degrees):
+    def note_angles(degrees, size):
         seen.append(degrees)
-        return rotated(noise, degrees)
+        return rotations(degrees, size)
 
-    monkeypatch.setattr(anomalies, "_rotated", note_angles)
+    monkeypatch.setattr(anomalies, "_rotations", note_angles)
     config = AnomalyConfig(rotation_stream=stream)
     list(training_batches(training_data(8), batch_size=4, steps=3, seed=0, anomalies=config))
     assert len(np.unique(np.concatenate(seen))) == distinct
@@ -148,6 +149,24 @@ def test_global_generators_play_no_part():
 
 
 # Content
+
+
+@pytest.mark.parametrize("rotation", [Rotation(), Rotation(quarter_turns=True, degrees=5)])
+def test_batches_are_those_of_the_definition_to_the_bit(rotation):
+    """Whole images in the order in which everything is drawn, then normalised."""
+    count, size, rng = 4, (48, 48), np.random.default_rng(1)
+    images, foreign = (rng.integers(0, 256, (6, *size, 3), np.uint8) for _ in range(2))
+    data = TrainingImages(images, foreign, rotation)
+    for step, batch in enumerate(training_batches(data, batch_size=count, steps=6, seed=9)):
+        order = np.random.default_rng((9, 0, step)).permutation(6)[:count]
+        rng = np.random.default_rng((9, 1, step))
+        clean = as_tensor(np.stack([turn(images[i], rotation, rng) for i in order]))
+        sources = as_tensor(foreign[rng.integers(6, size=count)])
+        mask = defined_masks(rng, count, size)
+        weight = torch.from_numpy(0.8 * rng.random((count, 1, 1, 1))).float()
+        corrupted = torch.where(mask > 0, (1 - weight) * sources + weight * clean, clean)
+        expected = normalise(corrupted), normalise(clean), mask
+        assert all(torch.equal(ours, own) for ours, own in zip(batch, expected, strict=True))
 
 
 def test_batch_differs_under_the_mask_only():

@@ -10,7 +10,8 @@ import torch
 from bench.methods._perlin import draw_masks, draw_normal
 from bench.methods._two_class import blended
 from bench.methods.draem.operations import OPERATIONS, PAPER, augment
-from destseg.batches import ahead, as_tensor
+from destseg.batches import as_tensor
+from destseg.feeding import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,126 @@
+import threading
+import time
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from destseg import feeding
+from destseg.feeding import Reused, ahead, placed
+
+
+def test_what_is_drawn_ahead_comes_in_order():
+    drawn = []
+
+    def draw(index):
+        time.sleep(0.002 * (index % 3))
+        drawn.append(threading.current_thread().name)
+        return index
+
+    assert list(ahead(draw, range(3, 20))) == list(range(3, 20))
+    assert all(name.startswith("batches") for name in drawn)
+
+
+def test_no_more_is_drawn_once_nobody_asks(monkeypatch):
+    monkeypatch.setattr(feeding, "AHEAD", 2)
+    drawn = []
+    stream = ahead(drawn.append, range(1000))
+    next(stream)
+    stream.close()
+    assert 0 < len(drawn) <= 4
+
+
+def test_an_error_in_a_thread_is_the_callers():
+    def draw(index):
+        raise ValueError(str(index))
+
+    with pytest.raises(ValueError, match="5"):
+        next(ahead(draw, range(5, 9)))
+
+
+# Memory
+
+
+def test_memory_is_taken_again_once_nobody_holds_it():
+    memory = Reused()
+    first = memory.empty((2, 3))
+    address = first.data_ptr()
+    view = first[1:].view(-1)
+    del first
+    assert memory.empty((2, 3)).data_ptr() != address
+    view.fill_(7)
+    other = memory.empty((2, 3))
+    other.fill_(1)
+    assert view.tolist() == [7, 7, 7]
+    array = view.numpy()
+    del view
+    assert memory.empty((2, 3)).data_ptr() != address
+    del array
+    assert memory.empty((3, 2)).data_ptr() != address
+    assert memory.empty((2, 3)).data_ptr() == address
+
+
+# Copies
+
+
+class Pair(NamedTuple):
+    image: Any
+    mask: Any
+
+
+def test_batches_are_placed_in_order():
+    pairs = [Pair(torch.full((2,), i), torch.zeros(1)) for i in range(3)]
+    found = list(placed(pairs, torch.device("cpu")))
+    assert [pair.image.tolist() for pair in found] == [[0, 0], [1, 1], [2, 2]]
+    assert all(type(pair) is Pair for pair in found)
+
+
+class Part:
+    """Writes down what is done to it, in the place of a tensor on CUDA."""
+
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def to(self, device, *, non_blocking):
+        assert non_blocking
+        self.log.append(f"copy {self.name}")
+        return self
+
+    def record_stream(self, stream):
+        self.log.append(f"{stream.name} uses {self.name}")
+
+
+class Stream:
+    def __init__(self, name, log):
+        self.name, self.log, self.events = name, log, 0
+
+    def record_event(self):
+        self.events += 1
+        return f"{self.name} {self.events}"
+
+    def wait_event(self, event):
+        self.log.append(f"{self.name} waits for {event}")
+
+    def __enter__(self):
+        self.log.append("(")
+
+    def __exit__(self, *_):
+        self.log.append(")")
+
+
+def test_on_cuda_the_next_batch_is_copied_before_one_is_computed_with(monkeypatch):
+    log = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream("copying", log))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream("computing", log))
+    pairs = (Pair(Part(f"image {i}", log), Part(f"mask {i}", log)) for i in (1, 2))
+    for pair in placed(pairs, torch.device("cuda")):
+        log += [f"compute {pair.image.name}"]
+    assert log == [
+        *("(", "copy image 1", "copy mask 1", ")"),
+        *("(", "copy image 2", "copy mask 2", ")"),
+        *("computing waits for copying 1", "computing uses image 1", "computing uses mask 1"),
+        "compute image 1",
+        *("computing waits for copying 2", "computing uses image 2", "computing uses mask 2"),
+        "compute image 2",
+    ]
