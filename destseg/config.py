@@ -17,6 +17,11 @@ RotationStream = Literal["fresh", "fixed"]
 DenOffStatistics = Literal["clean", "both"]
 DataStream = Literal["stage", "whole"]
 
+Precision = Literal["float32", "tf32", "bf16"]
+"""In what networks compute while they are trained; see `destseg.precision`."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -123,6 +128,10 @@ class TrainingConfig:
     data_stream : {"stage", "whole"}
         Whether stage 2 draws batches of its own, or goes on in the stream of stage 1 where that
         ended, in the middle of an epoch, as the program's single loop does.
+    precision : {"float32", "tf32", "bf16"}
+        In what networks compute while they are trained. ``float32`` is the reference. ``tf32``:
+        convolutions of float32 values in TF32, on a GPU. ``bf16``: convolutions in bfloat16.
+        Weights, losses and distances are float32 always, and so are anomaly maps.
 
     Raises
     ------
@@ -141,6 +150,7 @@ class TrainingConfig:
     gamma: float = 4.0
     den_off_statistics: DenOffStatistics = "clean"
     data_stream: DataStream = "stage"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if self.batch_size < 2:

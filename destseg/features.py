@@ -22,7 +22,8 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
     resized = F.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
     if resized.requires_grad and resized.device.type == "cpu":
         # The way back takes a ninth of the time channels last, to the same values.
-        for tensor, layout in ((resized, torch.channels_last), (x, torch.contiguous_format)):
+        own = torch.contiguous_format if x.is_contiguous() else torch.channels_last
+        for tensor, layout in ((resized, torch.channels_last), (x, own)):
             tensor.register_hook(partial(_laid_out, layout))  # type: ignore[no-untyped-call]
     return resized
 
@@ -34,10 +35,12 @@ def _laid_out(layout: torch.memory_format, gradient: Tensor) -> Tensor:
 def normalised(features: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Scale each position's feature vector to unit length (paper, section 3.2).
 
+    Those in bfloat16 come to float32.
     The gradient of the norm at an all-zero vector is undefined; the ReLU that ends every
     feature map writes 0 there on the way back, so that no NaN appears.
     """
-    return tuple(f / (f.square().sum(dim=1, keepdim=True).sqrt() + NORM_EPSILON) for f in features)
+    wide = [f.to(torch.promote_types(f.dtype, torch.float32)) for f in features]
+    return tuple(f / (f.square().sum(dim=1, keepdim=True).sqrt() + NORM_EPSILON) for f in wide)
 
 
 def cosine_distances(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from destseg.config import Precision
 from destseg.kernels import are_known
 from destseg.segmentation import SegmentationNet
 
@@ -21,10 +22,10 @@ FEW_IMAGES = 15
 """From one more, and on several threads, torch leaves 1x1 convolutions to oneDNN."""
 
 
-def fits(net: SegmentationNet, batch_size: int) -> bool:
+def fits(net: SegmentationNet, batch_size: int, precision: Precision = "float32") -> bool:
     """Whether training in a group leaves a net the bits that it gets alone."""
     return (
-        are_known(next(net.parameters()).device)
+        are_known(next(net.parameters()).device, precision)
         and batch_size <= FEW_IMAGES
         and all(layer.in_channels % BLOCK == 0 for layer in _convolutions(net))
     )

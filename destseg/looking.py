@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from destseg.batches import Batch
-from destseg.config import FusionInput
+from destseg.config import FusionInput, Precision
 from destseg.features import fusion_maps
 from destseg.kernels import KNOWN_CHANNELS, are_known
+from destseg.precision import autocast
 from destseg.student import Student, paired_features
 from destseg.teacher import Teacher
 
@@ -29,7 +30,8 @@ class Seen(NamedTuple):
     """What segmentation nets learn from a batch."""
 
     maps: Sequence[Tensor]
-    """(B, C, h, w) for each net, from `destseg.features.fusion_maps`."""
+    """(B, C, h, w) for each net, from `destseg.features.fusion_maps`; bfloat16 where the net's
+    convolutions would make them so."""
     mask: Tensor
     """(B, 1, H, W) float32 of 0 and 1."""
 
@@ -60,6 +62,7 @@ def look(
     viewers: Sequence[tuple[Student, FusionInput]],
     batches: Iterable[Batch],
     layout: torch.memory_format,
+    precision: Precision = "float32",
 ) -> Iterator[Seen]:
     """Show the corrupted images of batches to frozen networks, in evaluation mode.
 
@@ -73,6 +76,8 @@ def look(
         What is looked at; a few are drawn ahead.
     layout : torch.memory_format
         Of the maps.
+    precision : {"float32", "tf32", "bf16"}
+        In what the networks compute.
     """
     stream = iter(batches)
     frozen: dict[nn.Module, Any] = {}
@@ -81,14 +86,17 @@ def look(
         if not frozen:
             for network in (teacher, *(student for student, _ in viewers)):
                 frozen[network] = remembering(_laid_out(network, first.corrupted))
-        some = [first, *islice(stream, _at_once(teacher, first) - 1)]
+        some = [first, *islice(stream, _at_once(teacher, first, precision) - 1)]
         # Channels last is a quarter faster on a CPU.
         images = torch.cat([batch.corrupted for batch in some])
         images = images.contiguous(memory_format=torch.channels_last)
-        maps = [
-            fusion_maps(*paired_features(frozen[teacher], frozen[student], images), kind)
-            for student, kind in viewers
-        ]
+        with autocast(precision, images.device):
+            maps = [
+                fusion_maps(*paired_features(frozen[teacher], frozen[student], images), kind)
+                for student, kind in viewers
+            ]
+        if precision == "bf16":
+            maps = [each.bfloat16() for each in maps]
         parts = [torch.split(each.contiguous(memory_format=layout), size) for each in maps]
         for batch, *own in zip(some, *parts, strict=True):
             yield Seen(own, batch.mask)
@@ -104,7 +112,8 @@ def _laid_out(network: N, images: Tensor) -> N:
     return copy.deepcopy(network).to(memory_format=torch.channels_last)
 
 
-def _at_once(teacher: Teacher, batch: Batch) -> int:
+def _at_once(teacher: Teacher, batch: Batch, precision: Precision) -> int:
     """Count the batches to be looked at together: more than one where that leaves the bits."""
-    small = max(teacher.encoder.channels) <= KNOWN_CHANNELS and are_known(batch.mask.device)
-    return max(1, IMAGES // len(batch.mask)) if small else 1
+    small = max(teacher.encoder.channels) <= KNOWN_CHANNELS
+    known = small and are_known(batch.mask.device, precision)
+    return max(1, IMAGES // len(batch.mask)) if known else 1

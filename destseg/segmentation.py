@@ -74,6 +74,7 @@ class SegmentationNet(nn.Module):
     ) -> None:
         super().__init__()
         self.fusion_input = fusion_input
+        self.width = width
         self.res = residual_stage(fusion_channels(levels, fusion_input), width)
         initialise(self.res)
         self.head = nn.Sequential(

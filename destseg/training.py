@@ -4,7 +4,7 @@ Of each stage several networks can be trained in lockstep on one stream of batch
 that it gets alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from destseg import grouping
 from destseg.batches import Batch
-from destseg.config import FusionInput, ModelConfig, StudentKind, TrainingConfig
+from destseg.config import FusionInput, ModelConfig, Precision, StudentKind, TrainingConfig
 from destseg.descent import Descent, Keeper, OnStep, TrainingDiverged, descend
 from destseg.features import cosine_distances, normalised
 from destseg.looking import Seen, look, remembering
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
+from destseg.precision import arithmetic, autocast, layout
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student, paired_features, student_input
 from destseg.teacher import Teacher
@@ -51,7 +52,7 @@ class StudentTraining:
     student : Student
         On the device of the batches; trained in place and left frozen, in evaluation mode.
     config : TrainingConfig
-        Learning rate, momentum and weight decay.
+        Learning rate, momentum, weight decay and precision, the last the same of all.
     den : bool
         True: the student sees the corrupted images. False: the clean ones.
     """
@@ -73,7 +74,8 @@ class SegmentationTraining:
         On the device of the batches; only the segmentation net is trained, in place, and left
         in evaluation mode. The student keeps its running BatchNorm statistics.
     config : TrainingConfig
-        Size of a batch, learning rates, momentum, weight decay and gamma.
+        Size of a batch, learning rates, momentum, weight decay, gamma and precision, the last the
+        same of all.
     l1 : bool
         Whether the L1 loss is added to the focal loss (Table 5).
     """
@@ -111,11 +113,20 @@ def train_students(
     -------
     tuple of TrainingDiverged or None
         For each what became of it: its loss was not finite, or it is trained.
+
+    Raises
+    ------
+    InputError
+        When the device has not the precision.
     """
+    precision, device = _precision(trainings), _device(trainings[0].student)
+    laid = layout(teacher.encoder.channels[0], precision)
     shown = remembering(teacher)
-    found = descend([_student(shown, each) for each in trainings], batches, on_step, keeper)
+    descents = [_student(shown, each, laid) for each in trainings]
+    with arithmetic(precision, device):
+        found = descend(descents, _laid_out(batches, laid), on_step, keeper)
     for each in trainings:
-        each.student.requires_grad_(False).eval()
+        each.student.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
     return found
 
 
@@ -134,13 +145,15 @@ def train_segmentations(
     bundles: dict[object, list[int]] = {}
     for index, each in enumerate(trainings):
         each.student.eval()
-        fits = grouping.fits(each.segmentation, each.config.batch_size)
+        fits = grouping.fits(each.segmentation, each.config.batch_size, each.config.precision)
         alike = (grouping.shape(each.segmentation), each.config) if fits else index
         bundles.setdefault(alike, []).append(index)
     courses = [_Course([(i, trainings[i]) for i in bundle]) for bundle in bundles.values()]
     viewers = [(each.student, each.segmentation.fusion_input) for each in trainings]
-    seen = look(teacher, viewers, batches, _layout(trainings[0].segmentation))
-    found = descend([course.descent() for course in courses], seen, on_step, keeper)
+    precision, device = _precision(trainings), _device(trainings[0].segmentation)
+    seen = look(teacher, viewers, batches, courses[0].layout, precision)
+    with arithmetic(precision, device):
+        found = descend([course.descent() for course in courses], seen, on_step, keeper)
     for course in courses:
         course.end()
     order = [index for bundle in bundles.values() for index in bundle]
@@ -197,8 +210,10 @@ def _raise(fault: TrainingDiverged | None) -> None:
         raise fault
 
 
-def _student(teacher: Teacher, training: StudentTraining) -> Descent[Batch]:
-    student, config = training.student.train(), training.config
+def _student(
+    teacher: Teacher, training: StudentTraining, laid: torch.memory_format
+) -> Descent[Batch]:
+    student, config = training.student.train().to(memory_format=laid), training.config
     optimiser = torch.optim.SGD(
         student.parameters(),
         lr=config.student_lr,
@@ -207,14 +222,18 @@ def _student(teacher: Teacher, training: StudentTraining) -> Descent[Batch]:
     )
 
     def loss(batch: Batch) -> Tensor:
+        with autocast(config.precision, batch.mask.device):
+            pair = features(batch)
+        return cosine_loss(cosine_distances(*pair))
+
+    def features(batch: Batch) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         if not training.den and config.den_off_statistics == "both":
             with torch.no_grad():
                 student(student_input(teacher, student, batch.corrupted))
         if not training.den:
-            return cosine_loss(cosine_distances(*paired_features(teacher, student, batch.clean)))
+            return paired_features(teacher, student, batch.clean)
         target = normalised(teacher(batch.clean))
-        features = normalised(student(student_input(teacher, student, batch.corrupted)))
-        return cosine_loss(cosine_distances(target, features))
+        return target, normalised(student(student_input(teacher, student, batch.corrupted)))
 
     return Descent(optimiser, lambda batch: [loss(batch)])
 
@@ -227,7 +246,9 @@ class _Course:
         self._trainings = [training for _, training in members]
         self._nets = [training.segmentation.train() for training in self._trainings]
         whole = self._nets[0] if len(members) == 1 else grouping.grouped(self._nets)
-        self._whole = whole.to(memory_format=_layout(whole))
+        first = self._trainings[0]
+        self.layout = layout(first.segmentation.width, first.config.precision)
+        self._whole = whole.to(memory_format=self.layout)
 
     def descent(self) -> Descent[Seen]:
         """Return what updates them."""
@@ -251,10 +272,11 @@ class _Course:
 
     def _losses(self, seen: Seen) -> list[Tensor]:
         maps = [seen.maps[place] for place in self._places]
-        logits = self._whole.logits(maps[0] if len(maps) == 1 else torch.cat(maps, dim=1))
+        with autocast(self._trainings[0].config.precision, seen.mask.device):
+            logits = self._whole.logits(maps[0] if len(maps) == 1 else torch.cat(maps, dim=1))
         mask = downsampled_mask(seen.mask, (logits.shape[2], logits.shape[3]))
         # Each net's own in one piece, as alone: else the last bits of its loss would differ.
-        own = [each.unsqueeze(1).contiguous() for each in logits.unbind(dim=1)]
+        own = [each.unsqueeze(1).contiguous() for each in logits.float().unbind(dim=1)]
         return [
             _segmentation_loss(torch.sigmoid(each), mask, training)
             for each, training in zip(own, self._trainings, strict=True)
@@ -268,11 +290,17 @@ def _segmentation_loss(
     return focal + l1_loss(probabilities, mask) if training.l1 else focal
 
 
-def _layout(network: torch.nn.Module) -> torch.memory_format:
-    """Return the layout in memory in which a network is trained.
+def _laid_out(batches: Iterable[Batch], layout: torch.memory_format) -> Iterator[Batch]:
+    for corrupted, clean, mask in batches:
+        yield Batch(
+            corrupted.contiguous(memory_format=layout), clean.contiguous(memory_format=layout), mask
+        )
 
-    Channels last halves a step on a GPU. On a CPU the gradient of oneDNN (torch 2.15) corrupts the
-    heap in that layout at some widths.
-    """
-    device = next(network.parameters()).device
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+def _device(network: torch.nn.Module) -> torch.device:
+    return next(network.parameters()).device
+
+
+def _precision(trainings: Sequence[StudentTraining] | Sequence[SegmentationTraining]) -> Precision:
+    (precision,) = {each.config.precision for each in trainings}
+    return precision

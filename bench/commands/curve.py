@@ -6,7 +6,12 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
-from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.experiment_options import (
+    add_options,
+    chosen_device,
+    chosen_experiment,
+    chosen_sources,
+)
 from bench.commands.parsers import Commands, add_command, typed
 from bench.commands.worker_options import add_worker_options, on_cluster, open_workers, processes
 from bench.common.exit_codes import DONE, FAILURES
@@ -44,7 +49,6 @@ def run(options: argparse.Namespace) -> int:
     from bench.results.keeping import place_of_curve
     from bench.store.runs import RunStore, check_writable
     from bench.workflows.curve import CATEGORIES, development_of, measure_curve
-    from destseg.application.devices import choose_device
 
     chosen, folder = chosen_experiment(options)
     experiment = development_of(chosen)
@@ -56,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     experiment = dataclasses.replace(experiment, grid=grid)
     store = RunStore(options.results / "runs")
     check_writable(store.root)
-    device = "cpu" if on_cluster(options) else choose_device(options.device)
+    device = "cpu" if on_cluster(options) else chosen_device(options, experiment)
     curve, failures, stopped = measure_curve(
         experiment,
         chosen_sources(options),

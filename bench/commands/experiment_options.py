@@ -11,6 +11,7 @@ from bench.commands.parsers import add_results
 from bench.data.cache import cache_root
 from bench.experiment.library import experiment_names, find_experiment
 from bench.store.runs import RunStore
+from destseg.config import PRECISIONS
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="distilled, procedural, untrained, imagenet or a weight file",
     )
     add_results(command)
+    command.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="in what methods that have it, DeSTSeg, are trained; default: the experiment's, "
+        "float32",
+    )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
 
 
@@ -84,8 +91,30 @@ def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     stated = load_experiment(path)
     experiment = _with_options(load_experiment(path, options.dataset), options)
     kind = experiment.dataset.kind
-    same = kind == stated.dataset.kind
-    return experiment, stated.name if same else f"{stated.name}-{kind}"
+    parts = [stated.name]
+    if kind != stated.dataset.kind:
+        parts.append(kind)
+    before = {k: v for k, v in stated.precisions.items() if k in experiment.configs}
+    if options.precision is not None and experiment.precisions != before:
+        parts.append(options.precision)
+    return experiment, "-".join(parts)
+
+
+def chosen_device(options: argparse.Namespace, experiment: Experiment) -> str:
+    """Return the device asked for, which must have the precisions that are trained in.
+
+    Raises
+    ------
+    InputError
+        When it is not there, or has not.
+    """
+    from destseg.application.devices import choose_device
+    from destseg.precision import require_precision
+
+    device = choose_device(options.device)
+    for precision in experiment.precisions.values():
+        require_precision(precision, device)
+    return device
 
 
 def chosen_sources(options: argparse.Namespace) -> Sources:
@@ -132,6 +161,8 @@ def _with_options(experiment: Experiment, options: argparse.Namespace) -> Experi
         categories=options.category or (),
         seeds=options.seed or (),
     )
+    if options.precision is not None:
+        part = part.in_precision(options.precision)
     return dataclasses.replace(
         part,
         dataset=dataclasses.replace(part.dataset, kind=kind),

@@ -7,7 +7,12 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from bench.commands.experiment_options import add_options, chosen_experiment, chosen_sources
+from bench.commands.experiment_options import (
+    add_options,
+    chosen_device,
+    chosen_experiment,
+    chosen_sources,
+)
 from bench.commands.parsers import Commands, add_command, typed
 from bench.commands.worker_options import (
     add_worker_options,
@@ -54,14 +59,13 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
     from bench.workflows.reproduction import reproduce
-    from destseg.application.devices import choose_device
 
     experiment, folder = chosen_experiment(options)
     if on_cluster(options):
         # What this machine has is of no matter; each record names the one that computed it.
         device = f"workers of {options.scheduler}"
     else:
-        device = choose_device(options.device)
+        device = chosen_device(options, experiment)
     summary, outputs = reproduce(
         experiment,
         chosen_sources(options),

@@ -12,6 +12,7 @@ from bench.experiment.tables import default_tables, tables_of
 from bench.methods import FLOORS, PAPER, method
 from bench.methods.interface import Backbone
 from bench.metrics import Protocol
+from destseg.config import Precision
 from destseg.errors import InputError
 
 
@@ -118,6 +119,48 @@ class Experiment:
             del found[name]
         plain: dict[str, Any] = json.loads(json.dumps(found))
         return {**plain, "teacher": Path(self.teacher).stem}
+
+    @property
+    def precisions(self) -> dict[str, Precision]:
+        """Methods that are trained in another precision than float32, with theirs."""
+        found: dict[str, Precision] = {}
+        for name, variants in self.grid.variants.items():
+            known = method(name)
+            if known.in_precision is not None:
+                last = known.last(self.configs[name], known.variants[variants[0]])
+                for step in last.lineage():
+                    if "precision" in step.settings:
+                        found[name] = step.settings["precision"]
+        return found
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences for the heads of its tables."""
+        if not self.precisions:
+            return ()
+        trained = [f"{name} is trained in {kind}" for name, kind in self.precisions.items()]
+        maps = "all else, anomaly maps included, is computed in float32"
+        return (f"Precision: {', '.join(trained)}; {maps}.",)
+
+    def in_precision(self, precision: Precision) -> "Experiment":
+        """Return the experiment with those of its methods that can be trained in a precision.
+
+        Raises
+        ------
+        InputError
+            When none can.
+        """
+        configs = {
+            name: change(config, precision) if (change := method(name).in_precision) else config
+            for name, config in self.configs.items()
+        }
+        found = dataclasses.replace(self, configs=configs)
+        if precision != "float32" and not found.precisions:
+            raise InputError(
+                f"--precision {precision}: of {', '.join(self.configs)} none is trained in another "
+                "than float32; leave it out, or take a method that is."
+            )
+        return found
 
     def backbones(self, name: str) -> dict[str, Backbone]:
         """Return the backbones that a method of the experiment reads, their sources settled."""

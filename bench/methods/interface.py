@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from bench.methods.steps import Scores, Step
+    from destseg.config import Precision
 
 C = TypeVar("C")
 V = TypeVar("V")
@@ -130,6 +131,9 @@ class Method(Generic[C, V]):
     scaled
         (configuration, factor) -> the same with so many times the updates, rounded, at least one
         of each training; None of a method that trains nothing.
+    in_precision
+        (configuration, precision) -> the same trained in it, by a field ``precision`` of its steps
+        that is None for float32; None of a method that computes in float32 alone.
     """
 
     name: str
@@ -149,6 +153,7 @@ class Method(Generic[C, V]):
     summary: Callable[[C], str] = _fields
     least_images: Callable[[C], int] = lambda _: 1
     scaled: Callable[[C, float], C] | None = None
+    in_precision: Callable[[C, Precision], C] | None = None
 
     def __post_init__(self) -> None:
         if not self.variants:

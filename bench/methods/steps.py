@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -182,6 +182,12 @@ class Step(Generic[T]):
         """The steps it is computed from."""
         values = (getattr(self, field.name) for field in dataclasses.fields(self))
         return tuple(value for value in values if isinstance(value, Step))
+
+    def lineage(self) -> Iterator[Step[Any]]:
+        """List its ancestors and itself, parents first."""
+        for parent in self.parents:
+            yield from parent.lineage()
+        yield self
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -75,8 +75,14 @@ def require_same(folder: Path, results: Results, images: Mapping[str, str]) -> N
 
 
 def other_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the settings that both sides have, and in which they differ."""
+    """Return the settings that both sides have, and in which they differ.
+
+    Results of before there were precisions are of float32.
+    """
     before, after = flat_settings(old), flat_settings(new)
+    for name in after if before else ():
+        if name.endswith(".precision"):
+            before.setdefault(name, "float32")
     return {
         name: (before[name], after[name])
         for name in before

@@ -88,6 +88,7 @@ def finished_of(
         metrics=metrics_of(experiment.metrics),
         provenance=provenance,
         paper_setting=experiment.has_paper_setting,
+        remarks=experiment.remarks,
         settings=experiment.settings,
     )
     failures = tuple(filter(None, map(store.failure, laid.plan.stages)))

@@ -21,6 +21,7 @@ from bench.running.site import StageSite
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
 from destseg.descent import TrainingDiverged
+from destseg.precision import arithmetic
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
@@ -90,7 +91,8 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
     job = dataclasses.replace(job, stages=lacking)
     start = time.perf_counter()
     try:
-        outcomes = _computed(job)
+        with arithmetic("float32", job.device):  # a training may have another inside
+            outcomes = _computed(job)
     except Exception as error:
         outcomes = job.failed(*_told(error))
     share = (time.perf_counter() - start) / len(lacking)

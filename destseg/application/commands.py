@@ -18,7 +18,7 @@ from destseg.application.options import positive
 from destseg.application.progress import Progress, stage_progress
 from destseg.atomic import write_atomically
 from destseg.checkpoint import load, save, save_authors
-from destseg.config import STUDENT_KINDS, TrainingConfig
+from destseg.config import PRECISIONS, STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
 from destseg.errors import InputError, input_faults
 from destseg.folders import scan, tell
@@ -116,6 +116,12 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--batch-size", type=positive, default=recipe.batch_size, metavar="N", help="default: 32"
     )
     command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=recipe.precision,
+        help="in what networks compute in training; tf32 needs a GPU; default: float32",
+    )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
     command.set_defaults(run=_train)
 
@@ -161,6 +167,7 @@ def _train(options: argparse.Namespace) -> int:
                 batch_size=options.batch_size,
                 student_steps=student_steps,
                 segmentation_steps=segmentation_steps,
+                precision=options.precision,
             ),
             seed=options.seed,
             device=choose_device(options.device),

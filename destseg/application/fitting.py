@@ -19,6 +19,7 @@ from destseg.errors import InputError, input_faults
 from destseg.folders import image_files, images_below, require_folder
 from destseg.images import bit_depth, read_rgb
 from destseg.model import DeSTSeg
+from destseg.precision import require_precision
 from destseg.seeding import derive_seed
 from destseg.textures import procedural_textures
 from destseg.training import (
@@ -124,6 +125,7 @@ def train(
     >>> prediction.anomaly_map.shape, 0 < prediction.score < 1
     ((40, 40), True)
     """
+    require_precision(config.precision, device)
     if rotation not in ROTATIONS:
         raise InputError(f"rotation {rotation!r}: unknown; use one of {', '.join(ROTATIONS)}.")
     images, depth = read_folder(normal_folder(Path(data)), size)

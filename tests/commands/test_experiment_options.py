@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from bench.commands.experiment_options import add_options, chosen_experiment
+from bench.commands.experiment_options import add_options, chosen_device, chosen_experiment
 from bench.methods import FLOORS
 from destseg.errors import InputError
 from tests.commands.conftest import TWO
@@ -61,8 +61,37 @@ def test_floors_stand_beside_a_chosen_method_unless_one_is_chosen(chosen, option
 
 
 @pytest.mark.parametrize(
+    ("options", "precision", "folder"),
+    [
+        ([], "bf16", "tiny"),
+        (["--precision", "bf16"], "bf16", "tiny"),
+        (["--precision", "tf32"], "tf32", "tiny-tf32"),
+        (["--precision", "float32"], None, "tiny-float32"),
+    ],
+    ids=str,
+)
+def test_the_precision_is_of_methods_that_have_it_and_is_told(
+    write_tiny, with_example, options, precision, folder
+):
+    stated = {**TWO, "[training]": '[training]\nprecision = "bf16"'}
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    given = parser.parse_args([str(write_tiny(stated)), *options])
+    experiment, found = chosen_experiment(given)
+    assert experiment.precisions == ({"DeSTSeg": precision} if precision else {})
+    assert found == folder
+    said = f"Precision: DeSTSeg is trained in {precision}; all else"
+    assert [remark[: len(said)] for remark in experiment.remarks] == [said] * bool(precision)
+    if precision == "tf32":
+        given.device = "cpu"
+        with pytest.raises(InputError, match="precision tf32: only GPUs have it"):
+            chosen_device(given, experiment)
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--method", "mean-patch", "--precision", "bf16"], "bf16: of mean-patch none is trained"),
         (["--method", "PatchCore"], "--method PatchCore: tiny has DeSTSeg, mean-patch"),
         (["--method", "destseg"], "--method: unknown method 'destseg'; use 'DeSTSeg'"),
         (["--variant", "seg+den"], "unknown variant 'seg\\+den'; use den\\+seg"),

@@ -100,7 +100,7 @@ SECTIONS = {
     "anomalies": every(
         ALL, "lattice_exponents threshold max_rotation max_original_weight rotation_stream"
     ),
-    "training": every(ALL, "batch_size momentum weight_decay student_steps student_lr")
+    "training": every(ALL, "batch_size momentum weight_decay student_steps student_lr precision")
     | every(WITH_SEGMENTATION, "segmentation_steps res_lr head_lr gamma data_stream")
     # A student with den has no use for them; see below.
     | {"den_off_statistics": set()},
@@ -122,6 +122,7 @@ WORDS = {
     "rotation_stream": "fixed",
     "den_off_statistics": "both",
     "data_stream": "whole",
+    "precision": "bf16",
     "compat": "authors",
 }
 CASES = [(section, field) for section, fields in SECTIONS.items() for field in fields]

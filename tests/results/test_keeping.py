@@ -143,3 +143,6 @@ def test_settings_that_one_side_lacks_or_that_move_no_number_are_no_difference()
     assert other_settings(old, {"protocol": {"name": "b", "size": 1}, "metrics": ["f"]}) == {}
     assert other_settings(old, {"new": 1}) == other_settings({}, old) == {}
     assert other_settings(old, {"protocol": {"size": 2}}) == {"protocol.size": (1, 2)}
+    assert other_settings(old, {"training": {"precision": "float32"}}) == {}
+    new = {"training": {"precision": "bf16"}}
+    assert other_settings(old, new) == {"training.precision": ("float32", "bf16")}

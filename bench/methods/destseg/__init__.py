@@ -10,7 +10,7 @@ from bench.methods.destseg.claims import CLAIMS, COMPARISONS
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
 from bench.methods.destseg.variants import ABLATION, FACTORS, FULL, VARIANTS, Variant
 from bench.methods.interface import Backbone, Method
-from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
+from destseg.config import AnomalyConfig, ModelConfig, Precision, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def last_step(config: Config, variant: Variant) -> Map:
         "batch_size": training.batch_size,
         "momentum": training.momentum,
         "weight_decay": training.weight_decay,
+        "precision": None if training.precision == "float32" else training.precision,
     }
     student = TrainStudent(
         **data,
@@ -72,12 +73,13 @@ def is_papers(config: Config) -> bool:
     """Whether networks, steps, optimiser and anomalies are the paper's.
 
     In either reading where paper and released program differ by a switch; see
-    ``docs/differences.md``.
+    ``docs/differences.md``. TF32 is torch's own choice on the cards of the time.
     """
     training = dataclasses.replace(
         config.training,
         den_off_statistics=TrainingConfig.den_off_statistics,
         data_stream=TrainingConfig.data_stream,
+        precision="float32" if config.training.precision == "tf32" else config.training.precision,
     )
     anomalies = dataclasses.replace(config.anomalies, rotation_stream=AnomalyConfig.rotation_stream)
     return Config(config.model, anomalies, training) == Config()
@@ -89,11 +91,18 @@ def scaled(config: Config, factor: float) -> Config:
     return dataclasses.replace(config, training=training)
 
 
+def in_precision(config: Config, precision: Precision) -> Config:
+    """Return the configuration with both stages computed in a precision."""
+    training = dataclasses.replace(config.training, precision=precision)
+    return dataclasses.replace(config, training=training)
+
+
 def summary(config: Config) -> str:
-    """Return steps, batch size and width in words."""
+    """Return steps, batch size, width and a precision other than float32 in words."""
     training = config.training
     steps = f"{training.student_steps} + {training.segmentation_steps} steps"
-    return f"{steps} of {training.batch_size} images, width {config.model.width}"
+    words = f"{steps} of {training.batch_size} images, width {config.model.width}"
+    return words if training.precision == "float32" else f"{words}, in {training.precision}"
 
 
 BIBTEX = """\
@@ -124,4 +133,5 @@ METHOD = Method(
     summary=summary,
     least_images=lambda config: config.training.batch_size,
     scaled=scaled,
+    in_precision=in_precision,
 )

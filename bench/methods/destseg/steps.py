@@ -10,7 +10,7 @@ lockstep: their batches are drawn once, and the teacher looks at them once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.methods.codecs import SCORES, WEIGHTS
@@ -19,6 +19,7 @@ from destseg.config import (
     AnomalyConfig,
     FusionInput,
     ModelConfig,
+    Precision,
     StudentKind,
     TrainingConfig,
 )
@@ -48,6 +49,8 @@ class _Trained(Step[State]):
     weight_decay: float
     steps: int
     width: int
+    precision: Precision | None = field(default=None, kw_only=True)
+    """None for float32."""
 
     version = 2
     reads = ("images", "rotation", "textures", "teacher")
@@ -60,8 +63,8 @@ class _Trained(Step[State]):
 
     @property
     def stream(self) -> Hashable:
-        """What its batches depend on."""
-        return self.anomalies, self.batch_size, self.steps
+        """What its batches depend on, and the precision, in which the teacher looks at them."""
+        return self.anomalies, self.batch_size, self.steps, self.precision
 
     def run(self, site: Site, *parents: Any) -> State:
         """Return the trained network's weights."""
@@ -125,6 +128,7 @@ class TrainStudent(_Trained):
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             den_off_statistics=self.statistics or TrainingConfig.den_off_statistics,
+            precision=self.precision or "float32",
         )
         student = self._untrained(site.seed("weights")).to(site.device)
         return StudentTraining(student, config, self.den)
@@ -195,6 +199,7 @@ class TrainSegmentation(_Trained):
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             gamma=self.gamma,
+            precision=self.precision or "float32",
         )
         segmentation = self._untrained(teacher, site.seed("weights")).to(site.device)
         return SegmentationTraining(student, segmentation, config, self.l1)
