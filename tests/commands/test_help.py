@@ -90,7 +90,7 @@ def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
 @pytest.mark.parametrize(
     ("arguments", "program", "said"),
     [
-        (["status", "--categry", "tile"], "status", "--categry; did you mean --category?"),
+        (["status", "--categories", "tile"], "status", "--categories; did you mean --category?"),
         (["data", "fetch", "mvtec", "--too", "x"], "data fetch", "--to"),
         (["plan", "--workers", "3"], "plan", "unrecognized arguments: --workers"),
         (["table", "claims", "--format", "latx"], "table", "did you mean latex?"),
@@ -107,7 +107,7 @@ def test_a_mistake_is_answered_with_its_own_commands_usage(arguments, program, s
 
 def test_a_mistyped_command_is_suggested(capsys):
     with pytest.raises(SystemExit):
-        main(["repoduce"])
+        main(["reproduces"])
     assert capsys.readouterr().err.endswith("; did you mean reproduce?\n")
 
 
