@@ -1,6 +1,5 @@
 """The command line: sub-commands, and errors turned into exit codes."""
 
-import argparse
 import errno
 import os
 import sys
@@ -9,7 +8,11 @@ from importlib import import_module
 from bench.commands.parsers import add_command
 from bench.common.exit_codes import BAD_INPUT, DONE, FAILURES, INTERRUPTED
 from destseg.application.console import open_console, print_error
+from destseg.application.options import Parser, asks_completion, program
 from destseg.errors import InputError
+
+SCRIPT = "destseg-bench"
+"""The same as ``python -m bench``, which shells complete."""
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 """What the system says when a disk is full or a folder has become read-only."""
@@ -63,14 +66,14 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _parser(asked: list[str]) -> argparse.ArgumentParser:
+def _parser(asked: list[str]) -> Parser:
     """Make the parser of the command asked for, or list all of them when it is none."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench",
-        description="Benchmark and ablation harness for DeSTSeg (CVPR 2023).",
+    completing = asks_completion(asked)
+    parser = program(
+        "python -m bench", SCRIPT, "Benchmark and ablation harness for DeSTSeg (CVPR 2023).", asked
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    known = [name for name in COMMANDS if name in asked]
+    known = [name for name in COMMANDS if completing or name in asked]
     for name in known or COMMANDS:
         command = import_module(f"bench.commands.{name}")
         if known:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.gate_options import add_run_options, measured, settings_of
+from bench.commands.gate_options import add_run_options, experiment_of, measured, settings_of
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
-from bench.experiment.library import baseline_of, find_experiment
+from bench.experiment.library import baseline_of
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ examples:
   python -m bench baseline --reason "first release" --experiment mvtec --comparison seeds \\
       --cells results/mvtec/cells.csv --to mvtec.json
       a baseline of real data, out of a finished run, for comparison with new seeds
+  python -m bench baseline --reason "release 1" --cells results/score-mine/cells.csv --to gate.json
+      of anybody's scores, such as `python -m bench score` writes; it is called after their method
   python -m bench baseline --reason "tolerance measured" --spread avx2=A/cells.csv sse=B/cells.csv
       measure the tolerance anew, over runs of the same code that differ in their arithmetic
 
@@ -60,10 +62,15 @@ def run(options: argparse.Namespace) -> int:
     from bench.regress.baseline import Baseline, read_baseline, write_baseline
     from bench.regress.coarse import with_coarse
     from bench.regress.measured import missing_values
-    from bench.regress.sources import source_digests
+    from bench.regress.sources import MEASURING, PIPELINE, source_digests
 
-    experiment = find_experiment(options.experiment)
-    path = options.to or baseline_of(experiment)
+    experiment = experiment_of(options)
+    path = options.to or (None if experiment is None else baseline_of(experiment))
+    if path is None:
+        raise InputError(
+            "--cells without --experiment: of which experiment? Scores that are of none are kept "
+            "where you say: add --to gate.json."
+        )
     if not options.reason.strip():
         raise InputError("--reason: is empty; say why these numbers are right.")
     before = read_baseline(path) if path.is_file() else None
@@ -80,12 +87,12 @@ def run(options: argparse.Namespace) -> int:
         now = with_coarse(now)
     write_baseline(
         Baseline(
-            experiment=experiment.stem,
+            experiment=now.subject if experiment is None else experiment.stem,
             reason=options.reason,
             comparison=comparison,
             measured=now,
             settings=settings_of(options),
-            sources=source_digests(),
+            sources=source_digests(MEASURING if experiment is None else PIPELINE),
             tolerance=tolerance,
         ),
         path,

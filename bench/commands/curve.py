@@ -12,7 +12,7 @@ from bench.commands.experiment_options import (
     chosen_experiment,
     chosen_sources,
 )
-from bench.commands.parsers import Commands, add_command, typed
+from bench.commands.parsers import Commands, add_command, add_wide, typed
 from bench.commands.worker_options import add_worker_options, on_cluster, open_workers, processes
 from bench.common.exit_codes import DONE, FAILURES
 
@@ -40,10 +40,12 @@ def add_parser(commands: Commands) -> None:
     command = add_command(commands, "curve", HELP, run=run)
     add_options(command)
     add_worker_options(command)
+    add_wide(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from bench.common.columns import screen_width
     from bench.presentation.costs_table import curve_table
     from bench.results.files import CELLS, CURVE, read_results, write_curve
     from bench.results.keeping import place_of_curve
@@ -73,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
     write_curve(place, curve)
     print(f"{len(curve)} cells in {place / CURVE}")
     if (place / CELLS).is_file():
-        print(f"\n{curve_table(read_results(place)).text()}")
+        table = curve_table(read_results(place))
+        print(f"\n{table.text(screen_width(wide=options.wide))}")
     for failure in failures:
         print(f"  {failure.cell}: {failure.message}")
     if stopped is not None:

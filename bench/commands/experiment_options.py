@@ -136,7 +136,7 @@ def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> Expe
     if laid.unprepared:
         names = ", ".join(laid.unprepared)
         print(
-            f"not prepared yet: {names}; stages that depend on them count as not computed. "
+            f"not prepared here: {names}; whether finished stages are of them cannot be told. "
             "`python -m bench reproduce` prepares them first.",
             file=sys.stderr,
         )

@@ -4,9 +4,11 @@ import argparse
 from pathlib import Path
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
-from bench.commands.parsers import Commands, add_command
+from bench.commands.parsers import Commands, add_command, typed
+from bench.commands.status import coloured_state
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names
+from destseg.errors import InputError
 
 HELP = """\
 Tell why a cell would run again.
@@ -22,6 +24,9 @@ examples:
 
 exit codes: 0 done, 2 bad input or usage
 """
+
+
+EXAMPLE = ("bottle", "den+ed+seg", 0)
 
 
 def add_parser(commands: Commands) -> None:
@@ -46,6 +51,11 @@ def run(options: argparse.Namespace) -> int:
     named = {*experiment_names()} - categories
     files = [word for word in words if word.endswith(".toml") or word in named]
     options.experiment = Path(files[0]) if files else None
+    if not words or words == files:
+        raise InputError(
+            "explain: of which cell? Give category, variant and seed, such as "
+            f"`{typed('explain', *files, *EXAMPLE)}`; `python -m bench status` says what there is."
+        )
     laid = look_up_chosen(options)
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
     store = chosen_store(options)
@@ -53,5 +63,7 @@ def run(options: argparse.Namespace) -> int:
     census = take_census(laid.plan, store)
     for stage in dict.fromkeys(laid.plan.evaluations[cell].lineage()):
         head, *lines = explained(stage, census, store)
+        kind, _, state = head.rpartition(": ")
+        head = f"{kind}: {coloured_state(state, state)}"
         print("\n".join([f"  {head}", *(f"      {line}" for line in lines)]))
     return DONE

@@ -32,26 +32,38 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--experiment",
         type=Path,
-        default=Path("smoke"),
         metavar="EXPERIMENT",
-        help="a TOML file, or the name of one in experiments/; default: smoke",
+        help="a TOML file, or the name of one in experiments/; default: smoke; with --cells none",
     )
     command.add_argument(
         "--cells",
         type=Path,
         metavar="CSV",
-        help="cells.csv of a finished run; default: run the experiment from nothing",
+        help="cells.csv of a finished run or of anybody's scores; default: run the experiment",
     )
     run = command.add_argument_group("run", "passed on to `python -m bench reproduce`")
     for name, value in PASSED_ON.items():
         run.add_argument(f"--{name}", action="append", metavar=value, default=[])
 
 
+def experiment_of(options: argparse.Namespace) -> Path | None:
+    """Return the experiment's file; None where cells are given that need not be of one."""
+    if options.experiment is None and options.cells is not None:
+        return None
+    return find_experiment(options.experiment or Path("smoke"))
+
+
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the experiment's settings as a baseline keeps them: all but grid and words."""
+    """Return the experiment's settings as a baseline keeps them: all but grid and words.
+
+    They are empty where there is no experiment.
+    """
     from bench.experiment.reading import load_experiment
 
-    experiment = load_experiment(find_experiment(options.experiment))
+    path = experiment_of(options)
+    if path is None:
+        return {}
+    experiment = load_experiment(path)
     if options.teacher:
         experiment = dataclasses.replace(experiment, teacher=options.teacher[-1])
     return experiment.settings
@@ -68,4 +80,4 @@ def measured(options: argparse.Namespace, seeds: Sequence[int] = ()) -> Measured
             raise InputError(f"{passed[0]}: --cells is of a run that is finished; leave one out.")
         return read_measured(options.cells)
     passed += [f"--seed={seed}" for seed in seeds]
-    return measure(find_experiment(options.experiment), passed)
+    return measure(find_experiment(options.experiment or Path("smoke")), passed)

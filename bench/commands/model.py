@@ -11,7 +11,7 @@ from bench.commands.experiment_options import (
     chosen_experiment,
     chosen_sources,
 )
-from bench.commands.parsers import Commands, add_command
+from bench.commands.parsers import Commands, add_command, add_wide
 from bench.common.exit_codes import DONE
 from destseg.errors import InputError
 
@@ -48,6 +48,7 @@ def add_parser(commands: Commands) -> None:
     action.add_argument("--category", required=True, metavar="C")
     add_protocol(action)
     action.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    add_wide(action)
     page = f"Write a finished cell's networks as one model file.\n\n{EXAMPLES}"
     action = add_command(actions, "export", page, run=run_export)
     add_options(action)
@@ -57,6 +58,7 @@ def add_parser(commands: Commands) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Measure a model; return the exit code."""
+    from bench.common.columns import screen_width
     from bench.data.cache import cache_root
     from bench.experiment.reading import load_protocol
     from bench.planning.inputs import Sources
@@ -73,7 +75,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
         protocol=protocol,
         device=device,
     )
-    print(_table(found, protocol))
+    print(_table(found, protocol, screen_width(wide=options.wide)))
     return DONE
 
 
@@ -103,10 +105,9 @@ def run_export(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _table(found: ModelMetrics, protocol: Protocol) -> str:
+def _table(found: ModelMetrics, protocol: Protocol, width: int | None) -> str:
     """Lay out the metrics in percent, the paper's figures of the category below."""
-    from tabulate import tabulate
-
+    from bench.common.columns import fitted
     from bench.metrics import METRICS, PAPER
     from bench.paper.published import published_over
     from bench.presentation.formatting import format_published
@@ -123,7 +124,7 @@ def _table(found: ModelMetrics, protocol: Protocol) -> str:
         "in percent, one model"
     )
     headers = ["Anomaly map", *(metric.display for metric in METRICS)]
-    table = tabulate(
-        rows, headers, disable_numparse=True, colalign=["left"] + ["right"] * len(METRICS)
+    table = fitted(
+        rows, headers, width, disable_numparse=True, colalign=["left"] + ["right"] * len(METRICS)
     )
     return f"{title}\n\n{table}"

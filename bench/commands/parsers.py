@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any, TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001
 
 
 def add_command(
@@ -18,7 +18,7 @@ def add_command(
     hold besides, such as ``run``, which turns them into an exit code.
     """
     description, below = page.split("\n\n", 1)
-    command = commands.add_parser(
+    command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=description.partition("\n")[0],
         description=description,
@@ -32,6 +32,15 @@ def add_command(
 def typed(*words: object) -> str:
     """Return a command line as one would type it, of what follows the program's name."""
     return shlex.join(["python", "-m", "bench", *map(str, words)])
+
+
+def add_wide(command: argparse.ArgumentParser) -> None:
+    """Add the option that shows a table whole, for `bench.common.columns.fitted`."""
+    command.add_argument(
+        "--wide",
+        action="store_true",
+        help="show all columns; by default a terminal gets those that fit, and files all",
+    )
 
 
 def add_results(command: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
-from bench.commands.parsers import Commands, add_command
+from bench.commands.parsers import Commands, add_command, add_wide
 from bench.commands.worker_options import processes
 from bench.common.exit_codes import DONE
 from destseg.application.options import positive
@@ -23,9 +23,9 @@ That is what `reproduce` would do with the same options. Nothing is written.
 examples:
   python -m bench plan
       what `reproduce` would run of the ablation on the miniature
-  python -m bench plan experiments/loss.toml --workers 8
-      of another experiment, with 8 workers
-  python -m bench plan --dataset mvtec --workers 32
+  python -m bench plan experiments/loss.toml --jobs 8
+      of another experiment, with 8 worker processes
+  python -m bench plan --dataset mvtec --jobs 32
       the paper's setting; without --data MVTec AD's 15 categories are assumed
 
 Times are medians of finished stages in --results.
@@ -39,15 +39,16 @@ def add_parser(commands: Commands) -> None:
     command = add_command(commands, "plan", HELP, run=run)
     add_options(command)
     command.add_argument(
-        "--workers", type=positive, metavar="N", help="default: this machine's cores, or GPUs"
+        "--jobs", type=positive, metavar="N", help="worker processes; default: all cores, or GPUs"
     )
+    add_wide(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan; return the exit code."""
     import torch
-    from tabulate import tabulate
 
+    from bench.common.columns import fitted, screen_width
     from bench.common.provenance import device_name
     from bench.inspection.census import take_census
     from bench.inspection.durations import DurationEstimator, duration
@@ -55,14 +56,15 @@ def run(options: argparse.Namespace) -> int:
     from destseg.application.devices import choose_device
 
     device = choose_device(options.device)
-    workers = options.workers or (torch.cuda.device_count() if device == "cuda" else processes())
+    workers = options.jobs or (torch.cuda.device_count() if device == "cuda" else processes())
     laid = look_up_chosen(options, assume=True)
     census = take_census(laid.plan, chosen_store(options))
     estimator = DurationEstimator(census.catalogue.records.values(), device_name(device))
     found = workloads(census, estimator)
     rows = [_row(workload) for workload in found]
     head = ["stage", "planned", "there", "to run", "time of one worker", "estimated from"]
-    print(tabulate(rows, head, colalign=("left", *["right"] * 4, "left")))
+    width = screen_width(wide=options.wide)
+    print(fitted(rows, head, width, colalign=("left", *["right"] * 4, "left")))
     if not any(workload.pending for workload in found):
         print("\nnothing to run.")
         return DONE

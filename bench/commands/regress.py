@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.gate_options import add_run_options, measured, settings_of
-from bench.commands.parsers import Commands, add_command
+from bench.commands.gate_options import add_run_options, experiment_of, measured, settings_of
+from bench.commands.parsers import Commands, add_command, add_wide
 from bench.common.exit_codes import DONE, FAILURES, IMPROVEMENT, NOT_COMPARABLE, REGRESSION
-from bench.experiment.library import baseline_of, find_experiment
+from bench.experiment.library import baseline_of
 from destseg.application.options import positive
+from destseg.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +31,8 @@ examples:
       gate B: new seeds on real data against a baseline written with --comparison seeds
   python -m bench regress --experiment mvtec --against mvtec.json --cells results/mvtec/cells.csv
       the same of a run that is finished
+  python -m bench regress --cells results/score-mine/cells.csv --against gate.json
+      anybody's scores, of no experiment
 
 exit codes: 0 pass, 1 regression, 2 bad input or usage, 3 incomplete or failed, 4 not comparable,
 5 improvement
@@ -45,6 +48,7 @@ def add_parser(commands: Commands) -> None:
     command.add_argument(
         "--against", type=Path, metavar="JSON", help="default: experiments/baselines/<name>.json"
     )
+    add_wide(command)
     command.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.json, junit.xml and summary.md"
     )
@@ -74,14 +78,20 @@ def _small(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Compare; return the exit code."""
+    from bench.common.columns import screen_width
     from bench.regress.baseline import read_baseline
     from bench.regress.ci_formats import annotations, json_text, junit_text
-    from bench.regress.gate_report import Verdict
     from bench.regress.rendering import markdown_text, terminal_text
 
-    path = options.against or baseline_of(find_experiment(options.experiment))
+    experiment = experiment_of(options)
+    path = options.against or (None if experiment is None else baseline_of(experiment))
+    if path is None:
+        raise InputError(
+            "--cells without --experiment: compared with what? Add --against gate.json, which "
+            "`python -m bench baseline` writes."
+        )
     report = _compared(options, read_baseline(path))
-    print(terminal_text(report))
+    print(_coloured(terminal_text(report, screen_width(wide=options.wide)), report))
     for line in annotations(report) if os.environ.get("GITHUB_ACTIONS") else ():
         print(line)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -95,6 +105,22 @@ def run(options: argparse.Namespace) -> int:
             ("summary.md", markdown_text(report)),
         ):
             (options.report / name).write_text(text, encoding="utf-8")
+    return _code(report)
+
+
+def _coloured(text: str, report: GateReport) -> str:
+    """Colour the verdict, which comes first."""
+    from destseg.application.console import coloured
+
+    colours = {DONE: "green", IMPROVEMENT: "yellow"}
+    verdict = str(report.verdict)
+    return text.replace(verdict, coloured(verdict, colours.get(_code(report), "red")), 1)
+
+
+def _code(report: GateReport) -> int:
+    """Return the exit code of a verdict."""
+    from bench.regress.gate_report import Verdict
+
     codes = {
         Verdict.PASS: DONE,
         Verdict.IMPROVEMENT: IMPROVEMENT,
@@ -110,9 +136,11 @@ def _compared(options: argparse.Namespace, baseline: Baseline) -> GateReport:
     from bench.regress.gate_report import cause_of
     from bench.regress.new_seeds import compare_new_seeds
     from bench.regress.same_seeds import compare_same_seeds
-    from bench.regress.sources import source_digests
+    from bench.regress.sources import MEASURING, PIPELINE, source_digests
 
-    settings, sources = settings_of(options), source_digests()
+    # Where nothing says how the numbers were made, the baseline's settings are taken for theirs.
+    settings = baseline.settings if experiment_of(options) is None else settings_of(options)
+    sources = source_digests(PIPELINE if baseline.settings else MEASURING)
     new_seeds = baseline.comparison == "seeds"
     first = max((cell.seed for cell in baseline.measured.cells), default=-1) + 1
     now = measured(options, range(first, first + options.seeds) if new_seeds else ())

@@ -13,7 +13,7 @@ from bench.commands.experiment_options import (
     chosen_experiment,
     chosen_sources,
 )
-from bench.commands.parsers import Commands, add_command, typed
+from bench.commands.parsers import Commands, add_command, add_wide, typed
 from bench.commands.worker_options import (
     add_worker_options,
     on_cluster,
@@ -54,10 +54,12 @@ def add_parser(commands: Commands) -> None:
     command = add_command(commands, "reproduce", HELP, run=run)
     add_options(command)
     add_worker_options(command)
+    add_wide(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return the exit code."""
+    from bench.common.columns import screen_width
     from bench.workflows.reproduction import reproduce
 
     experiment, folder = chosen_experiment(options)
@@ -79,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     )
     code = _report(summary)
     if options.shard is None:
-        print(f"\n{outputs.write().text()}")
+        print(f"\n{outputs.write().text(screen_width(wide=options.wide))}")
     else:
         index, count = options.shard
         print(f"shard {index} of {count}: no tables; run the command without --shard for those.")

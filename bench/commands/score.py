@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bench.commands.experiment_options import add_protocol
-from bench.commands.parsers import Commands, add_command, add_results, typed
+from bench.commands.parsers import Commands, add_command, add_results, add_wide, typed
 from bench.common.exit_codes import DONE, FAILURES
 
 HELP = """\
@@ -66,10 +66,12 @@ def add_parser(commands: Commands) -> None:
         "--seed", action="append", type=int, metavar="S", help="of each --maps; default: 0, 1, ..."
     )
     add_results(command)
+    add_wide(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Score maps; return the exit code."""
+    from bench.common.columns import screen_width
     from bench.data.cache import cache_root
     from bench.experiment.reading import load_protocol
     from bench.workflows.scoring import ScoreRequest, fault_list, score
@@ -87,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         command=typed(*sys.argv[1:]),
     )
     outcome = score(request)
-    print(outcome.table.text())
+    print(outcome.table.text(screen_width(wide=options.wide)))
     if outcome.faults:
         print(f"error: {fault_list(request, outcome.faults)}", file=sys.stderr)
     print(

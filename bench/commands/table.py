@@ -2,7 +2,7 @@
 
 import argparse
 
-from bench.commands.parsers import Commands, add_command, add_include, add_results
+from bench.commands.parsers import Commands, add_command, add_include, add_results, add_wide
 from bench.common.exit_codes import DONE
 from destseg.errors import InputError
 
@@ -47,10 +47,12 @@ def add_parser(commands: Commands) -> None:
         "--format", choices=list(FORMATS), default="text", help="default: %(default)s"
     )
     add_results(command)
+    add_wide(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; return the exit code."""
+    from bench.common.columns import screen_width
     from bench.presentation.table import FORMATS
     from bench.presentation.tables import build_table, tables
     from bench.results.files import joined_with, read_results
@@ -59,5 +61,10 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"table {options.name!r}: unknown; there are {', '.join(tables())}.")
     own = read_results(options.results / options.experiment)
     results = joined_with(own, options.include, options.results)
-    print(FORMATS[options.format](build_table(options.name, results)), end="")
+    table = build_table(options.name, results)
+    if options.format == "text":
+        text = table.text(screen_width(wide=options.wide))
+    else:
+        text = FORMATS[options.format](table)
+    print(text, end="")
     return DONE

@@ -7,16 +7,17 @@ from typing import Literal
 
 from bench.common.provenance import PACKAGES
 from bench.inspection.catalogue import Catalogue, place_of, read_catalogue
+from bench.inspection.reasons import reason
 from bench.planning.experiment_plan import is_known
 from bench.planning.schedule import Schedule
 from bench.planning.stages import Plan, Stage
 from bench.store.records import Record
 from bench.store.runs import Failure, RunStore
 
-State = Literal["done", "not needed", "failed", "damaged", "stale", "missing"]
+State = Literal["done", "not needed", "failed", "damaged", "stale", "unprepared", "missing"]
 
-LACKING: tuple[State, ...] = ("failed", "damaged", "stale", "missing")
-"""States of stages that would run."""
+LACKING: tuple[State, ...] = ("failed", "damaged", "stale", "unprepared", "missing")
+"""States of stages that would run, as far as can be told."""
 
 ENVIRONMENT = (
     "commit",
@@ -39,7 +40,9 @@ class Census:
     """The stages of a plan with the state of each, beside what a store has.
 
     ``stale`` is a stage without a record while there is one for the same place in the grid under
-    another key; ``not needed`` one without a record that nothing lacks.
+    another key; ``unprepared`` one whose key is not known, since its inputs are not prepared here,
+    while there is a record that fits in all else; ``not needed`` one without a record that nothing
+    lacks.
     """
 
     plan: Plan
@@ -96,7 +99,12 @@ def take_census(plan: Plan, store: RunStore) -> Census:
             return "damaged"
         if key in failures:
             return "failed"
-        return "stale" if is_known(stage) and catalogue.at(place_of(stage)) else "missing"
+        if not catalogue.at(place_of(stage)):
+            return "missing"
+        if is_known(stage):
+            return "stale"
+        nearest = reason(stage, catalogue)
+        return "unprepared" if nearest is not None and nearest.fits else "stale"
 
     states = {key: state(key, stage) for key, stage in plan.stages.items()}
     return Census(plan, catalogue, states, failures)

@@ -59,6 +59,9 @@ def explained(stage: Stage, census: Census, store: RunStore) -> list[str]:
     lines.append(f"nearest: {_made(found.record, store)[0]}")
     lines += [f"  {difference}" for difference in found.own]
     lines += [f"  parents: the {kind} is another, see there" for kind in found.parents]
+    if found.unprepared:
+        names = ", ".join(found.unprepared)
+        lines.append(f"  not prepared here, so that nobody can compare: {names}")
     return lines
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from bench.experiment.experiment import flat_settings
 from bench.inspection.catalogue import Catalogue, has_todays_key, place_of
+from bench.planning.experiment_plan import is_known
+from bench.planning.inputs import UNPREPARED
 from bench.planning.stages import Stage, canonical
 from bench.store.records import Record
 
@@ -43,21 +45,31 @@ class Reason:
     """The nearest record of a stage that has none: for the same place, under another key.
 
     ``own`` is what differs in the stage itself, ``parents`` the kinds of its parents that are
-    others; their differences are reasons of their own.
+    others; their differences are reasons of their own. ``unprepared`` names inputs of the stage
+    that this machine has not prepared, so that nobody knows whether the record is of the same.
     """
 
     record: Record
     own: tuple[Difference, ...]
     parents: tuple[str, ...]
+    unprepared: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the record may be the stage's own, as far as can be told."""
+        return not self.own and not self.parents
 
 
 def own_differences(record: Record, stage: Stage) -> tuple[Difference, ...]:
-    """List what differs between a record and a planned stage of its kind, parents aside."""
+    """List what differs between a record and a planned stage of its kind, parents aside.
+
+    An input that is not prepared does not differ: it is not known.
+    """
     before, after = _flat(record.parameters), _flat(stage.parameters)
     found = [
         Difference(f"parameters.{name}", old, new)
         for name in sorted({*before, *after})
-        if (old := before.get(name, ABSENT)) != (new := after.get(name, ABSENT))
+        if (new := after.get(name, ABSENT)) not in (UNPREPARED, old := before.get(name, ABSENT))
     ]
     if not has_todays_key(record):
         found.append(Difference("schema", "another form of keys", "the present one"))
@@ -81,8 +93,10 @@ def reason(stage: Stage, catalogue: Catalogue) -> Reason | None:
         parent.kind
         for key, parent in zip(nearest.parents, stage.parents, strict=True)
         if key != parent.key
+        and (is_known(parent) or _distance(catalogue.records[key], parent, catalogue))
     )
-    return Reason(nearest, own_differences(nearest, stage), parents)
+    unprepared = tuple(name for name, value in stage.parameters.items() if value == UNPREPARED)
+    return Reason(nearest, own_differences(nearest, stage), parents, unprepared)
 
 
 def same_but_code(record: Record, stage: Stage, catalogue: Catalogue) -> bool:

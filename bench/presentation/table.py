@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import pandas as pd
-from tabulate import tabulate
 
+from bench.common.columns import fitted
 from bench.common.spreadsheets import guarded
 from bench.presentation import latex, markdown
 from bench.presentation.formatting import Numbers, Texts
@@ -67,12 +67,16 @@ class Table:
             parts.append("\n".join(f"- {escape(printable(line))}" for line in self.results.foot))
         return "\n\n".join(parts) + "\n"
 
-    def text(self) -> str:
-        """Write the same for a terminal, without the foot."""
-        notes = textwrap.fill(" ".join(self.notes), _TEXT_WIDTH)
-        parts = [self.title, notes, self._tabulate("simple")]
+    def text(self, width: int | None = None) -> str:
+        """Write the same for a terminal, without the foot; in so many columns, if there is an end.
+
+        Columns of the table that do not fit are left out, see `bench.common.columns.fitted`.
+        """
+        filled = min(_TEXT_WIDTH, width or _TEXT_WIDTH)
+        notes = textwrap.fill(" ".join(self.notes), filled)
+        parts = [self.title, notes, self._tabulate("simple", width=width)]
         if self.findings:
-            parts.append(textwrap.fill(" ".join(self.findings), _TEXT_WIDTH))
+            parts.append(textwrap.fill(" ".join(self.findings), filled))
         return "\n\n".join(parts) + "\n"
 
     def csv(self) -> str:
@@ -93,10 +97,13 @@ class Table:
             comments=tuple(map(printable, self.results.foot)),
         )
 
-    def _tabulate(self, style: str, escape: Callable[[str], str] = str) -> str:
-        return tabulate(
+    def _tabulate(
+        self, style: str, escape: Callable[[str], str] = str, width: int | None = None
+    ) -> str:
+        return fitted(
             [list(map(escape, row)) for row in self.formatted.to_numpy().tolist()],
-            headers=list(map(escape, self.formatted.columns)),
+            list(map(escape, self.formatted.columns)),
+            width,
             tablefmt=style,
             colalign=[_ALIGNMENTS[letter] for letter in self.alignment],
             disable_numparse=True,

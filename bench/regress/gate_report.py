@@ -57,12 +57,14 @@ class Cause:
     """What else differs between the two sides.
 
     Source components stand in the order numbers pass through them; settings of the experiment and
-    versions of packages as ``name: old -> new``.
+    versions of packages as ``name: old -> new``. ``foreign`` are numbers of no experiment: of what
+    made them, nothing is known.
     """
 
     sources: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def cause_of(
         changed_sources(baseline.sources, sources),
         _differences(flat_settings(baseline.settings), flat_settings(settings)),
         _differences(baseline.measured.versions, now.versions),
+        foreign=not baseline.settings,
     )
 
 

@@ -41,6 +41,11 @@ class Measured:
         others = (key for values in self.cells.values() for key in values)
         return tuple(dict.fromkeys((*six, *others)))
 
+    @property
+    def subject(self) -> str:
+        """What the numbers are of: the methods, by name."""
+        return ", ".join(sorted({cell.method for cell in self.cells}))
+
 
 NOTHING = Measured("", {}, (), {}, {})
 """What a run measured that broke before its first cell."""

@@ -1,7 +1,6 @@
 """A report in words: for a terminal, and as Markdown for the page of a CI run."""
 
-from tabulate import tabulate
-
+from bench.common.columns import fitted
 from bench.metrics import ALL_METRICS
 from bench.regress.gate_report import Change, GateReport, Verdict
 from bench.regress.measured import name_of
@@ -18,10 +17,10 @@ MEANINGS = {
 }
 
 
-def terminal_text(report: GateReport) -> str:
-    """Word a report for people."""
+def terminal_text(report: GateReport, width: int | None = None) -> str:
+    """Word a report for people; its table in so many columns, if there is an end."""
     parts = [_headline(report), *(f"  {line}" for line in _faults(report))]
-    parts += _table(report, "simple")
+    parts += _table(report, "simple", width)
     notes = [*report.notes, *_reasons(report)]
     parts += ["", *notes] if notes else []
     return "\n".join([*parts, *_advice(report)])
@@ -66,12 +65,13 @@ def _faults(report: GateReport) -> list[str]:
     return _shortened([*report.incomparable, *report.missing])
 
 
-def _table(report: GateReport, form: str) -> list[str]:
+def _table(report: GateReport, form: str, width: int | None = None) -> list[str]:
     """Lay out the largest changes below an empty line; nothing where there are none."""
     if not report.changes:
         return []
     rows = [_row(change) for change in report.changes[:SHOWN]]
-    table = tabulate(rows, headers="keys", tablefmt=form, disable_numparse=True)
+    values = [list(row.values()) for row in rows]
+    table = fitted(values, list(rows[0]), width, tablefmt=form, disable_numparse=True)
     beyond = len(report.changes) - SHOWN
     return ["", table, *(["", f"and {beyond} smaller ones."] if beyond > 0 else [])]
 
@@ -114,7 +114,9 @@ def _reasons(report: GateReport) -> list[str]:
         lines.append(f"first source component that changed: {first}{then}")
     if cause.versions:
         lines.append(f"versions that changed: {'; '.join(cause.versions)}")
-    if not lines:
+    if not lines and cause.foreign:
+        lines.append("what measures is as it was: look at what made these scores")
+    elif not lines:
         lines.append("neither settings, source components nor versions differ from the baseline's")
     return lines
 

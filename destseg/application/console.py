@@ -1,9 +1,14 @@
 """Standard output and error, whatever the machine makes of characters."""
 
 import io
+import os
 import sys
+from typing import TextIO
 
 from destseg.errors import printable
+
+COLOURS = {"red": 31, "green": 32, "yellow": 33}
+"""Codes of ECMA-48 for the colour of characters."""
 
 
 def open_console() -> None:
@@ -29,4 +34,23 @@ def open_console() -> None:
 def print_error(error: object) -> None:
     """Print what is wrong, line by line; what came from files or servers commands no terminal."""
     said = "\n".join(map(printable, str(error).split("\n")))
-    print(f"error: {said}", file=sys.stderr)
+    print(f"{coloured('error:', 'red', sys.stderr)} {said}", file=sys.stderr)
+
+
+def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """Colour a text that goes to a terminal; nothing else, and nothing where NO_COLOR is set.
+
+    Parameters
+    ----------
+    text : str
+        Without codes of its own.
+    colour : {"red", "green", "yellow"}
+        Of the terminal's sixteen, so that its owner has chosen it.
+    stream : file, optional
+        Where it will be printed; by default standard output.
+    """
+    shown = (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+    # An empty NO_COLOR counts as none: https://no-color.org.
+    if not shown or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"

@@ -1,6 +1,123 @@
-"""What options of several commands are parsed with."""
+"""What the command lines are parsed with."""
 
 import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+DISTRIBUTION = "destseg-bench"
+COMPLETION = "--print-completion"
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers a mistake with its own usage, and with what may have been meant.
+
+    Those of argparse leave an option that a sub-command does not know to the program's parser,
+    whose usage says nothing of it.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse, and refuse what is not known."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown)
+        return parsed, unknown
+
+    def _refuse(self, unknown: list[str]) -> NoReturn:
+        known = [option for action in self._actions for option in action.option_strings]
+        near = [_meant(word.partition("=")[0], known) for word in unknown if word.startswith("-")]
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{''.join(near)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _meant(str(value), map(str, action.choices or ()))
+            raise
+
+
+def asks_completion(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for a completion script, which is of all commands."""
+    return any(word.partition("=")[0] == COMPLETION for word in arguments[:1])
+
+
+def program(name: str, script: str, description: str, arguments: Sequence[str]) -> Parser:
+    """Make the parser of a program, with ``--version`` and shell completion.
+
+    Parameters
+    ----------
+    name : str
+        As which it is called in help, such as ``python -m destseg``.
+    script : str
+        The command that pip installs: shells complete a command's name, not a module's.
+    description : str
+        Of the program.
+    arguments : sequence of str
+        What is going to be parsed.
+    """
+    parser = Parser(prog=script if asks_completion(arguments) else name, description=description)
+    parser.add_argument("--version", action=_Version, help="print the version and end")
+    parser.add_argument(
+        COMPLETION,
+        metavar="SHELL",
+        choices=SHELLS,
+        action=_Completion,
+        help=f"print what completes `{script}` in {', '.join(SHELLS)}: "
+        f'eval "$({script} {COMPLETION} bash)"',
+    )
+    return parser
+
+
+def installed() -> str:
+    """Return the version of this project that is installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+class _Version(argparse.Action):
+    """Print the version and end; argparse's own would look it up for every command."""
+
+    def __init__(self, **look: Any) -> None:
+        super().__init__(nargs=0, **look)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        print(f"{DISTRIBUTION} {installed()}")
+        parser.exit(0)
+
+
+class _Completion(argparse.Action):
+    """Print a shell's completion script and end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any, **__: Any) -> None:
+        import shtab
+
+        _complete_files(parser)
+        _namespace, shell, *_ = given
+        print(shtab.complete(parser, shell))
+        parser.exit(0)
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Let shells offer files wherever a path is asked for, in a parser and those below it."""
+    import shtab
+
+    for action in parser._actions:  # noqa: SLF001 - argparse lists them nowhere else
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for below in action.choices.values():
+                _complete_files(below)
+        elif action.type is Path:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def positive(text: str) -> int:

@@ -1,3 +1,5 @@
+import pytest
+
 from bench.cli import main
 from tests.commands.conftest import TWO
 
@@ -45,6 +47,22 @@ def test_an_experiment_is_known_by_its_name(capsys, tmp_path):
     assert capsys.readouterr().out.startswith("bottle DeSTSeg den+ed seed 0\n")
 
 
-def test_without_a_cell_its_form_is_told(small, results, capsys):
-    assert main(["explain", str(small()), "--results", str(results)]) == 2
-    assert "CATEGORY METHOD VARIANT SEED" in capsys.readouterr().err
+@pytest.mark.parametrize("words", [[], ["loss"]])
+def test_without_a_cell_a_whole_command_is_given_as_an_example(words, capsys):
+    assert main(["explain", *words]) == 2
+    example = " ".join(["python -m bench explain", *words, "bottle den+ed+seg 0"])
+    assert f"`{example}`" in capsys.readouterr().err
+
+
+def test_an_empty_cache_is_no_change_of_the_data(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
+    code, out = bench("explain", "bottle", "den+ed+seg", "0")
+    assert code == 0
+    assert out.count(": unprepared\n") == 4
+    assert "not prepared here, so that nobody can compare: images, teacher" in out
+    assert "changed" not in out
+    code, out = bench("explain", "bottle", "den+ed+seg", "0", edits=CHANGED)
+    assert "\n  student: unprepared\n" in out
+    assert "\n  segmentation: stale\n" in out
+    assert "parameters.head_lr: 0.1 -> 0.2" in out
+    assert "->" not in out.replace("0.1 -> 0.2", "")

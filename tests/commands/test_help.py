@@ -85,3 +85,45 @@ def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
         for name in COMMANDS:
             line = import_module(f"bench.commands.{name}").HELP.partition("\n")[0]
             assert line in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "program", "said"),
+    [
+        (["status", "--categories", "tile"], "status", "--categories; did you mean --category?"),
+        (["data", "fetch", "mvtec", "--too", "x"], "data fetch", "--to"),
+        (["plan", "--workers", "3"], "plan", "unrecognized arguments: --workers"),
+        (["table", "claims", "--format", "latx"], "table", "did you mean latex?"),
+    ],
+)
+def test_a_mistake_is_answered_with_its_own_commands_usage(arguments, program, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"usage: python -m bench {program} [-h]")
+    assert said in err.splitlines()[-1]
+
+
+def test_a_mistyped_command_is_suggested(capsys):
+    with pytest.raises(SystemExit):
+        main(["reproduces"])
+    assert capsys.readouterr().err.endswith("; did you mean reproduce?\n")
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("destseg-bench ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_shells_complete_commands_options_and_files(shell, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--print-completion", shell])
+    assert caught.value.code == 0
+    script = capsys.readouterr().out
+    assert "destseg-bench" in script
+    assert "reproduce" in script
+    assert "per-gpu" in script

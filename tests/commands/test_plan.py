@@ -33,7 +33,7 @@ def test_what_changed_runs_with_what_depends_on_it(
 
 
 def test_a_changed_protocol_evaluates_stored_maps_and_trains_nothing(bench, rows):
-    code, out = bench("plan", "--workers", "2", edits={"top_t = 10": "top_t = 5"})
+    code, out = bench("plan", "--jobs", "2", edits={"top_t = 10": "top_t = 5"})
     assert code == 0
     found = counts(rows, out)
     assert found["evaluation"] == (2, 0, 2)
@@ -88,7 +88,7 @@ def test_inputs_that_are_not_prepared_are_told(small, results, tmp_path, monkeyp
     monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
     assert main(["plan", str(small()), "--results", str(results)]) == 0
     out, err = capsys.readouterr()
-    assert "not prepared yet: teacher, textures, bottle" in err
+    assert "not prepared here: teacher, textures, bottle" in err
     assert counts(rows, out)["student"] == (2, 0, 2)
     assert "stages alike" in out, "how long they take is known all the same"
 

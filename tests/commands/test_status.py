@@ -27,6 +27,32 @@ def test_missing_stages_end_with_3(small, tmp_path, capsys, rows):
     assert not (tmp_path / "new").exists()
 
 
+def test_with_an_empty_cache_records_are_neither_missing_nor_stale(
+    bench, tmp_path, monkeypatch, rows, capsys
+):
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
+    code, out = bench("status")
+    assert code == 3
+    assert "unprepared" in out.splitlines()[0]
+    assert rows(out)["bottle"] == ["0", "0", "0", "0", "7", "0"]
+    _, out = bench("status", edits={"top_t = 10": "top_t = 5"})
+    assert rows(out)["evaluation"] == ["0", "0", "0", "2", "0", "0"]
+
+
+def test_a_terminal_gets_colours_and_what_fits(bench, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    _, out = bench("status")
+    assert "\x1b[32m2\x1b[0m" in out
+    assert "left out, since the terminal is 30 wide: damaged, stale, missing; --wide" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out = bench("status", "--wide")
+    assert "\x1b" not in out
+    assert "missing" in out.splitlines()[0]
+
+
 def test_two_methods_are_told_apart(bench, rows, with_example):
     code, out = bench("status", edits=TWO)
     assert code == 3

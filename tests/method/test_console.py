@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from destseg.application.console import open_console, print_error
+from destseg.application.console import coloured, open_console, print_error
 from destseg.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -35,3 +36,26 @@ def test_windows_is_ruled_out_before_anything_is_computed(monkeypatch, capsys):
         open_console()
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("error: Windows is not supported; use Linux, macOS")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "shown"),
+    [
+        (Terminal(), {}, "\x1b[31mx\x1b[0m"),
+        (Terminal(), {"NO_COLOR": ""}, "\x1b[31mx\x1b[0m"),
+        (Terminal(), {"NO_COLOR": "1"}, "x"),
+        (Terminal(), {"TERM": "dumb"}, "x"),
+        (io.StringIO(), {}, "x"),
+    ],
+)
+def test_only_a_terminal_that_wants_colours_gets_them(monkeypatch, stream, environment, shown):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert coloured("x", "red", stream) == shown
