@@ -44,11 +44,15 @@ def reading_of(folder: Path, files: CategoryFiles, cache: Path) -> Reading:
     memory = cache / "readings" / f"{digest}-v{VERSION}"
     publish(memory, lambda draft: _find(folder, files, draft / "reading.json"))
     found = json.loads((memory / "reading.json").read_text(encoding="utf-8"))
-    depth, labels = found["depth"], found["labels"]
-    if depth not in (None, 16) or labels:
-        unusual = f"{digest} depth {depth} labels {labels}"
-        digest = hashlib.sha256(unusual.encode()).hexdigest()
-    return Reading(digest, depth, tuple(found["faint"]))
+    depth = found["depth"]
+    return Reading(digest_as_read(digest, depth, found["labels"]), depth, tuple(found["faint"]))
+
+
+def digest_as_read(digest: str, depth: int | None, labels: bool) -> str:
+    """Turn the digest of files into that of what is read of them: another where it is unusual."""
+    if depth in (None, 16) and not labels:
+        return digest
+    return hashlib.sha256(f"{digest} depth {depth} labels {labels}".encode()).hexdigest()
 
 
 def _find(folder: Path, files: CategoryFiles, memory: Path) -> None:
