@@ -1,13 +1,14 @@
 """Ground truth masks from files: grey levels, class numbers or colours."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from destseg.images import decode, flatten, is_deep
+from destseg.labels import find_labels
 
 CLASS_NUMBERS = 31
 """Masks of no larger values hold class numbers, as labelling tools export them."""
@@ -22,14 +23,24 @@ COLOURS = 32
 """A mask of no more colours is painted in colours of classes."""
 
 
+class Mask(NamedTuple):
+    """A decoded mask."""
+
+    levels: NDArray[np.uint8]
+    """As `read_mask` returns them."""
+    labels: bool
+    """Whether more is marked than its grey levels do: classes, colours."""
+
+
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """Read a ground truth mask as 8-bit grey at its own size.
 
     A mask with a single value besides 0 marks anomalies with that value, be it 255 as in
     MVTec AD, 1, 65535 or a palette's colour: it is returned as 0 and 255. So is one of several
-    class numbers, or of colours too dark to count as marks, each of which marks anomalies.
-    Other masks keep their grey levels; where colours, such as red, would be darker than they
-    look, those of the strongest channel. Transparent pixels are unmarked.
+    class numbers, or of colours too dark to count as marks, each of which marks anomalies, and so
+    are the labels of one whose classes are spread over the grey levels, see
+    `destseg.labels.find_labels`. Others keep their grey levels; where colours, such as red, would
+    be darker than they look, those of the strongest channel. Transparent pixels are unmarked.
 
     Returns
     -------
@@ -41,21 +52,17 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     InputError
         When the file is missing, empty, damaged or not an image.
     """
-    return _mask(path)[0]
+    return decode_mask(path).levels
 
 
-def holds_labels(path: Path) -> bool:
-    """Tell whether `read_mask` marks more in a mask than its grey levels do: classes, colours.
+def decode_mask(path: Path) -> Mask:
+    """Read a mask as `read_mask` does, and tell what was found in it.
 
     Raises
     ------
     InputError
         As `read_mask`.
     """
-    return _mask(path)[1]
-
-
-def _mask(path: Path) -> tuple[NDArray[np.uint8], bool]:
     image, _ = decode(path)
     deep = is_deep(image)
     levels: NDArray[Any] = np.asarray(
@@ -64,18 +71,23 @@ def _mask(path: Path) -> tuple[NDArray[np.uint8], bool]:
     marked = levels != 0
     first = levels[marked][:1]
     if first.size and (levels[marked] == first).all():
-        return np.where(marked, np.uint8(255), np.uint8(0)), False
+        return Mask(np.where(marked, np.uint8(255), np.uint8(0)), labels=False)
     grey = np.array(np.clip(levels >> 8, 0, 255) if deep else levels, dtype=np.uint8)
     colours = None if deep else _colours(path, image)
+    bright = False
     if colours is not None:
         strongest = colours.max(axis=-1)
-        if ((strongest >= HALF) & (grey < HALF)).any():
-            return strongest, True
+        bright = bool(((strongest >= HALF) & (grey < HALF)).any())
+        if bright:
+            grey = levels = strongest
     if first.size and grey.max() < HALF:
         few = colours is not None and len(np.unique(colours @ (1 << 16, 1 << 8, 1))) <= COLOURS
         if few or levels.max() <= CLASS_NUMBERS:
-            return np.where(marked, np.uint8(255), np.uint8(0)), True
-    return grey, False
+            return Mask(np.where(marked, np.uint8(255), np.uint8(0)), labels=True)
+    labels = None if image.format == "JPEG" else find_labels(levels)
+    if labels is not None and (grey[labels] < 255).any():
+        return Mask(np.where(labels, np.uint8(255), grey), labels=True)
+    return Mask(grey, labels=bright)
 
 
 def _colours(path: Path, image: Image.Image) -> NDArray[np.uint8] | None:

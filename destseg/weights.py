@@ -6,12 +6,15 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeGuard
+from urllib.request import Request, urlopen
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from destseg.atomic import write_atomically
 from destseg.errors import InputError, one_line
@@ -21,6 +24,14 @@ from destseg.teacher import TEACHER_LAYERS
 
 IMAGENET_SHA256 = "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec"
 """Of the paper's teacher; torchvision names the first eight digits only."""
+
+LARGEST = 2**29
+"""Bytes above which a download is another file: a Wide-ResNet-50-2 has a quarter of them."""
+
+CHUNK = 2**20
+
+TIMEOUT = 60.0
+"""Seconds without a byte after which a download is given up."""
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")
 """Names under which checkpoints keep the tensors beside epochs, optimisers and so on."""
@@ -65,8 +76,8 @@ class PublishedWeights:
         if not place.is_file():
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(self.url, str(place), hash_prefix=self.sha256)
-            except (OSError, RuntimeError) as error:  # no network, no space, another file
+                self._download()
+            except (OSError, HTTPException, ValueError) as error:  # no network, no space, ...
                 raise InputError(
                     f"{place}: {self.name} cannot be had ({error}); {remedy}."
                 ) from None
@@ -78,6 +89,32 @@ class PublishedWeights:
                 f"remove it, or {remedy}."
             )
         return place
+
+    def _download(self) -> None:
+        """Put the file in its place, whole and the right one, or raise."""
+        draft = self.place.with_name(f".{self.place.name}.{os.getpid()}.part")
+        total = hashlib.sha256()
+        request = Request(self.url, headers={"User-Agent": "destseg"})  # noqa: S310 - our own
+        try:
+            with urlopen(request, timeout=TIMEOUT) as answer, draft.open("wb") as file:  # noqa: S310
+                length = int(answer.headers.get("Content-Length") or 0)
+                with tqdm(total=length or None, unit="B", unit_scale=True, delay=2) as shown:
+                    while (
+                        length <= LARGEST and shown.n <= LARGEST and (chunk := answer.read(CHUNK))
+                    ):
+                        file.write(chunk)
+                        total.update(chunk)
+                        shown.update(len(chunk))
+                    got = shown.n
+            if max(length, got) > LARGEST:
+                raise ValueError(f"it has more than {LARGEST // 2**20} MiB, so it is another file")
+            if got < length:
+                raise ValueError(f"cut off after {got} of {length} bytes")
+            if not total.hexdigest().startswith(self.sha256):
+                raise ValueError(f"its SHA-256 is {total.hexdigest()} and not {self.sha256}")
+            draft.replace(self.place)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def imagenet() -> PublishedWeights:

@@ -28,6 +28,8 @@ examples:
       reads every file and lists everything that is wrong
   python -m bench data verify DIR --category bottle
       only this category, where the folder has not all of them
+  python -m bench data verify data/visa
+      what `data import` laid out, or any other set in MVTec AD's layout
   python -m bench data import visa --from VisA_20220922 --to data/visa
       links the images and masks of VisA (or btad, mpdd) into MVTec AD's layout
 
@@ -41,6 +43,8 @@ VERIFY_HELP = f"""\
 Compare a folder with the published dataset.
 That is its folders and numbers of images, and whether every image and mask can be read. Every fault
 is listed, then the digests that runs on these files write into their records. Nothing is written.
+Other sets in MVTec AD's layout, as `data import` makes them, are read as well, and each image must
+have its mask, of its size; they are compared with nothing published.
 
 {EXAMPLES}"""
 
@@ -67,21 +71,22 @@ def add_parser(commands: Commands) -> None:
     verifying.add_argument(
         "kind",
         nargs="?",
-        choices=sorted(ARCHIVES),
-        help="which dataset it is; default: what the folder looks like",
+        choices=(*sorted(ARCHIVES), "layout"),
+        help="which dataset it is, layout for another set in MVTec AD's layout; default: what the "
+        "folder looks like",
     )
     verifying.add_argument(
         "folder",
         type=Path,
         metavar="DIR",
-        help="mvtec: the folder that holds the categories; dtd: the one that holds images",
+        help="the folder that holds the categories; dtd: the one that holds images",
     )
     verifying.add_argument(
         "--category",
         action="append",
         default=[],
         metavar="C",
-        help="mvtec: only this category; may be given several times; default: all 15",
+        help="only this category; may be given several times; default: all, of mvtec all 15",
     )
     fetching = add_command(actions, "fetch", FETCH_HELP, run=run_fetch)
     fetching.add_argument("kind", choices=sorted(ARCHIVES), help="which dataset")
@@ -161,19 +166,22 @@ def run_import(options: argparse.Namespace) -> int:
     for one in imported:
         print(f"{one.category}: {one.train} training and {one.test} test images")
     print(f"{options.to}: {len(imported)} categories, linked; next:")
+    print(f"  {typed('data', 'verify', options.to)}")
     print(f"  {typed('reproduce', '--dataset', 'mvtec', '--data', options.to)}")
     return DONE
 
 
 def _print_report(kind: str, folder: Path, report: Report) -> int:
     """Print the faults, then the digests; return the exit code."""
-    title = ARCHIVES[kind].title
+    title = f"the published {ARCHIVES[kind].title}" if kind in ARCHIVES else "MVTec AD's layout"
     if report.faults:
-        print(f"{folder}: {report.count} against the published {title}:")
+        print(f"{folder}: {report.count} against {title}:")
         for fault in report.faults:
             print(f"  - {fault}")
     for part in report.parts:
         print(f"{part.name}: {part.content}")
         print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")
-    print(f"{title}: {report.summary}: {report.count}.")
+    print(f"{title.removeprefix('the published ')}: {report.summary}: {report.count}.")
+    if report.unchecked:
+        print(f"note: {report.unchecked}.")
     return FAILURES if report.faults else DONE

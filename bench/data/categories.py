@@ -25,6 +25,7 @@ from bench.data.reading import Reading, reading_of
 from destseg.errors import InputError, input_faults
 from destseg.folders import tell
 from destseg.images import read_rgb, resize_rgb
+from destseg.masks import HALF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,7 @@ def prepare_category(
     ref = CategoryRef(category, path, reading.digest, *extent.counts, extent.native, reading.depth)
     for sentence in listing.passed_over:
         tell(sentence)
+    tell_faint(category, reading, protocol)
     # What is damaged was made again above, except where nothing is computed with it.
     with contextlib.suppress(OSError, ValueError):
         tell_lost(category, json.loads((path / LOST).read_text(encoding="utf-8")), protocol)
@@ -122,6 +124,18 @@ def load_category(ref: CategoryRef) -> CategoryData:
     )
     names = json.loads((ref.path / "names.json").read_text(encoding="utf-8"))
     return CategoryData(train, test, masks, tuple(names))
+
+
+def tell_faint(category: str, reading: Reading, protocol: Protocol) -> None:
+    """Tell which masks have a region that is nowhere light enough to count."""
+    from bench.data.truth import least_of
+
+    if reading.faint and least_of(protocol.mask_rule) >= HALF:
+        count = "1 mask" if len(reading.faint) == 1 else f"{len(reading.faint)} masks"
+        tell(
+            f"{category}: regions of {count}, such as {reading.faint[0]}, are not marked, since no "
+            f"pixel of them reaches the level {HALF}; masks that were made smaller have such"
+        )
 
 
 def tell_lost(category: str, names: Sequence[str], protocol: Protocol) -> None:

@@ -7,7 +7,6 @@ in another way are others.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +14,10 @@ from bench.data.cache import content_digest, publish
 from bench.data.layout import CategoryFiles
 from destseg.errors import InputError
 from destseg.images import bit_depth
-from destseg.masks import holds_labels
+from destseg.labels import faint_regions
+from destseg.masks import HALF, decode_mask
 
-VERSION = 1
+VERSION = 2
 """Raised when the same files are to be read in another way."""
 
 
@@ -28,6 +28,8 @@ class Reading:
     # Of the files' relative paths and contents; of the reading too where it is unusual.
     digest: str
     depth: int | None  # bits of the images that are stored with 16, see `bit_depth`
+    # Masks of which a region is nowhere as much as half white, by their paths below the category.
+    faint: tuple[str, ...] = ()
 
 
 def reading_of(folder: Path, files: CategoryFiles, cache: Path) -> Reading:
@@ -40,26 +42,31 @@ def reading_of(folder: Path, files: CategoryFiles, cache: Path) -> Reading:
     """
     digest = content_digest(folder, files.paths, cache)
     memory = cache / "readings" / f"{digest}-v{VERSION}"
-    publish(memory, lambda draft: _find(files, draft / "reading.json"))
+    publish(memory, lambda draft: _find(folder, files, draft / "reading.json"))
     found = json.loads((memory / "reading.json").read_text(encoding="utf-8"))
-    depth, labels = found["depth"], found["labels"]
-    if depth not in (None, 16) or labels:
-        unusual = f"{digest} depth {depth} labels {labels}"
-        digest = hashlib.sha256(unusual.encode()).hexdigest()
-    return Reading(digest, depth)
+    depth = found["depth"]
+    return Reading(digest_as_read(digest, depth, found["labels"]), depth, tuple(found["faint"]))
 
 
-def _find(files: CategoryFiles, memory: Path) -> None:
-    masks = [mask for mask in files.masks if mask is not None]
-    found = {"depth": bit_depth((*files.train, *files.test)), "labels": _any_labels(masks)}
-    memory.write_text(json.dumps(found), encoding="utf-8")
+def digest_as_read(digest: str, depth: int | None, labels: bool) -> str:
+    """Turn the digest of files into that of what is read of them: another where it is unusual."""
+    if depth in (None, 16) and not labels:
+        return digest
+    return hashlib.sha256(f"{digest} depth {depth} labels {labels}".encode()).hexdigest()
 
 
-def _any_labels(masks: Sequence[Path]) -> bool:
-    for mask in masks:
+def _find(folder: Path, files: CategoryFiles, memory: Path) -> None:
+    labels, faint = False, []
+    for path in files.masks:
+        if path is None:
+            continue
         try:
-            if holds_labels(mask):
-                return True
+            mask = decode_mask(path)
         except InputError:  # decoding tells
             continue
-    return False
+        labels |= mask.labels
+        if faint_regions(mask.levels, HALF):
+            faint.append(path.relative_to(folder).as_posix())
+    depth = bit_depth((*files.train, *files.test))
+    found = {"depth": depth, "labels": labels, "faint": faint}
+    memory.write_text(json.dumps(found), encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from destseg.errors import InputError
 from destseg.images import image_size
+from destseg.labels import even_area
 from destseg.masks import HALF, read_mask
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ LEAST = {"floor": 255, "any": 1}
 """The grey level that marks a pixel at a mask's own size, where a rule has another than half."""
 
 
+def least_of(rule: str) -> int:
+    """Return the grey level that marks a pixel of a mask by a protocol's rule."""
+    return LEAST.get(rule, HALF)
+
+
 def read_truth(mask: Path, native: tuple[int, int] | None, protocol: Protocol) -> NDArray[np.bool_]:
     """Read the mask of a defective image of ``native`` height and width, if they are known.
 
@@ -32,7 +38,8 @@ def read_truth(mask: Path, native: tuple[int, int] | None, protocol: Protocol) -
     Raises
     ------
     InputError
-        When it cannot be decoded, is of another size than its image, or marks nothing.
+        When it cannot be decoded, is of another size than its image, marks nothing, or would lose
+        an area.
     """
     from bench.metrics import resize_mask
 
@@ -47,11 +54,19 @@ def read_truth(mask: Path, native: tuple[int, int] | None, protocol: Protocol) -
 
 
 def unmarked(levels: NDArray[np.uint8], rule: str = "antialias") -> str | None:
-    """Say why a mask's grey levels mark nothing at its own size; nothing where they do."""
-    least = LEAST.get(rule, HALF)
+    """Say why a mask's grey levels mark nothing at its own size, or not all; else nothing."""
+    least = least_of(rule)
     largest = int(levels.max())
     if largest >= least:
-        return None
+        found = even_area(levels, least)
+        if found is None:
+            return None
+        level, row, column = found
+        return (
+            f"an area of level {level} at row {row}, column {column} would not be marked (marks "
+            f"begin at {least}), and is no soft edge; paint what is anomalous with 255, the rest "
+            "with 0, and store it as PNG"
+        )
     what = "all of it is 0" if largest == 0 else f"its levels reach {largest} of 255"
     return (
         f"marks nothing ({what}, marks begin at {least}), but its image is in a defect folder; "

@@ -1,16 +1,22 @@
-"""Whether a folder is the published MVTec AD or DTD: every file read, every fault listed.
+"""Whether a folder is the published MVTec AD or DTD, or is in MVTec AD's layout at all.
+
+Every file is read, every fault listed.
 
 The digests are those of the records, computed afresh: the cache is neither asked nor filled.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from joblib import Parallel, delayed, parallel_config
-
-from bench.data.cache import combined_digest, file_digest
+from bench.data.contents import (
+    Content,
+    category_contents,
+    content_faults,
+    read_all,
+    sizes_of,
+    whole_digest,
+)
 from bench.data.kinds.mvtec import PUBLISHED
 from bench.data.layout import (
     GOOD,
@@ -20,16 +26,10 @@ from bench.data.layout import (
     similar_names,
 )
 from bench.data.layout_faults import category_faults, root_faults, texture_faults
+from bench.data.reading import digest_as_read
 from bench.data.textures import texture_files
-from bench.data.truth import other_size, unmarked
-from destseg.application.progress import progress
 from destseg.errors import InputError
 from destseg.folders import require_folder, subfolders
-from destseg.images import read_rgb
-from destseg.masks import read_mask
-
-WORTH_A_WORKER = 500
-"""Files for each worker process at least: one takes seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Report:
     parts: tuple[Part, ...]  # what is there
     summary: str  # the totals, for people
     faults: tuple[str, ...]  # everything that is wrong, a sentence each
+    unchecked: str = ""  # what was not compared with anything, and why; a sentence
 
     @property
     def count(self) -> str:
@@ -56,30 +57,20 @@ class Report:
         return "1 fault" if len(self.faults) == 1 else f"{len(self.faults) or 'no'} faults"
 
 
-@dataclass(frozen=True)
-class _Content:
-    """One file, read: its digest and size, or why it cannot be read."""
-
-    digest: str = ""
-    size: tuple[int, int] = (0, 0)
-    unmarked: str | None = None  # why a mask marks nothing
-    fault: str | None = None
-
-
 def verify(
     kind: str, folder: Path, categories: Sequence[str] = (), *, jobs: int = 1, read: bool = True
 ) -> Report:
-    """Compare a folder with the published dataset, in ``jobs`` processes at most.
+    """Compare a folder with a published dataset or a layout, in ``jobs`` processes at most.
 
     Parameters
     ----------
     kind : str
-        ``mvtec`` or ``dtd``.
+        ``mvtec``, ``dtd``, or ``layout`` for any other set in MVTec AD's layout.
     folder : Path
         For MVTec AD the folder that holds the categories, for DTD the one that holds
         ``images``, or the parent of that one, ``dtd``.
     categories : sequence of str
-        Only these categories of MVTec AD; by default all 15 must be there.
+        Only these categories; by default all that there are, of MVTec AD all 15.
     read : bool
         Whether files are decoded and digested; otherwise the report has only the faults that
         names and numbers show, and no digest.
@@ -90,8 +81,8 @@ def verify(
         When there is nothing to compare: no such folder, no category, no images.
     """
     try:
-        if kind == "mvtec":
-            return _mvtec(folder, categories, jobs, read=read)
+        if kind in _CATEGORIES:
+            return _CATEGORIES[kind](folder, tuple(dict.fromkeys(categories)), jobs, read=read)
         if categories:
             raise InputError(f"--category {categories[0]}: DTD has no categories; leave it out.")
         return _dtd(folder, jobs, read=read)
@@ -103,16 +94,17 @@ def verify(
 
 
 def recognise(folder: Path) -> str:
-    """Tell by its folders which dataset a folder means to be, ``mvtec`` or ``dtd``.
+    """Tell by its folders what a folder means to be: ``mvtec``, ``layout`` or ``dtd``.
 
     Raises
     ------
     InputError
-        When it is not there or looks like neither.
+        When it is not there or looks like none of them.
     """
     require_folder(folder, "give the folder of MVTec AD or of DTD")
-    if any((entry / "train").is_dir() for entry in subfolders(folder)):
-        return "mvtec"
+    categories = [entry.name for entry in subfolders(folder) if (entry / "train").is_dir()]
+    if categories:
+        return "mvtec" if any(name in PUBLISHED for name in categories) else "layout"
     if (folder / "images").is_dir() or (folder / "dtd" / "images").is_dir():
         return "dtd"
     raise InputError(
@@ -126,13 +118,13 @@ def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> R
         if name not in PUBLISHED:
             hint = similar_names(name, PUBLISHED)
             raise InputError(f"--category {name}: not a category of MVTec AD; {hint}?")
-    wanted = tuple(dict.fromkeys(categories)) or tuple(PUBLISHED)
+    wanted = categories or tuple(PUBLISHED)
     present = {name: root / name for name in wanted if (root / name).is_dir()}
     if not present:
         there = ", ".join(list_categories(root))
         raise InputError(
-            f"{root}: none of {', '.join(wanted)} in it but {there}; "
-            "give the folder into which MVTec AD was unpacked."
+            f"{root}: none of {', '.join(wanted)} in it but {there}; give the folder into which "
+            "MVTec AD was unpacked, or say `layout` for another set in its layout."
         )
     files = {name: scan_category(folder) for name, folder in present.items()}
     faults = [] if categories else root_faults(root)
@@ -141,33 +133,69 @@ def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> R
         for name in categories
         if name not in files
     ]
-    masks = [mask for of in files.values() for mask in of.masks if mask is not None]
-    images = [image for of in files.values() for image in (*of.train, *of.test)]
-    contents = _read_all(images, masks, jobs) if read else {}
-    parts = []
+    contents = category_contents(files, jobs) if read else {}
     for name, of in files.items():
         faults += category_faults(present[name], of)
-        faults += _content_faults(of, contents)
-        sizes = _sizes([*of.train, *of.test], contents)
+        faults += content_faults(of, contents)
+        sizes = sizes_of([*of.train, *of.test], contents)
         side = PUBLISHED[name].side
         if sizes - {(side, side)}:
             faults.append(
                 f"{present[name]}: images{_pixels(sizes)}, MVTec AD has {side}x{side}; a resized "
                 "copy, beside which no published numbers are shown"
             )
+    return _report(root, files, contents, faults, f"{len(files)} of {len(PUBLISHED)} categories")
+
+
+def _layout(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> Report:
+    known = list_categories(root)
+    for name in categories:
+        if name not in known:
+            raise InputError(f"--category {name}: not in {root}; {similar_names(name, known)}?")
+    files = {name: scan_category(root / name) for name in categories or known}
+    contents = category_contents(files, jobs) if read else {}
+    faults: list[str] = []
+    for of in files.values():
+        faults += (*of.faults, *of.passed_over, *content_faults(of, contents))
+    count = "1 category" if len(files) == 1 else f"{len(files)} categories"
+    report = _report(root, files, contents, faults, count)
+    return replace(
+        report,
+        unchecked=(
+            "names, numbers and sizes of the images, and their digests, were compared with nothing "
+            "published, since none is known but MVTec AD's"
+        ),
+    )
+
+
+_CATEGORIES = {"mvtec": _mvtec, "layout": _layout}
+"""Kinds that have categories."""
+
+
+def _report(
+    root: Path,
+    files: Mapping[str, CategoryFiles],
+    contents: Mapping[Path, Content],
+    faults: Sequence[str],
+    count: str,
+) -> Report:
+    """Describe categories and what was found in them."""
+    parts = []
+    for name, of in files.items():
         normal = of.defects.count(GOOD)
         numbers = (
             f"{len(of.train)} training and {len(of.test)} test images "
             f"({normal} normal, {len(of.test) - normal} anomalous)"
         )
-        parts.append(
-            Part(name, f"{numbers}{_pixels(sizes)}", _digest(present[name], of.paths, contents))
-        )
+        sizes = sizes_of([*of.train, *of.test], contents)
+        digest = whole_digest(root / name, of.paths, contents)
+        if digest is not None and of.train:
+            labels = any(contents[mask].labels for mask in of.masks if mask is not None)
+            digest = digest_as_read(digest, contents[of.train[0]].depth, labels)
+        parts.append(Part(name, f"{numbers}{_pixels(sizes)}", digest))
     training = sum(len(of.train) for of in files.values())
     tests = sum(len(of.test) for of in files.values())
-    summary = (
-        f"{len(files)} of {len(PUBLISHED)} categories, {training} training and {tests} test images"
-    )
+    summary = f"{count}, {training} training and {tests} test images"
     return Report(tuple(parts), summary, tuple(dict.fromkeys(faults)))
 
 
@@ -183,62 +211,13 @@ def _dtd(given: Path, jobs: int, *, read: bool) -> Report:
             )
     files = texture_files(folder)
     faults = texture_faults(folder, files)
-    contents = _read_all(files, (), jobs) if read else {}
+    contents = read_all(dict.fromkeys(files), (), jobs) if read else {}
     faults += [content.fault for content in contents.values() if content.fault]
     classes = len({file.parent for file in files})
-    sizes = _sizes(files, contents)
+    sizes = sizes_of(files, contents)
     content = f"{len(files)} images in {classes} folders{_pixels(sizes)}"
-    part = Part(str(folder), content, _digest(folder, files, contents))
+    part = Part(str(folder), content, whole_digest(folder, files, contents))
     return Report((part,), f"{len(files)} images", tuple(faults))
-
-
-def _read_all(images: Sequence[Path], masks: Sequence[Path], jobs: int) -> dict[Path, _Content]:
-    """Read all files, in several processes where there are many."""
-    files = [*images, *masks]
-    workers = min(jobs, ceil(len(files) / WORTH_A_WORKER))
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        contents = Parallel(n_jobs=max(workers, 1), return_as="generator")(
-            delayed(_read)(file, index >= len(images)) for index, file in enumerate(files)
-        )
-        shown = progress(contents, "verify", len(files), unit="file")
-        return dict(zip(files, shown, strict=True))
-
-
-def _read(file: Path, mask: bool) -> _Content:
-    try:
-        pixels = read_mask(file) if mask else read_rgb(file, None)
-        height, width = pixels.shape[:2]
-        return _Content(file_digest(file), (height, width), unmarked(pixels) if mask else None)
-    except InputError as error:
-        # The listed sentences have no full stop, like those of the layout.
-        return _Content(fault=str(error).removesuffix("."))
-
-
-def _content_faults(files: CategoryFiles, contents: Mapping[Path, _Content]) -> Iterator[str]:
-    """Tell of files that cannot be decoded, and of masks that do not fit or mark nothing."""
-    for path in files.paths:
-        if path in contents and (fault := contents[path].fault):
-            yield fault
-    for image, mask in zip(files.test, files.masks, strict=True):
-        if mask is None or mask not in contents or contents[mask].fault:
-            continue
-        found, wanted = contents[mask].size, contents[image].size
-        if not contents[image].fault and found != wanted:
-            yield other_size(mask, found, wanted)
-        if (why := contents[mask].unmarked) is not None:
-            yield f"{mask}: {why}"
-
-
-def _digest(root: Path, files: Iterable[Path], contents: Mapping[Path, _Content]) -> str | None:
-    if not contents or any(contents[file].fault for file in files):
-        return None
-    return combined_digest(
-        {file.relative_to(root).as_posix(): contents[file].digest for file in files}
-    )
-
-
-def _sizes(images: Sequence[Path], contents: Mapping[Path, _Content]) -> set[tuple[int, int]]:
-    return {contents[file].size for file in images if file in contents and not contents[file].fault}
 
 
 def _pixels(sizes: set[tuple[int, int]]) -> str:

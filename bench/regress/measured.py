@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS, METRICS
-from bench.results.files import read_cells
+from bench.results.cells_file import read_cells
 from destseg.errors import InputError
 
 VERSIONS = ("torch", "numpy")
@@ -104,7 +104,7 @@ def read_measured(path: Path) -> Measured:
 
 
 def measured_from(cells: pd.DataFrame, path: Path) -> Measured:
-    """Take what is compared out of a table of cells, as `bench.results.files.read_cells` reads it.
+    """Take what is compared out of a table of cells, as `read_cells` reads it.
 
     A value that is missing is None: it is for the comparison to say so.
 

@@ -14,6 +14,8 @@ class Cost:
     ----------
     key
         Of the stage that gave the maps of the cell that was looked at.
+    cell
+        Of that cell: its column ``key``.
     device
         Where, by name.
     numbers
@@ -36,6 +38,7 @@ class Cost:
     """
 
     key: str
+    cell: str
     device: str
     numbers: int
     pretrained: int

@@ -6,26 +6,25 @@ neither data nor device; of what methods cost and how they learn there may be ``
 """
 
 import dataclasses
-import io
 import json
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.common.plain_files import read_text
-from bench.common.spreadsheets import guarded, unguarded
+from bench.common.spreadsheets import guarded
+from bench.data.kinds import all_kinds
 from bench.experiment.reading import convert
-from bench.methods import PAPER, methods
-from bench.metrics import ALL_METRICS, METRICS, Protocol
+from bench.metrics import ALL_METRICS, Protocol
+from bench.results.cells_file import REMEDY, read_cells
 from bench.results.costs import Cost
 from bench.results.joining import join
 from bench.results.results import Results, Standing
 from destseg.atomic import write_atomically
 from destseg.errors import InputError
+from destseg.folders import tell
 
 CELLS = "cells.csv"
 HEADING = "heading.json"
@@ -35,11 +34,6 @@ CURVE = "curve.csv"
 _APART = ("cells", "costs", "curve")
 """Parts of results with files of their own; all others are in the heading."""
 
-ROUNDING = 1e-9
-"""How far beyond 0 and 1 a metric may lie by the rounding of sums."""
-
-_COUNTS = {"seed", "peak_memory"}
-_PARTS = {"True": True, "False": False, "": None}
 _HEADING: Mapping[str, Any] = {
     "experiment": str,
     "dataset": str,
@@ -93,12 +87,23 @@ def write_curve(folder: Path, curve: pd.DataFrame) -> None:
 
 
 def read_results(folder: Path) -> Results:
-    """Read what `write_results` wrote.
+    """Read what `write_results` and `write_curve` wrote.
 
     Raises
     ------
     InputError
-        When the folder holds no results, or one of the two files is missing or damaged.
+        When the folder holds no results, or one of the files is missing or damaged.
+    """
+    return with_costs(read_measured(folder), folder)
+
+
+def read_measured(folder: Path) -> Results:
+    """Read results without costs and curve, whatever lies in their places.
+
+    Raises
+    ------
+    InputError
+        As `read_results`.
     """
     if not (folder / CELLS).is_file():
         known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}")))
@@ -112,46 +117,84 @@ def read_results(folder: Path) -> Results:
             name: convert(value, _HEADING[name], name) for name, value in _said(heading).items()
         }
         metrics = {"metrics": tuple(ALL_METRICS[name] for name in values["metrics"])}
-        found = Results(cells, **values | metrics)
+        return Results(cells, **values | metrics)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {_REMEDY}.") from None
+        raise InputError(f"{path}: no such file; {REMEDY}.") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
-    return with_costs(found, folder)
+        raise InputError(f"{path}: cannot be read ({error}); {REMEDY}.") from None
 
 
 def with_costs(results: Results, folder: Path) -> Results:
     """Return results with the costs and the curve that their folder holds.
 
+    Costs of other cells than these, or those in the folder, are left out, which is told.
+
     Raises
     ------
     InputError
-        When one of these files is damaged.
+        When one of these files is damaged, or the curve is of other images.
     """
     path = folder / COSTS
     costs: dict[str, Cost] = {}
-    try:
-        if path.exists():
-            values = json.loads(read_text(path))
-            costs = {
-                name: Cost(**value) for name, value in values.items() if name in results.variants
+    if path.exists():
+        known = _keys_of(results, folder)
+        try:
+            values = dict(json.loads(read_text(path)))
+            # Earlier files do not say of which cell they are.
+            read = {
+                name: Cost(**{"cell": "", **value})
+                for name, value in values.items()
+                if name in results.variants
             }
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"{path}: cannot be read ({error}); remove it, and `python -m bench reproduce` "
+                "measures them again."
+            ) from None
+        costs = {name: cost for name, cost in read.items() if cost.cell in known}
+        if others := [name for name in read if name not in costs]:
+            tell(
+                f"{path}: the costs of {', '.join(others)} are of other cells than {CELLS} has and "
+                "are left out; `python -m bench reproduce` measures them again"
+            )
     path = folder / CURVE
     curve = read_cells(path, "factor") if path.exists() else None
     if curve is not None:
-        for factor, label in zip(curve["factor"], curve["protocol"], strict=True):
-            if not factor > 0:
-                raise InputError(f"{path}: factor is {factor}; it must be above 0. {_CURVE_REMEDY}")
-            if label != results.protocol.label:
-                raise InputError(
-                    f"{path}: measured under the protocol {label!r}, and the results beside it "
-                    f"under {results.protocol.label!r}. {_CURVE_REMEDY}"
-                )
+        _require_own_curve(curve, results, path)
     return dataclasses.replace(results, costs=costs, curve=curve)
+
+
+def _keys_of(results: Results, folder: Path) -> set[str]:
+    """Return the keys of cells that costs can be of: those of the whole, of a part of it too."""
+    own = {*results.cells["key"]}
+    there = {*read_cells(folder / CELLS)["key"]} if (folder / CELLS).is_file() else set()
+    return own | there if own & there else own
+
+
+def _require_own_curve(curve: pd.DataFrame, results: Results, path: Path) -> None:
+    """Refuse a curve that says nothing of the results beside it, or compares unlike images."""
+    kinds = {all_kinds()[name].development for name in {*results.cells["dataset"]} & {*all_kinds()}}
+    columns = (curve[name] for name in ("factor", "protocol", "dataset"))
+    for factor, label, dataset in zip(*columns, strict=True):
+        if not factor > 0:
+            raise InputError(f"{path}: factor is {factor}; it must be above 0. {_CURVE_REMEDY}")
+        if label != results.protocol.label:
+            raise InputError(
+                f"{path}: measured under the protocol {label!r}, and the results beside it "
+                f"under {results.protocol.label!r}. {_CURVE_REMEDY}"
+            )
+        if len(results.cells) and dataset not in kinds - {""}:
+            raise InputError(
+                f"{path}: measured on the dataset {dataset!r}, which is not for choosing settings "
+                f"for the dataset of the results beside it. {_CURVE_REMEDY}"
+            )
+    for category, digests in curve.groupby("category")["images"]:
+        if digests.nunique() > 1:
+            raise InputError(
+                f"{path}: some rows of {category} are of other images than others. {_CURVE_REMEDY}"
+            )
 
 
 def _said(heading: dict[str, Any]) -> dict[str, Any]:
@@ -176,82 +219,4 @@ def joined_with(results: Results, names: Sequence[str], root: Path) -> Results:
     return join(results, (read_results(root / name) for name in names))
 
 
-def read_cells(path: Path, *apart: str) -> pd.DataFrame:
-    """Read a table of cells alone, as `bench.results.cells.tidy` made it.
-
-    A cell may be there several times where these columns, which it has besides, tell them apart.
-
-    Raises
-    ------
-    InputError
-        When it is missing or damaged, or lacks a column that every table of cells has.
-    """
-    try:
-        # Every value as text: "none" is a variant, "" one of a method that has none, "01" a name.
-        text = pd.read_csv(io.StringIO(read_text(path)), keep_default_na=False, dtype=str)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {_REMEDY}.") from None
-    needed = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
-    further = (*(metric.key for metric in METRICS), "key", "images", "protocol", *apart)
-    for name in (*needed, *further):
-        if name not in text:
-            raise InputError(f"{path}: no column {name!r}; {_REMEDY}.")
-    cells = _typed(text.map(unguarded), path)
-    names = ["method", "variant", "category", "seed", *apart]
-    twice = cells[cells.duplicated(names)]
-    if len(twice):
-        said = " ".join(str(twice.iloc[0][name]) for name in names)
-        raise InputError(f"{path}: the cell {said} is there twice; keep one, or {_REMEDY}.")
-    return cells
-
-
-def _typed(text: pd.DataFrame, path: Path) -> pd.DataFrame:
-    def parsed(name: str, parse: Callable[[str], float], rule: str) -> list[float]:
-        found = []
-        for line, value in enumerate(text[name], 2):
-            try:
-                found.append(parse(value))
-            except ValueError:
-                raise InputError(
-                    f"{path}: line {line}: {name} is {value!r}; {rule}. {_REMEDY.capitalize()}."
-                ) from None
-        return found
-
-    cells = text.copy()
-    for name in _COUNTS & {*cells}:
-        cells[name] = parsed(name, _count, "it must be a whole number")
-    for name in {"seconds", "factor"} & {*cells}:
-        cells[name] = parsed(name, _number, "it must be a number")
-    for name in ALL_METRICS.keys() & {*cells}:
-        cells[name] = parsed(name, _fraction, "it must be a number from 0 to 1, or empty")
-    for method in methods().values():
-        for name in {*method.factors, *method.parts} & {*cells}:
-            cells[name] = [_PARTS.get(value, value) for value in text[name]]
-    return cells
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"-?[0-9]{1,18}", text):
-        raise ValueError
-    return int(text)
-
-
-def _number(text: str) -> float:
-    # Python's own float reads back exactly what was written, and more than numbers: 0_1.5, inf.
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", text):
-        raise ValueError
-    return float(text)
-
-
-def _fraction(text: str) -> float:
-    if text.lower() in ("", "nan"):
-        return math.nan
-    value = _number(text)
-    if not -ROUNDING <= value <= 1 + ROUNDING:
-        raise ValueError
-    return value
-
-
 _CURVE_REMEDY = "Remove it, and run `python -m bench curve` again."
-
-_REMEDY = "the command that made the results writes it anew, and computes nothing twice"

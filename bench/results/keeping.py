@@ -16,7 +16,8 @@ from bench.experiment.experiment import flat_settings
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.results.cells import cells_of, tidy
-from bench.results.files import read_results, write_results
+from bench.results.cells_file import read_cells
+from bench.results.files import CURVE, read_measured, write_results
 from bench.results.results import Results
 from destseg.errors import InputError
 
@@ -30,7 +31,7 @@ PART = "-part"
 def results_there(folder: Path) -> Results | None:
     """Return the results in a folder; None where there are none, or none that can be read."""
     try:
-        return read_results(folder)
+        return read_measured(folder)
     except InputError:
         return None
 
@@ -153,12 +154,13 @@ def place_of_curve(curve: pd.DataFrame, folder: Path) -> Path:
 
     That it is the latter is said on standard error.
     """
-    there = results_there(folder)
-    if there is None or there.curve is None:
+    try:
+        there = read_cells(folder / CURVE, "factor")
+    except InputError:
         return folder
     names = ["method", "variant", "category", "seed", "factor"]
     mine = set(curve[names].itertuples(index=False, name=None))
-    if mine >= set(there.curve[names].itertuples(index=False, name=None)):
+    if mine >= set(there[names].itertuples(index=False, name=None)):
         return folder
     part = folder.with_name(folder.name + PART)
     print(

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -70,10 +70,11 @@ def costs_of(
     wanted = [row for row in variants.items() if row[1] in laid.grid.methods.get(row[0], ())]
     for method, variant in progress(wanted, "costs", len(wanted), unit="method"):
         lineages = _lineages(laid, method, variant)
-        last = next(iter(lineages.values()))[-1]
+        first = next(iter(lineages))
+        last, cell = lineages[first][-1], laid.plan.evaluations[first].key
         before = known.get(method)
         if before is not None and (before.key, before.device) == (last.key, device_name(device)):
-            found[method] = before
+            found[method] = replace(before, cell=cell)
             continue
         seconds = _training_seconds(lineages, store)
         if seconds is None:
@@ -86,6 +87,7 @@ def costs_of(
         sharers = _sharers(lineages)
         found[method] = Cost(
             key=last.key,
+            cell=cell,
             device=device_name(device),
             numbers=counted.numbers,
             pretrained=counted.pretrained,

@@ -8,7 +8,8 @@ from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
 from bench.presentation.tables import require_rows, tables
-from bench.results.files import CELLS, HEADING, joined_with, read_cells
+from bench.results.cells_file import read_cells
+from bench.results.files import CELLS, HEADING, joined_with
 from bench.results.finished import Finished
 from bench.results.keeping import require_same
 from bench.running.runner import Summary, run

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
-from bench.data.categories import tell_lost
+from bench.data.categories import tell_faint, tell_lost
 from bench.data.kinds import folder_origin
 from bench.data.layout import GOOD, CategoryFiles, list_categories, scan_category, tell_strangers
 from bench.data.maps import READING_VERSION, FaultyMaps, Map, MapFiles, maps_and_masks, scan_maps
@@ -190,10 +190,11 @@ def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[st
     for listing in listings.values():
         for sentence in listing.passed_over:
             tell(sentence)
-    digests = {
-        name: reading_of(request.data / name, listing, request.cache).digest
-        for name, listing in tqdm(listings.items(), "read data", unit="category", delay=2)
-    }
+    digests = {}
+    for name, listing in tqdm(listings.items(), "read data", unit="category", delay=2):
+        reading = reading_of(request.data / name, listing, request.cache)
+        tell_faint(name, reading, request.protocol)
+        digests[name] = reading.digest
     parts, faults = [], []
     for root, seed in zip(request.maps, request.seeds, strict=True):
         there = _categories_of_maps(root)
@@ -239,7 +240,6 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
         lost, part, maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
     )
     scores = evaluate(pairs, protocol=part.protocol, metrics=metrics_of(part.metrics))
-    tell_lost(part.cell.category, lost, part.protocol)
     store.put(
         Record(
             key=part.stage.key,
@@ -249,7 +249,7 @@ def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
             metrics=recordable(scores),
             seconds=round(time.perf_counter() - start, 3),
             peak_memory=peak_memory(),
-            provenance=record_provenance(DEVICE, started),
+            provenance={**record_provenance(DEVICE, started), "lost": lost},
             code=part.stage.code,
             category=part.cell.category,
             seed=part.cell.seed,
@@ -275,6 +275,7 @@ def _write(
     for part in parts:
         record = store.get(part.stage.key)
         assert record is not None
+        tell_lost(part.cell.category, record.provenance.get("lost", ()), part.protocol)
         rows.append(cell_row(record, part.cell, dataset=origin.name))
     results = Results(
         cells=tidy(rows),

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -183,6 +184,46 @@ def paint(root, values, *, part=slice(None)):
     return path
 
 
+THIN = (slice(None), slice(0, 1))
+"""Too thin for labels."""
+
+
+def test_labels_spread_over_the_grey_levels_mark_and_have_a_digest_of_their_own(root, cache):
+    paint(root, (50, 200))
+    ref = prepare(root, cache)
+    assert load_category(ref).masks[3].sum() == 6 * 4
+    paint(root, (255, 255))
+    whole = prepare(root, cache)
+    np.testing.assert_array_equal(load_category(whole).masks, load_category(ref).masks)
+    assert whole.digest == content_digest(
+        root / "bottle", scan_category(root / "bottle").paths, cache
+    )
+
+
+def test_an_even_area_below_the_marks_is_a_fault_of_the_rules_that_lose_it(root, cache):
+    ramp = 12 * np.arange(20)[:, None] + np.arange(24)
+    levels = np.where(np.arange(24) < 6, 60, np.where(np.arange(24) < 8, 0, ramp))
+    path = paint(root, (255,))
+    Image.fromarray(levels.astype(np.uint8)).save(path)
+    fault = f"{path}: an area of level 60 at row 0, column 0 would not be marked"
+    with pytest.raises(InputError, match=re.escape(fault)):
+        prepare(root, cache)
+    assert load_category(prepare(root, cache, rule="any")).masks[3][:, :3].all()
+
+
+def test_regions_that_became_faint_are_told_each_time(root, cache, caplog):
+    path = paint(root, (255,))
+    levels = np.array(Image.open(path))
+    levels[10, 10:14] = (60, 90, 70, 40)
+    Image.fromarray(levels).save(path)
+    for rule, told in (("nearest", True), ("nearest", True), ("any", False)):
+        tell.cache_clear()
+        caplog.clear()
+        prepare(root, cache, rule=rule)
+        said = "bottle: regions of 1 mask, such as ground_truth/hole/001_mask.png, are not marked"
+        assert (said in caplog.text) == told
+
+
 def test_class_numbers_mark_and_have_a_digest_of_their_own(root, cache):
     files = scan_category(root / "bottle").paths
     paint(root, (1, 2))
@@ -205,13 +246,13 @@ def test_class_numbers_mark_and_have_a_digest_of_their_own(root, cache):
     ],
 )
 def test_a_mask_that_marks_nothing_is_a_fault(root, cache, values, rule, said):
-    path = paint(root, values)
+    path = paint(root, values, part=THIN)
     with pytest.raises(InputError, match=f"{path}: {said}, but its image is in a defect folder"):
         prepare(root, cache, rule=rule)
 
 
 def test_faint_marks_count_where_the_rule_takes_any(root, cache):
-    paint(root, (40, 90))
+    paint(root, (40, 90), part=THIN)
     assert load_category(prepare(root, cache, rule="any")).masks[3].any()
 
 

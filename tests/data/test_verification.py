@@ -2,11 +2,12 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from bench.cli import main
-from bench.data import layout_faults, verification
+from bench.data import contents, layout_faults, verification
 from bench.data.categories import prepare_category
 from bench.data.kinds.mvtec import PUBLISHED, Published
 from bench.data.layout_faults import TEXTURE_CLASSES
@@ -199,7 +200,7 @@ def test_a_whole_missing_part_is_one_fault_of_the_layout(root):
 
 
 def test_names_alone_decode_nothing(root, monkeypatch):
-    monkeypatch.setattr(verification, "read_rgb", None)
+    monkeypatch.setattr(contents, "read_rgb", None)
     report = verify("mvtec", root, read=False)
     assert report.faults == ()
     assert [part.digest for part in report.parts] == [None, None]
@@ -280,7 +281,7 @@ def test_no_textures_is_an_error(dtd, folder, said):
 
 def test_processes_change_nothing(root, monkeypatch):
     alone = verify("mvtec", root)
-    monkeypatch.setattr(verification, "WORTH_A_WORKER", 1)
+    monkeypatch.setattr(contents, "WORTH_A_WORKER", 1)
     assert verify("mvtec", root, jobs=2) == alone
 
 
@@ -325,6 +326,70 @@ def test_bad_input_is_one_sentence(capsys, options, said):
     assert out == ""
     assert err.startswith(said)
     assert err.count("\n") == 1
+
+
+# Other sets in the same layout
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Two categories that nobody has published."""
+    for category in ("01", "screws"):
+        write_category(tmp_path / "own" / category, (24, 24), 2, {"good": 1, "bad": 2})
+    return tmp_path / "own"
+
+
+def test_another_set_in_the_layout_is_checked_by_its_structure(own, tmp_path, capsys):
+    assert recognise(own) == "layout"
+    report = verify("layout", own)
+    assert report.faults == ()
+    assert report.summary == "2 categories, 4 training and 6 test images"
+    first = report.parts[0]
+    assert first.name == "01"
+    assert first.content == "2 training and 3 test images (1 normal, 2 anomalous), 24x24 px"
+    assert first.digest == category_digest(own, "01", tmp_path / "cache")
+    assert main(["data", "verify", str(own), "--category", "screws"]) == 0
+    out = capsys.readouterr().out
+    assert "MVTec AD's layout: 1 category, 2 training and 3 test images: no faults.\n" in out
+    assert out.endswith(f"note: {report.unchecked}.\n")
+    assert "compared with nothing published" in report.unchecked
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("01/train/good/000.png", truncate, "truncated or damaged image"),
+        ("01/ground_truth/bad/000_mask.png", Path.unlink, "no such mask for bad/000.png"),
+        ("01/ground_truth/bad/000_mask.png", other_size, "10x12 pixels, its image has 24x24"),
+        ("01/ground_truth/bad/000_mask.png", blank, "marks nothing"),
+        ("01/test/good", shutil.rmtree, "no normal test images"),
+        ("01/extra/000.png", image, "passed over, images outside of train/good and test"),
+    ],
+)
+def test_each_fault_of_another_set_is_named(own, capsys, name, damage, said):
+    damage(own / name)
+    (named,) = verify("layout", own).faults
+    assert said in named
+    assert main(["data", "verify", str(own)]) == 3
+    assert capsys.readouterr().out.startswith(f"{own}: 1 fault against MVTec AD's layout:\n")
+
+
+def test_another_set_of_deep_images_and_labels_has_the_digest_of_the_records(own, tmp_path):
+    for path in (own / "01").rglob("*.png"):
+        values = np.array(Image.open(path).convert("L"))
+        if "ground_truth" in path.parts:
+            values[:12] //= 3
+        else:
+            values = values.astype(np.uint16) * 16
+        Image.fromarray(values).save(path)
+    report = verify("layout", own)
+    assert report.faults == ()
+    assert report.parts[0].digest == category_digest(own, "01", tmp_path / "cache")
+
+
+def test_a_category_that_another_set_lacks_is_named(own):
+    with pytest.raises(InputError, match=r"--category screw: not in .*; did you mean screws\?"):
+        verify("layout", own, ["screw"])
 
 
 def test_the_published_numbers_agree_with_each_other():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from destseg.masks import holds_labels, read_mask
+from destseg.masks import decode_mask, read_mask
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -46,7 +46,7 @@ def test_a_mask_of_one_value_is_scaled_to_255_and_others_keep_their_levels(tmp_p
 def test_none_of_these_is_taken_for_labels(tmp_path):
     for name, (pixels, _) in MASKS.items():
         image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-        assert not holds_labels(save(tmp_path / "m.png", image)), name
+        assert not decode_mask(save(tmp_path / "m.png", image)).labels, name
 
 
 FIRST, SECOND = RAMP > 200, (RAMP > 100) & (RAMP <= 200)
@@ -84,7 +84,7 @@ def test_class_numbers_and_colours_all_mark(tmp_path, name):
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     path = save(tmp_path / "m.png", image)
     np.testing.assert_array_equal(read_mask(path) >= 128, FIRST | SECOND)
-    assert holds_labels(path)
+    assert decode_mask(path).labels
 
 
 @pytest.mark.parametrize("strongest", [255, 200, 130, 100, 40])
@@ -94,7 +94,7 @@ def test_soft_edges_keep_their_levels(tmp_path, strongest):
     for image in (Image.fromarray(soft), Image.fromarray(grey_rgb(soft))):
         path = save(tmp_path / "m.png", image)
         np.testing.assert_array_equal(read_mask(path), soft)
-        assert not holds_labels(path)
+        assert not decode_mask(path).labels
 
 
 def test_soft_edges_of_a_colour_are_those_of_its_strongest_channel(tmp_path):

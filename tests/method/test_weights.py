@@ -282,9 +282,28 @@ def test_published_weights_are_downloaded_once(published, server, tmp_path):
 
 def test_a_download_that_is_another_file_is_not_kept(published, tmp_path):
     other = replace(published, sha256="0" * 64)
-    with pytest.raises(InputError, match=r"some net cannot be had \(invalid hash value"):
+    with pytest.raises(InputError, match=r"some net cannot be had \(its SHA-256 is"):
         other.file()
     assert not list((tmp_path / "torch").rglob("*.*"))
+
+
+def test_a_download_that_is_cut_off_is_not_kept(published, server, tmp_path):
+    server.script.cuts = [1000]
+    with pytest.raises(InputError, match=rf"cut off after 1000 of {len(CONTENT)} bytes"):
+        published.file()
+    assert not list((tmp_path / "torch").rglob("*.*"))
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_download_beyond_all_bounds_ends(published, server, tmp_path, monkeypatch, length):
+    server.script.length = length
+    monkeypatch.setattr(weights, "LARGEST", len(CONTENT) // 4)
+    monkeypatch.setattr(weights, "CHUNK", 1000)
+    with pytest.raises(InputError, match=r"some net cannot be had \(it has more than"):
+        published.file()
+    assert not list((tmp_path / "torch").rglob("*.*"))
+    published.place.write_bytes(CONTENT)
+    assert published.file() == published.place, "what is at hand has no bound"
 
 
 def test_a_file_at_hand_that_is_another_is_refused(published):

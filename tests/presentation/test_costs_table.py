@@ -13,6 +13,7 @@ from tests.results.results_cases import OURS, cells_of, results_of, with_floors
 
 COST = Cost(
     key="k",
+    cell="c",
     device="cpu",
     numbers=12_345,
     pretrained=0,

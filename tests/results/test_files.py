@@ -10,9 +10,17 @@ import pandas as pd
 import pytest
 
 from bench.metrics import ALL_METRICS, METRICS, PROTOCOLS
+from bench.results.cells_file import read_cells
 from bench.results.costs import Cost
-from bench.results.files import joined_with, read_results, write_curve, write_results
+from bench.results.files import (
+    joined_with,
+    read_results,
+    with_costs,
+    write_curve,
+    write_results,
+)
 from destseg.errors import InputError
+from destseg.folders import tell
 
 COMMITTED = Path(__file__).parents[2] / "results" / "ablation"
 
@@ -60,7 +68,8 @@ def test_results_come_back_as_they_were(folder):
             assert getattr(read, field.name) == getattr(written, field.name)
 
 
-COST = Cost("k", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)
+CELL = read_cells(COMMITTED / "cells.csv")["key"][0]
+COST = Cost("k", CELL, "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)
 
 
 def costs_text(**changes):
@@ -73,8 +82,29 @@ def test_costs_of_methods_that_are_not_there_are_left_out(folder):
     assert read_results(folder).costs == {"DeSTSeg": COST}
 
 
+@pytest.mark.parametrize("cell", ["another", None])
+def test_costs_of_another_run_are_left_out_and_told(folder, caplog, cell):
+    tell.cache_clear()
+    values = json.loads(costs_text(cell=cell))
+    if cell is None:
+        del values["DeSTSeg"]["cell"]
+    (folder / "costs.json").write_text(json.dumps(values), encoding="utf-8")
+    assert read_results(folder).costs == {}
+    assert "the costs of DeSTSeg are of other cells than cells.csv has" in caplog.text
+
+
+def test_a_part_has_the_costs_of_the_whole_that_it_is_of(folder):
+    (folder / "costs.json").write_text(costs_text(), encoding="utf-8")
+    cells = read_results(folder).cells
+    part = dataclasses.replace(read_results(folder), cells=cells[cells["key"] != CELL], costs={})
+    assert with_costs(part, folder).costs == {"DeSTSeg": COST}
+    others = dataclasses.replace(part, cells=part.cells.assign(key="other"))
+    assert with_costs(others, folder).costs == {}
+
+
 def test_a_curve_comes_back(folder):
-    curve = read_results(folder).cells.head(4).assign(factor=[0.5, 1.0, 2.0, 2.0])
+    cells = read_results(folder).cells.head(4).assign(dataset="development")
+    curve = cells.assign(factor=[0.5, 1.0, 2.0, 2.0])
     assert read_results(folder).curve is None
     write_curve(folder, curve)
     found = read_results(folder).curve
@@ -99,16 +129,23 @@ def test_a_curve_comes_back(folder):
         ("curve.csv", "category,factor\nbottle,1\n"),
         ("curve.csv", "NO FACTOR"),
         ("curve.csv", "BAD FACTOR"),
+        ("curve.csv", "TEST IMAGES"),
+        ("curve.csv", "IMAGES OF TWO KINDS"),
     ],
 )
 def test_damaged_costs_and_curves_are_named(folder, name, text):
-    cells = read_results(folder).cells.head(1)
+    cells = read_results(folder).cells.head(1).assign(dataset="development")
     if text == "NO FACTOR":
         text = cells.to_csv(index=False)
     elif text == "BAD FACTOR":
         text = cells.assign(factor="twice").to_csv(index=False)
     elif text == "FACTOR OF 0":
         text = cells.assign(factor=0).to_csv(index=False)
+    elif text == "TEST IMAGES":
+        text = cells.assign(factor=1, dataset="miniature").to_csv(index=False)
+    elif text == "IMAGES OF TWO KINDS":
+        twice = pd.concat([cells.assign(factor=1), cells.assign(factor=2, images="other")])
+        text = twice.to_csv(index=False)
     elif text == "ANOTHER PROTOCOL":
         text = cells.assign(factor=1, protocol="other v1 size=9").to_csv(index=False)
     (folder / name).write_text(text, encoding="utf-8")

@@ -123,6 +123,7 @@ def test_every_multiplication_is_counted_once(here, counted, store):
     assert cost.numbers == 7 * 2 + 1
     assert cost.pretrained == sum(each.numel() for each in ResNet18(8, 3).parameters())
     assert cost.device == "cpu"
+    assert cost.cell == next(iter(counted.plan.evaluations.values())).key
     assert cost.peak_memory > 2**20
     records = [store.get(stage.key) for stage in counted.plan.evaluations.values()]
     assert records == [None] * 4, "evaluations cost the method nothing"
@@ -142,6 +143,8 @@ def test_what_is_known_of_the_same_cell_is_kept(here, counted, store):
     found = costs_of(counted, VARIANT, store, {}, "cpu")
     known = {name: dataclasses.replace(cost, numbers=0) for name, cost in found.items()}
     assert costs_of(counted, VARIANT, store, known, "cpu") == known
+    renamed = {name: dataclasses.replace(cost, cell="old") for name, cost in known.items()}
+    assert costs_of(counted, VARIANT, store, renamed, "cpu") == known
     elsewhere = {name: dataclasses.replace(cost, device="H100") for name, cost in known.items()}
     assert costs_of(counted, VARIANT, store, elsewhere, "cpu")["DeSTSeg"].numbers > 0
 

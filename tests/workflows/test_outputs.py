@@ -11,7 +11,7 @@ from bench.results.files import read_results, write_results
 from bench.store.runs import RunStore
 from bench.workflows.outputs import Outputs
 
-COST = Cost("k", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)
+COST = Cost("k", "c", "cpu", 1, 2, 3.5, 4.25, 0.0, 5.0, 0.125, 6)
 
 
 @pytest.fixture
@@ -123,10 +123,12 @@ def test_what_is_known_is_not_drawn_again(outputs, undrawn, monkeypatch):
 def test_costs_are_measured_where_they_are_shown(outputs, monkeypatch):
     monkeypatch.setattr("bench.workflows.reporting.write_all", lambda *_: None)
     asked = []
+    first = next(iter(outputs.laid.plan.evaluations.values()))
+    cost = dataclasses.replace(COST, cell=first.key)
 
     def costs_of(_laid, variants, _store, known, device):
         asked.append((dict(variants), dict(known), device))
-        return {"DeSTSeg": COST}
+        return {"DeSTSeg": cost}
 
     monkeypatch.setattr("bench.workflows.costing.costs_of", costs_of)
     outputs.write()
@@ -139,9 +141,9 @@ def test_costs_are_measured_where_they_are_shown(outputs, monkeypatch):
     assert not asked, "nor are machines elsewhere the place"
     shown.write()
     assert asked == [({"DeSTSeg": "den+ed+seg"}, {}, "cpu")]
-    assert read_results(outputs.folder).costs == {"DeSTSeg": COST}
+    assert read_results(outputs.folder).costs == {"DeSTSeg": cost}
     shown.write()
-    assert asked[1] == ({"DeSTSeg": "den+ed+seg"}, {"DeSTSeg": COST}, "cpu")
+    assert asked[1] == ({"DeSTSeg": "den+ed+seg"}, {"DeSTSeg": cost}, "cpu")
 
 
 def contents(folder):

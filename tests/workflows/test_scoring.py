@@ -217,13 +217,16 @@ def test_a_mask_of_two_class_numbers_scores_as_one_of_255(asked, data):
     assert [labelled[m.key] for m in METRICS] == [whole[m.key] for m in METRICS]
 
 
-def test_marks_lost_in_resizing_are_told(asked, data, caplog):
-    tell.cache_clear()
+def test_marks_lost_in_resizing_are_told_each_time(asked, data, caplog):
     thin = np.zeros((40, 36), np.uint8)
     thin[12, 5] = 255
     Image.fromarray(thin).save(data / "cable/ground_truth/hole/001_mask.png")
-    score(dataclasses.replace(asked, protocol=dataclasses.replace(RULES, mask_rule="floor")))
-    assert "cable: at 32x32 pixels no mark is left of hole/001" in caplog.text
+    full = dataclasses.replace(asked, protocol=dataclasses.replace(RULES, mask_rule="floor"))
+    for computed in (2, 0):
+        tell.cache_clear()
+        caplog.clear()
+        assert score(full).done == computed
+        assert "cable: at 32x32 pixels no mark is left of hole/001" in caplog.text
 
 
 def test_one_folder_of_maps_for_each_seed(asked, data, maps, tmp_path):

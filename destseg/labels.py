@@ -1,0 +1,114 @@
+"""Labels among the grey levels of a mask, told from soft edges and from what compression leaves.
+
+A soft edge passes through a level on its way from black to white, a label fills areas with it.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEW = 31
+"""A mask of more levels besides 0 holds no labels: edges, blur and compression make many."""
+
+NOISE = 31
+"""What compression and resizing leave beside edges rarely exceeds this level."""
+
+NEAR = 8
+"""Pixels from an edge up to which JPEG leaves noise: it compresses blocks of so many."""
+
+EVEN = 4
+"""Levels by which an even area may vary after compression; wide edges vary by more."""
+
+_AROUND = np.ones((3, 3), np.bool_)
+"""Neighbours are those by side or corner."""
+
+
+def find_labels(levels: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Find the pixels of a mask's labels; None where its levels are no labels.
+
+    A level is a label where it fills 3 x 3 pixels, be it the white that soft edges belong to; every
+    level is one where each region is of one level throughout.
+
+    Parameters
+    ----------
+    levels : ndarray of int, shape (H, W)
+        As they are in the file, 0 where nothing is marked, and not from a JPEG.
+
+    Returns
+    -------
+    ndarray of bool or None
+    """
+    from scipy import ndimage  # takes long, and most masks have one level
+
+    present = np.unique(levels)
+    present = present[present > 0]
+    if not 2 <= len(present) <= FEW or _is_compressed(present):
+        return None
+    smallest, largest = _extremes(levels, 3)
+    labels = np.isin(levels, np.unique(levels[(smallest == largest) & (levels > 0)]))
+    regions, count = ndimage.label(levels > 0, _AROUND)
+    index = np.arange(1, count + 1)
+    pure = ndimage.minimum(levels, regions, index) == ndimage.maximum(levels, regions, index)
+    return levels > 0 if pure.all() else labels
+
+
+def even_area(levels: NDArray[np.uint8], least: int) -> tuple[int, int, int] | None:
+    """Find an even area of a mask below the level that marks: no soft edge, and not black.
+
+    Returns
+    -------
+    tuple of int or None
+        Its level, and the row and column of a pixel in it.
+    """
+    if not _has_faint(levels, least):
+        return None
+    smallest, largest = _extremes(levels, 5)
+    even = (smallest > NOISE) & (largest < least) & (largest - smallest <= EVEN)
+    even &= ~_noisy_place(levels, least)
+    if not even.any():
+        return None
+    row, column = (int(place) for place in np.argwhere(even)[0])
+    return int(levels[row, column]), row, column
+
+
+def faint_regions(levels: NDArray[np.uint8], least: int) -> int:
+    """Count the regions of a mask that nowhere reach the level that marks, such as specks."""
+    if not _has_faint(levels, least):
+        return 0
+    from scipy import ndimage
+
+    # A region is black around; what of it is above the noise may lie in pieces.
+    regions, count = ndimage.label(levels > 0, _AROUND)
+    index = np.arange(1, count + 1)
+    strongest = ndimage.maximum(np.where(_noisy_place(levels, least), 0, levels), regions, index)
+    whole = ndimage.maximum(levels, regions, index)
+    return int(((strongest > NOISE) & (whole < least)).sum())
+
+
+def _has_faint(levels: NDArray[np.uint8], least: int) -> bool:
+    return bool(((levels > NOISE) & (levels < least)).any())
+
+
+def _is_compressed(present: NDArray[Any]) -> bool:
+    """Tell by its levels a mask that was a JPEG once: some next to black, some next to white."""
+    white = int(present[-1])
+    return white == 255 and bool(
+        np.isin(present, (1, 2)).any() and np.isin(present, (white - 1, white - 2)).any()
+    )
+
+
+def _noisy_place(levels: NDArray[np.uint8], least: int) -> NDArray[np.bool_]:
+    """Return where a mask that was a JPEG once may hold noise."""
+    from scipy import ndimage
+
+    if not _is_compressed(np.unique(levels)):
+        return np.zeros(levels.shape, np.bool_)
+    near: NDArray[np.bool_] = ndimage.maximum_filter(levels, 2 * NEAR + 1) >= least
+    return near
+
+
+def _extremes(levels: NDArray[Any], side: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    from scipy import ndimage
+
+    return ndimage.minimum_filter(levels, side), ndimage.maximum_filter(levels, side)
