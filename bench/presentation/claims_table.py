@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.methods.interface import Method
 from bench.metrics import ALL_METRICS
-from bench.paper.claims import Assessment, assess
+from bench.paper.claims import Assessment, Part, assess
 from bench.paper.published import published_difference
 from bench.presentation.costs_table import rising_findings
 from bench.presentation.floors import floor_findings
@@ -18,6 +18,7 @@ from bench.presentation.formatting import (
     format_effect,
     format_interval,
     format_points,
+    format_shown,
 )
 from bench.presentation.notes import grid_notes, paper_notes, setting_notes
 from bench.presentation.table import Table, make_table
@@ -52,7 +53,8 @@ def verdicts_table(results: Results) -> Table:
 def claims_table(results: Results) -> Table:
     """Build a row for each claim, and one for each metric of those with several.
 
-    A claim stands or falls with its weakest pair, which is shown with its effect and interval; on
+    A claim stands or falls with its weakest pair, which is shown with its effect and the interval
+    that decided it, and beside it whether other categories of this kind would say the same; on
     MVTec AD the effect of the same pair in the paper is beside. Only the paper's dataset, protocol
     and setting together can reproduce or contradict it; anything else is said to hold or not hold
     where it was measured.
@@ -97,7 +99,11 @@ def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tupl
         "Pairs": f"{sum(part.holds for part in found.parts)}/{found.total}",
         "Weakest pair": pair,
         "Effect": MISSING if weakest is None else format_effect(weakest.estimate),
-        "95 % interval": format_interval(None if weakest is None else weakest.estimate.interval),
+        "Deciding interval": MISSING if weakest is None else format_interval(weakest.interval),
+        "Level": MISSING
+        if weakest is None or weakest.interval is None
+        else f"{100 * weakest.level:.3g} %",
+        "Others of this kind": format_shown(found.p_elsewhere),
     }
     numbers: Numbers = {
         "claim": claim.name,
@@ -109,7 +115,8 @@ def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tupl
         "weakest_better": None if weakest is None else weakest.better,
         "weakest_worse": None if weakest is None else weakest.worse,
         "weakest_metric": None if weakest is None else weakest.metric,
-        **({} if weakest is None else estimate_numbers("effect", weakest.estimate)),
+        **({} if weakest is None else _numbers(weakest)),
+        "p_elsewhere": found.p_elsewhere,
     }
     if results.comparable:
         figure = None
@@ -128,6 +135,16 @@ def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tupl
     if len(claimants(results)) > 1:
         numbers = {"method": method.name, **numbers}
     return texts, numbers
+
+
+def _numbers(weakest: Part) -> Numbers:
+    interval = weakest.interval
+    return {
+        **estimate_numbers("effect", weakest.estimate),
+        "deciding_low": None if interval is None else 100 * interval.low,
+        "deciding_high": None if interval is None else 100 * interval.high,
+        "deciding_level": None if interval is None else weakest.level,
+    }
 
 
 def _verdict(found: Assessment, results: Results) -> str:
@@ -162,18 +179,25 @@ def _all_notes(results: Results, *own: str) -> tuple[str, ...]:
 
 def _notes(results: Results) -> tuple[str, ...]:
     counted = (
-        "A claim holds where all its pairs do, on each metric, by their own 95 % interval (how "
-        "many do is counted in the table of claims); it does not hold where one is reversed at the "
-        "level that Bonferroni asks for all its pairs and metrics, stricter than the interval "
-        "shown."
+        "For these categories under new seeds: a claim holds where the 95 % intervals of all its "
+        "pairs, on each metric, lie above zero (how many do is counted in the table of claims); "
+        "it does not hold where one lies below zero at the level that Bonferroni asks for all its "
+        "pairs and metrics."
     )
     if len(results.seeds) < 2:
         return (counted, "One seed carries no spread, so no interval exists: nothing is decided.")
     return (
         counted,
         (
-            "Effect: of the weakest pair, in points, with the 95 % interval for these categories "
-            "under new seeds; each claim for itself, not corrected for their number."
+            "Effect: of the weakest pair, in points. Deciding interval: the one of these two that "
+            "the verdict rests on, and its level; each claim for itself, not corrected for their "
+            "number."
+        ),
+        (
+            "Others of this kind: whether the verdict extends to other categories of this kind, by "
+            "sign flips of the categories' own effects; of a claim that holds the largest p of its "
+            "pairs, of one that does not the smallest p of a reversed one, times the number of "
+            "pairs and metrics. Shown means p at most 0.05."
         ),
         "Seeds to decide: if mean and variance stay what they are.",
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.presentation.formatting import format_interval, format_points
+from bench.presentation.formatting import format_interval, format_points, format_shown
 from bench.results.results import Results
-from bench.stats import Interval, complete_seeds, estimate
+from bench.stats import Scores, complete_seeds, contrast_p, estimate
 
 FLOORS_HEADING = "floors: no learning"
 
@@ -41,13 +41,16 @@ def _findings(results: Results) -> Iterator[str]:
         word = "better" if found.mean > 0 else "worse"
         yield (
             f"{results.labels[row]} is {size} points of {metric.display} {word} than {floor}, the "
-            f"{'better ' if len(means) > 1 else ''}floor{_interval(found.interval)}, and better "
+            f"{'better ' if len(means) > 1 else ''}floor{_readings(ahead[floor])}, and better "
             f"than every floor in {(least.mean(axis=1) > 0).sum()} of {len(least)} categories."
         )
 
 
-def _interval(interval: Interval | None) -> str:
+def _readings(ahead: Scores) -> str:
+    """Say what that is for these categories, and whether others of this kind would say so."""
+    interval, p = estimate(ahead).interval, contrast_p(ahead)
     if interval is None:
         return ""
     decided = "" if interval.excludes_zero else ", undecided"
-    return f" (95 % interval {format_interval(interval)}{decided})"
+    others = "" if p is None else f"; for others of this kind {format_shown(p)}"
+    return f" (95 % interval for these categories {format_interval(interval)}{decided}{others})"

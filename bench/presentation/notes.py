@@ -123,12 +123,12 @@ def interval_notes(results: Results) -> tuple[str, ...]:
         return ("One seed carries no spread, so no interval exists, and no p is given.",)
     return (
         (
-            "95 % interval: for these categories under new seeds (t, within-category variance, "
-            "Satterthwaite)."
+            "95 %, these categories: the interval for the same categories under new seeds (t, "
+            "within-category variance, Satterthwaite)."
         ),
         (
-            "95 % like these: for categories like these, trained anew (BCa bootstrap over "
-            "categories, expanded for their number)."
+            "95 %, others of this kind: the interval for other categories of this kind, trained "
+            "anew (BCa bootstrap over categories, expanded for their number)."
         ),
     )
 
@@ -142,10 +142,16 @@ def effect_notes(results: Results, contrast: str, family: str) -> tuple[str, ...
     notes = [contrast, *interval_notes(results)]
     if family:
         notes += (
-            "Intervals are each for itself, not corrected for their number.",
             (
-                "p: two-sided sign flips of the categories' own effects, all of them tried up to "
-                f"{MOST_EXACT} categories; p (Holm): corrected over one family, {family}."
+                "p: for other categories of this kind, two-sided sign flips of the categories' own "
+                f"effects, all of them tried up to {MOST_EXACT} categories; p (Holm): corrected "
+                f"over one family, {family}."
+            ),
+            (
+                "Shown for: these categories where the first interval excludes zero, both these "
+                "and others of this kind where the second does too and p (Holm) is at most 0.05. "
+                "Intervals are each for itself, not corrected for their number, so that the second "
+                "may exclude zero where p (Holm) shows nothing."
             ),
         )
     return (*notes, "Improved: categories whose own effect is above zero.")

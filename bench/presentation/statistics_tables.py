@@ -37,7 +37,9 @@ from bench.presentation.notes import (
 from bench.presentation.table import Table, make_table
 from bench.results.results import Results
 from bench.stats import (
+    LEVEL,
     Design,
+    Effect,
     Scores,
     contrast_effect,
     contrast_p,
@@ -50,6 +52,9 @@ from bench.stats import (
 )
 
 Factors = tuple[str, ...]
+
+THESE, OTHERS = "95 %, these categories", "95 %, others of this kind"
+"""What the columns of the two intervals are called."""
 
 
 def intervals_table(results: Results) -> Table:
@@ -65,8 +70,8 @@ def intervals_table(results: Results) -> Table:
             "Metric": metric.display,
             **of_whom,
             "Mean": format_estimate(ours, metric),
-            "95 % interval": format_score_interval(ours.interval, metric),
-            "95 % like these": format_score_interval(wider, metric),
+            THESE: format_score_interval(ours.interval, metric),
+            OTHERS: format_score_interval(wider, metric),
             "Worst category": MISSING
             if worst is None
             else f"{format_percent(worst.mean, metric)} ({worst.category})",
@@ -186,11 +191,12 @@ class EffectTable:
             self.column: " × ".join(factors),
             "Metric": metric.display,
             "Effect": format_effect(ours.estimate),
-            "95 % interval": format_interval(ours.estimate.interval),
-            "95 % like these": format_interval(ours.like_these),
+            THESE: format_interval(ours.estimate.interval),
+            OTHERS: format_interval(ours.like_these),
             "Improved": f"{ours.improved}/{ours.categories}" if known else MISSING,
             "p": format_p(ours.p),
             "p (Holm)": format_p(corrected),
+            "Shown for": _shown_for(ours, corrected),
         }
         numbers: Numbers = {
             self.column.lower(): "+".join(factors),
@@ -201,8 +207,21 @@ class EffectTable:
             "categories": ours.categories,
             "p": ours.p,
             "p_holm": corrected,
+            "shown_for": texts["Shown for"],
         }
         return texts, numbers
+
+
+def _shown_for(ours: Effect, corrected: float | None) -> str:
+    """Say in words what both intervals and the corrected p say together."""
+    if ours.estimate.interval is None:
+        return MISSING
+    if not ours.estimate.interval.excludes_zero:
+        return "neither"
+    elsewhere = ours.like_these is not None and ours.like_these.excludes_zero
+    if elsewhere and corrected is not None and corrected <= 1 - LEVEL:
+        return "both"
+    return "these only"
 
 
 def _half(methods: Sequence[Method[Any, Any]]) -> tuple[str, str]:

@@ -78,7 +78,7 @@ def test_a_verdict_follows_from_the_interval(gain, verdict):
     found = assess(PAIR, table({"none": 0.5, "seg": 0.5 + gain}))
     assert found.verdict == verdict
     assert found.n == SEEDS
-    interval = found.weakest.estimate.interval
+    interval = found.weakest.interval
     sides = {"holds": interval.low > 0, "fails": interval.high < 0}
     assert sides.get(verdict, not interval.excludes_zero)
 
@@ -148,6 +148,40 @@ def test_where_a_pair_points_the_other_way_the_quickest_of_these_decides():
     against = [part for part in found.parts if part.estimate.mean < 0]
     assert [part.better for part in against] == ["den+seg"]
     assert found.seeds == against[0].seeds
+
+
+def test_the_least_favoured_part_is_the_one_the_verdict_rests_on():
+    pairs = [(variant, "none") for variant in ABLATION if variant != "none"]
+    many = claim(*pairs, metrics=("iap", "pro"))
+    seen = set()
+    for seed, gain in product(range(8), (-0.006, 0.0, 0.01)):
+        means = {name: 0.5 + gain * (name != "none") for name in ABLATION}
+        found = assess(many, table(means, seed=seed))
+        low, high = found.weakest.interval.low, found.weakest.interval.high
+        said = "holds" if low > 0 else "fails" if high < 0 else "undecided"
+        assert said == found.verdict
+        seen.add(said)
+    assert seen == {"holds", "fails", "undecided"}
+
+
+def test_a_part_without_any_spread_is_never_the_weakest_of_a_claim_that_has_another():
+    def lookup(metric, name):
+        gain = 0.001 if metric == "pro" else 0.1
+        noise = np.random.default_rng(0).normal(0, 0.01, (15, SEEDS))
+        return 0.5 + (name == "seg") * (gain + (metric == "iap") * noise)
+
+    found = assess(claim(("seg", "none"), metrics=("iap", "pro")), lookup)
+    assert found.verdict == "holds"
+    assert found.weakest.metric == "iap"
+
+
+def test_other_categories_are_told_by_the_categories_themselves():
+    holds = assess(TWO, table({"none": 0.4, "seg": 0.5, "den": 0.4, "den+seg": 0.5}))
+    assert holds.p_elsewhere == max(part.p for part in holds.parts) == 2 / 2**15
+    fails = assess(TWO, table({"none": 0.5, "seg": 0.4, "den": 0.4, "den+seg": 0.5}))
+    assert fails.p_elsewhere == 2 * 2 / 2**15
+    assert assess(PAIR, table({"none": 0.5, "seg": 0.5})).p_elsewhere is None
+    assert assess(PAIR, table({"none": 0.1, "seg": 0.9}, seeds=1)).p_elsewhere is None
 
 
 def test_a_decided_claim_needs_no_seeds():

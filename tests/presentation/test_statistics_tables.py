@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from bench.metrics import ALL_METRICS
-from bench.presentation.statistics_tables import intervals_table
+from bench.paper.published import MVTEC_CATEGORIES
+from bench.presentation.statistics_tables import OTHERS, THESE, intervals_table
 from bench.presentation.tables import build_table
 from bench.stats import holm, like_these_interval, new_seeds_interval
 from tests.presentation.tabulated import BOTH, CELLS, MINIATURE, MVTEC, of
@@ -28,13 +29,28 @@ def test_an_effect_shows_both_intervals_and_p():
     line = table.formatted.set_index(["Factor", "Metric"]).loc[("seg", "IAP")]
     assert line["p"] == "<0.0001"
     assert line["p (Holm)"] == f"{36 * 2 / 32768:.4f}"
-    for column in ("95 % interval", "95 % like these"):
+    for column in (THESE, OTHERS):
         low, high = re.fullmatch(r"\[\+([\d.]+), \+([\d.]+)\]", line[column]).groups()
         assert float(low) < float(line["Effect"]) < float(high)
     sides = helped.groupby("seg")["iap"].mean()
     assert line["Effect"] == f"+{100 * (sides[True] - sides[False]):.2f}"
     assert line["Improved"] == "15/15"
+    assert line["Shown for"] == "both"
     assert table.formatted.set_index(["Factor", "Metric"]).loc[("ed", "IAP"), "Effect"][0] == "−"
+
+
+def test_an_effect_of_a_few_categories_is_shown_for_these_alone():
+    some = CELLS["category"].isin(MVTEC_CATEGORIES[:4])
+    rng = np.random.default_rng(0)
+    level = 0.5 + 0.2 * (CELLS["seg"] & some) + rng.normal(0, 0.001, len(CELLS))
+    table = build_table("effects", of(MINIATURE, CELLS.assign(iap=level)))
+    lines = table.formatted.set_index(["Factor", "Metric"])["Shown for"]
+    assert lines["seg", "IAP"] == "these only"
+    assert lines["den", "Pixel AP"] == "neither"
+    numbers = table.numbers.set_index(["factor", "metric"]).loc[("seg", "iap")]
+    assert numbers["effect_low95"] > 0
+    assert numbers["p_holm"] > 0.05
+    assert "Shown for: these categories where" in table.markdown()
 
 
 def test_an_interaction_is_found_where_parts_help_each_other():
@@ -65,14 +81,14 @@ def test_published_effects_and_interactions_follow_from_table_4():
 def test_one_seed_has_no_interval_and_no_p():
     for name in ("effects", "interactions"):
         table = build_table(name, replace(MINIATURE, seeds=(2,)))
-        for column in ("95 % interval", "95 % like these", "p", "p (Holm)"):
+        for column in (THESE, OTHERS, "p", "p (Holm)", "Shown for"):
             assert set(table.formatted[column]) == {"—"}
         text = table.markdown()
         assert "no interval exists" in text
         assert "Holm):" not in text
         assert "Satterthwaite" not in text
     intervals = intervals_table(replace(MINIATURE, seeds=(2,)))
-    for column in ("95 % interval", "95 % like these"):
+    for column in (THESE, OTHERS):
         assert set(intervals.formatted[column]) == {"—"}
     assert "—" not in set(intervals.formatted["Worst category"])
     assert "no interval exists" in intervals.markdown()
@@ -85,8 +101,8 @@ def test_intervals_and_the_worst_category_of_each_metric():
         metric = next(key for key, one in ALL_METRICS.items() if one.display == line["Metric"])
         scores = MINIATURE.scores(metric, variant="den+ed+seg")
         for column, interval in {
-            "95 % interval": new_seeds_interval(scores),
-            "95 % like these": like_these_interval(scores),
+            THESE: new_seeds_interval(scores),
+            OTHERS: like_these_interval(scores),
         }.items():
             assert line[column] == f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
         means = full.groupby("category")[metric].mean()

@@ -118,7 +118,7 @@ def test_one_seed_shows_no_spread_and_says_so():
         assert "1 seed (1)" in text
         assert "no interval" in text
         assert not re.search(r"\d ± \d", text)
-    assert set(build_table("effects", heading).formatted["95 % interval"]) == {"—"}
+    assert set(build_table("effects", heading).formatted["95 %, these categories"]) == {"—"}
 
 
 def test_incomplete_cells_are_marked_and_never_averaged(incomplete):
