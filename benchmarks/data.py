@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +45,7 @@ class Authors:
     def __init__(self, images: list[Path], textures: list[Path], side: int) -> None:
         self._images, self._textures, self._side = images, textures, side
         self._rng = np.random.default_rng(0)
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
         """Seconds of each part so far."""
 
     def sample(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
