@@ -89,10 +89,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def benchmark(session: nox.Session) -> None:
-    """Measure speed: ``nox -s benchmark -- metrics``, ``-- store`` or ``-- schedule``."""
+    """Measure speed: ``nox -s benchmark``, or ``-- steps data``; ``-- --help`` tells all."""
     session.install("-e", ".")
-    name, *rest = session.posargs or ("metrics",)
-    session.run("python", "-m", f"benchmarks.{name}", *rest)
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,1 +1,1 @@
-"""Speed of the metrics, the store and the schedule: ``nox -s benchmark -- NAME``."""
+"""How fast everything is: ``python -m benchmarks``, or ``nox -s benchmark``."""

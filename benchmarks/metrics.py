@@ -1,30 +1,28 @@
 """Time and memory of the metrics against other exact implementations.
 
-Run as ``python -m benchmarks.metrics``. Each implementation gets a fresh process with one
-thread and the same synthetic maps; times are medians, memory is the peak above the loaded input.
+Each implementation gets a fresh process with one thread and the same synthetic maps; memory is the
+peak above the loaded input.
 """
 
-import argparse
 import math
-import multiprocessing
-import os
-import resource
 import statistics
-import sys
 import tempfile
 import timeit
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from bench.common.provenance import peak_memory
 from bench.metrics import evaluate
+from bench.running.isolation import alone
+from benchmarks.figures import Figure, Setting
+from destseg.application.progress import progress
 
 Maps = NDArray[np.float32]
 Masks = NDArray[np.bool_]
@@ -32,7 +30,8 @@ Masks = NDArray[np.bool_]
 SIDE: Final = 256
 FPR_LIMIT: Final = 0.3
 SCALES: Final = (100_000, 1_000_000, 10_000_000, 100_000_000)
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+OURS: Final = "bench.metrics, all six"
+PRO: Final = "PRO by its definition"
 
 
 def synthetic_maps(images: int, seed: int = 0) -> tuple[Maps, Masks]:
@@ -137,8 +136,8 @@ def _pro_area(label: NDArray[np.int32], sizes: NDArray[np.int64], ends: NDArray[
 
 
 IMPLEMENTATIONS: Final[Mapping[str, Callable[[Maps, Masks], dict[str, float]]]] = {
-    "bench.metrics, all six": all_six,
-    "PRO by its definition": definition_pro,
+    OURS: all_six,
+    PRO: definition_pro,
     "one-sort numpy, five": one_sort_reference,
     "scikit-learn, AUROC + AP": sklearn_two,
     "np.sort of the scores alone": bare_sort,
@@ -154,29 +153,18 @@ class Measurement:
     values: dict[str, float]
 
 
-def measure(name: str, folder: Path, repeats: int) -> Measurement:
-    """Run one of `IMPLEMENTATIONS` in a fresh process on what `_store` wrote into a folder.
+def _measure_here(name: str, folder: Path, repeats: int) -> Measurement:
+    """Run one of `IMPLEMENTATIONS` on what `_store` wrote into a folder.
 
     A first run warms up and is measured for memory, the repeats are timed.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-        return pool.submit(_measure_here, name, folder, repeats).result()
-
-
-def _measure_here(name: str, folder: Path, repeats: int) -> Measurement:
     maps, masks = np.load(folder / "maps.npy"), np.load(folder / "masks.npy")
     run = IMPLEMENTATIONS[name]
-    before = _peak_bytes()
+    before = peak_memory()
     values = run(maps, masks)
-    extra = _peak_bytes() - before
+    extra = peak_memory() - before
     seconds = timeit.repeat(lambda: run(maps, masks), repeat=repeats, number=1)
     return Measurement(statistics.median(seconds), extra, values)
-
-
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _store(images: int, folder: Path) -> tuple[Maps, Masks]:
@@ -187,75 +175,48 @@ def _store(images: int, folder: Path) -> tuple[Maps, Masks]:
     return maps, masks
 
 
-def compare(images: int, repeats: int) -> list[str]:
-    """Compare all implementations on one set of maps, in the lines of a Markdown table.
+def measure(setting: Setting) -> list[Figure]:
+    """Compare all implementations on one test set, and time the six metrics on growing ones.
 
-    It has the time, its ratio to PRO by its definition, the peak memory above the input, and the
-    largest deviation of a value from ours.
+    The last figures stay level or fall where time grows as n log n.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        maps, masks = _store(images, folder)
-        results = {key: measure(key, folder, repeats) for key in IMPLEMENTATIONS}
-    ours, baseline = (results[key] for key in list(IMPLEMENTATIONS)[:2])
-    regions, defective = _labelled(masks)[1].size, int(masks.any(axis=(1, 2)).sum())
-    size = f"{images} maps of {SIDE}x{SIDE}, {maps.nbytes / 1e6:.0f} MB of scores"
-    lines = [
-        f"{size}, {regions} regions in {defective} images; medians of {repeats}",
-        "",
-        "| implementation | ms | ÷ PRO | extra MB | largest deviation |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    for key, result in results.items():
-        deviation = max(
-            (abs(value - ours.values[name]) for name, value in result.values.items()), default=0.0
-        )
-        lines.append(
-            f"| {key} | {result.seconds * 1e3:.0f} | {result.seconds / baseline.seconds:.2f} "
-            f"| {result.extra_bytes / 1e6:.0f} | {deviation:.0e} |"
-        )
-    return lines
-
-
-def scaling(pixels: Sequence[int], repeats: int) -> list[str]:
-    """Time the six metrics on growing test sets, in the lines of a Markdown table.
-
-    The last column stays level or falls where time grows as n log n.
-    """
-    lines = ["| pixels | ms | extra MB | ns per n log2 n |", "| ---: | ---: | ---: | ---: |"]
-    for wanted in pixels:
+    images, scales = (4, (100_000,)) if setting.smoke else (100, SCALES)
+    figures = _compared(images, setting)
+    for wanted in progress(scales, "test sets", len(scales), unit="set"):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             n = _store(max(1, round(wanted / SIDE**2)), folder)[0].size
-            result = measure("bench.metrics, all six", folder, repeats)
-        lines.append(
-            f"| {n} | {result.seconds * 1e3:.1f} | {result.extra_bytes / 1e6:.0f} "
-            f"| {result.seconds * 1e9 / (n * math.log2(n)):.2f} |"
-        )
-    return lines
+            found = _measured(OURS, folder, setting)
+        figures.append(Figure(f"{n} pixels, six metrics", found.seconds * 1e3, "ms"))
+        pace = found.seconds * 1e9 / (n * math.log2(n))
+        figures.append(Figure(f"{n} pixels, six metrics per n log2 n", pace, "ns"))
+    return figures
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.metrics", description=__doc__)
-    parser.add_argument("--images", type=int, default=100, help="maps in the comparison")
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs, of which the median")
-    parser.add_argument(
-        "--scale",
-        type=int,
-        nargs="*",
-        default=SCALES,
-        metavar="N",
-        help="pixels in the scaling table, the largest of which takes minutes; "
-        f"default: {' '.join(map(str, SCALES))}",
-    )
-    options: Any = parser.parse_args(arguments)
-    for variable in _THREAD_VARIABLES:  # read by the fresh processes when they start
-        os.environ[variable] = "1"
-    print("\n".join(compare(options.images, options.repeats)), end="\n\n", flush=True)
-    print("\n".join(scaling(options.scale, options.repeats)))
-    return 0
+def _compared(images: int, setting: Setting) -> list[Figure]:
+    """Measure time, the ratio to PRO by its definition, memory and deviation of each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _store(images, folder)
+        found = {
+            key: _measured(key, folder, setting)
+            for key in progress(IMPLEMENTATIONS, "metrics", len(IMPLEMENTATIONS), unit="way")
+        }
+    ours, baseline = found[OURS], found[PRO]
+    figures = []
+    for key, result in found.items():
+        figures.append(Figure(f"{images} maps, {key}", result.seconds * 1e3, "ms"))
+        if result is not baseline:
+            figures.append(Figure(f"{key} ÷ {PRO}", result.seconds / baseline.seconds))
+        figures.append(Figure(f"{key}, memory beside the input", result.extra_bytes / 1e6, "MB"))
+        if result is not ours and result.values:
+            worst = max(abs(value - ours.values[name]) for name, value in result.values.items())
+            figures.append(Figure(f"{key}, largest deviation from ours", worst))
+    return figures
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _measured(name: str, folder: Path, setting: Setting) -> Measurement:
+    """Measure in a fresh process with one thread; at the smallest sizes in this one."""
+    if setting.smoke:
+        return _measure_here(name, folder, setting.rounds)
+    return alone(_measure_here, name, folder, setting.rounds)

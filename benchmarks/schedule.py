@@ -1,12 +1,11 @@
 """How well the paper's grid keeps 1 to 64 workers busy: a simulation of the real schedule.
 
-Run as ``python -m benchmarks.schedule``. Durations are those that the stages of a run store
-took, scaled to the experiment's setting; what they are in hours depends on the machine, how busy
-the workers are depends on their proportions alone.
+Durations are those that the stages of a run store took, scaled to the experiment's setting, or
+those given; what they are in hours depends on the machine, how busy the workers are depends on
+their proportions alone.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,8 +24,10 @@ from destseg.errors import InputError
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
 
 
-def stage_seconds(plan: Plan, estimator: DurationEstimator) -> dict[str, float]:
-    """Estimate every stage of a plan, by key.
+def stage_seconds(
+    plan: Plan, estimator: DurationEstimator, given: Mapping[str, float]
+) -> dict[str, float]:
+    """Estimate every stage of a plan, by key; kinds whose seconds are given take those.
 
     Raises
     ------
@@ -35,9 +36,15 @@ def stage_seconds(plan: Plan, estimator: DurationEstimator) -> dict[str, float]:
     """
     found = {}
     for key, stage in plan.stages.items():
+        if stage.kind in given:
+            found[key] = given[stage.kind]
+            continue
         estimate = estimator(stage)
         if estimate is None:
-            raise InputError(f"no {stage.kind} in the store; run `python -m bench reproduce`.")
+            raise InputError(
+                f"no {stage.kind} in the store; run `python -m bench reproduce`, or give "
+                f"--seconds {stage.kind}=S."
+            )
         found[key] = estimate.seconds
     return found
 
@@ -69,9 +76,16 @@ def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> l
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.schedule", description=__doc__)
+    """Print the tables.
+
+    Raises
+    ------
+    InputError
+        When a kind of stage has never run, and its seconds are not given.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks schedule", description=__doc__)
     parser.add_argument("--experiment", type=Path, default=Path("mvtec"))
+    parser.add_argument("--dataset", help="default: the experiment's")
     parser.add_argument(
         "--runs",
         type=Path,
@@ -80,14 +94,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a run store, whose stages' times are taken; default: results/runs",
     )
     parser.add_argument("--device", default="cpu", help="whose times are taken; default: cpu")
+    parser.add_argument(
+        "--seconds",
+        action="append",
+        type=_seconds,
+        default=[],
+        metavar="KIND=S",
+        help="what a stage of a kind takes, instead of the store's; may be given several times",
+    )
     options = parser.parse_args(arguments)
-    laid = sketch(load_experiment(find_experiment(options.experiment)))
+    laid = sketch(load_experiment(find_experiment(options.experiment), options.dataset))
     records = read_catalogue(RunStore(options.runs)).records.values()
-    try:
-        seconds = stage_seconds(laid.plan, DurationEstimator(records, options.device))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    estimator = DurationEstimator(records, options.device)
+    seconds = stage_seconds(laid.plan, estimator, dict(options.seconds))
     grid = laid.grid
     variants = [name for names in grid.methods.values() for name in names]
     size = " x ".join(str(len(part)) for part in (variants, grid.categories, grid.seeds))
@@ -109,5 +128,6 @@ def _longest_way(plan: Plan, seconds: Mapping[str, float]) -> float:
     return max(ends.values())
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _seconds(text: str) -> tuple[str, float]:
+    kind, _, value = text.partition("=")
+    return kind, float(value)

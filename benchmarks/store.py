@@ -1,16 +1,13 @@
 """How long it takes to read all records of a large run store.
 
-Run as ``python -m benchmarks.store``. Synthetic records are written into a temporary folder;
-reading their files as plain JSON, in the same process, is what that is compared with.
+Synthetic records are written into a temporary folder; reading their files as plain JSON, in the
+same process, is what that is compared with.
 """
 
-import argparse
 import hashlib
 import json
-import sys
+import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,10 @@ from bench.data.miniature import CATEGORIES
 from bench.metrics import METRICS, PAPER
 from bench.store.records import Record, encode
 from bench.store.runs import RECORD, RunStore
-from destseg.application.options import positive
+from benchmarks.figures import Figure, Setting
+from benchmarks.timing import in_turns, median_ratio, seconds
+
+RECORDS, SMALL = 100_000, 30
 
 
 def fill(store: RunStore, count: int) -> None:
@@ -54,42 +54,21 @@ def read_plainly(store: RunStore) -> list[Any]:
     return [json.loads(path.read_bytes()) for path in store.root.glob(f"*/*/{RECORD}")]
 
 
-def compare(store: RunStore) -> list[str]:
-    """Time both ways of reading a store, in the lines of a Markdown table."""
-    # The plain way first: if the files are not in memory yet, it is the one to wait for them.
-    plain, reference = _timed(lambda: read_plainly(store))
-    records, seconds = _timed(lambda: list(store.records()))
-    assert len(records) == len(plain)
-    return [
-        f"{len(records)} records",
-        "",
-        "| reading | s | µs each | ÷ plain |",
-        "| --- | ---: | ---: | ---: |",
-        *(
-            f"| {name} | {spent:.1f} | {1e6 * spent / len(records):.0f} | {spent / reference:.2f} |"
-            for name, spent in (("plain JSON", reference), ("RunStore.records", seconds))
-        ),
-    ]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.store", description=__doc__)
-    parser.add_argument("--records", type=positive, default=100_000, metavar="N")
-    options = parser.parse_args(arguments)
+def measure(setting: Setting) -> list[Figure]:
+    """Time both ways of reading a store, in turns."""
+    count = SMALL if setting.smoke else RECORDS
     with tempfile.TemporaryDirectory() as name:
         store = RunStore(Path(name))
-        _, seconds = _timed(lambda: fill(store, options.records))
-        print(f"written in {seconds:.0f} s", file=sys.stderr)
-        print("\n".join(compare(store)))
-    return 0
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        fill(store, count)
+        assert len(list(store.records())) == len(read_plainly(store)) == count
+        works = {
+            "plain JSON": lambda: seconds(lambda: read_plainly(store)),
+            "RunStore.records": lambda: seconds(lambda: list(store.records())),
+        }
+        found = in_turns("readings", works, setting.rounds)
+    figures = [
+        Figure(f"{count} records, {name}", statistics.median(times), "s")
+        for name, times in found.items()
+    ]
+    ratio = median_ratio(found["RunStore.records"], found["plain JSON"])
+    return [*figures, Figure("RunStore.records ÷ plain JSON", ratio)]

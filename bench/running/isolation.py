@@ -11,7 +11,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
+try:
+    from loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
+except ModuleNotFoundError:  # a lent machine on which nothing may be installed: joblib's own copy
+    from joblib.externals.loky.process_executor import ProcessPoolExecutor, ShutdownExecutorError
 
 from bench.common.processes import end_with
 from bench.running.execution import Job, Outcome, run_job

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import metrics as benchmark
+from benchmarks.figures import Setting
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +38,16 @@ def test_the_benchmarks_maps_have_the_stated_regions():
 
 @pytest.mark.slow
 def test_all_six_take_half_the_time_of_pro_alone():
-    lines = benchmark.compare(images=100, repeats=3)
-    name, _, ratio, extra, _ = (cell.strip() for cell in lines[4].strip("|").split("|"))
-    assert name == "bench.metrics, all six"
-    assert float(ratio) <= 0.5
-    assert float(extra) <= 400
+    figures = benchmark._compared(100, Setting(rounds=3))
+    found = {figure.name: figure.value for figure in figures}
+    assert found[f"{benchmark.OURS} ÷ {benchmark.PRO}"] <= 0.5
+    assert found[f"{benchmark.OURS}, memory beside the input"] <= 400
 
 
-@pytest.mark.slow
-def test_command_prints_the_tables(capsys, monkeypatch):
-    for variable in benchmark._THREAD_VARIABLES:
-        monkeypatch.setenv(variable, "1")
-    options = ["--images", "4", "--repeats", "1", "--scale", "100000"]
-    assert benchmark.main(options) == 0
-    printed = capsys.readouterr().out
-    assert "| PRO by its definition |" in printed
-    assert "| 131072 |" in printed
+def test_every_implementation_has_its_figures():
+    found = {
+        figure.name: figure.value for figure in benchmark.measure(Setting(rounds=1, smoke=True))
+    }
+    assert {f"4 maps, {name}" for name in benchmark.IMPLEMENTATIONS} <= found.keys()
+    assert found["131072 pixels, six metrics"] > 0
+    assert found[f"{benchmark.PRO}, largest deviation from ours"] < 1e-11

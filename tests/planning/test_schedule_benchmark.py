@@ -9,6 +9,7 @@ from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
 from benchmarks.schedule import main, spread, table
+from destseg.errors import InputError
 
 SECONDS = {
     "student": 3300.0,
@@ -46,6 +47,12 @@ def test_a_table_has_a_row_for_each_number_of_workers(paper):
     assert makespan == bound == "3 h 28 min"
 
 
-def test_without_a_store_it_says_what_to_run(tmp_path, capsys):
-    assert main(["--runs", str(tmp_path / "runs")]) == 2
-    assert "python -m bench reproduce" in capsys.readouterr().err
+def test_without_a_store_it_says_what_to_run(tmp_path):
+    with pytest.raises(InputError, match="python -m bench reproduce"):
+        main(["--runs", str(tmp_path / "runs")])
+
+
+def test_seconds_that_are_given_need_no_store(tmp_path, capsys):
+    given = [f"--seconds={kind}={seconds}" for kind, seconds in SECONDS.items()]
+    assert main(["--runs", str(tmp_path / "runs"), *given]) == 0
+    assert "segmentation: 300 of 2 h 33 min" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -180,3 +182,14 @@ def test_alone_is_another_process_that_gives_back_what_it_finds():
 )
 def test_how_a_process_ended_is_told(message, said):
     assert _ending(message) == f"the process was {said}"
+
+
+def test_where_nothing_may_be_installed_joblibs_own_copy_serves():
+    code = (
+        "import sys; sys.modules['loky'] = None\n"
+        "from bench.running.isolation import _process\n"
+        "executor = _process()\n"
+        "assert type(executor).__module__.startswith('joblib.')\n"
+        "executor.shutdown(wait=True, kill_workers=True)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,168 @@
+"""The command line: which sections, what becomes of their figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.common.exit_codes import BAD_INPUT, DONE, INTERRUPTED
+from benchmarks.figures import (
+    Benchmark,
+    Figure,
+    Section,
+    Setting,
+    comparison,
+    markdown,
+    read_benchmark,
+    write_benchmark,
+)
+from destseg.application.options import positive
+from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECTIONS = (
+    Section("steps", "both training stages at 256 px against the authors' full work"),
+    Section("data", "training samples on one thread against the authors' way"),
+    Section("metrics", "the six metrics against other exact implementations", alone=False),
+    Section("grid", "a small grid from nothing, one worker and two", alone=False),
+    Section("predict", "den+ed+seg at 256 px, one image and 32"),
+    Section("store", "reading 100,000 records"),
+)
+
+HELP = """\
+Measure how fast everything is.
+
+examples:
+  python -m benchmarks
+      all sections on the CPU; figures are medians of interleaved repetitions in processes of one
+      thread
+  python -m benchmarks steps predict --device cuda --rounds 3
+      two of them on a GPU
+  python -m benchmarks steps --json new.json --against old.json
+      keep the figures, and compare them with another commit's
+  python -m benchmarks --from new.json --against old.json
+      compare two files, measuring nothing
+  python -m benchmarks schedule --help
+      simulate a grid on 1 to 64 workers
+  python -m benchmarks lease --help
+      all that a GPU lent for a few minutes is good for
+
+sections:
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["schedule"]:
+            from benchmarks import schedule
+
+            return schedule.main(given[1:])
+        if given[:1] == ["lease"]:
+            from benchmarks import lease
+
+            return lease.main(given[1:])
+        return _measured(_parser().parse_args(given))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def run_sections(sections: Sequence[Section], setting: Setting) -> Benchmark:
+    """Measure sections one after the other, in processes of one thread."""
+    from bench.running.isolation import alone
+
+    found = {}
+    for section in sections:
+        print(f"{section.name}: {section.about}", file=sys.stderr, flush=True)
+        found[section.name] = (
+            alone(_in_one_thread, section, setting) if section.alone else section.measure(setting)
+        )
+    commit, machine = _where(setting.device)
+    return Benchmark(commit, machine, setting, found)
+
+
+def _in_one_thread(section: Section, setting: Setting) -> tuple[Figure, ...]:
+    import torch
+    from tqdm import tqdm
+
+    torch.set_num_threads(1)
+    # The process is ended, not left: a lock between processes would be missed then.
+    tqdm.set_lock(threading.RLock())
+    return section.measure(setting)
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = [section.name for section in SECTIONS]
+    listed = "\n".join(f"  {section.name:<8} {section.about}" for section in SECTIONS)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=HELP + listed,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="default: all")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    parser.add_argument(
+        "--rounds", type=positive, default=5, metavar="N", help="repetitions; default: 5"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="the smallest sizes, to see that it runs"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="compare with kept figures")
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE", help="take these, measuring nothing"
+    )
+    parser.set_defaults(names=names)
+    return parser
+
+
+def _measured(options: argparse.Namespace) -> int:
+    unknown = [name for name in options.sections if name not in options.names]
+    if unknown:
+        raise InputError(
+            f"{unknown[0]}: no section; there are {', '.join(options.names)}, and the commands "
+            "schedule and lease."
+        )
+    before = None if options.against is None else read_benchmark(options.against)
+    if options.source is not None:
+        now = read_benchmark(options.source)
+    else:
+        _require_device(options.device)
+        chosen = options.sections or options.names
+        now = run_sections(
+            [section for section in SECTIONS if section.name in chosen],
+            Setting(options.device, options.rounds, options.smoke),
+        )
+    if options.json is not None:
+        write_benchmark(now, options.json)
+    print(markdown(now))
+    if before is not None:
+        print(f"\n{comparison(before, now)}")
+    return DONE
+
+
+def _require_device(device: str) -> None:
+    if device == "cpu":
+        return
+    from destseg.application.devices import choose_device
+
+    choose_device(device)
+
+
+def _where(device: str) -> tuple[str, dict[str, str]]:
+    """Name the commit, and the machine in a few words."""
+    from bench.common.provenance import device_name, provenance
+
+    known = provenance()
+    commit = known["commit"] + (" with changes" if known["dirty"] == "yes" else "")
+    machine = {name: known[name] for name in ("cpu", "cpu_capability", "python", "torch", "numpy")}
+    return commit, {"device": device_name(device), **machine}

@@ -1,0 +1,189 @@
+"""All that a GPU lent for some minutes is good for, in one command.
+
+Checks that CPU and GPU agree; measures the short benchmark; trains the paper's setting on bottle,
+all eight variants, seed 0, in bfloat16, until shortly before the time is over. What is small enough
+to be carried home is left in one folder.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import destseg.config
+from bench.commands.parsers import typed
+from bench.common.exit_codes import DONE, FAILURES
+from benchmarks.agreement import CATEGORY, check, told_checks
+from benchmarks.carrying import Carried, pack
+from benchmarks.command import SECTIONS, run_sections
+from benchmarks.figures import Setting, markdown, write_benchmark
+from destseg.application.devices import choose_device
+from destseg.errors import InputError
+
+SHORT = ("steps", "data", "predict")
+"""Sections of the short benchmark."""
+
+CLOSING = 60.0
+"""Seconds that are kept for the tables and the archives."""
+
+GRACE = 10.0
+"""Seconds that a running stage is given to end by itself."""
+
+EXAMPLES = """
+examples:
+  python -m benchmarks lease --data mvtec_ad --textures dtd --teacher imagenet.pth --out home
+      nine minutes on the GPU; the same command again goes on where it was ended
+  python -m benchmarks lease --device cpu --smoke --out home
+      the same way on the smallest sizes, without data: a rehearsal
+
+In the folder: lease.md with all tables, benchmark.json, carried-N.tar. At home each archive is
+unpacked in the folder of results, `tar -xf carried-1.tar -C results`.
+
+exit codes: 0 all agrees and the grid is finished, 2 bad input or usage, 3 something deviates or
+the grid is not finished
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit code."""
+    start = time.monotonic()
+    options = _options(arguments)
+    choose_device(options.device)
+    options.out.mkdir(parents=True, exist_ok=True)
+    page = _Page(options.out / "lease.md")
+    setting = Setting(options.device, rounds=1 if options.smoke else 2, smoke=options.smoke)
+
+    def agreement() -> bool:
+        checks = check(options.device, smoke=options.smoke)
+        page.say(told_checks(checks))
+        return all(each.passed for each in checks)
+
+    def benchmark() -> bool:
+        found = run_sections([each for each in SECTIONS if each.name in SHORT], setting)
+        write_benchmark(found, options.out / "benchmark.json")
+        page.say(markdown(found))
+        return True
+
+    def grid() -> bool:
+        command = reproduction(options)
+        page.say(f"`{typed(*command[3:])}`")
+        left = 60 * options.minutes - CLOSING - (time.monotonic() - start)
+        code = run_for(command, left) if left > 0 else FAILURES
+        ending = "finished" if code == DONE else f"not finished (exit code {code}): run this again"
+        page.say(f"{time.monotonic() - start:.0f} s; the grid is {ending}")
+        for table in sorted(options.work.glob("*/tables/*.md")):
+            page.say(table.read_text(encoding="utf-8").strip())
+        page.say(_told(pack(options.work, options.out)))
+        return code == DONE
+
+    good = [page.attempt(work) for work in (agreement, benchmark, grid)]
+    return DONE if all(good) else FAILURES
+
+
+class _Page:
+    """What is printed, and kept part by part: what comes after may not end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parts: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Print a part."""
+        print(f"\n{text}", flush=True)
+        self._parts.append(text)
+        self._path.write_text("\n\n".join([*self._parts, ""]), encoding="utf-8")
+
+    def attempt(self, work: Callable[[], bool]) -> bool:
+        """Do one thing; whatever goes wrong is told, and the time is there for the next."""
+        try:
+            return work()
+        except Exception as error:
+            traceback.print_exc()
+            self.say(f"{work.__name__}: {type(error).__name__}: {error}")
+            return False
+
+
+def reproduction(options: argparse.Namespace) -> list[str]:
+    """Return the command line that runs the grid."""
+    command = [sys.executable, "-m", "bench", "reproduce"]
+    if options.smoke:
+        command += ["smoke", "--method", "DeSTSeg", "--variant", "none", "--category", CATEGORY]
+    else:
+        command += ["bottle", "--data", str(options.data), "--textures", str(options.textures)]
+        command += ["--teacher", str(options.teacher)]
+        if hasattr(destseg.config, "Precision"):
+            command += ["--precision", "bf16"]
+    return [*command, "--seed", "0", "--device", options.device, "--results", str(options.work)]
+
+
+def run_for(command: Sequence[str], seconds: float, grace: float = GRACE) -> int:
+    """Run a command for so long at most, and return its exit code.
+
+    It is asked to end after the stages that run, then to end at once; should it not, it is killed.
+    """
+    process = subprocess.Popen(command)  # noqa: S603
+    try:
+        return _ended(process, seconds, grace)
+    finally:
+        process.kill()  # nothing, unless this process is interrupted
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float, grace: float) -> int:
+    for limit, number in (
+        (seconds, signal.SIGTERM),
+        (grace, signal.SIGTERM),
+        (CLOSING / 2, signal.SIGKILL),
+    ):
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+    return process.wait()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks lease",
+        description=f"{__doc__}{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="MVTec AD; bottle will do")
+    parser.add_argument("--textures", type=Path, metavar="DIR", help="DTD")
+    parser.add_argument("--teacher", metavar="PATH", help="ImageNet's ResNet-18")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="what goes home")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("build", "lease"),
+        metavar="DIR",
+        help="results with all weights, from which the next call goes on; default: build/lease",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=9.0, metavar="M", help="for everything; default: 9"
+    )
+    parser.add_argument("--device", default="cuda", help="default: cuda")
+    parser.add_argument("--smoke", action="store_true", help="the smallest sizes, without data")
+    options = parser.parse_args(arguments)
+    missing = [
+        f"--{name}" for name in ("data", "textures", "teacher") if getattr(options, name) is None
+    ]
+    if missing and not options.smoke:
+        raise InputError(
+            f"{', '.join(missing)}: needed for the paper's setting; or rehearse with --smoke."
+        )
+    return options
+
+
+def _told(carried: Carried) -> str:
+    lines = [f"- {path.name}: {path.stat().st_size / 2**20:.1f} MiB" for path in carried.archives]
+    if carried.left_out:
+        lines.append("- left out, for their size:")
+        lines += [
+            f"  - {path.parent.name[:12]}/{path.name}: {path.stat().st_size / 2**20:.1f} MiB"
+            for path in carried.left_out
+        ]
+    return "\n".join(lines)

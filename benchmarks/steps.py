@@ -1,0 +1,160 @@
+"""Training steps of both stages against a step that does the authors' full work."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+import destseg.config
+from benchmarks.chip import counted_flops, measured_rates
+from benchmarks.figures import Figure, Setting
+from benchmarks.reference import Reference, ReferenceTraining
+from benchmarks.timing import in_turns, median_ratio, now
+from destseg.batches import Batch, TrainingImages, training_batches
+from destseg.config import ModelConfig, TrainingConfig
+from destseg.model import DeSTSeg
+from destseg.resnet import ResNet18, initialise
+from destseg.teacher import TEACHER_LAYERS
+from destseg.textures import procedural_texture
+from destseg.training import train_segmentation, train_student
+
+REFERENCE = "reference"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Sizes of networks and batches."""
+
+    model: ModelConfig
+    side: int
+    batch: int
+    warm: int
+    """Steps before the clock runs."""
+    steps: int
+    """Steps that are timed together."""
+
+
+def scale(setting: Setting) -> Scale:
+    """Return the paper's sizes, with a batch that a CPU can bear, or the smallest there are."""
+    if setting.smoke:
+        return Scale(ModelConfig(4, 4, (1, 2)), 64, 2, 1, 1)
+    if setting.device == "cpu":
+        return Scale(ModelConfig(), 256, 4, 1, 1)
+    return Scale(ModelConfig(), 256, 32, 5, 20)
+
+
+def precisions(device: str) -> tuple[str, ...]:
+    """Name the precisions that a training can be set to and a device has."""
+    known: Sequence[str] = get_args(getattr(destseg.config, "Precision", None)) or ("float32",)
+    return tuple(name for name in known if device != "cpu" or name != "tf32")
+
+
+def training_config(batch: int, precision: str = "float32") -> TrainingConfig:
+    """Return the program's rates in a precision."""
+    chosen: Mapping[str, Any] = {} if precision == "float32" else {"precision": precision}
+    return TrainingConfig(batch_size=batch, **chosen)
+
+
+def untrained(model: ModelConfig, seed: int = 0) -> DeSTSeg:
+    """Return the whole model, freshly initialised, whose teacher's features are not all alike."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        trunk = ResNet18(model.width, TEACHER_LAYERS)
+        initialise(trunk)
+        return DeSTSeg(trunk, model)
+
+
+def one_batch(side: int, batch: int, device: str) -> Batch:
+    """Draw a batch of patterns with synthetic anomalies."""
+    images = np.stack([procedural_texture(index, side) for index in range(2 * batch)])
+    data = TrainingImages(images[:batch], images[batch:])
+    return next(training_batches(data, batch_size=batch, steps=1, seed=0, device=device))
+
+
+def repeated(batch: Batch, steps: int) -> Iterator[Batch]:
+    """Yield a batch as so many, none of which can be known again."""
+    for _ in range(steps):
+        yield Batch(*(part[:] for part in batch))
+
+
+class Clock:
+    """Batches that note when a training has got through the first ones, and through all."""
+
+    def __init__(self, sizes: Scale, device: str, batch: Batch) -> None:
+        self._sizes, self._device, self._batch = sizes, device, batch
+        self.seconds = 0.0
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batches; a step's time is in ``seconds`` then."""
+        yield from repeated(self._batch, self._sizes.warm)
+        start = now(self._device)
+        yield from repeated(self._batch, self._sizes.steps)
+        self.seconds = (now(self._device) - start) / self._sizes.steps
+
+
+def ours(stage: int, model: DeSTSeg, config: TrainingConfig, batches: Iterable[Batch]) -> None:
+    """Train a stage of a model on batches."""
+    if stage == 1:
+        student = model.student_net.requires_grad_(True)
+        train_student(model.teacher_net, student, batches, config, den=True)
+    else:
+        student = model.student_net.requires_grad_(False).eval()
+        segmentation = model.segmentation_net.requires_grad_(True)
+        train_segmentation(model.teacher_net, student, segmentation, batches, config)
+
+
+def theirs(stage: int, model: DeSTSeg, config: TrainingConfig, batches: Iterable[Batch]) -> None:
+    """Do the same as the authors' program does it, and leave the result in the model."""
+    reference = Reference(model.config).to(next(model.parameters()).device)
+    reference.load_state_dict(model.state_dict())
+    training = ReferenceTraining(reference, config)
+    for batch in batches:
+        training.step(batch, stage)
+    model.load_state_dict(reference.state_dict())
+
+
+def measure(setting: Setting) -> list[Figure]:
+    """Time both stages in each precision, in turns with the reference, from the same weights."""
+    sizes, device = scale(setting), setting.device
+    batch = one_batch(sizes.side, sizes.batch, device)
+    model = untrained(sizes.model).to(device)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def timed(stage: int, precision: str) -> Callable[[], float]:
+        train, words = (theirs, "float32") if precision == REFERENCE else (ours, precision)
+        config = training_config(sizes.batch, words)
+
+        def work() -> float:
+            model.load_state_dict(start)
+            clock = Clock(sizes, device, batch)
+            train(stage, model, config, clock.batches())
+            return clock.seconds
+
+        return work
+
+    figures = []
+    wanted = (REFERENCE, *precisions(device))
+    stage_two: dict[str, float] = {}
+    for stage in (1, 2):
+        works = {name: timed(stage, name) for name in wanted}
+        found = in_turns(f"stage {stage}", works, setting.rounds)
+        where = f"stage {stage}, batch {sizes.batch} of {sizes.side} px"
+        for name, times in found.items():
+            median = statistics.median(times)
+            figures.append(Figure(f"{where}, {name}", median * 1e3, "ms"))
+            if name != REFERENCE:
+                words = f"stage {stage}, {name}, times as fast as the {REFERENCE}"
+                figures.append(Figure(words, median_ratio(found[REFERENCE], times)))
+            if stage == 2:
+                stage_two[name] = median
+    rates = measured_rates(setting)
+    work = counted_flops(sizes.model, sizes.side).segmentation_training * sizes.batch
+    figures += rates
+    for name, median in stage_two.items():
+        for rate in rates:
+            share = work / median / 1e12 / rate.value
+            figures.append(Figure(f"stage 2, {name}, share of {rate.name}", share))
+    return figures
