@@ -8,9 +8,16 @@ for all of them needs no correction, for the chance that a false claim passes is
 part. It *fails* when some part's interval lies below zero at the level that k looks for such a
 part demand, 1 - 0.05 / k (Bonferroni). Otherwise it is *unmeasured* when a part is, else
 *undecided*. On one of its metrics it is judged in the same way, by the same levels, so that a
-claim that fails on one fails. The number of claims is not corrected for.
+claim that fails on one fails. The number of claims is not corrected for. The interval that
+decides a part is the one that is shown beside its verdict.
+
+**Two readings.** These verdicts are of the categories at hand under new seeds. Whether one extends
+to *other categories of this kind* is told by `contrast_p`, a test over the categories themselves:
+of a claim that holds the largest p of its parts counts, of one that fails the smallest p of an
+opposed part times k.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +27,9 @@ from bench.metrics import ALL_METRICS
 from bench.stats import (
     LEVEL,
     Estimate,
+    Interval,
     Scores,
+    contrast_p,
     estimate,
     new_seeds_interval,
     seeds_to_decide,
@@ -42,8 +51,13 @@ class Part:
         What is compared.
     estimate
         Of the paired contrast, better minus worse.
-    opposed
-        Whether it lies below zero at the level of its claim's search for such a part.
+    interval
+        The one that decides it: at 95 % where it speaks for the claim, and where it speaks
+        against it at the level of its claim's search for such a part. None where there is none.
+    level
+        The level of that interval.
+    p
+        `bench.stats.contrast_p` of the contrast.
     seeds
         How many seeds would decide it; `bench.stats.seeds_to_decide`.
     """
@@ -52,22 +66,34 @@ class Part:
     better: str
     worse: str
     estimate: Estimate
-    opposed: bool
+    interval: Interval | None
+    level: float
+    p: float | None
     seeds: int | None
 
     @property
     def holds(self) -> bool:
-        """Whether its 95 % interval lies above zero."""
-        interval = self.estimate.interval
-        return interval is not None and interval.low > 0
+        """Whether its interval lies above zero."""
+        return self.interval is not None and self.interval.low > 0
+
+    @property
+    def opposed(self) -> bool:
+        """Whether its interval lies below zero."""
+        return self.interval is not None and self.interval.high < 0
 
     @property
     def favour(self) -> float:
-        """How far it speaks for the claim, in half widths of its interval where there is one."""
-        interval = self.estimate.interval
-        if interval is None or interval.half_width == 0:
-            return self.estimate.mean
-        return self.estimate.mean / interval.half_width
+        """How far it speaks for the claim, in half widths of its interval where there is one.
+
+        Above 1 it holds, below -1 it is opposed: so the part of least favour shows why a claim
+        holds, fails or is undecided.
+        """
+        mean = self.estimate.mean
+        if self.interval is None:
+            return mean
+        if self.interval.half_width == 0:
+            return math.copysign(math.inf, mean) if mean else 0.0
+        return mean / self.interval.half_width
 
 
 @dataclass(frozen=True)
@@ -113,6 +139,22 @@ class Assessment:
         return min(self.parts, key=lambda part: part.favour, default=None)
 
     @property
+    def p_elsewhere(self) -> float | None:
+        """The p of the verdict in other categories of this kind, see the head of this module.
+
+        None where nothing is decided, or a p is missing.
+        """
+        if self.verdict == "holds":
+            found = [part.p for part in self.parts]
+            known = [p for p in found if p is not None]
+            return max(known) if len(known) == len(found) else None
+        if self.verdict == "fails":
+            looks = len(self.claim.metrics) * len(self.claim.pairs)
+            against = [part.p for part in self.parts if part.opposed and part.p is not None]
+            return min(1.0, looks * min(against)) if against else None
+        return None
+
+    @property
     def n(self) -> int:
         """Complete seeds of the part that has fewest."""
         return min((part.estimate.n for part in self.parts), default=0)
@@ -147,15 +189,17 @@ def assess(claim: Claim, lookup: Lookup) -> Assessment:
             ours = estimate(contrast)
             if ours.n == 0:
                 continue
-            stricter = new_seeds_interval(contrast, strict)
+            level = strict if ours.mean <= 0 else LEVEL
             parts.append(
                 Part(
                     metric=metric,
                     better=better,
                     worse=worse,
                     estimate=ours,
-                    opposed=stricter is not None and stricter.high < 0,
-                    seeds=seeds_to_decide(contrast, strict if ours.mean <= 0 else LEVEL),
+                    interval=new_seeds_interval(contrast, level),
+                    level=level,
+                    p=contrast_p(contrast),
+                    seeds=seeds_to_decide(contrast, level),
                 )
             )
     return Assessment(claim, claim.metrics, tuple(parts))
