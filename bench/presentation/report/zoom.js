@@ -1,5 +1,5 @@
 
-// One picture large, and the address that leads to it: #PLACE~VIEW~BESIDE.
+// One picture large, and the address that leads to it: #PLACE?VIEW,BESIDE.
 
 if (facts) {
   const zoom = gallery.querySelector("#zoom");
@@ -8,7 +8,7 @@ if (facts) {
   let current = null;
 
   function address() {
-    return `#${current.id}~${chosen("view")}~${chosen("beside") ?? ""}`;
+    return `#${current.id}?${chosen("view")},${chosen("beside") ?? ""}`;
   }
 
   function enlarge(picture) {
@@ -41,14 +41,15 @@ if (facts) {
 
   // An address brings its views and its picture, also one that a filter hides.
   function follow() {
-    const [place, view, beside] = location.hash.slice(1).split("~");
+    const [place, views] = location.hash.slice(1).split("?");
     const picture = pictures.find((one) => one.id === place);
     if (!picture) {
       return;
     }
+    const [view, beside] = (views ?? ",").split(",");
     for (const [name, number] of [["view", view], ["beside", beside]]) {
       const input = document.getElementById(`${name}-${number || "none"}`);
-      if (input) {
+      if (views !== undefined && input) {
         input.checked = true;
       }
     }
