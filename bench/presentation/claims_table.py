@@ -33,7 +33,7 @@ def verdicts_table(results: Results) -> Table:
     is above the floors, which is no claim of the paper.
     """
     lines = []
-    for method, found in _assessments(results):
+    for method, found in assessments(results):
         texts, numbers = _line(results, method, found)
         short = {name: text for name, text in texts.items() if name not in ("Metric", "Pairs")}
         lines.append((short, numbers))
@@ -60,7 +60,7 @@ def claims_table(results: Results) -> Table:
     where it was measured.
     """
     lines = []
-    for method, whole in _assessments(results):
+    for method, whole in assessments(results):
         metrics = whole.claim.metrics
         each = [whole.on(metric) for metric in metrics] if len(metrics) > 1 else []
         lines += [_line(results, method, found) for found in (whole, *each)]
@@ -74,7 +74,8 @@ def claimants(results: Results) -> tuple[Method[Any, Any], ...]:
     return tuple(method for method in results.known.values() if method.claims)
 
 
-def _assessments(results: Results) -> Iterator[tuple[Method[Any, Any], Assessment]]:
+def assessments(results: Results) -> Iterator[tuple[Method[Any, Any], Assessment]]:
+    """Judge each claim of the methods of the grid."""
     for method in claimants(results):
 
         def lookup(metric: str, side: str, method: Method[Any, Any] = method) -> Scores:

@@ -102,6 +102,14 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def pdf(figure: Figure) -> bytes:
+    """Render as PDF, without date and with type that can be copied; the same figure, same bytes."""
+    buffer = io.BytesIO()
+    with style(), mpl.rc_context({"pdf.fonttype": 42}):
+        figure.savefig(buffer, format="pdf", dpi=DPI, metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
 def svg(figure: Figure) -> bytes:
     """Render as SVG, without date or random names; the same figure gives the same bytes."""
     buffer = io.BytesIO()

@@ -18,7 +18,7 @@ from PIL import Image
 from bench.metrics import ALL_METRICS, Metric
 from bench.presentation.costs_table import CURVE_METRIC, curve_means
 from bench.presentation.examples import Example, examples_figure
-from bench.presentation.figure_style import png, svg
+from bench.presentation.figure_style import pdf, png, svg
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.presentation.figures_curves import Curve, curves_figure
 from bench.presentation.figures_effects import effects_figure, with_effects
@@ -93,6 +93,11 @@ class Drawing:
     def svg(self) -> bytes:
         """It as SVG."""
         return svg(self.figure)
+
+    @cached_property
+    def pdf(self) -> bytes:
+        """It as PDF."""
+        return pdf(self.figure)
 
     @property
     def _photographic(self) -> bool:

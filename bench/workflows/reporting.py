@@ -6,18 +6,19 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.data.categories import load_category
 from bench.experiment.grid import Cell
+from bench.experiment.tables import CLAIMS
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
-from bench.presentation.floors import floor_findings
+from bench.presentation.findings import findings, main_metric
 from bench.presentation.formatting import in_words
 from bench.presentation.report.content import ReportPage
-from bench.presentation.report.gallery import CategoryImages, Gallery, View, make_gallery
+from bench.presentation.report.downloads import figure_bytes
+from bench.presentation.report.gallery import CategoryImages, Gallery, Scored, View, make_gallery
 from bench.presentation.report.page import render
+from bench.presentation.report.verdicts import view_verdicts
 from bench.presentation.tables import build_table
 from bench.results.finished import Finished
 from bench.results.results import Results
@@ -28,8 +29,11 @@ from destseg.atomic import write_atomically
 PAGE = 13_000_000
 """Bytes of all pictures on a page, so that with its text it stays below 15 MB."""
 
-VERDICTS = ("verdicts", "claims")
-"""Tables that say what is true of the paper's claims."""
+REPEATED = {"image": "main", "pixel": "categories", "instance": "categories"}
+"""Tables in the paper's order -> those that have the same numbers and more.
+
+Where published numbers stand beside, they are no repetition.
+"""
 
 
 def draw(finished: Finished, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
@@ -63,13 +67,23 @@ def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) ->
     """Say everything the page says."""
     experiment, results = finished.experiment, finished.results
     tables = {name: build_table(name, results) for name in dict.fromkeys(experiment.tables)}
+    of_claims = tuple(tables.pop(name) for name in CLAIMS if name in tables)
+    repeated = () if results.comparable else tuple(n for n in tables if REPEATED.get(n) in tables)
+    shown = [table for name, table in tables.items() if name not in repeated]
+    lead, *others = shown or of_claims
+    lead_figure = _lead_figure(results, chosen)
     gallery = _gallery(finished, gallery_budget(chosen))
     return ReportPage(
         title=experiment.title or experiment.name,
+        findings=findings(results),
         summary=_summary(results),
-        verdicts=tuple(tables[name] for name in VERDICTS if name in tables),
-        tables=tuple(table for name, table in tables.items() if name not in VERDICTS),
-        figures=chosen,
+        lead=lead,
+        lead_figure=lead_figure,
+        verdicts=view_verdicts(results) if of_claims else None,
+        claim_tables=of_claims,
+        tables=tuple(others) if shown else (),
+        repeated=tuple(tables[name] for name in repeated),
+        figures=tuple(figure for figure in chosen if figure is not lead_figure),
         gallery=gallery,
         gallery_note=gallery_note(gallery, images=bool(finished.images)),
         failures=finished.failures,
@@ -96,7 +110,8 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
     note = (
         f"All {shown} test images of {len(gallery.sheets)} categories: input, ground truth and "
         "anomaly map. The maps of a category, variant and seed share one colour scale from their "
-        "least to their largest score; lighter is more anomalous."
+        "least to their largest score; lighter is more anomalous. Their threshold is the one of "
+        "best F1 on these very images: one that is chosen beforehand does not do better."
     )
     if gallery.left_out:
         note += (
@@ -138,7 +153,7 @@ def _made_by(foot: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _summary(results: Results) -> tuple[str, ...]:
-    """Say of what the numbers are, whether they compare with the paper's, and what is missing."""
+    """Say of which grid the numbers are, and what is missing of it."""
     methods, variants = results.learners, results.variants[results.method]
     grid = f"{len(variants)} variants" if len(variants) > 1 else results.method
     if len(methods) > 1:
@@ -151,14 +166,21 @@ def _summary(results: Results) -> tuple[str, ...]:
     else:
         state = f"complete: all {results.expected} cells are measured."
     what = f"{results.dataset[0].upper()}{results.dataset[1:]}, {grid}, {state}"
-    said = (results.not_comparable, what, *results.remarks, *floor_findings(results))
-    return tuple(filter(None, said))
+    return (what, *results.remarks)
+
+
+def _lead_figure(results: Results, chosen: Sequence[Drawing]) -> Drawing | None:
+    """Choose the figure of the rows by the metric that the findings are told by."""
+    key = main_metric(results).key
+    found = [figure for figure in chosen if figure.kind == "variants"]
+    own = (figure for figure in found if figure.name.endswith(f"_{key}"))
+    return next(own, found[0] if found else None)
 
 
 def gallery_budget(figures: Sequence[Drawing]) -> int:
     """Return the bytes that the sheets of the gallery may have beside these figures."""
     encoded = 3 * PAGE // 4  # base64 makes four bytes of three
-    return max(encoded - sum(len(figure.content) for figure in figures), 0)
+    return max(encoded - sum(map(figure_bytes, figures)), 0)
 
 
 def _gallery(finished: Finished, budget: int) -> Gallery | None:
@@ -169,8 +191,12 @@ def _gallery(finished: Finished, budget: int) -> Gallery | None:
             data = load_category(finished.images[category])
             tests.append(CategoryImages(category, data.names, data.test, data.masks))
 
-    def maps(category: str, view: View) -> NDArray[np.floating] | None:
-        scores = finished.scores(Cell(*view.row, category, view.seed))
-        return None if scores is None else scores.maps
+    def scored(category: str, view: View) -> Scored | None:
+        cell = Cell(*view.row, category, view.seed)
+        native, given = finished.scores(cell), finished.scored_images(cell)
+        if native is None or given is None:
+            return None
+        # The maps before any crop, as the images are, and the scores as the metrics have them.
+        return Scored(native.maps, given.image_scores)
 
-    return make_gallery(tests, results, maps, budget)
+    return make_gallery(tests, results, scored, budget)

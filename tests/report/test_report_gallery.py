@@ -13,7 +13,7 @@ from bench.presentation.report.gallery import (
     layout,
     make_gallery,
 )
-from tests.report.report_cases import FULL, NONE, RESULTS, category_images, gallery, maps
+from tests.report.report_cases import FULL, MARKED, NONE, RESULTS, category_images, gallery, scored
 
 
 def pixels(content):
@@ -51,12 +51,32 @@ def test_sheets_show_input_truth_and_map():
     assert sheet.names == first.names
     shown = tile(sheet, sheet.inputs, 4).mean(axis=(0, 1))
     np.testing.assert_allclose(shown, first.images[4].mean(axis=(0, 1)), atol=12)
-    truth = tile(sheet, sheet.truth, 1)
+    truth = tile(sheet, sheet.truth, 2)
     assert np.ptp(truth) > 150
     rising = tile(sheet, sheet.maps[View(NONE, 0)], 2).sum(axis=-1)
     assert rising[:, -5:].mean() > rising[:, :5].mean() + 300
     falling = tile(sheet, sheet.maps[View(FULL, 0)], 2).sum(axis=-1)
     assert falling[:, -5:].mean() < falling[:, :5].mean() - 300
+
+
+def test_each_view_judges_the_images_it_has_maps_of():
+    made = gallery()
+    first, second = made.sheets
+    assert first.judged.keys() == first.maps.keys() == {*made.views}
+    assert second.judged.keys() == second.maps.keys()
+    assert [share > 0 for share in first.marked] == MARKED.tolist()
+    assert first.judged[View(FULL, 0)].outcomes == "pafff"
+    assert made.defects == ("good", "hole", "scratch")
+
+
+def test_a_script_is_told_scores_and_outcomes():
+    made = gallery()
+    facts = made.facts()
+    assert facts["views"][0] == "den+ed+seg, seed 0"
+    lacking = str(made.views.index(View(NONE, 1)))
+    assert set(facts["sheets"][0]) - set(facts["sheets"][1]) == {lacking}
+    assert facts["sheets"][0]["0"]["scores"] == [0.1, 0.7, 0.8, 0.9, 0.3]
+    assert facts["sheets"][0][lacking]["threshold"] == "0.3"
 
 
 def test_the_full_method_and_the_first_seed_are_shown_first():
@@ -69,7 +89,7 @@ def test_the_full_method_and_the_first_seed_are_shown_first():
 
 def test_of_several_methods_the_one_whose_tables_these_are_is_shown_first():
     both = replace(RESULTS, variants={"Rival": ("",), "DeSTSeg": ("none", "den+ed+seg")})
-    made = make_gallery(category_images(), both, maps, 1_000_000)
+    made = make_gallery(category_images(), both, scored, 1_000_000)
     assert made.views[0] == View(FULL, 0)
     assert made.labels == {
         ("Rival", ""): "Rival", NONE: "DeSTSeg none", FULL: "DeSTSeg den+ed+seg",
@@ -94,13 +114,13 @@ def test_what_would_be_too_large_is_left_out_view_by_view():
         )
 
     budget = size(whole) - 1
-    part = make_gallery(category_images(), RESULTS, maps, budget)
+    part = make_gallery(category_images(), RESULTS, scored, budget)
     assert part.views == whole.views[:-1]
     assert part.left_out == 1
     assert size(part) <= budget
-    assert make_gallery(category_images(), RESULTS, maps, 10) is None
+    assert make_gallery(category_images(), RESULTS, scored, 10) is None
 
 
 def test_without_maps_or_images_there_is_no_gallery():
     assert make_gallery(category_images(), RESULTS, lambda *_: None, 10**6) is None
-    assert make_gallery([], RESULTS, maps, 10**6) is None
+    assert make_gallery([], RESULTS, scored, 10**6) is None

@@ -2,12 +2,13 @@ import base64
 import itertools
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from bench.presentation.report.page import render
-from tests.report.report_cases import HOSTILE, report
+from tests.report.report_cases import HOSTILE, gallery, report, table
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -69,7 +70,9 @@ def test_the_page_needs_nothing_beside_it(text, page):
 
 def test_what_users_write_is_text(text, page):
     assert HOSTILE not in text
-    assert len(page.all("script")) == 1
+    assert [e["attrs"] for e in page.all("script")] == [
+        {"type": "application/json", "id": "facts"}, {},
+    ]  # fmt: skip
     assert f"A title {HOSTILE}" in page.all("h1")[0]["text"]
     assert page.all("img")[0]["attrs"]["alt"] == f"Alt {HOSTILE}"
 
@@ -77,7 +80,7 @@ def test_what_users_write_is_text(text, page):
 def test_identifiers_are_there_once_and_links_lead_somewhere(page):
     found = Counter(e["attrs"]["id"] for e in page.elements if "id" in e["attrs"])
     assert set(found.values()) == {1}
-    links = [e["attrs"]["href"][1:] for e in page.all("a")]
+    links = [e["attrs"]["href"][1:] for e in page.all("a") if "download" not in e["attrs"]]
     assert set(links) <= set(found)
     for element in page.elements:
         for name in ("aria-labelledby", "aria-describedby"):
@@ -92,51 +95,108 @@ def test_headings_have_an_order(page):
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     sections = [e["text"] for e in page.all("h2")]
     assert sections == [
-        "Verdicts", "Tables", "Figures", "Gallery", "Failures of the run", "Provenance",
-        "Cite and run again",
+        "Title of ablation", "Verdicts on the paper's claims", "Further tables", "Figures",
+        "Gallery", "Failures of the run", "Provenance", "Cite and run again",
     ]  # fmt: skip
 
 
 def test_every_picture_has_words(page):
     assert all(e["attrs"]["alt"] for e in page.all("img"))
     tiles = page.all("span", role="img")
-    assert len(tiles) == 2 * 5 * 3
+    assert len(tiles) == 2 * 5 * 4
     assert all(e["attrs"]["aria-label"] for e in tiles)
+    truths = [e["attrs"]["aria-label"] for e in tiles if e["attrs"]["class"] == "tile truth"]
+    assert truths[0] == "ground truth: nothing marked"
+    assert re.fullmatch(r"ground truth: (4|5)\d % of it marked", truths[2])
 
 
 def test_tables_have_headers_and_what_they_are_sorted_by(page):
     own = [e for e in page.all("table") if e["attrs"].get("class") == "sortable"]
     assert len(own) == 3
-    assert len(page.all("th", scope="row", class_="l")) == 3 * 4 + 2
     values = [e["attrs"]["data-value"] for e in page.all("td") if "data-value" in e["attrs"]]
-    assert values == ["9.5", "1.0", "10.5", "1.0", "-3.0"] * 3
+    assert values == ["9.5", "1.0", "10.5", "1.0", "-3.0"] * (1 + 1 + 6)
+
+
+def test_the_findings_come_first_and_beside_them_table_and_figure(page):
+    order = [e["attrs"]["id"] for e in page.elements if e["tag"] in ("section", "figure")]
+    assert order[:4] == ["findings", "lead", "figure-one", "verdicts"]
+    (section,) = page.all("section", id="findings")
+    assert "seg adds 4.1, p\u00a0=\u00a0.25." in section["text"]
+    assert len(page.all("figure")) == 3
+
+
+def test_verdicts_have_a_word_and_a_sign_and_the_unmeasured_are_folded_away(page):
+    spans = [e for e in page.all("span") if e["attrs"].get("class") in ("holds", "fails")]
+    assert [" ".join(e["text"].split()) for e in spans] == [
+        "✓ holds here", "✗ does not hold here", "✓ holds here",
+    ]  # fmt: skip
+    folded = [e["text"] for e in page.all("details", class_="fold")]
+    assert ["rivals are worse" in text for text in folded] == [False, True, False]
+    assert "den helps, IAP" in folded[0]
+    assert "24 rows" in folded[2]
+
+
+def test_tables_and_figures_can_be_taken(page):
+    found = {
+        e["attrs"]["download"]: e["attrs"].get("href")
+        for e in page.all("a")
+        if "download" in e["attrs"]
+    }
+    names = ("ablation", "claims", "main", "long", "image")
+    tables = {f"tiny-{name}.{form}" for name in names for form in ("csv", "md", "tex")}
+    figures = {f"{name}.{form}" for name in ("one", "two", "photo") for form in ("svg", "pdf")}
+    assert set(found) == tables | figures
+    assert decoded(found["tiny-main.csv"]) == table("main", ("Shared.",)).csv().encode()
+    assert decoded(found["tiny-image.tex"]) == table("image").latex().encode()
+    assert decoded(found["two.pdf"]).startswith(b"%PDF")
+    assert b"<svg" in decoded(found["photo.svg"])
+    assert found["two.svg"] is None, "what the picture holds is not there twice"
+
+
+def decoded(address):
+    return base64.b64decode(address.partition("base64,")[2])
 
 
 def test_shared_notes_stand_at_the_top_only(text):
     assert text.count("Shared.") == 1
     assert text.count("Own.") == 2
+    assert text.count("Follows.") == 1, "what follows is said where it first does"
 
 
 def test_figures_are_inside(page):
-    (first, second) = page.all("figure")
+    first, second, _ = page.all("figure")
     source = page.all("img")[0]["attrs"]["src"]
     assert source.startswith("data:image/svg+xml;base64,")
-    assert base64.b64decode(source.partition(",")[2]) == report().figures[0].svg
+    assert decoded(source) == report().lead_figure.svg
+    assert page.all("img")[2]["attrs"]["src"].startswith("data:image/webp;base64,")
     assert "class" not in first["attrs"]
     assert second["attrs"]["class"] == "wide"
 
 
-def test_maps_follow_the_chosen_view(page, text):
-    radios = page.all("input", type="radio")
+def test_maps_follow_the_chosen_views(page, text):
+    radios = page.all("input", type="radio", name="view")
     assert [e["attrs"]["aria-label"] for e in radios] == [
         "none, seed 0", "none, seed 1", "den+ed+seg, seed 0", "den+ed+seg, seed 1",
     ]  # fmt: skip
-    assert [e["attrs"]["id"] for e in radios if "checked" in e["attrs"]] == ["view-0"]
-    rules = re.findall(
-        r"#gallery:has\(#view-(\d):checked\) #sheet-(\d) \.map\{(background\S{5})", text
-    )
-    assert len(set(rules)) == 8
-    assert [rule[2] for rule in rules].count("background:none") == 1
+    chosen = [e["attrs"]["id"] for e in page.all("input") if "checked" in e["attrs"]]
+    assert chosen == ["view-0", "beside-none"]
+    rule = r"#gallery:has\(#(\w+)-(\d):checked\) \.(\w+)\{background-image:var\(--map-(\d)\)\}"
+    found = {(choice, tile) for choice, _, tile, _ in re.findall(rule, text)}
+    assert found == {("view", "map"), ("beside", "beside")}
+    assert all(one == other for _, one, _, other in re.findall(rule, text))
+    sheets = re.findall(r"--map-(\d):url\(", text)
+    assert sorted(sheets) == ["0", "0", "1", "1", "2", "2", "3"], "each once; one has no maps"
+
+
+def test_without_a_script_the_scores_of_the_first_view_are_there(page):
+    (place,) = page.all("li", id="bottle/good/001")
+    assert "! false alarm: score 0.7, threshold 0.3" in place["text"]
+
+
+def test_a_name_that_is_no_address_becomes_one():
+    """The place of a picture is its address, whatever its name."""
+    odd = replace(gallery(), sheets=(replace(gallery().sheets[0], names=('a b/"?',) * 5),))
+    assert 'href="#bottle/a%20b/%22%3F"' in render(report(gallery=odd))
 
 
 def test_failures_are_told_with_their_trace(page):
@@ -149,8 +209,18 @@ def test_failures_are_told_with_their_trace(page):
 
 
 def test_what_is_not_there_is_said():
-    bare = Page(render(report(verdicts=(), gallery=None, gallery_note="No gallery.", failures=())))
-    assert "Verdicts" not in [e["text"] for e in bare.all("h2")]
+    bare = Page(
+        render(
+            report(
+                verdicts=None,
+                claim_tables=(),
+                gallery=None,
+                gallery_note="No gallery.",
+                failures=(),
+            )
+        )
+    )
+    assert not [e for e in bare.all("h2") if "Verdicts" in e["text"]]
     assert not bare.all("input")
     (section,) = bare.all("section", id="gallery")
     assert "No gallery." in section["text"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bench.presentation.figures import Drawing
 from bench.presentation.report.gallery import Gallery
+from bench.presentation.report.verdicts import Verdicts
 from bench.presentation.table import Table
 from bench.store.runs import Failure
 
@@ -14,10 +15,20 @@ class ReportPage:
 
     Attributes
     ----------
+    findings
+        Sentences at the top; the last says what the numbers are of and do not show.
     summary
-        Sentences under it: of what the numbers are, and whether they may be compared.
-    verdicts
-        Tables that say what is true of the paper's claims; they come first.
+        Sentences under the title: the grid, and what is missing of it.
+    lead, lead_figure
+        The table and the figure of the first screen.
+    verdicts, claim_tables
+        What is true of the paper's claims, and the tables of it, which are offered as files.
+    tables
+        The others that are shown.
+    repeated
+        Tables that have numbers of the others in another order; they are offered as files only.
+    figures
+        The others.
     gallery
         None where there are no maps or images.
     gallery_note
@@ -33,9 +44,14 @@ class ReportPage:
     """
 
     title: str
+    findings: tuple[str, ...]
     summary: tuple[str, ...]
-    verdicts: tuple[Table, ...]
+    lead: Table
+    lead_figure: Drawing | None
+    verdicts: Verdicts | None
+    claim_tables: tuple[Table, ...]
     tables: tuple[Table, ...]
+    repeated: tuple[Table, ...]
     figures: tuple[Drawing, ...]
     gallery: Gallery | None
     gallery_note: str

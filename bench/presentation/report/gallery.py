@@ -18,6 +18,7 @@ from PIL import Image
 
 from bench.methods import FLOORS
 from bench.presentation.examples import HEAT
+from bench.presentation.report.outcomes import OUTCOMES, Judged, judge, shown
 from bench.results.results import Results, Row
 
 TILE = 64
@@ -47,19 +48,25 @@ class Sheet:
         Of the tiles in reading order, as ``defect/stem``.
     columns, rows
         Tiles beside and below each other.
+    marked
+        Share of each image that its ground truth marks.
     inputs, truth
         WebP files.
     maps
         A WebP file for each view that has maps of this category.
+    judged
+        What the image scores of each of these views say.
     """
 
     category: str
     names: tuple[str, ...]
     columns: int
     rows: int
+    marked: tuple[float, ...]
     inputs: bytes
     truth: bytes
     maps: dict[View, bytes]
+    judged: dict[View, Judged]
 
     def position(self, index: int) -> tuple[float, float]:
         """Return where a tile lies in percent, as CSS has it for backgrounds."""
@@ -97,6 +104,39 @@ class Gallery:
         return "method" if len(learners) > 1 else "variant"
 
 
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """The defects of all categories, each once."""
+        names = (name.partition("/")[0] for sheet in self.sheets for name in sheet.names)
+        return tuple(sorted(set(names)))
+
+    def facts(self) -> dict[str, object]:
+        """Return what a script needs to sort and filter: names of views, scores, outcomes."""
+        return {
+            "views": [f"{self.labels[view.row]}, seed {view.seed}" for view in self.views],
+            "outcomes": OUTCOMES,
+            "sheets": [
+                {
+                    str(self.views.index(view)): {
+                        "scores": [float(shown(score)) for score in judged.scores],
+                        "threshold": judged.least,
+                        "outcomes": judged.outcomes,
+                    }
+                    for view, judged in sheet.judged.items()
+                }
+                for sheet in self.sheets
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a view makes of a category: maps of shape (N, h, w), image scores of shape (N,)."""
+
+    maps: NDArray[np.floating]
+    scores: NDArray[np.floating]
+
+
 @dataclass(frozen=True, eq=False)
 class CategoryImages:
     """One category's test images: shapes (N, S, S, 3) and (N, P, P), names as ``defect/stem``."""
@@ -110,26 +150,28 @@ class CategoryImages:
 def make_gallery(
     tests: Sequence[CategoryImages],
     results: Results,
-    maps: Callable[[str, View], NDArray[np.floating] | None],
+    scored: Callable[[str, View], Scored | None],
     budget: int,
 ) -> Gallery | None:
     """Put the sheets together, view by view, as long as they are not too large.
 
     The order is seed by seed, and in each the last of `Results.extremes` first and floors last.
-    `maps` gives a category's maps, shape (N, h, w), or None; the budget is in bytes. None without
+    `scored` gives a category's maps and scores, or None; the budget is in bytes. None without
     any category or map.
     """
     bases = [(one, _colour_sheet(one.images), _truth_sheet(one.masks)) for one in tests]
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
     found: dict[View, dict[str, bytes]] = {}
+    judged: dict[tuple[View, str], Judged] = {}
     left_out = 0
     for view in _in_order(results):
         made = {}
         if not left_out:
             for one in tests:
-                scores = maps(one.category, view)
-                if scores is not None:
-                    made[one.category] = _map_sheet(scores)
+                given = scored(one.category, view)
+                if given is not None:
+                    made[one.category] = _map_sheet(given.maps)
+                    judged[view, one.category] = judge(given.scores, one.masks.any(axis=(1, 2)))
         size = sum(map(len, made.values()))
         if left_out or used + size > budget:
             left_out += 1
@@ -140,9 +182,20 @@ def make_gallery(
         return None
     sheets = []
     for one, inputs, truth in bases:
-        columns, rows = layout(len(one.names))
-        own = {view: made[one.category] for view, made in found.items() if one.category in made}
-        sheets.append(Sheet(one.category, one.names, columns, rows, inputs, truth, own))
+        name = one.category
+        own = [view for view, made in found.items() if name in made]
+        sheets.append(
+            Sheet(
+                name,
+                one.names,
+                *layout(len(one.names)),
+                tuple(map(float, one.masks.mean(axis=(1, 2)))),
+                inputs,
+                truth,
+                {view: found[view][name] for view in own},
+                {view: judged[view, name] for view in own},
+            )
+        )
     return Gallery(results.labels, results.seeds, tuple(found), tuple(sheets), left_out)
 
 

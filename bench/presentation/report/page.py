@@ -1,14 +1,17 @@
 """A report as one page of HTML, with everything it shows inside it."""
 
-import base64
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.presentation.report.content import ReportPage
+from bench.presentation.report.downloads import data_uri, of_figure, of_table
 from bench.presentation.report.gallery import Gallery
 from bench.presentation.report.table_view import common_notes, view_table
+
+_STYLES = ("page.css", "tables.css", "gallery.css", "print.css")
+_SCRIPTS = ("tables.js", "gallery.js", "zoom.js")
 
 
 def render(report: ReportPage) -> str:
@@ -20,47 +23,46 @@ def render(report: ReportPage) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = data_uri
-    common = common_notes([*report.verdicts, *report.tables])
+    environment.filters |= {"data_uri": data_uri, "of_table": of_table, "of_figure": of_figure}
+    common = common_notes([report.lead, *report.tables])
+    told = {*common, *report.lead.findings}
+    gallery = report.gallery
     return environment.get_template("report.html").render(
         report=report,
         notes=[note for note in common if note not in report.summary],
-        verdicts=[view_table(table, common) for table in report.verdicts],
-        tables=[view_table(table, common) for table in report.tables],
+        lead=view_table(report.lead, common),
+        tables=[view_table(table, told) for table in report.tables],
         # Ours, and no text of a user's: the only parts that are not escaped.
-        style=Markup(_read("report.css")),  # noqa: S704
-        script=Markup(_read("report.js")),  # noqa: S704
-        sheets=Markup(gallery_style(report.gallery)) if report.gallery else "",  # noqa: S704
+        style=Markup("\n".join(map(_read, _STYLES))),  # noqa: S704
+        script=Markup("\n".join(map(_read, _SCRIPTS))),  # noqa: S704
+        sheets=Markup(gallery_style(gallery)) if gallery else "",  # noqa: S704
+        facts=gallery.facts() if gallery else None,
     )
-
-
-def data_uri(content: bytes, mime: str) -> str:
-    """Write a file as an address that holds it."""
-    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
 def gallery_style(gallery: Gallery) -> str:
     """Write the rules that put the sheets behind the tiles.
 
-    Which maps are behind theirs follows from the chosen radio button by CSS alone, so that the
+    Which maps are behind theirs follows from the chosen radio buttons by CSS alone, so that the
     gallery needs no script, and each sheet stands on the page once.
     """
     rules = []
     for number, sheet in enumerate(gallery.sheets):
-        here = f"#sheet-{number}"
-        scale = f"{100 * sheet.columns}% {100 * sheet.rows}%"
-        rules += [
-            f"{here} .tile{{background-size:{scale}}}",
-            f"{here} .input{{background-image:url({data_uri(sheet.inputs, 'image/webp')})}}",
-            f"{here} .truth{{background-image:url({data_uri(sheet.truth, 'image/webp')})}}",
-        ]
-        for index, view in enumerate(gallery.views):
-            chosen = f"#gallery:has(#view-{index}:checked) {here}"
-            if view in sheet.maps:
-                image = data_uri(sheet.maps[view], "image/webp")
-                rules.append(f"{chosen} .map{{background-image:url({image})}}")
-            else:
-                rules.append(f"{chosen} .map{{background:none}}")
+        maps = {
+            f"map-{gallery.views.index(view)}": content for view, content in sheet.maps.items()
+        }
+        pictures = {"input": sheet.inputs, "truth": sheet.truth, **maps}
+        own = "".join(
+            f"--{name}:url({data_uri(content, 'image/webp')});"
+            for name, content in pictures.items()
+        )
+        rules.append(f".of-{number}{{--scale:{100 * sheet.columns}% {100 * sheet.rows}%;{own}}}")
+    for index in range(len(gallery.views)):
+        for choice, tile in (("view", "map"), ("beside", "beside")):
+            rules.append(
+                f"#gallery:has(#{choice}-{index}:checked) .{tile}"
+                f"{{background-image:var(--map-{index})}}"
+            )
     return "\n".join(rules)
 
 

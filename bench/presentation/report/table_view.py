@@ -10,32 +10,50 @@ from bench.presentation.table import Table
 _NUMBER = re.compile(r"[+−-]?\d+(?:\.\d+)?")
 
 
+_LONG = 20
+"""Rows that are seen at a glance."""
+
+
 @dataclass(frozen=True)
 class TableView:
     """A table by rows.
 
     Attributes
     ----------
+    table
+        The whole, to be taken as a file.
+    findings
+        What follows from it.
     columns
         Header and alignment (``l``, ``c``, ``r``) of each.
     rows
         Text and `sort_value` of the cells of each.
     """
 
+    table: Table
     name: str
     title: str
     notes: tuple[str, ...]
+    findings: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[tuple[str, float | None], ...], ...]
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is folded away until it is asked for."""
+        return len(self.rows) > _LONG
+
+
 
 def view_table(table: Table, known: Collection[str] = ()) -> TableView:
-    """Take a table apart, for a page that has its dataset and the `known` notes elsewhere."""
+    """Take a table apart, for a page that has its dataset and what is `known` elsewhere."""
     frame = table.formatted
     return TableView(
+        table,
         table.name,
         table.title.removesuffix(f": {table.results.dataset}"),
         tuple(note for note in table.notes if note not in known),
+        tuple(finding for finding in table.findings if finding not in known),
         tuple(zip(map(str, frame.columns), table.alignment, strict=True)),
         tuple(
             tuple((str(text), sort_value(str(text))) for text in row)

@@ -1,6 +1,6 @@
 "use strict";
 
-// Tables can be sorted; everything else on the page works without a script.
+// Tables can be sorted.
 
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -45,4 +45,27 @@ for (const table of document.querySelectorAll("table.sortable")) {
     }
     return sign * a.textContent.localeCompare(b.textContent);
   }
+}
+
+// A table or figure that is wider than the page says so while there is more beyond its right edge.
+
+for (const region of document.querySelectorAll(".scroll")) {
+  const hint = document.createElement("p");
+  hint.className = "more-hint";
+  hint.textContent = "More to the right: scroll sideways →";
+  hint.hidden = true;
+  region.before(hint);
+  const tell = () => {
+    const beyond = region.scrollWidth - region.clientWidth;
+    region.classList.toggle("more", region.scrollLeft < beyond - 1);
+    hint.hidden = beyond <= 1;
+  };
+  region.addEventListener("scroll", tell, { passive: true });
+  new ResizeObserver(tell).observe(region);
+}
+
+// A figure that is shown as the file that is offered is on the page once.
+
+for (const link of document.querySelectorAll("figure .downloads a:not([href])")) {
+  link.href = link.closest("figure").querySelector("img").src;
 }
