@@ -7,7 +7,7 @@ import torch
 from benchmarks import data, predict
 from benchmarks.command import SECTIONS, main
 from benchmarks.figures import Setting, read_benchmark
-from destseg.anomalies import perlin_noise
+from destseg.perlin import perlin_noise
 from destseg.textures import procedural_texture
 
 SMOKE = Setting(rounds=1, smoke=True)

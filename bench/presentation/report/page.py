@@ -48,9 +48,7 @@ def gallery_style(gallery: Gallery) -> str:
     """
     rules = []
     for number, sheet in enumerate(gallery.sheets):
-        maps = {
-            f"map-{gallery.views.index(view)}": content for view, content in sheet.maps.items()
-        }
+        maps = {f"map-{gallery.views.index(view)}": content for view, content in sheet.maps.items()}
         pictures = {"input": sheet.inputs, "truth": sheet.truth, **maps}
         own = "".join(
             f"--{name}:url({data_uri(content, 'image/webp')});"
