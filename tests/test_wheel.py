@@ -1,6 +1,7 @@
 """What an installed package has, and has not, without a checkout around it."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -37,6 +38,13 @@ def test_it_has_the_packages_and_no_more(installed):
     folders = {path.name for path in installed.iterdir() if path.suffix != ".dist-info"}
     assert folders == {"bench", "destseg"}
     assert not [path for path in installed.rglob("*") if path.name in ("benchmarks", "tests")]
+
+
+def test_its_page_has_no_link_into_the_repository(installed):
+    (metadata,) = installed.glob("*.dist-info/METADATA")
+    page = metadata.read_text(encoding="utf-8")
+    assert "python -m nox -s reproduce" in page
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", page) == []
 
 
 @pytest.mark.slow
