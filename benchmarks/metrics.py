@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from bench.common.processor import choose_sort
 from bench.metrics import evaluate
 
 Maps = NDArray[np.float32]
@@ -252,6 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options: Any = parser.parse_args(arguments)
     for variable in _THREAD_VARIABLES:  # read by the fresh processes when they start
         os.environ[variable] = "1"
+    choose_sort()
     print("\n".join(compare(options.images, options.repeats)), end="\n\n", flush=True)
     print("\n".join(scaling(options.scale, options.repeats)))
     return 0
