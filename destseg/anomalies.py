@@ -6,6 +6,7 @@ image by image, which stay in the processor's cache.
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -122,10 +123,16 @@ def _rotations(degrees: NDArray[np.float64], size: tuple[int, int]) -> Iterator[
     # grid_sample's coordinates run over [-1, 1] on each axis: keep the angle true off square.
     aspect = (height - 1) / max(width - 1, 1)
     turned = torch.stack([cos, sin / aspect, -sin * aspect, cos], dim=1).view(-1, 2, 2)
-    across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
-    upright = torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=-1).view(-1, 2)
+    upright = _upright(height, width)
     for matrix in turned:
         yield (upright @ matrix).view(1, height, width, 2)
+
+
+@lru_cache(maxsize=8)
+def _upright(height: int, width: int) -> Tensor:
+    """Coordinates of pixels, across and down: (H W, 2)."""
+    across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
+    return torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=-1).view(-1, 2)
 
 
 def _sampled(noise: Tensor, grid: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.commands.experiment_options import add_protocol
 from bench.commands.parsers import Commands, add_command, add_results, add_wide, typed
 from bench.common.exit_codes import DONE, FAILURES
+from bench.common.processor import choose_sort
 
 HELP = """\
 Score anybody's anomaly maps.
@@ -36,6 +37,7 @@ listed while the others are scored, 130 interrupted
 
 def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
+    choose_sort()
     from bench.metrics import ALL_METRICS
 
     command = add_command(commands, "score", HELP, run=run)
