@@ -18,6 +18,7 @@ from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
 from bench.running.site import StageSite
+from bench.running.unfinished import Unfinished
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
 from destseg.descent import TrainingDiverged
@@ -103,29 +104,38 @@ def _computed(job: Job) -> tuple[Outcome, ...]:
     """Compute and store what has its parents."""
     started, start = datetime.now(UTC), time.perf_counter()
     outcomes: list[Outcome] = []
-    members: dict[Stage, Member] = {}
-    sites: list[StageSite] = []
+    ready: dict[Stage, tuple[Any, ...]] = {}
     for stage in job.stages:
-        assert stage.step is not None
-        site = StageSite(stage, job.inputs, job.kind, job.device)
         try:
-            parents = tuple(result_of(job.store, parent) for parent in stage.parents)
+            ready[stage] = tuple(result_of(job.store, parent) for parent in stage.parents)
         except DamagedArtifact as error:
             lost = _failed(stage, "raised", str(error))
             outcomes.append(dataclasses.replace(lost, status="damaged", damaged=error.key))
-        else:
-            members[stage] = Member(stage.step, site, parents)
-            sites.append(site)
-    results = _results(tuple(members.values()))
-    share = (time.perf_counter() - start) / max(1, len(members))
+    unfinished = Unfinished(tuple(ready), job.store, job.device)
+
+    def site_of(stage: Stage) -> StageSite:
+        return StageSite(stage, job.inputs, job.kind, job.device, lambda: unfinished.part)
+
+    sites = [site_of(stage) for stage in ready]
+    results = _results(
+        [
+            Member(stage.step, site, parents)
+            for site, (stage, parents) in zip(sites, ready.items(), strict=True)
+        ]
+    )
+    share = (time.perf_counter() - start + unfinished.seconds) / max(1, len(ready))
     provenance = {
         **record_provenance(job.device, started, job.command),
-        "together": len(members),
+        "together": len(ready),
         # One of those computed together may have read for all.
         "read": {name: digest for site in sites for name, digest in site.read.items()},
     }
-    for stage, result in zip(members, results, strict=True):
+    if unfinished.done:
+        provenance["resumed_after"] = unfinished.done
+    for stage, result in zip(ready, results, strict=True):
         outcomes.append(_stored(job, stage, result, share, provenance))
+    if all(outcome.status != "unwritable" for outcome in outcomes):
+        unfinished.remove()
     return tuple(outcomes)
 
 
