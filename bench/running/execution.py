@@ -21,11 +21,16 @@ from bench.running.site import StageSite
 from bench.running.unfinished import Unfinished
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
+from destseg.application.devices import is_out_of_memory
 from destseg.descent import TrainingDiverged
+from destseg.errors import one_line
 from destseg.precision import arithmetic
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
+
+SIZES = ("batch_size", "width", "size")
+"""Settings that memory depends on."""
 
 Status = Literal["done", "cached", "failed", "parted", "damaged", "unwritable", "stopped"]
 
@@ -95,7 +100,7 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
         with arithmetic("float32", job.device):  # a training may have another inside
             outcomes = _computed(job)
     except Exception as error:
-        outcomes = job.failed(*_told(error))
+        outcomes = job.failed(*_told(error, job.stages[0], job.device))
     share = (time.perf_counter() - start) / len(lacking)
     return there + tuple(dataclasses.replace(outcome, seconds=share) for outcome in outcomes)
 
@@ -155,7 +160,7 @@ def _stored(
     assert step is not None
     measured = isinstance(step, Evaluate)
     if isinstance(result, Exception):
-        return _failed(stage, *_told(result))
+        return _failed(stage, *_told(result, stage, job.device))
     try:
         if isinstance(result, Scores):
             _require_scores(result, job.inputs.categories[stage.category].test)
@@ -175,7 +180,7 @@ def _stored(
             seed=stage.seed,
         )
     except Exception as error:
-        return _failed(stage, *_told(error))
+        return _failed(stage, *_told(error, stage, job.device))
     try:
         job.store.put(record, content)
     except OSError as error:
@@ -198,19 +203,24 @@ def _failed(
     return Outcome(stage.key, "failed", message, failure=failure)
 
 
-def _told(error: Exception) -> tuple[Cause, str, tuple[str, ...]]:
+def _told(error: Exception, stage: Stage, device: str) -> tuple[Cause, str, tuple[str, ...]]:
     """Tell of an error by its cause, in a line, and with the last lines of its trace."""
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    return _cause(error), f"{type(error).__name__}: {error}", tuple(trace)
+    cause, message = _cause(error), f"{type(error).__name__}: {error}"
+    if cause == "memory":
+        sizes = [f"{name} {stage.parameters[name]}" for name in SIZES if name in stage.parameters]
+        message = (
+            f"{device} has no memory left for {', '.join(sizes) or stage.kind} "
+            f"({type(error).__name__}: {one_line(error)[:120]}); let fewer processes share it "
+            "(--jobs, --per-gpu), take one with more, or set a smaller batch_size: another recipe"
+        )
+    return cause, message, tuple(trace)
 
 
 def _cause(error: Exception) -> Cause:
     if isinstance(error, TrainingDiverged):
         return "diverged"
-    # What torch raises on a CPU for want of memory is a plain RuntimeError.
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate" in str(error):
-        return "memory"
-    return "raised"
+    return "memory" if is_out_of_memory(error) else "raised"
 
 
 def _require_scores(scores: Scores, count: int) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -328,6 +329,27 @@ def test_reports_now_and_then_and_at_the_end(accelerator):
     networks = small_teacher(), small_student(), small_segmentation()
     train_segmentation(*networks, batches[:4], RECIPE, on_step=report)
     assert steps == [2, 4]
+
+
+def test_within_a_step_an_accelerator_is_not_waited_for(accelerator, monkeypatch):
+    """What brings a value to the CPU is called by the look at the losses alone."""
+    callers = []
+
+    def spied(name):
+        whole = getattr(torch.Tensor, name)
+
+        def spy(tensor, *arguments, **options):
+            callers.append(sys._getframe(1).f_code.co_name)
+            return whole(tensor, *arguments, **options)
+
+        monkeypatch.setattr(torch.Tensor, name, spy)
+
+    networks = small_teacher(), small_student(), small_segmentation()
+    for name in ("item", "__float__", "__bool__", "__int__", "cpu", "numpy", "tolist", "nonzero"):
+        spied(name)
+    train_student(*networks[:2], BATCHES, RECIPE, den=True)
+    train_segmentation(*networks, BATCHES, RECIPE)
+    assert callers == ["_look"] * 4, "after two steps and after the last, of either stage"
 
 
 def test_divergence_is_seen_at_the_next_look(accelerator):
