@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 B = TypeVar("B")
 
@@ -17,17 +17,30 @@ OnStep = Callable[[int, float], None]
 
 
 class Keeper(Protocol):
-    """Keeps an unfinished stage, so that it can go on; see `destseg.application.resuming`."""
+    """Keeps an unfinished training, so that it can go on; see `destseg.application.resuming`."""
 
     @property
     def done(self) -> int:
         """Updates that were done; the batches given are those that follow."""
 
-    def restore(self, optimiser: torch.optim.Optimizer) -> None:
-        """Put networks and optimiser back to where they were."""
+    @property
+    def state(self) -> Any:
+        """What was kept then; None at the beginning."""
 
-    def keep(self, step: int, optimiser: torch.optim.Optimizer) -> None:
-        """Save, or not, after an update."""
+    def keep(self, step: int, state: Callable[[], Any]) -> None:
+        """Save, or not, after an update; the state is of tensors and plain values."""
+
+
+class _Unkept:
+    done = 0
+    state = None
+
+    def keep(self, step: int, state: Callable[[], Any]) -> None:
+        """Keep nothing."""
+
+
+UNKEPT: Keeper = _Unkept()
+"""Keeps nothing."""
 
 
 class TrainingDiverged(ArithmeticError):
@@ -50,26 +63,28 @@ class Descent(Generic[B]):
     losses: Callable[[B], Sequence[Tensor]]
     networks: int = 1
     """How many losses there are."""
+    module: nn.Module | None = None
+    """All whose weights and statistics the updates move; without it nothing can be kept."""
 
 
 def descend(
     descents: Sequence[Descent[B]],
     batches: Iterable[B],
     on_step: OnStep | None = None,
-    keeper: Keeper | None = None,
+    keeper: Keeper = UNKEPT,
 ) -> tuple[TrainingDiverged | None, ...]:
     """Make one update of each for each batch, and tell of every network whether it diverged.
 
     A network that did changes none of the others; when all have, the rest of the batches is left.
-    Where a look at the losses costs time there are few, and a last. A keeper is of one descent.
+    Where a look at the losses costs time there are few, and a last. What was kept is of the same
+    descents, in their order.
     """
     courses = [_Course(descent) for descent in descents]
-    done = 0
-    if keeper is not None:
-        keeper.restore(descents[0].optimiser)
-        done = keeper.done
-    step = seen = done
-    left = courses
+    if keeper.state is not None:
+        for course, state in zip(courses, keeper.state, strict=True):
+            course.restore(state)
+    step = seen = done = keeper.done
+    left = [course for course in courses if None in course.faults]
     for step, batch in enumerate(batches, start=done + 1):
         for course in left:
             course.update(batch)
@@ -78,8 +93,7 @@ def descend(
             left = _look(left, step, on_step)
             if not left:
                 break
-        if keeper is not None:
-            keeper.keep(step, descents[0].optimiser)
+        keeper.keep(step, lambda: [course.state() for course in courses])
     if seen < step:
         _look(left, step, on_step)
     return tuple(fault for course in courses for fault in course.faults)
@@ -99,6 +113,22 @@ class _Course(Generic[B]):
         self.losses = self._descent.losses(batch)
         torch.autograd.backward(self.losses)
         optimiser.step()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the following updates depend on, and what has diverged."""
+        module = self._descent.module
+        assert module is not None
+        faults = [None if fault is None else str(fault) for fault in self.faults]
+        optimiser = self._descent.optimiser.state_dict()
+        return {"module": module.state_dict(), "optimiser": optimiser, "faults": faults}
+
+    def restore(self, state: Any) -> None:
+        """Go back to where a state was taken."""
+        module = self._descent.module
+        assert module is not None
+        module.load_state_dict(state["module"])
+        self._descent.optimiser.load_state_dict(state["optimiser"])
+        self.faults = [None if said is None else TrainingDiverged(said) for said in state["faults"]]
 
 
 def _look(courses: Sequence[_Course[B]], step: int, on_step: OnStep | None) -> list[_Course[B]]:

@@ -19,13 +19,21 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
     """Resize bilinearly (``align_corners=False``) to the height and width of a reference."""
     if x.shape[-2:] == reference.shape[-2:]:
         return x
+    if x.shape[-2:] == (1, 1) and x.device.type != "cpu":
+        # The way back sums in a fixed order, where an accelerator's resizing adds as it comes. On a
+        # CPU resizing a single pixel rounds, and results hold those bits.
+        whole = x.expand(*x.shape[:2], *reference.shape[-2:])
+        return whole.contiguous(memory_format=_layout_of(reference))
     resized = F.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
     if resized.requires_grad and resized.device.type == "cpu":
         # The way back takes a ninth of the time channels last, to the same values.
-        own = torch.contiguous_format if x.is_contiguous() else torch.channels_last
-        for tensor, layout in ((resized, torch.channels_last), (x, own)):
+        for tensor, layout in ((resized, torch.channels_last), (x, _layout_of(x))):
             tensor.register_hook(partial(_laid_out, layout))  # type: ignore[no-untyped-call]
     return resized
+
+
+def _layout_of(x: Tensor) -> torch.memory_format:
+    return torch.contiguous_format if x.is_contiguous() else torch.channels_last
 
 
 def _laid_out(layout: torch.memory_format, gradient: Tensor) -> Tensor:

@@ -58,24 +58,16 @@ def arithmetic(precision: Precision, device: torch.device | str) -> Iterator[Non
     if torch.device(device).type != "cuda":
         yield
         return
-    tf32 = precision == "tf32"
-    kinds: tuple[Any, ...] = (torch.backends.cuda.matmul,)
-    name: str
-    value: object
-    if hasattr(torch.backends.cudnn, "conv"):
-        kinds += (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
-        name, value = "fp32_precision", "tf32" if tf32 else "ieee"
-    else:  # torch before 2.9, whose name later ones warn of
-        kinds += (torch.backends.cudnn,)
-        name, value = "allow_tf32", tf32
-    before = [getattr(kind, name) for kind in kinds]
+    # By the older of torch's two names for it, which may not be mixed: all versions have that one.
+    kinds: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [kind.allow_tf32 for kind in kinds]
     try:
         for kind in kinds:
-            setattr(kind, name, value)
+            kind.allow_tf32 = precision == "tf32"
         yield
     finally:
         for kind, found in zip(kinds, before, strict=True):
-            setattr(kind, name, found)
+            kind.allow_tf32 = found
 
 
 def autocast(precision: Precision, device: torch.device | str) -> torch.autocast:

@@ -13,7 +13,7 @@ from torch import Tensor
 from destseg import grouping
 from destseg.batches import Batch
 from destseg.config import FusionInput, ModelConfig, Precision, StudentKind, TrainingConfig
-from destseg.descent import Descent, Keeper, OnStep, TrainingDiverged, descend
+from destseg.descent import UNKEPT, Descent, Keeper, OnStep, TrainingDiverged, descend
 from destseg.features import cosine_distances, normalised
 from destseg.looking import Seen, look, remembering
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
@@ -92,7 +92,7 @@ def train_students(
     batches: Iterable[Batch],
     *,
     on_step: OnStep | None = None,
-    keeper: Keeper | None = None,
+    keeper: Keeper = UNKEPT,
 ) -> tuple[TrainingDiverged | None, ...]:
     """Stage 1 of several students in lockstep.
 
@@ -107,7 +107,7 @@ def train_students(
     on_step : callable, optional
         Called now and then with the number of updates done and the loss of the first.
     keeper : Keeper, optional
-        What makes the stage of a single student go on where it was interrupted.
+        What makes the stage go on where it was interrupted, with the same students.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def train_segmentations(
     batches: Iterable[Batch],
     *,
     on_step: OnStep | None = None,
-    keeper: Keeper | None = None,
+    keeper: Keeper = UNKEPT,
 ) -> tuple[TrainingDiverged | None, ...]:
     """Stage 2 of several segmentation nets in lockstep; see `train_students`.
 
@@ -168,7 +168,7 @@ def train_student(
     *,
     den: bool,
     on_step: OnStep | None = None,
-    keeper: Keeper | None = None,
+    keeper: Keeper = UNKEPT,
 ) -> Student:
     """Stage 1 of one student, in place; see `train_students`.
 
@@ -191,7 +191,7 @@ def train_segmentation(
     *,
     l1: bool = True,
     on_step: OnStep | None = None,
-    keeper: Keeper | None = None,
+    keeper: Keeper = UNKEPT,
 ) -> SegmentationNet:
     """Stage 2 of one segmentation net, in place; see `train_segmentations`.
 
@@ -235,7 +235,7 @@ def _student(
         target = normalised(teacher(batch.clean))
         return target, normalised(student(student_input(teacher, student, batch.corrupted)))
 
-    return Descent(optimiser, lambda batch: [loss(batch)])
+    return Descent(optimiser, lambda batch: [loss(batch)], module=student)
 
 
 class _Course:
@@ -261,7 +261,7 @@ class _Course:
             momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
-        return Descent(optimiser, self._losses, len(self._nets))
+        return Descent(optimiser, self._losses, len(self._nets), self._whole)
 
     def end(self) -> None:
         """Leave the nets trained and frozen."""

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for key in store.keys():  # noqa: SIM118 - a method, not a mapping's
         record = store.get(key)
-        kind = "failed or damaged" if record is None else record.kind
+        kind = "failed, damaged, unfinished" if record is None else record.kind
         groups[kind, "keep" if key in kept else "delete"].append(key)
     doomed = [key for (_, what), keys in groups.items() if what == "delete" for key in keys]
     temporary = leftovers(options.results)

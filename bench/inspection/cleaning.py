@@ -12,7 +12,7 @@ from bench.data.kinds import all_kinds
 from bench.experiment.reading import load_experiment
 from bench.planning.experiment_plan import ExperimentPlan, look_up
 from bench.planning.inputs import Sources
-from bench.store.runs import RunStore
+from bench.store.runs import RECORD, UNFINISHED, RunStore
 from destseg.errors import InputError
 
 DAY = 24 * 60 * 60.0
@@ -70,10 +70,14 @@ def named_by_results(results: Path, store: RunStore) -> set[str]:
 
 
 def leftovers(folder: Path, age: float = DAY) -> tuple[Path, ...]:
-    """List the temporary files below a folder that are older than some seconds."""
+    """List the temporary files below a folder that are older than some seconds.
+
+    With them what was kept of stages that somebody else has finished meanwhile.
+    """
     limit = time.time() - age
     found = []
-    for path in folder.rglob(".*.part"):
+    kept = (path for path in folder.rglob(UNFINISHED) if path.with_name(RECORD).exists())
+    for path in itertools.chain(folder.rglob(".*.part"), kept):
         try:
             if path.is_file() and path.stat().st_mtime < limit:
                 found.append(path)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from destseg.descent import Keeper
+
 T = TypeVar("T")
 
 
@@ -92,6 +94,14 @@ class Site(Protocol):
 
     def beat(self, steps: int) -> Callable[[int, float], None]:
         """Return what is called with (steps done, loss) now and then, and tells of long ones."""
+
+    def keeper(self) -> Keeper:
+        """Return what keeps an unfinished training every few minutes.
+
+        One for all that are computed together. The training begins after `Keeper.done` updates,
+        from `Keeper.state`, and gives the bits that it would have given uninterrupted;
+        `destseg.descent.descend` sees to all but the batches.
+        """
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,19 @@ from bench.planning.evaluation import Evaluate
 from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
 from bench.running.site import StageSite
+from bench.running.unfinished import Unfinished
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
+from destseg.application.devices import is_out_of_memory
 from destseg.descent import TrainingDiverged
+from destseg.errors import one_line
 from destseg.precision import arithmetic
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
+
+SIZES = ("batch_size", "width", "size")
+"""Settings that memory depends on."""
 
 Status = Literal["done", "cached", "failed", "parted", "damaged", "unwritable", "stopped"]
 
@@ -94,7 +100,7 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
         with arithmetic("float32", job.device):  # a training may have another inside
             outcomes = _computed(job)
     except Exception as error:
-        outcomes = job.failed(*_told(error))
+        outcomes = job.failed(*_told(error, job.stages[0], job.device))
     share = (time.perf_counter() - start) / len(lacking)
     return there + tuple(dataclasses.replace(outcome, seconds=share) for outcome in outcomes)
 
@@ -103,29 +109,38 @@ def _computed(job: Job) -> tuple[Outcome, ...]:
     """Compute and store what has its parents."""
     started, start = datetime.now(UTC), time.perf_counter()
     outcomes: list[Outcome] = []
-    members: dict[Stage, Member] = {}
-    sites: list[StageSite] = []
+    ready: dict[Stage, tuple[Any, ...]] = {}
     for stage in job.stages:
-        assert stage.step is not None
-        site = StageSite(stage, job.inputs, job.kind, job.device)
         try:
-            parents = tuple(result_of(job.store, parent) for parent in stage.parents)
+            ready[stage] = tuple(result_of(job.store, parent) for parent in stage.parents)
         except DamagedArtifact as error:
             lost = _failed(stage, "raised", str(error))
             outcomes.append(dataclasses.replace(lost, status="damaged", damaged=error.key))
-        else:
-            members[stage] = Member(stage.step, site, parents)
-            sites.append(site)
-    results = _results(tuple(members.values()))
-    share = (time.perf_counter() - start) / max(1, len(members))
+    unfinished = Unfinished(tuple(ready), job.store, job.device)
+
+    def site_of(stage: Stage) -> StageSite:
+        return StageSite(stage, job.inputs, job.kind, job.device, lambda: unfinished.part)
+
+    sites = [site_of(stage) for stage in ready]
+    results = _results(
+        [
+            Member(stage.step, site, parents)
+            for site, (stage, parents) in zip(sites, ready.items(), strict=True)
+        ]
+    )
+    share = (time.perf_counter() - start + unfinished.seconds) / max(1, len(ready))
     provenance = {
         **record_provenance(job.device, started, job.command),
-        "together": len(members),
+        "together": len(ready),
         # One of those computed together may have read for all.
         "read": {name: digest for site in sites for name, digest in site.read.items()},
     }
-    for stage, result in zip(members, results, strict=True):
+    if unfinished.done:
+        provenance["resumed_after"] = unfinished.done
+    for stage, result in zip(ready, results, strict=True):
         outcomes.append(_stored(job, stage, result, share, provenance))
+    if all(outcome.status != "unwritable" for outcome in outcomes):
+        unfinished.remove()
     return tuple(outcomes)
 
 
@@ -145,7 +160,7 @@ def _stored(
     assert step is not None
     measured = isinstance(step, Evaluate)
     if isinstance(result, Exception):
-        return _failed(stage, *_told(result))
+        return _failed(stage, *_told(result, stage, job.device))
     try:
         if isinstance(result, Scores):
             _require_scores(result, job.inputs.categories[stage.category].test)
@@ -165,7 +180,7 @@ def _stored(
             seed=stage.seed,
         )
     except Exception as error:
-        return _failed(stage, *_told(error))
+        return _failed(stage, *_told(error, stage, job.device))
     try:
         job.store.put(record, content)
     except OSError as error:
@@ -188,19 +203,24 @@ def _failed(
     return Outcome(stage.key, "failed", message, failure=failure)
 
 
-def _told(error: Exception) -> tuple[Cause, str, tuple[str, ...]]:
+def _told(error: Exception, stage: Stage, device: str) -> tuple[Cause, str, tuple[str, ...]]:
     """Tell of an error by its cause, in a line, and with the last lines of its trace."""
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    return _cause(error), f"{type(error).__name__}: {error}", tuple(trace)
+    cause, message = _cause(error), f"{type(error).__name__}: {error}"
+    if cause == "memory":
+        sizes = [f"{name} {stage.parameters[name]}" for name in SIZES if name in stage.parameters]
+        message = (
+            f"{device} has no memory left for {', '.join(sizes) or stage.kind} "
+            f"({type(error).__name__}: {one_line(error)[:120]}); let fewer processes share it "
+            "(--jobs, --per-gpu), take one with more, or set a smaller batch_size: another recipe"
+        )
+    return cause, message, tuple(trace)
 
 
 def _cause(error: Exception) -> Cause:
     if isinstance(error, TrainingDiverged):
         return "diverged"
-    # What torch raises on a CPU for want of memory is a plain RuntimeError.
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate" in str(error):
-        return "memory"
-    return "raised"
+    return "memory" if is_out_of_memory(error) else "raised"
 
 
 def _require_scores(scores: Scores, count: int) -> None:

@@ -18,6 +18,7 @@ from bench.planning.inputs import Inputs
 from bench.planning.stages import Stage
 from destseg.application.progress import heartbeat
 from destseg.config import Rotation
+from destseg.descent import UNKEPT, Keeper
 from destseg.seeding import derive_seed
 
 
@@ -32,14 +33,21 @@ class Images:
 class StageSite:
     """The `bench.methods.steps.Site` of a stage, whose parameters name what is read by digests.
 
-    The kind's policy of rotations holds.
+    The kind's policy of rotations holds. By default nothing unfinished is kept.
     """
 
-    def __init__(self, stage: Stage, inputs: Inputs, kind: DatasetKind, device: str) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        inputs: Inputs,
+        kind: DatasetKind,
+        device: str,
+        keeper: Callable[[], Keeper] = lambda: UNKEPT,
+    ) -> None:
         assert stage.step is not None
         self._stage, self._step = stage, stage.step
         self._inputs, self._kind = inputs, kind
-        self.category, self.device = stage.category, device
+        self.category, self.device, self.keeper = stage.category, device, keeper
         self.read: dict[str, str] = {}
         """Digests of the files that were read so far, by the names they were read under."""
 

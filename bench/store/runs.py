@@ -3,6 +3,7 @@
     <root>/<first two digits>/<key>/record.json    written last: it is there, the stage is done
                                     <artifact>      the file the record names, with its digest
                                     failure.json    of a stage whose last attempt failed
+                                    unfinished.pt   of a long one that was interrupted
 
 Files appear under their names complete or not at all, so a run may be killed at any moment
 and several may share one folder, without locks.
@@ -27,6 +28,7 @@ from destseg.errors import InputError
 
 RECORD = "record.json"
 FAILURE = "failure.json"
+UNFINISHED = "unfinished.pt"
 
 Cause = Literal["raised", "diverged", "memory", "killed", "timeout"]
 
@@ -132,7 +134,8 @@ class RunStore:
             record = dataclasses.replace(record, digest=hashlib.sha256(artifact).hexdigest())
             self._write(record.key, str(record.artifact), artifact)
         self._write(record.key, RECORD, encode(record))
-        _clear(self.folder(record.key) / FAILURE)
+        for name in (FAILURE, UNFINISHED):
+            _clear(self.folder(record.key) / name)
         return record
 
     def artifact(self, record: Record) -> bytes:
@@ -197,6 +200,10 @@ class RunStore:
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
+    def unfinished(self, key: str) -> Path:
+        """Return the place of what is kept of a stage, or of several, on the way."""
+        return self.folder(key) / UNFINISHED
+
     def keys(self) -> Iterator[str]:
         """List the stages that have a folder, done or failed."""
         for group in _scan(self.root):
@@ -224,7 +231,8 @@ class RunStore:
         for name in sorted(files, key=RECORD.__eq__):
             self._write(key, name, files[name])
         if RECORD in files:
-            _clear(self.folder(key) / FAILURE)
+            for name in (FAILURE, UNFINISHED):
+                _clear(self.folder(key) / name)
 
     def _write(self, key: str, name: str, content: bytes) -> None:
         """Write a file of a stage; what is in its way, and is no file of a store, is removed."""

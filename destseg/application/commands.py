@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from destseg.application.console import open_console, print_error
-from destseg.application.devices import choose_device
+from destseg.application.devices import choose_device, memory_for
 from destseg.application.fitting import ROTATIONS, train
 from destseg.application.options import positive
 from destseg.application.progress import Progress, stage_progress
@@ -155,7 +155,9 @@ def _train(options: argparse.Namespace) -> int:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
     student_steps, segmentation_steps = options.steps
     part = options.out.with_name(f"{options.out.name}.part")
-    with stage_progress() as progress:
+    device = choose_device(options.device)
+    sizes = f"--batch-size {options.batch_size} --size {options.size}"
+    with stage_progress() as progress, memory_for(sizes, device):
         model = train(
             options.data,
             textures=options.textures,
@@ -170,7 +172,7 @@ def _train(options: argparse.Namespace) -> int:
                 precision=options.precision,
             ),
             seed=options.seed,
-            device=choose_device(options.device),
+            device=device,
             part=part,
             on_progress=progress,
         )

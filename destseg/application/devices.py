@@ -1,5 +1,8 @@
 """Where the arithmetic runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from destseg.errors import InputError
@@ -25,3 +28,29 @@ def choose_device(name: str) -> str:
     ):
         raise InputError(f"--device {name}: not available here; use auto or cpu.")
     return name
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is raised for want of memory; on a CPU torch's is a plain RuntimeError."""
+    kinds = MemoryError | torch.OutOfMemoryError
+    return isinstance(error, kinds) or "can't allocate" in str(error)
+
+
+@contextmanager
+def memory_for(sizes: str, device: str) -> Iterator[None]:
+    """Say what to do where memory runs out for some options.
+
+    Raises
+    ------
+    InputError
+        That names options and device.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"{sizes}: {device} has no memory left for that; give a smaller batch size, which is "
+            "another recipe, a smaller size, or another --device."
+        ) from None

@@ -15,6 +15,7 @@ from destseg.application.progress import OnProgress
 from destseg.application.resuming import PartFile, identity_of
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
+from destseg.descent import UNKEPT, Keeper
 from destseg.errors import InputError, input_faults
 from destseg.folders import image_files, images_below, require_folder
 from destseg.images import bit_depth, read_rgb
@@ -160,7 +161,7 @@ def train(
             "seed": seed,
         }
         given = (torch.from_numpy(images), torch.from_numpy(sources), *trunk.state_dict().values())
-        keeper = PartFile(Path(part), identity_of(options, *given), model)
+        keeper = PartFile(Path(part), identity_of(options, *given))
     normal = TrainingImages(images, sources, ROTATIONS[rotation])
 
     def batches(stream: str, steps: int, first: int = 0) -> Iterator[Batch]:
@@ -230,18 +231,19 @@ def _fit(
     def run(stage: str, steps: int, train_stage: Callable[..., object], first: int = 0) -> None:
         if keeper is not None and keeper.is_past(stage):
             return
-        done = keeper.begin(stage).done if keeper else 0
+        kept: Keeper = keeper.begin(stage, beside[stage]) if keeper else UNKEPT
 
         def tell(step: int, loss: float | None = None) -> None:
             if on_progress is not None:
                 on_progress(stage, step, steps, "" if loss is None else f"loss {loss:.4g}")
 
-        tell(done)
+        tell(kept.done)
         stream = "student" if first else stage
-        left = batches(stream, steps - done, first + done)
-        train_stage(batches=left, config=config, on_step=tell, keeper=keeper)
+        left = batches(stream, steps - kept.done, first + kept.done)
+        train_stage(batches=left, config=config, on_step=tell, keeper=kept)
 
     networks = (model.teacher_net, model.student_net)
+    beside = {"student": model.teacher_net, "segmentation": model.student_net}
     run("student", config.student_steps, partial(train_student, *networks, den=True))
     run(
         "segmentation",

@@ -1,28 +1,29 @@
 """Long trainings that go on where they were interrupted, to the same weights."""
 
 import hashlib
+import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from destseg.atomic import write_atomically
 from destseg.errors import InputError
-from destseg.weights import read_file, write_file
 
-FORMAT = "destseg-bench training 2"
+FORMAT = "destseg-bench training 3"
 STAGES = ("student", "segmentation")
 EVERY = 120.0
 """Seconds between two savings."""
 
 
 class PartFile:
-    """A `destseg.descent.Keeper` of both stages, in a file beside the model's.
+    """A `destseg.descent.Keeper` of one stage, or of several one after the other, in a file.
 
-    The file need not exist. Its identity is from `identity_of`.
+    The file, sealed by its digest, need not exist. Its identity is from `identity_of`.
 
     Raises
     ------
@@ -30,15 +31,15 @@ class PartFile:
         When the file is damaged or is of another training.
     """
 
-    def __init__(self, path: Path, identity: str, model: nn.Module) -> None:
+    def __init__(self, path: Path, identity: str) -> None:
         self._path = path
-        self._model = model
         self._head = {"format": FORMAT, "identity": identity}
         self._stage = STAGES[0]
-        self._last = time.monotonic()
+        self._beside: nn.Module | None = None
+        self._last = self._opened = time.monotonic()
         self._content: Mapping[str, Any] = {}
         if path.is_file():
-            self._content = read_file(path)
+            self._content = _read(path)
             if any(self._content.get(name) != value for name, value in self._head.items()):
                 raise InputError(
                     f"{path}: of a training with other images or options, or by another version; "
@@ -50,9 +51,11 @@ class PartFile:
         interrupted = self._content.get("stage", STAGES[0])
         return STAGES.index(interrupted) > STAGES.index(stage)
 
-    def begin(self, stage: str) -> Self:
-        """Turn to a stage."""
-        self._stage = stage
+    def begin(self, stage: str, beside: nn.Module) -> Self:
+        """Turn to a stage, and put back what earlier ones have trained."""
+        self._stage, self._beside = stage, beside
+        if self.done:
+            beside.load_state_dict(self._content["beside"])
         return self
 
     @property
@@ -60,13 +63,17 @@ class PartFile:
         """Updates of the stage that were done; 0 for one that had not begun."""
         return int(self._content["step"]) if self._content.get("stage") == self._stage else 0
 
-    def restore(self, optimiser: torch.optim.Optimizer) -> None:
-        """Put model and optimiser back to where they were."""
-        if self.done:
-            self._model.load_state_dict(self._content["model"])
-            optimiser.load_state_dict(self._content["optimiser"])
+    @property
+    def state(self) -> Any:
+        """What was kept of the stage; None of one that had not begun."""
+        return self._content["state"] if self.done else None
 
-    def keep(self, step: int, optimiser: torch.optim.Optimizer) -> None:
+    @property
+    def seconds(self) -> float:
+        """Seconds that the training took before it was interrupted."""
+        return float(self._content.get("seconds", 0.0))
+
+    def keep(self, step: int, state: Callable[[], Any]) -> None:
         """Save, unless that was done a moment ago.
 
         Raises
@@ -77,9 +84,40 @@ class PartFile:
         now = time.monotonic()
         if now - self._last < EVERY:
             return
-        self._last = now
-        state = {"model": self._model.state_dict(), "optimiser": optimiser.state_dict()}
-        write_file(self._path, {**self._head, "stage": self._stage, "step": step, **state})
+        self._write(
+            {
+                **self._head,
+                "stage": self._stage,
+                "step": step,
+                "seconds": self.seconds + now - self._opened,
+                "state": state(),
+                "beside": {} if self._beside is None else self._beside.state_dict(),
+            }
+        )
+        self._last = time.monotonic()
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        body = buffer.getvalue()
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path, hashlib.sha256(body).digest() + body)
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be written ({error.strerror}).") from None
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    whole = path.read_bytes()
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(whole[size:]).digest() != whole[:size]:
+        raise InputError(
+            f"{path}: not a whole file of an unfinished training, or an older version's; remove it "
+            "to begin anew."
+        )
+    content: Mapping[str, Any]
+    content = torch.load(io.BytesIO(whole[size:]), map_location="cpu", weights_only=True)
+    return content
 
 
 def identity_of(options: Mapping[str, Any], *data: Tensor) -> str:

@@ -61,6 +61,10 @@ def test_leftovers_are_old_and_temporary(tmp_path):
     for name in (names[0], names[2], names[3]):
         os.utime(tmp_path / name, (old, old))
     assert leftovers(tmp_path) == (tmp_path / names[0],)
+    for folder in (tmp_path, tmp_path / "a"):  # of a stage that is done, and of one that is not
+        (folder / "unfinished.pt").write_text("x")
+        os.utime(folder / "unfinished.pt", (old, old))
+    assert leftovers(tmp_path) == (tmp_path / names[0], tmp_path / "unfinished.pt")
     assert leftovers(tmp_path / "nowhere") == ()
 
 

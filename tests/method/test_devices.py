@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from destseg.application.devices import choose_device
+from destseg.application.devices import choose_device, memory_for
 from destseg.errors import InputError
 
 
@@ -36,3 +36,23 @@ def test_a_device_that_is_not_there_is_refused(cards, name, count):
     cards(count)
     with pytest.raises(InputError, match=f"--device {name}: not available here"):
         choose_device(name)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_want_of_memory_is_told_in_a_sentence(error):
+    said = "^--batch-size 32 --size 256: cuda has no memory left for that; give a smaller batch"
+    with pytest.raises(InputError, match=said), memory_for("--batch-size 32 --size 256", "cuda"):
+        raise error
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="shape"), memory_for("--batch-size 32", "cuda"):
+        raise RuntimeError("shape")

@@ -119,3 +119,13 @@ def test_the_way_back_of_an_enlargement_has_the_bits_of_torchs(channels, small, 
     F.interpolate(theirs, size=large, mode="bilinear", align_corners=False).backward(gradient)
     assert torch.equal(ours.grad, theirs.grad)
     assert ours.grad.is_contiguous()
+
+
+def test_of_a_single_pixel_an_accelerator_makes_copies():
+    """Its bilinear way back adds in the order in which threads come."""
+    reference = torch.empty(2, 3, 5, 7, device="meta").contiguous(memory_format=torch.channels_last)
+    x = torch.empty(2, 3, 1, 1, device="meta", requires_grad=True)
+    found = resize_like(x, reference)
+    assert found.shape == reference.shape
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert "Upsample" not in found.grad_fn.name()

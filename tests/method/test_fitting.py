@@ -17,6 +17,7 @@ from destseg.teacher import Teacher
 from destseg.textures import procedural_textures
 from destseg.training import build_student, train_student
 from destseg.weights import load_trunk
+from tests.folders import flip
 from tests.method.small_networks import CONFIG, changed, snapshot
 
 RECIPE = TrainingConfig(batch_size=4, student_steps=3, segmentation_steps=2, student_lr=0.1)
@@ -245,6 +246,15 @@ def test_another_training_is_not_continued(fit, interrupted_at, parts, tmp_path)
         with pytest.raises(InputError, match=r"model\.part: of a training with other images or"):
             fit(part=tmp_path / "model.part", **options)
     assert (tmp_path / "model.part").read_bytes() == before
+
+
+def test_a_damaged_file_is_refused(fit, interrupted_at, tmp_path):
+    interrupted_at("segmentation", 2)
+    flip(tmp_path / "model.part")
+    with pytest.raises(
+        InputError, match=r"model\.part: not a whole file of an unfinished training"
+    ):
+        fit(part=tmp_path / "model.part")
 
 
 def test_a_training_is_kept_now_and_then_only(fit, tmp_path):

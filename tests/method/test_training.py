@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from destseg import descent
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS, ModelConfig, TrainingConfig
-from destseg.descent import TrainingDiverged
+from destseg.descent import UNKEPT, TrainingDiverged
 from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
 from destseg.resnet import ResNet18
@@ -23,6 +24,7 @@ from destseg.training import (
     train_student,
     train_students,
 )
+from tests.interrupting import Interrupting, gone_on
 from tests.method.small_networks import (
     changed,
     random_batch,
@@ -329,6 +331,27 @@ def test_reports_now_and_then_and_at_the_end(accelerator):
     assert steps == [2, 4]
 
 
+def test_within_a_step_an_accelerator_is_not_waited_for(accelerator, monkeypatch):
+    """What brings a value to the CPU is called by the look at the losses alone."""
+    callers = []
+
+    def spied(name):
+        whole = getattr(torch.Tensor, name)
+
+        def spy(tensor, *arguments, **options):
+            callers.append(sys._getframe(1).f_code.co_name)
+            return whole(tensor, *arguments, **options)
+
+        monkeypatch.setattr(torch.Tensor, name, spy)
+
+    networks = small_teacher(), small_student(), small_segmentation()
+    for name in ("item", "__float__", "__bool__", "__int__", "cpu", "numpy", "tolist", "nonzero"):
+        spied(name)
+    train_student(*networks[:2], BATCHES, RECIPE, den=True)
+    train_segmentation(*networks, BATCHES, RECIPE)
+    assert callers == ["_look"] * 4, "after two steps and after the last, of either stage"
+
+
 def test_divergence_is_seen_at_the_next_look(accelerator):
     nan = BATCHES[0]._replace(corrupted=torch.full_like(BATCHES[0].corrupted, torch.nan))
     batches = iter([BATCHES[0], nan, *BATCHES])
@@ -393,6 +416,40 @@ def test_nets_get_the_bits_in_lockstep_that_they_get_alone(one_thread, fusion_in
     for student, net, mine, l1 in zip(students, alone, together, of_losses, strict=True):
         assert same(train_segmentation(teacher, student, net, BATCHES, RECIPE, l1=l1), mine)
         assert is_frozen(mine)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("after", [1, 2])
+def test_students_that_are_interrupted_in_lockstep(precision, after):
+    """One of them has diverged before; it stays so, at the same update, and takes no other."""
+    recipe = dataclasses.replace(RECIPE, precision=precision)
+    wild = dataclasses.replace(recipe, student_lr=1e30)
+    kinds = ("encoder-decoder", "encoder", "decoder")
+
+    def trained(keeper=UNKEPT, batches=(*BATCHES, *BATCHES)):
+        students = [small_student(kind) for kind in kinds]
+        recipes = (recipe, wild, recipe)
+        trainings = map(StudentTraining, students, recipes, (True, True, False))
+        faults = train_students(
+            small_teacher(), [*trainings], batches[keeper.done :], keeper=keeper
+        )
+        return students, [str(fault) for fault in faults]
+
+    (expected, faults), (found, again) = trained(), gone_on(trained, Interrupting(after))
+    assert again == faults == ["None", faults[1], "None"]
+    assert "after" in faults[1]
+    assert all(same(expected[index], found[index]) for index in (0, 2))
+
+
+@pytest.mark.parametrize("fusion_inputs", [("product",) * 3, FUSION_INPUTS])
+def test_nets_that_are_interrupted_in_a_group(one_thread, fusion_inputs):
+    def trained(keeper=UNKEPT):
+        teacher, students, nets = wide_networks(fusion_inputs=fusion_inputs)
+        trainings = [*map(SegmentationTraining, students, nets, (RECIPE,) * 3)]
+        train_segmentations(teacher, trainings, BATCHES[keeper.done :], keeper=keeper)
+        return nets
+
+    assert all(map(same, trained(), gone_on(trained, Interrupting(after=2))))
 
 
 def test_one_student_that_diverges_takes_no_other():

@@ -37,7 +37,7 @@ SMALL = {
         "model": ModelConfig(width=8, segmentation_width=8, dilations=(1, 2)),
         "anomalies": AnomalyConfig(lattice_exponents=3),
         "training": TrainingConfig(
-            batch_size=4, student_steps=1, segmentation_steps=1, student_lr=0.05
+            batch_size=4, student_steps=2, segmentation_steps=2, student_lr=0.05
         ),
     },
     "STFPM": {"width": 8, "batch_size": 3, "steps": 3, "lr": 0.1},

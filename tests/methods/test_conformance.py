@@ -13,6 +13,8 @@ from bench.running.runner import run
 from bench.running.site import StageSite
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
+from destseg.descent import UNKEPT
+from tests.interrupting import Interrupting, gone_on
 from tests.methods.conftest import EXAMPLE, METHODS, TEST, small_config
 
 ALONE = pytest.StashKey()
@@ -25,12 +27,14 @@ def laid_out(experiment, inputs):
     return plan(experiment, grid.cells(), inputs)
 
 
-def computed(stages, inputs, kind):
+def computed(stages, inputs, kind, keepers=lambda: UNKEPT):
     """The bytes of every stage's artifact, each computed from its parents' bytes."""
     results, contents = {}, {}
     for stage in stages:
         parents = [results[parent.key] for parent in stage.parents]
-        result = stage.step.run(StageSite(stage, inputs, kind, "cpu"), *parents)
+        keeper = keepers()
+        site = StageSite(stage, inputs, kind, "cpu", lambda kept=keeper: kept)
+        result = gone_on(stage.step.run, site, *parents)
         if stage.kind == "evaluation":
             contents[stage.key] = result
             continue
@@ -54,8 +58,9 @@ def alone(method, small_experiment, small_inputs, kind, request):
 
 @each_method
 def test_the_same_bits_twice_and_the_shape_of_scores(method, alone, small_inputs, kind):
+    """The second time interrupted, where a step has itself kept."""
     laid, stages, first, results = alone
-    again, _ = computed(stages, small_inputs, kind)
+    again, _ = computed(stages, small_inputs, kind, Interrupting)
     assert first == again
     for evaluation in laid.evaluations.values():
         (last,) = evaluation.parents
@@ -76,15 +81,16 @@ def test_together_the_same_bits_as_alone(method, alone, small_inputs, kind):
         groups.setdefault(stage.group, []).append(stage)
     groups.pop(None, None)
     for group in groups.values():
+        keeper = Interrupting()
         members = [
             Member(
                 stage.step,
-                StageSite(stage, small_inputs, kind, "cpu"),
+                StageSite(stage, small_inputs, kind, "cpu", lambda kept=keeper: kept),
                 tuple(results[parent.key] for parent in stage.parents),
             )
             for stage in group
         ]
-        found = type(group[0].step).run_together(members)
+        found = gone_on(type(group[0].step).run_together, members)
         for stage, result in zip(group, found, strict=True):
             _, content = stage.step.codec.encode(result)
             assert content == contents[stage.key]

@@ -204,6 +204,7 @@ def test_want_of_memory_is_told_apart(job, monkeypatch, error):
     monkeypatch.setattr(training, "train_students", want)
     (failed,) = job.failed()
     assert failed.failure.cause == "memory"
+    assert failed.message.startswith("cpu has no memory left for batch_size 4, width 8, size 32 (")
 
 
 def test_a_run_that_diverges_is_a_failure(family, tiny):

@@ -74,18 +74,21 @@ class _Trained(Step[State]):
         return found
 
     def batches(
-        self, site: Site, stream: Step[State] | None = None, *, first: int = 0
+        self, site: Site, stream: Step[State] | None = None, *, first: int = 0, done: int = 0
     ) -> Iterator[Batch]:
-        """Draw batches of a stream of random numbers, by default its own, from one of them on."""
+        """Draw batches of a stream of random numbers, by default its own, from one of them on.
+
+        Those of updates that are done are left out.
+        """
         from destseg.batches import TrainingImages, training_batches
 
         data = TrainingImages(site["images"].train, site["textures"], site["rotation"])
         return training_batches(
             data,
             batch_size=self.batch_size,
-            steps=self.steps,
+            steps=self.steps - done,
             seed=site.seed("data", stream),
-            first=first,
+            first=first + done,
             anomalies=self.anomalies,
             device=site.device,
         )
@@ -111,8 +114,13 @@ class TrainStudent(_Trained):
 
         first, site, _ = members[0]
         trainings = [member.step.training(member.site) for member in members]
+        keeper = site.keeper()
         faults = train_students(
-            _teacher(site), trainings, first.batches(site), on_step=site.beat(first.steps)
+            _teacher(site),
+            trainings,
+            first.batches(site, done=keeper.done),
+            on_step=site.beat(first.steps),
+            keeper=keeper,
         )
         return [
             fault or training.student.state_dict()
@@ -178,11 +186,16 @@ class TrainSegmentation(_Trained):
             member.step.training(member.site, teacher, students[member.step.student])
             for member in members
         ]
-        whole = first.data_stream == "whole"
+        whole, keeper = first.data_stream == "whole", site.keeper()
         batches = first.batches(
-            site, first.student if whole else None, first=first.student.steps if whole else 0
+            site,
+            first.student if whole else None,
+            first=first.student.steps if whole else 0,
+            done=keeper.done,
         )
-        faults = train_segmentations(teacher, trainings, batches, on_step=site.beat(first.steps))
+        faults = train_segmentations(
+            teacher, trainings, batches, on_step=site.beat(first.steps), keeper=keeper
+        )
         return [
             fault or training.segmentation.state_dict()
             for fault, training in zip(faults, trainings, strict=True)

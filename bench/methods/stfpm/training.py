@@ -6,6 +6,7 @@ The authors' program is followed; what differs from the paper is in ``docs/diffe
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from bench.methods.stfpm.student import anomaly_map, matching_loss, squared_distances
 from destseg.batches import as_tensor, normalise
-from destseg.descent import Descent, OnStep, TrainingDiverged, descend
+from destseg.descent import UNKEPT, Descent, OnStep, TrainingDiverged, descend
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
 
@@ -115,7 +116,8 @@ class Best:
     """
 
     done = 0
-    """Updates at the start; nothing that was interrupted goes on."""
+    state = None
+    """Nothing that was interrupted goes on."""
 
     def __init__(
         self, student: ResNet18, error: Callable[[], float], per_epoch: int, steps: int
@@ -126,10 +128,7 @@ class Best:
         self._state: dict[str, Tensor] | None = None
         self.errors: list[float] = []
 
-    def restore(self, optimiser: torch.optim.Optimizer) -> None:
-        """Begin at the beginning."""
-
-    def keep(self, step: int, optimiser: torch.optim.Optimizer) -> None:  # noqa: ARG002
+    def keep(self, step: int, state: Callable[[], Any]) -> None:  # noqa: ARG002
         """Look at the student at the end of an epoch, and after the last update."""
         if step % self._per_epoch and step != self._steps:
             return
@@ -185,7 +184,7 @@ def train(
         distances = squared_distances(teacher(images), student(images))
         return [recipe.loss_factor * matching_loss(distances)]
 
-    (fault,) = descend([Descent(optimiser, losses)], batches, on_step, best)
+    (fault,) = descend([Descent(optimiser, losses)], batches, on_step, best or UNKEPT)
     student.requires_grad_(False).eval()
     if fault is not None:
         raise fault
