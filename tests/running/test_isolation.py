@@ -186,8 +186,10 @@ def test_how_a_process_ended_is_told(message, said):
 
 
 def test_where_nothing_may_be_installed_joblibs_own_copy_serves(monkeypatch):
-    for name in ("loky", "loky.process_executor"):
-        monkeypatch.setitem(sys.modules, name, None)
-    executor = runpy.run_path(isolation.__file__)["_process"]()
+    with monkeypatch.context() as patch:
+        for name in ("loky", "loky.process_executor"):
+            patch.setitem(sys.modules, name, None)
+        found = runpy.run_path(isolation.__file__)
+    executor = found["_process"]()
     assert type(executor).__module__.startswith("joblib.")
     executor.shutdown(wait=True, kill_workers=True)
