@@ -33,13 +33,7 @@ class Figure:
     unit: str = ""
 
     def text(self) -> str:
-        """Write value and unit in four digits.
-
-        Examples
-        --------
-        >>> Figure("a", 0.2134, "").text(), Figure("b", 24561.2, "ms").text()
-        ('0.2134', '24561 ms')
-        """
+        """Write value and unit, in four digits where it has a fraction."""
         value = f"{self.value:.0f}" if abs(self.value) >= 1000 else f"{self.value:.4g}"
         return f"{value} {self.unit}".strip()
 

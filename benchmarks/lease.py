@@ -27,7 +27,7 @@ from destseg.errors import InputError
 SHORT = ("steps", "data", "predict")
 """Sections of the short benchmark."""
 
-CLOSING = 60.0
+CLOSING = 75.0
 """Seconds that are kept for the tables and the archives."""
 
 GRACE = 10.0
@@ -136,7 +136,7 @@ def _ended(process: subprocess.Popen[bytes], seconds: float, grace: float) -> in
     for limit, number in (
         (seconds, signal.SIGTERM),
         (grace, signal.SIGTERM),
-        (CLOSING / 2, signal.SIGKILL),
+        (CLOSING - 2 * GRACE, signal.SIGKILL),
     ):
         try:
             return process.wait(limit)

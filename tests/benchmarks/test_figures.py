@@ -36,6 +36,11 @@ def test_figures_of_two_commits_are_compared_by_their_ratio():
     assert "not the same" not in text
 
 
+def test_a_value_has_four_digits_and_its_unit():
+    assert Figure("a", 0.21344).text() == "0.2134"
+    assert Figure("b", 24561.2, "ms").text() == "24561 ms"
+
+
 def test_another_machine_is_told():
     text = comparison(benchmark(first=2.0), benchmark(machine="two", first=2.0))
     assert "not the same: cpu; ratios are of more than the commits" in text

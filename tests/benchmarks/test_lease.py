@@ -108,7 +108,7 @@ def test_a_command_is_asked_to_end_before_it_is_ended():
     )
     start = time.monotonic()
     assert lease.run_for([sys.executable, "-c", code], 0.5, grace=0.2) == 7
-    assert time.monotonic() - start < lease.CLOSING / 2
+    assert time.monotonic() - start < 30, "long before it would be killed"
 
 
 def test_a_command_that_ends_is_not_ended():

@@ -1,12 +1,13 @@
 import os
+import runpy
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
 
 from bench.data.kinds import find_kind
+from bench.running import isolation
 from bench.running.execution import Job
 from bench.running.isolation import ATTEMPTS, Child, _ending, alone
 from bench.running.workers import Children, InProcess
@@ -184,12 +185,11 @@ def test_how_a_process_ended_is_told(message, said):
     assert _ending(message) == f"the process was {said}"
 
 
-def test_where_nothing_may_be_installed_joblibs_own_copy_serves():
-    code = (
-        "import sys; sys.modules['loky'] = None\n"
-        "from bench.running.isolation import _process\n"
-        "executor = _process()\n"
-        "assert type(executor).__module__.startswith('joblib.')\n"
-        "executor.shutdown(wait=True, kill_workers=True)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_where_nothing_may_be_installed_joblibs_own_copy_serves(monkeypatch):
+    with monkeypatch.context() as patch:
+        for name in ("loky", "loky.process_executor"):
+            patch.setitem(sys.modules, name, None)
+        found = runpy.run_path(isolation.__file__)
+    executor = found["_process"]()
+    assert type(executor).__module__.startswith("joblib.")
+    executor.shutdown(wait=True, kill_workers=True)
