@@ -66,7 +66,7 @@ def baseline(session: nox.Session) -> None:
 @nox.session(name="tests-slow", default=False)
 def tests_slow(session: nox.Session) -> None:
     """Run the tests that take minutes."""
-    session.install("-e", ".[test]")
+    session.install("-e", ".[test,onnx]")
     session.run("pytest", "-m", "slow", *session.posargs, env=KEEP_BYTECODE)
 
 

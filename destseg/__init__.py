@@ -15,16 +15,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from destseg.application.calibration import set_limit
     from destseg.application.fitting import train
+    from destseg.card import Card
     from destseg.checkpoint import load, save, save_authors
     from destseg.config import AnomalyConfig, ModelConfig, TrainingConfig
     from destseg.descent import TrainingDiverged
     from destseg.errors import InputError
+    from destseg.exporting import export_onnx
     from destseg.model import DeSTSeg, Output
     from destseg.prediction import Prediction, Scale
 
 __all__ = [
     "AnomalyConfig",
+    "Card",
     "DeSTSeg",
     "InputError",
     "ModelConfig",
@@ -33,13 +37,18 @@ __all__ = [
     "Scale",
     "TrainingConfig",
     "TrainingDiverged",
+    "export_onnx",
     "load",
     "save",
     "save_authors",
+    "set_limit",
     "train",
 ]
 
 _HOMES = {
+    "application.calibration": ("set_limit",),
+    "card": ("Card",),
+    "exporting": ("export_onnx",),
     "checkpoint": ("load", "save", "save_authors"),
     "config": ("AnomalyConfig", "ModelConfig", "TrainingConfig"),
     "errors": ("InputError",),

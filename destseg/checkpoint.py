@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from destseg.card import read_card
 from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
 from destseg.errors import InputError
 from destseg.features import LEVELS, fusion_channels
@@ -56,6 +57,8 @@ def save(model: DeSTSeg, path: Path | str) -> Path:
         **({} if model.depth is None else {"depth": model.depth}),
     }
     content = {"format": FORMAT, "version": VERSION, "settings": settings}
+    # Beside the settings, where a program that knows of no card passes it over.
+    content["card"] = model.card.stored()
     return write_file(Path(path), {**content, "tensors": authors_state_dict(model)})
 
 
@@ -127,6 +130,8 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
         settings = _settings_of(path, tensors)
     try:
         model = _build(**settings)
+        if isinstance(content, Mapping) and "card" in content:
+            model.card = read_card(content["card"])
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: its settings are not a model's ({error}).") from None
     _fill(path, model, tensors)

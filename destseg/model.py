@@ -5,13 +5,16 @@ checkpoints ("Checkpoints" in docs/method.md); `destseg.checkpoint` reads and wr
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from destseg.card import Card
 from destseg.config import FusionInput, ModelConfig, StudentKind
 from destseg.features import cosine_distances, fused_distance, fusion_maps
 from destseg.images import resize_rgb
@@ -63,6 +66,8 @@ class DeSTSeg(nn.Module):
         What the values of the anomaly maps mean.
     depth : int, optional
         Bits of the training images, if they were stored with 16: `predict` reads such images alike.
+    card : Card
+        What the model is of, and how it was measured.
     """
 
     def __init__(
@@ -75,12 +80,14 @@ class DeSTSeg(nn.Module):
         size: int = 256,
         scale: Scale = Scale(),
         depth: int | None = None,
+        card: Card = Card(),
     ) -> None:
         super().__init__()
         self.config = config
         self.size = size
         self.scale = scale
         self.depth = depth
+        self.card = card
         self.teacher_net = Teacher(teacher)
         self.student_net = Student(config.width, student)
         self.segmentation_net = SegmentationNet(
@@ -105,26 +112,32 @@ class DeSTSeg(nn.Module):
         fused = fusion_maps(teacher, student, self.segmentation_net.fusion_input)
         return Output(self.segmentation_net(fused), fused_distance(distances), distances)
 
-    def predict(self, images: Picture | Iterable[Picture]) -> list[Prediction]:
+    def predict(
+        self, images: Picture | Iterable[Picture], *, threshold: float | None = None
+    ) -> list[Prediction]:
         """Find the anomalies in pictures of any size, in evaluation mode.
 
         Parameters
         ----------
         images : picture, or iterable of pictures
-            Paths of image files; arrays, (H, W, 3) uint8 RGB, or what an image file can hold:
+            Paths of image files, of folders of them, or patterns such as ``parts/*.png``;
+            arrays, (H, W, 3) uint8 RGB, or what an image file can hold:
             (H, W) or (H, W, 1) grey, (H, W, 4) with alpha, (H, W) uint16; Pillow images.
+        threshold : float, optional
+            Image score above which a picture is anomalous, instead of the model's own limit.
 
         Returns
         -------
         list of Prediction
-            One for each picture, in their order.
+            One for each picture, in their order; `Prediction.source` names its file.
 
         Raises
         ------
         InputError
             When a file cannot be read, or something is no picture.
         """
-        pictures = iter(as_pictures(images))
+        pictures = as_pictures(images)
+        scale = self.scale if threshold is None else replace(self.scale, limit=threshold)
         was_training = self.training
         self.eval()
         try:
@@ -134,17 +147,21 @@ class DeSTSeg(nn.Module):
                     read_picture(picture, len(predictions) + index, self.depth)
                     for index, picture in enumerate(chosen)
                 ]
-                predictions += self._predict(originals)
+                sources = [one if isinstance(one, Path) else None for one in chosen]
+                predictions += self._predict(originals, sources, scale)
             return predictions
         finally:
             self.train(was_training)
 
-    def _predict(self, originals: Sequence[NDArray[np.uint8]]) -> Iterator[Prediction]:
+    def _predict(
+        self, originals: Sequence[NDArray[np.uint8]], sources: Sequence[Path | None], scale: Scale
+    ) -> Iterator[Prediction]:
         resized = np.stack([resize_rgb(original, self.size) for original in originals])
         device = next(self.parameters()).device
         native = anomaly_maps(lambda batch: self(batch).segmentation, resized, device=device)
         maps = upsample(native, (self.size, self.size))
         scores = image_scores(maps, top_pixels(self.size))
-        for original, anomaly_map, score in zip(originals, maps, scores, strict=True):
+        found = zip(originals, sources, maps, scores, strict=True)
+        for original, source, anomaly_map, score in found:
             full = resize_map(anomaly_map, original.shape[:2])
-            yield Prediction(original, full, float(score), self.scale)
+            yield Prediction(original, full, float(score), scale, source)

@@ -1,16 +1,18 @@
 """What a trained model says of pictures: anomaly map, image score, overlay."""
 
+import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from destseg.errors import InputError, one_line
+from destseg.folders import images_below, is_image
 from destseg.images import is_halved, read_rgb, to_rgb
 
 Picture: TypeAlias = os.PathLike[str] | str | NDArray[Any] | Image.Image
@@ -22,6 +24,13 @@ CHANNELS = (1, 3, 4)
 COLOURS = "inferno"
 OPACITY = 0.65
 """Of the colours over the picture where they are strongest."""
+
+
+CONTOUR = (0, 255, 255)
+"""Of the line around what is above the limit: no colour of `COLOURS`, and rare on parts."""
+
+ANOMALOUS, NORMAL, TEXT, STRIP = (255, 110, 90), (120, 220, 120), (230, 230, 230), (24, 24, 24)
+"""Of the text below an overlay."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,10 @@ class Scale:
     anomalous : float
         Where they are strongest: the median of the pixels of synthetic anomalies.
     limit : float
-        The largest image score of the normal training images; a picture above it is called
-        anomalous. The default of all three suits a model of which nothing is known but that its
-        maps are probabilities.
+        A picture with a larger image score is called anomalous, and pixels above it are marked. By
+        default the largest image score of the normal training images, see
+        `destseg.application.calibration.limit_for` for others. The default of all three suits a
+        model of which nothing is known but that its maps are probabilities.
     """
 
     normal: float = 0.0
@@ -61,25 +71,42 @@ class Prediction:
         `top_pixels`.
     scale : Scale
         Of the model.
+    source : Path, optional
+        The picture's file, if it was read from one.
     """
 
     picture: NDArray[np.uint8]
     anomaly_map: NDArray[np.float32]
     score: float
     scale: Scale
+    source: Path | None = None
 
     @property
     def anomalous(self) -> bool:
-        """Whether the score is above that of every normal training image."""
+        """Whether the score is above the limit, by default that of every training image."""
         return self.score > self.scale.limit
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Pixels above the limit, (H, W).
+
+        The same limit serves pixels and pictures: a score is a mean of pixels, so that a picture
+        above it has such pixels, at the model's size at least.
+        """
+        return self.anomaly_map > self.scale.limit
 
     @property
     def relative_score(self) -> float:
         """The score on the model's scale: 0 is the normal images' edge, 1 a synthetic anomaly."""
         return (self.score - self.scale.normal) / (self.scale.anomalous - self.scale.normal)
 
-    def overlay(self) -> NDArray[np.uint8]:
+    def overlay(self, *, contour: bool = True) -> NDArray[np.uint8]:
         """Lay the map over the picture: colour where it leaves the normal range, and only there.
+
+        Parameters
+        ----------
+        contour : bool
+            Whether a line goes around what is above the limit.
 
         Returns
         -------
@@ -96,7 +123,50 @@ class Prediction:
         opacity = OPACITY * np.sqrt(heat)[..., None]
         blended = (1 - opacity) * self.picture + opacity * colour
         result: NDArray[np.uint8] = (blended + 0.5).astype(np.uint8)
+        if contour:
+            result[_outline(self.mask)] = CONTOUR
         return result
+
+    def captioned(self) -> NDArray[np.uint8]:
+        """Return the overlay with the verdict, the score and the limit written below.
+
+        Returns
+        -------
+        ndarray
+            (H + text, W, 3) uint8 RGB, and as wide as the text where the picture is narrower.
+        """
+        verdict, sign = ("anomalous", ">") if self.anomalous else ("normal", "<=")
+        limit = f"limit {self.scale.limit:.4g}"
+        lines = (f"{verdict}: score {self.score:.4g} {sign} {limit}", f"line: pixels > {limit}")
+        return _with_text(self.overlay(), lines, ANOMALOUS if self.anomalous else NORMAL)
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a line around the regions of a mask, outside them, visible at the picture's size."""
+    width = max(1, round(max(mask.shape) / 300))
+    grown = Image.fromarray(mask.astype(np.uint8) * 255).filter(
+        ImageFilter.MaxFilter(2 * width + 1)
+    )
+    outline: NDArray[np.bool_] = (np.asarray(grown) > 0) & ~mask
+    return outline
+
+
+def _with_text(
+    picture: NDArray[np.uint8], lines: tuple[str, ...], colour: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """Write lines on a dark strip below a picture, the first in a colour."""
+    height, width = picture.shape[:2]
+    font = ImageFont.load_default(size=min(max(width / 32, 11.0), 48.0))
+    boxes = [font.getbbox(line) for line in lines]
+    step = round(1.4 * max(box[3] for box in boxes))
+    whole = max(width, round(max(box[2] for box in boxes)) + step)
+    canvas = Image.new("RGB", (whole, height + step * len(lines) + step // 2), STRIP)
+    canvas.paste(Image.fromarray(picture), (0, 0))
+    pen = ImageDraw.Draw(canvas)
+    for index, line in enumerate(lines):
+        at = (step / 2, height + step * (index + 0.25))
+        pen.text(at, line, font=font, fill=TEXT if index else colour)
+    return np.asarray(canvas)
 
 
 def top_pixels(size: int) -> int:
@@ -104,19 +174,43 @@ def top_pixels(size: int) -> int:
     return max(round(100 * (size / 256) ** 2), 1)
 
 
-def as_pictures(images: object) -> Iterable[object]:
-    """Return one picture as a list of it, and several as they come.
+def as_pictures(images: object) -> Iterator[object]:
+    """Yield one picture or several, the files of a folder or a pattern one by one.
 
     Raises
     ------
     InputError
-        When it is neither.
+        When it is neither, or a folder or pattern has no images.
     """
     if isinstance(images, str | os.PathLike | np.ndarray | Image.Image):
-        return [images]
+        images = [images]
     if isinstance(images, bytes | bytearray) or not isinstance(images, Iterable):
         raise _no_picture(0, images)
-    return images
+    for image in images:
+        if isinstance(image, str | os.PathLike):
+            yield from files_of(Path(image))
+        else:
+            yield image
+
+
+def files_of(given: Path) -> list[Path]:
+    """Return a file alone, the images below a folder, or those of a pattern such as ``*.png``.
+
+    A file that is not there is returned as well: who reads it tells so.
+
+    Raises
+    ------
+    InputError
+        When a folder or a pattern has no images.
+    """
+    if given.is_dir():
+        return images_below(given, "give a folder that has some")
+    if given.exists() or not glob.has_magic(str(given)):
+        return [given]
+    found = sorted(filter(is_image, map(Path, glob.glob(str(given), recursive=True))))  # noqa: PTH207
+    if not found:
+        raise InputError(f"{given}: no image has such a name; give a pattern that fits some.")
+    return found
 
 
 def read_picture(picture: object, position: int, depth: int | None) -> NDArray[np.uint8]:

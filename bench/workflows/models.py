@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from bench import __version__
 from bench.data.categories import load_category, prepare_category
 from bench.data.kinds import find_kind, folder_origin
 from bench.data.teacher import load_teacher
@@ -18,9 +19,10 @@ from bench.planning.inputs import Sources, prepare_inputs
 from bench.planning.stages import Stage, plan
 from bench.running.execution import result_of
 from bench.store.runs import DamagedArtifact, RunStore
-from destseg.application.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.application.calibration import CALIBRATION_BATCHES, calibrate
 from destseg.application.progress import stage_progress
 from destseg.batches import TrainingImages, training_batches
+from destseg.card import Card
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, upsample
 from destseg.model import DeSTSeg
@@ -115,7 +117,17 @@ def model_of_cell(
         device=device,
     )
     with stage_progress() as shown:
-        model.scale = measure_scale(model, batches, normal, shown)
+        found = calibrate(model, batches, normal, shown)
+    model.scale = found.scale
+    model.card = Card(
+        name=str(cell),
+        images=len(normal),
+        recipe=dataclasses.asdict(config.training),
+        version=__version__,
+        good="the training images, which it knows",
+        good_scores=found.scores,
+        separation=found.separation,
+    )
     return model
 
 

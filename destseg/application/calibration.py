@@ -1,6 +1,10 @@
 """What the values of a trained model's maps mean, measured."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -8,10 +12,11 @@ from numpy.typing import NDArray
 
 from destseg.application.progress import OnProgress
 from destseg.batches import Batch
+from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg
-from destseg.prediction import Scale, top_pixels
+from destseg.prediction import Scale, files_of, top_pixels
 
 CALIBRATION_BATCHES = 8
 """Batches of synthetic anomalies on which a model's scale is measured."""
@@ -22,12 +27,22 @@ SCALE_BATCH = 8
 """Images at a time while the scale is measured."""
 
 
-def measure_scale(
+class Calibration(NamedTuple):
+    """What was measured of a model."""
+
+    scale: Scale
+    scores: tuple[float, ...]
+    """Image scores of the normal images."""
+    separation: float | None
+    """AUROC of image scores, synthetic anomalies against the same images clean; None without."""
+
+
+def calibrate(
     model: DeSTSeg,
     batches: Iterable[Batch],
     normal: NDArray[np.uint8],
     on_progress: OnProgress | None = None,
-) -> Scale:
+) -> Calibration:
     """Find out what values a model gives normal pixels and synthetic anomalies.
 
     Parameters
@@ -47,6 +62,9 @@ def measure_scale(
         segmentation: torch.Tensor = model(images).segmentation
         return segmentation
 
+    def scores_of(native: NDArray[np.float32]) -> NDArray[np.float32]:
+        return image_scores(upsample(native, (model.size, model.size)), top_pixels(model.size))
+
     parts = []
     for start in range(0, len(normal), SCALE_BATCH):
         chosen = normal[start : start + SCALE_BATCH]
@@ -55,14 +73,106 @@ def measure_scale(
         if on_progress is not None:
             on_progress("scale", start + len(chosen), len(normal), "")
     maps = np.concatenate(parts)
-    anomalous = []
+    anomalous, corrupted, clean = [], [], []
     with torch.no_grad():
         for batch in batches:
             found = mapper(batch.corrupted)
             height, width = found.shape[-2:]
             anomalous.append(found[downsampled_mask(batch.mask, (height, width)) > 0].cpu())
+            # Those alone that have an anomaly, each beside the same image without.
+            marked = batch.mask.flatten(1).any(dim=1).cpu().numpy()
+            corrupted.append(scores_of(found.squeeze(1).cpu().numpy())[marked])
+            clean.append(scores_of(mapper(batch.clean).squeeze(1).cpu().numpy())[marked])
     edge = float(np.quantile(maps, NORMAL_QUANTILE))
     inside = torch.cat(anomalous)
     # A model that learned nothing still needs a scale of some length.
     typical = max(float(inside.median()) if len(inside) else 1.0, edge + 1e-3)
-    return Scale(edge, typical, float(image_scores(maps, top_pixels(model.size)).max()))
+    scores = image_scores(maps, top_pixels(model.size))
+    return Calibration(
+        Scale(edge, typical, float(scores.max())),
+        tuple(map(float, scores)),
+        auroc(np.concatenate(corrupted), np.concatenate(clean)),
+    )
+
+
+def auroc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float | None:
+    """Return how often a positive is above a negative, ties counted half; None where one lacks.
+
+    Examples
+    --------
+    >>> auroc(np.array([3, 2], np.float32), np.array([1, 2], np.float32))
+    0.875
+    """
+    if not len(positive) or not len(negative):
+        return None
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, "left") + np.searchsorted(ordered, positive, "right")
+    return float(below.sum() / (2 * len(positive) * len(negative)))
+
+
+def set_limit(model: DeSTSeg, rate: float, good: Path | str | None = None) -> None:
+    """Set a model's limit so that at most a share of good pictures exceeds it, see `limit_for`.
+
+    Parameters
+    ----------
+    model : DeSTSeg
+        Its scale is replaced and, with ``good``, the scores in its card.
+    rate : float
+        The share, between 0 and 1.
+    good : Path or str, optional
+        A folder of good images that the model was not trained on. Without it the scores in the
+        model's card are used: of its training images, unless others were measured before. A model
+        knows those, and the share among others will be larger.
+
+    Raises
+    ------
+    InputError
+        When there are no scores, or too few for such a share.
+    """
+    if good is not None:
+        files = files_of(Path(good))
+        scores = [
+            one.score
+            for start in range(0, len(files), SCALE_BATCH)
+            for one in model.predict(files[start : start + SCALE_BATCH])
+        ]
+        name = f"the good images in {Path(good).resolve().name}"
+        model.card = replace(model.card, good=name, good_scores=tuple(scores))
+    if not model.card.good_scores:
+        raise InputError(
+            "the model file keeps no scores of good images; measure some with "
+            "`python -m destseg calibrate MODEL --good DIR --false-alarms 0.01`."
+        )
+    limit = limit_for(model.card.good_scores, rate)
+    model.scale = replace(model.scale, limit=limit)
+
+
+def limit_for(scores: Sequence[float], rate: float) -> float:
+    """Return the image score that at most so many good pictures exceed, on average.
+
+    With n good images the k-th smallest score is taken, k = ceil((n + 1)(1 - rate)): a new picture
+    drawn as they were exceeds it with a probability of ``rate`` at most (split conformal
+    prediction), whatever the scores' distribution.
+
+    Raises
+    ------
+    InputError
+        When there are too few for such a rate, or the rate is none.
+
+    Examples
+    --------
+    >>> limit_for([0.4, 0.1, 0.2, 0.3], 0.25)
+    0.4
+    """
+    if not 0 < rate < 1:
+        raise InputError(f"false alarms {rate:g}: give a share of pictures, such as 0.01.")
+    needed = math.ceil(1 / rate - 1e-9) - 1
+    if len(scores) < needed:
+        raise InputError(
+            f"false alarms {rate:g}: {len(scores)} good images cannot tell so small a share; "
+            f"{needed} are needed, in a folder for `python -m destseg calibrate --good DIR`, or "
+            "ask for a larger share."
+        )
+    # Less a rounding error, as 100 * (1 - 0.01) is not quite 99.
+    rank = math.ceil((len(scores) + 1) * (1 - rate) - 1e-9)
+    return sorted(scores)[rank - 1]

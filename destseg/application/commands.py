@@ -1,34 +1,29 @@
 """``python -m destseg``: train on a folder, predict images, convert model files."""
 
 import argparse
-import csv
-import io
-import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
-import numpy as np
-from PIL import Image
-
-from destseg.application.console import open_console, print_error
+from destseg.application.calibration import set_limit
+from destseg.application.console import coloured, open_console, print_error
+from destseg.application.describing import described
 from destseg.application.devices import choose_device, memory_for
 from destseg.application.fitting import ROTATIONS, train
-from destseg.application.options import positive
-from destseg.application.progress import Progress, stage_progress
-from destseg.atomic import write_atomically
+from destseg.application.options import Parser, finite, positive, program, share
+from destseg.application.predicting import predict_files, require_writable
+from destseg.application.progress import stage_progress
 from destseg.checkpoint import load, save, save_authors
 from destseg.config import PRECISIONS, STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
-from destseg.errors import InputError, input_faults
-from destseg.folders import scan, tell
-from destseg.model import PICTURES_AT_A_TIME
-from destseg.prediction import Prediction, read_picture
+from destseg.errors import InputError
+from destseg.model import DeSTSeg
+
+Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
-
-RESULTS = {".tiff": "TIFF", "_overlay.png": "PNG"}
-"""What the name of a picture's map and of its overlay end with -> the format."""
 
 TRAIN_EXAMPLES = """\
 examples:
@@ -46,16 +41,29 @@ examples:
       found/part.tiff (anomaly map, 32-bit), found/part_overlay.png, found/scores.csv
   python -m destseg predict model.pt bottle/test --out found/bottle/test
       every image below a folder, in the same folders below found/bottle/test
+  python -m destseg predict model.pt parts --out found --false-alarms 0.02
+      another limit than the largest score of the training images, the default
+
+The line in an overlay goes around pixels above the limit; verdict and score stand below.
 
 exit codes: 0 done, 2 bad input or usage, 3 some images could not be predicted, which are listed
 at the end, 130 interrupted
 """
 
 
+CALIBRATE_EXAMPLES = """\
+examples:
+  python -m destseg calibrate model.pt --good held_out --false-alarms 0.01
+      at most one in a hundred pictures that are like those in held_out will exceed the limit; they
+      must not be training images, and 99 of them are needed
+"""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     open_console()
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         code: int = options.run(options)
     except InputError as error:
@@ -70,18 +78,19 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m destseg", description="Find anomalies in images of anybody's parts."
-    )
+def _parser(arguments: Sequence[str]) -> Parser:
+    description = "Find anomalies in images of anybody's parts."
+    parser = program("python -m destseg", "destseg", description, arguments)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
     _add_predict(commands)
+    _add_calibrate(commands)
+    _add_info(commands)
     _add_convert(commands)
     return parser
 
 
-def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_train(commands: Commands) -> None:
     recipe = TrainingConfig()
     command = commands.add_parser(
         "train",
@@ -126,7 +135,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.set_defaults(run=_train)
 
 
-def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_predict(commands: Commands) -> None:
     command = commands.add_parser(
         "predict",
         help="find anomalies in images",
@@ -134,23 +143,78 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="a model file, or the authors'")
-    command.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="files or folders")
+    command.add_argument(
+        "images", type=Path, nargs="+", metavar="IMAGE", help="files, folders or patterns"
+    )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
+    limits = command.add_mutually_exclusive_group()
+    limits.add_argument(
+        "--threshold", type=finite, metavar="X", help="call pictures with a larger score anomalous"
+    )
+    limits.add_argument(
+        "--false-alarms",
+        type=share,
+        metavar="SHARE",
+        help="the same by the share of good pictures that may exceed it, such as 0.01, by the "
+        "scores of good images that the model file keeps",
+    )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
     command.set_defaults(run=_predict)
 
 
-def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_calibrate(commands: Commands) -> None:
+    command = commands.add_parser(
+        "calibrate",
+        help="set a model's limit for a rate of false alarms",
+        epilog=CALIBRATE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("model", type=Path, metavar="MODEL")
+    command.add_argument(
+        "--false-alarms",
+        type=share,
+        required=True,
+        metavar="SHARE",
+        help="share of good pictures that may be called anomalous, such as 0.01",
+    )
+    command.add_argument(
+        "--good",
+        type=Path,
+        metavar="DIR",
+        help="good images that the model was not trained on; default: the scores in its file, of "
+        "its training images, which make the limit too low",
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="the new model file; default: in the same place"
+    )
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    command.set_defaults(run=_calibrate)
+
+
+def _add_info(commands: Commands) -> None:
+    command = commands.add_parser("info", help="show a model's card, and how long a picture takes")
+    command.add_argument("model", type=Path, metavar="MODEL", help="a model file, or the authors'")
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    command.set_defaults(run=_info)
+
+
+def _add_convert(commands: Commands) -> None:
     command = commands.add_parser(
         "convert", help="write a model as a checkpoint that the authors' program loads"
     )
     command.add_argument("model", type=Path, metavar="MODEL")
     command.add_argument("out", type=Path, metavar="CHECKPOINT", help="such as model.pckl")
     command.set_defaults(run=_convert)
+    command = commands.add_parser(
+        "export", help="write a model as an ONNX file, which needs neither torch nor this program"
+    )
+    command.add_argument("model", type=Path, metavar="MODEL")
+    command.add_argument("out", type=Path, metavar="FILE", help="such as model.onnx")
+    command.set_defaults(run=_export)
 
 
 def _train(options: argparse.Namespace) -> int:
-    _require_folder(options.out.absolute().parent)
+    require_writable(options.out.absolute().parent)
     if options.batch_size < 2:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
     student_steps, segmentation_steps = options.steps
@@ -179,124 +243,54 @@ def _train(options: argparse.Namespace) -> int:
     save(model, options.out)
     part.unlink(missing_ok=True)
     print(f"{options.out}: a picture is called anomalous above {model.scale.limit:.4g}.")
+    _warn(model)
     return DONE
 
 
 def _predict(options: argparse.Namespace) -> int:
     model = load(options.model, choose_device(options.device))
-    files, faults = _files(options.images)
-    names = _names(files)
-    _require_folder(options.out)
-    _spare(files, options.out, names)
-    rows = []
-    with Progress("predict", len(files), unit="image") as shown:
-        for start in range(0, len(files), PICTURES_AT_A_TIME):
-            chosen = {}
-            for file in files[start : start + PICTURES_AT_A_TIME]:
-                try:
-                    chosen[file] = read_picture(file, 0, model.depth)
-                except InputError as error:
-                    faults.append(str(error))
-                    shown.advance()
-            predictions = model.predict(chosen.values())
-            for file, prediction in zip(chosen, predictions, strict=True):
-                shown.advance()
-                try:
-                    _write(prediction, options.out / names[file])
-                except InputError as error:
-                    faults.append(str(error))
-                    continue
-                scores = (f"{prediction.score:.6g}", f"{prediction.relative_score:.4f}")
-                rows.append((file.as_posix(), *scores, "yes" if prediction.anomalous else "no"))
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("image", "score", "relative_score", "anomalous"))
-    writer.writerows(rows)
-    try:
-        write_atomically(
-            options.out / "scores.csv", table.getvalue().encode("utf-8", "surrogateescape")
-        )
-    except OSError as error:
-        raise InputError(f"{options.out}: cannot be written ({error.strerror}).") from None
-    count = sum(row[-1] == "yes" for row in rows)
-    print(f"{count} of {len(rows)} images called anomalous; maps and overlays in {options.out}.")
-    if faults:
-        listed = "\n  - ".join(("not predicted:", *faults))
-        print(f"error: {len(faults)} of {len(rows) + len(faults)} {listed}", file=sys.stderr)
-    return FAILED if faults else DONE
+    if options.threshold is not None:
+        model.scale = replace(model.scale, limit=options.threshold)
+    elif options.false_alarms is not None:
+        _set_limit(model, options.false_alarms)
+    _warn(model)
+    return DONE if predict_files(model, options.images, options.out) else FAILED
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    model = load(options.model, choose_device(options.device))
+    _set_limit(model, options.false_alarms, options.good)
+    out = save(model, options.out or options.model)
+    print(f"{out}: a picture is called anomalous above {model.scale.limit:.4g}.")
+    return DONE
+
+
+def _info(options: argparse.Namespace) -> int:
+    model = load(options.model, choose_device(options.device))
+    print(described(model))
+    _warn(model)
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    from destseg.exporting import export_onnx
+
+    print(f"{export_onnx(load(options.model), options.out)}: input pictures, outputs maps, scores.")
+    return DONE
+
+
+def _set_limit(model: DeSTSeg, rate: float, good: Path | None = None) -> None:
+    """Set the limit for a rate of false alarms, and say on what that rests."""
+    set_limit(model, rate, good)
+    said = f"limit {model.scale.limit:.4g} for {rate:g} false alarms"
+    print(f"{said}, by {len(model.card.good_scores)} scores of {model.card.good}.")
+
+
+def _warn(model: DeSTSeg) -> None:
+    if model.card.warning:
+        print(f"{coloured('warning:', 'yellow', sys.stderr)} {model.card.warning}", file=sys.stderr)
 
 
 def _convert(options: argparse.Namespace) -> int:
     print(save_authors(load(options.model), options.out))
     return DONE
-
-
-def _files(given: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """List images, each once: files as they are, and every image below a folder.
-
-    What is an image there and cannot be read, as far as its name tells, is listed besides.
-    """
-    found: list[Path] = []
-    faults: list[str] = []
-    for path in given:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder; give images or folders of images.")
-        if not path.is_dir():
-            found.append(path)
-            continue
-        listing = scan(path)
-        if not listing.files:
-            none = InputError(f"{path}: no images in it; give a folder that has some.")
-            raise input_faults(str(path), listing.faults) if listing.faults else none
-        found += listing.files
-        faults += listing.faults
-        for sentence in listing.passed_over:
-            tell(sentence)
-    return list(dict.fromkeys(found)), faults
-
-
-def _names(files: list[Path]) -> dict[Path, Path]:
-    """Name results by what distinguishes the files: their path below the folder of them all."""
-    common = Path(os.path.commonpath([file.absolute().parent for file in files]))
-    names = {file: file.absolute().relative_to(common).with_suffix("") for file in files}
-    by_name: dict[Path, Path] = {}
-    for file, name in names.items():
-        if name in by_name:
-            raise InputError(
-                f"{file} and {by_name[name]}: both results would be named {name}; "
-                "rename one or predict them apart."
-            )
-        by_name[name] = file
-    return names
-
-
-def _spare(files: list[Path], out: Path, names: dict[Path, Path]) -> None:
-    """Refuse to write a result over a picture."""
-    pictures = {file.absolute() for file in files}
-    for name in names.values():
-        for suffix in RESULTS:
-            result = (out / name).absolute()
-            if result.with_name(result.name + suffix) in pictures:
-                raise InputError(
-                    f"--out {out}: {name}{suffix} would replace a picture; choose another folder."
-                )
-
-
-def _write(prediction: Prediction, stem: Path) -> None:
-    """Write the map as 32-bit TIFF and the overlay as PNG."""
-    pictures = (prediction.anomaly_map, prediction.overlay())
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        for (suffix, form), pixels in zip(RESULTS.items(), pictures, strict=True):
-            buffer = io.BytesIO()
-            Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, form)
-            write_atomically(stem.with_name(stem.name + suffix), buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"{stem.parent}: cannot be written ({error.strerror}).") from None
-
-
-def _require_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another.") from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -10,10 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from destseg.application.calibration import CALIBRATION_BATCHES, measure_scale
+from destseg.application.calibration import CALIBRATION_BATCHES, calibrate
+from destseg.application.options import installed
 from destseg.application.progress import OnProgress
 from destseg.application.resuming import PartFile, identity_of
 from destseg.batches import Batch, TrainingImages, training_batches
+from destseg.card import Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
 from destseg.errors import InputError, input_faults
@@ -176,7 +179,26 @@ def train(
         )
 
     _fit(model, batches, config, keeper, on_progress)
-    model.scale = measure_scale(model, batches("scale", CALIBRATION_BATCHES), images, on_progress)
+    found = calibrate(model, batches("scale", CALIBRATION_BATCHES), images, on_progress)
+    model.scale = found.scale
+    model.card = Card(
+        name=_name(Path(data)),
+        images=len(images),
+        recipe={
+            **asdict(config),
+            "size": size,
+            "rotation": rotation,
+            "student": student,
+            "teacher": Path(teacher).name,
+            "textures": "procedural" if textures is None else Path(textures).name,
+            "seed": seed,
+        },
+        trained=datetime.now(UTC).date().isoformat(),
+        version=installed(),
+        good="the training images, which it knows",
+        good_scores=found.scores,
+        separation=found.separation,
+    )
     return model
 
 
@@ -189,6 +211,12 @@ def normal_folder(data: Path) -> Path:
     if not image_files(data):
         raise InputError(f"{data}: neither has a folder train/good nor images; give one that has.")
     return data
+
+
+def _name(data: Path) -> str:
+    """Return what a folder of parts is called, ``bottle`` of ``bottle/train/good`` too."""
+    place = data.resolve()
+    return place.parents[1].name if place.parts[-2:] == ("train", "good") else place.name
 
 
 def read_folder(folder: Path, size: int) -> tuple[NDArray[np.uint8], int | None]:

@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import destseg
-from destseg.application.calibration import measure_scale
+from destseg.application.calibration import calibrate, limit_for, set_limit
 from destseg.batches import Batch
+from destseg.card import Card
+from destseg.errors import InputError
+from tests.method.small_networks import small_model
 
 
 class Known(torch.nn.Module):
@@ -26,11 +30,14 @@ def test_the_scale_is_measured_on_normal_pixels_and_synthetic_anomalies():
     shown[:, :, :4] = 3.0
     mask = torch.zeros(2, 1, 8, 8)
     mask[:, :, :4] = 1
-    scale = measure_scale(Known(), iter([Batch(shown, shown, mask)]), normal)
+    found = calibrate(Known(), iter([Batch(shown, shown - 1, mask)]), normal)
+    scale = found.scale
     black = -0.485 / 0.229  # ImageNet-normalised
     assert scale.normal == pytest.approx(black)
     assert scale.anomalous == pytest.approx(3.0)
     assert scale.limit == pytest.approx(black)
+    assert found.scores == pytest.approx([black] * 5)
+    assert found.separation == 1
 
 
 def test_a_model_that_learned_nothing_has_a_scale_of_some_length():
@@ -39,7 +46,7 @@ def test_a_model_that_learned_nothing_has_a_scale_of_some_length():
     none = Batch(empty, empty, torch.zeros(2, 1, 8, 8))
     low = Batch(empty - 5, empty, torch.ones(2, 1, 8, 8))
     for batch in (none, low):
-        scale = measure_scale(Known(), iter([batch]), normal)
+        scale = calibrate(Known(), iter([batch]), normal).scale
         assert scale.anomalous > scale.normal
 
 
@@ -48,5 +55,57 @@ def test_progress_is_told_by_the_image():
     empty = torch.zeros(2, 3, 8, 8)
     batches = [Batch(empty, empty, torch.ones(2, 1, 8, 8))]
     normal = np.zeros((11, 8, 8, 3), np.uint8)
-    measure_scale(Known(), batches, normal, lambda *call: told.append(call))
+    calibrate(Known(), batches, normal, lambda *call: told.append(call))
     assert told == [("scale", 8, 11, ""), ("scale", 11, 11, "")]
+
+
+def test_a_model_that_cannot_tell_is_called_hardly_trained():
+    """Where the marked images score as the clean ones; those without an anomaly do not count."""
+    normal = np.zeros((2, 8, 8, 3), np.uint8)
+    blank = torch.zeros(4, 3, 8, 8)
+    mask = torch.zeros(4, 1, 8, 8)
+    mask[:2] = 1
+    seen = blank.clone()
+    seen[2:] = 9.0
+    found = calibrate(Known(), [Batch(seen, blank, mask)], normal)
+    assert found.separation == 0.5
+    assert "hardly been trained" in Card(separation=found.separation).warning
+    seen[:2] = 1.0
+    found = calibrate(Known(), [Batch(seen, blank, mask)], normal)
+    assert found.separation == 1
+    assert Card(separation=found.separation).warning is None
+    assert Card().warning is None, "an older file says nothing of it"
+    none = calibrate(Known(), [Batch(seen, blank, mask * 0)], normal)
+    assert none.separation is None
+
+
+@pytest.mark.parametrize("count", [19, 20, 39, 100])
+def test_at_most_the_share_of_good_pictures_exceeds_the_limit(count):
+    """On average over the scores the limit is taken from: 1 in 20, of any continuous law."""
+    draws = np.random.default_rng(count).exponential(size=(4000, count + 1))
+    above = [limit_for(row[:-1].tolist(), 0.05) < row[-1] for row in draws]
+    expected = (count + 1 - np.ceil((count + 1) * 0.95 - 1e-9)) / (count + 1)
+    assert expected <= 0.05
+    assert np.mean(above) == pytest.approx(expected, abs=0.012)
+
+
+def test_a_limit_needs_enough_good_images():
+    with pytest.raises(InputError, match=r"false alarms 0.01: 98 good images .* 99 are needed"):
+        limit_for([0.1] * 98, 0.01)
+    assert limit_for([0.1] * 98 + [0.3], 0.01) == 0.3
+
+
+def test_the_limit_is_set_by_the_scores_in_the_file_or_of_a_folder(tmp_path):
+    model = small_model(size=64, card=Card(good="x", good_scores=(0.1, 0.2, 0.3)))
+    set_limit(model, 0.5)
+    assert model.scale.limit == 0.2
+    for index in range(3):
+        pixels = np.random.default_rng(index).integers(0, 256, (20, 20, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    set_limit(model, 0.5, tmp_path)
+    scores = sorted(one.score for one in model.predict(tmp_path))
+    assert model.scale.limit == pytest.approx(scores[1])
+    assert sorted(model.card.good_scores) == pytest.approx(scores)
+    assert tmp_path.name in model.card.good
+    with pytest.raises(InputError, match="keeps no scores of good images"):
+        set_limit(small_model(size=64), 0.5)

@@ -1,11 +1,13 @@
 import itertools
 import os
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 
 from destseg import checkpoint
+from destseg.card import Card
 from destseg.checkpoint import authors_state_dict, load, save, save_authors
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS, ModelConfig
 from destseg.errors import InputError
@@ -283,3 +285,21 @@ def test_a_wrapped_checkpoint_is_read_and_one_of_no_numbers_is_not(tmp_path):
     broken = {k: v * float("nan") if "segmentation_net" in k else v for k, v in loaded.items()}
     torch.save(broken, tmp_path / "b.pckl")
     assert "holds values that are not finite" in refusal(tmp_path / "b.pckl")
+
+
+def test_the_card_is_kept_and_an_older_file_has_none(tmp_path):
+    model = small_model()
+    card = Card("bottle", 9, {"size": 64}, "2026-01-31", "0.1", "x", (0.1, 0.2), 0.9)
+    model.card = card
+    path = save(model, tmp_path / "model.pt")
+    assert load(path).card == card
+    content = torch.load(path, weights_only=True)
+    for change, expected in (({"later": 1}, card), ({"name": ""}, replace(card, name=""))):
+        torch.save({**content, "card": {**content["card"], **change}}, path)
+        assert load(path).card == expected
+    for bad in ([], {"images": "many"}, {"good_scores": 3}):
+        torch.save({**content, "card": bad}, path)
+        assert "settings are not a model's" in refusal(path)
+    del content["card"]
+    torch.save(content, path)
+    assert load(path).card == Card()

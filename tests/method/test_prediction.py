@@ -3,11 +3,13 @@ import pytest
 from PIL import Image
 
 import destseg
+from destseg import prediction as module
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
-from destseg.prediction import Prediction, Scale, top_pixels
+from destseg.prediction import CONTOUR, Prediction, Scale, top_pixels
 from tests.method.small_networks import small_model
 
+COLOUR = {name: getattr(module, name) for name in ("ANOMALOUS", "NORMAL")}
 SCALE = Scale(normal=0.2, anomalous=0.6, limit=0.3)
 
 
@@ -175,7 +177,7 @@ def test_verdict_and_relative_score():
 
 def test_overlay_colours_what_leaves_the_normal_range_and_nothing_else():
     prediction = of([[0.0, 0.2, 0.21, 0.4], [0.6, 5.0, -1.0, 0.1]])
-    overlay = prediction.overlay()
+    overlay = prediction.overlay(contour=False)
     assert overlay.shape == (2, 4, 3)
     assert overlay.dtype == np.uint8
     untouched = np.all(overlay == prediction.picture, axis=2)
@@ -183,3 +185,65 @@ def test_overlay_colours_what_leaves_the_normal_range_and_nothing_else():
     assert np.array_equal(overlay[1, 0], overlay[1, 1]), "the scale ends"
     distance = np.abs(overlay.astype(int) - 100).sum(axis=2)
     assert distance[0, 2] < distance[0, 3] < distance[1, 0]
+
+
+def test_a_line_goes_around_what_is_above_the_limit_and_hides_none_of_it():
+    values = np.zeros((9, 12))
+    values[3:6, 4:7] = 0.31
+    values[7, 1] = 0.3
+    prediction = of(values, score=0.31)
+    overlay = prediction.overlay()
+    line = np.all(overlay == CONTOUR, axis=2)
+    around = np.zeros((9, 12), bool)
+    around[2:7, 3:8] = True
+    around[3:6, 4:7] = False
+    assert np.array_equal(prediction.mask, values > 0.3)
+    assert np.array_equal(line, around)
+    assert np.array_equal(overlay[~line], prediction.overlay(contour=False)[~line])
+
+
+@pytest.mark.parametrize("width", [40, 900])
+def test_the_verdict_stands_below_an_overlay(width):
+    picture = np.full((30, width, 3), 100, np.uint8)
+    shown = {}
+    for score in (0.2, 0.4):
+        prediction = Prediction(picture, np.zeros((30, width), np.float32), score, SCALE)
+        captioned = prediction.captioned()
+        assert np.array_equal(captioned[:30, :width], prediction.overlay())
+        assert captioned.shape[1] >= 150
+        strip = captioned[30:].reshape(-1, 3)
+        shown[score] = {
+            name for name in ("ANOMALOUS", "NORMAL") if (strip == COLOUR[name]).all(1).any()
+        }
+    assert shown == {0.2: {"NORMAL"}, 0.4: {"ANOMALOUS"}}
+
+
+def test_a_threshold_replaces_the_limit(model):
+    (own,) = model.predict(picture(20, 20))
+    for threshold, anomalous in ((own.score - 0.01, True), (own.score, False)):
+        (found,) = model.predict(picture(20, 20), threshold=threshold)
+        assert (found.scale.limit, found.anomalous) == (threshold, anomalous)
+    assert model.scale == SCALE
+
+
+def test_a_folder_and_a_pattern_are_their_images(model, tmp_path):
+    names = ["a.png", "sub/b.png", "sub/c.jpg", "sub/notes.txt", "odd[1].png"]
+    (tmp_path / "sub").mkdir()
+    for seed, name in enumerate(names):
+        Image.fromarray(picture(9, 9, seed)).save(tmp_path / name, "PNG")
+    whole = [tmp_path / name for name in ("a.png", "odd[1].png", "sub/b.png", "sub/c.jpg")]
+    asked = {
+        tmp_path: whole,
+        tmp_path / "**" / "*.png": [whole[0], whole[1], whole[2]],
+        f"{tmp_path}/sub/*": whole[2:],
+        tmp_path / "odd[1].png": [whole[1]],
+    }
+    for given, expected in asked.items():
+        assert [one.source for one in model.predict(given)] == expected
+    both = model.predict([picture(9, 9), tmp_path / "sub"])
+    assert [one.source for one in both] == [None, *whole[2:]]
+    with pytest.raises(InputError, match=r"x\*: no image has such a name"):
+        model.predict(f"{tmp_path}/x*")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="no images in it"):
+        model.predict(tmp_path / "none")
