@@ -142,7 +142,9 @@ def test_a_verdict_never_contradicts_the_interval_beside_it(as_published, moved)
         low, high = line["deciding_low"], line["deciding_high"]
         said = {"reproduced": low > 0, "contradicted": high < 0}
         assert said.get(line["verdict"], low <= 0 <= high)
-    printed = table.formatted[table.formatted["Claim"] == "the full variant is the best of the eight"]
+    printed = table.formatted[
+        table.formatted["Claim"] == "the full variant is the best of the eight"
+    ]
     # 21 looks for a pair that is reversed; one is enough where none is.
     assert set(printed["Level"]) <= {"95 %", f"{100 - 5 / 21:.3g} %"}
 
