@@ -13,7 +13,7 @@ Nothing is run.
 
 examples:
   python -m bench figure
-      all of the ablation on the miniature, as PNG and SVG in results/ablation/figures
+      all of the ablation on the miniature, as PNG, SVG and PDF in results/ablation/figures
   python -m bench figure --only heatmap --only effects
       some of them
   python -m bench figure experiments/mvtec.toml --only variants

@@ -5,24 +5,26 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.presentation.figure_style import MUTED, add_title, style
+from bench.presentation.figure_style import MUTED, Head, style
 from bench.results.results import Results
 
 HEAT = "inferno"
 """Colours of anomaly scores; lighter is higher, in grey as well."""
 
-_TRUTH = "ground truth"
-_PANELS = ("input", _TRUTH, "anomaly map")
+_PANELS = ("input", "ground truth", "anomaly map")
 _MOST_COLUMNS = 8
 # The input shows through where the score is low; dimmed, so that it is never taken for a score.
 _DIMMED = 0.6
 _WEIGHT_LOW, _WEIGHT_HIGH = 0.35, 0.95
 _OTHER_INSTANCES = 95
+_LINE, _ON_BLACK = "#56d0ff", "0.75"
+"""Colours that `HEAT` does not have, of the threshold's line and of writing on black."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,8 @@ class Example:
         Ends of the colour scale, the same for every example of the category.
     instance
         The one instance that is meant, where it is not all of the mask; the others are grey.
+    threshold
+        Scores of at least this are inside the line that is drawn on the map; None draws none.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class Example:
     low: float
     high: float
     instance: NDArray[np.bool_] | None = None
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         where = f"example {self.category}/{self.name}"
@@ -79,8 +84,8 @@ def examples_figure(
 ) -> Figure:
     """Draw input, ground truth and anomaly map of each example, in bands of columns.
 
-    One colour scale per category, given with the examples, never per image. Without any anomaly
-    the row of the ground truth is left out. The detail is the rule by which they were chosen.
+    One colour scale per category, given with the examples, never per image. The detail is the rule
+    by which they were chosen; what grey and the lines are is said below.
 
     Raises
     ------
@@ -92,43 +97,75 @@ def examples_figure(
     bands = -(-len(examples) // _MOST_COLUMNS)
     columns = -(-len(examples) // bands)
     with style():
-        names = [name for name in _PANELS if name != _TRUTH or any(e.mask.any() for e in examples)]
-        tile, gap, head, left, foot = 0.92, 0.04, 0.62, 0.62, 0.42
-        band_height = len(names) * (tile + gap) - gap + 0.24
+        tile, gap, left = 0.92, 0.04, 0.3
+        band_height = len(_PANELS) * (tile + gap) - gap + 0.24
         # A lone example still needs the width of the title.
-        width = max(left + columns * (tile + gap), 6.4)
-        height = head + bands * band_height + foot
+        width = max(left + columns * (tile + gap) + 0.04, 4.6)
+        head = Head(title, results, width, detail)
+        said = _explanation(examples)
+        foot = 0.3 + 0.13 * len(said)
+        height = head.height + bands * band_height + foot
         figure = Figure(figsize=(width, height))
         for index, example in enumerate(examples):
             band, column = divmod(index, columns)
             x = left + column * (tile + gap)
             panels = dict(zip(_PANELS, _panels(example), strict=True))
-            for row, name in enumerate(names):
-                y = height - head - band * band_height - 0.2 - (row + 1) * tile - row * gap
+            for row, name in enumerate(_PANELS):
+                top = height - head.height - band * band_height - 0.2
+                y = top - (row + 1) * tile - row * gap
                 axes = figure.add_axes((x / width, y / height, tile / width, tile / height))
                 axes.imshow(panels[name], interpolation="nearest", aspect="equal")
                 axes.set(xticks=[], yticks=[])
                 axes.grid(visible=False)
                 axes.spines[:].set_visible(False)
                 if row == 0:
-                    axes.set_title(example.category.replace("_", " "), fontsize=7.5, pad=2.5)
+                    axes.set_title(example.category, fontsize=8.5, pad=2.5)
                 if column == 0:
-                    axes.set_ylabel(name, fontsize=7.5, labelpad=3)
-        add_title(figure, title, results, detail)
-        scale = figure.add_axes((left / width, 0.26 / height, 1.3 / width, 0.09 / height))
+                    axes.set_ylabel(name, fontsize=8.5, labelpad=3)
+                if row == 1 and not example.mask.any():
+                    axes.text(
+                        0.5, 0.5, "no anomaly", transform=axes.transAxes, fontsize=7.5,
+                        color=_ON_BLACK, ha="center", va="center",
+                    )  # fmt: skip
+            _draw_threshold(axes, example)
+        head.draw(figure)
+        scale = figure.add_axes((left / width, (foot - 0.22) / height, 1.0 / width, 0.09 / height))
         bar = figure.colorbar(
             ScalarMappable(Normalize(0, 1), HEAT), cax=scale, orientation="horizontal", ticks=[]
         )
         bar.outline.set_visible(False)
         figure.text(
-            (left + 1.38) / width,
-            0.305 / height,
-            "low to high anomaly score, one scale per category",
-            fontsize=7,
+            (left + 1.08) / width,
+            (foot - 0.1) / height,
+            "\n".join(said),
+            fontsize=7.5,
             color=MUTED,
-            va="center",
+            va="top",
         )
     return figure
+
+
+def _draw_threshold(axes: Axes, example: Example) -> None:
+    """Draw the edge of the region whose scores reach the threshold, at borders too."""
+    if example.threshold is None:
+        return
+    over = np.pad(example.anomaly_map >= example.threshold, 1).astype(float)
+    if not over.any():
+        return
+    rows, columns = (np.arange(-1, side + 1) for side in example.mask.shape)
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.contour(columns, rows, over, levels=[0.5], colors=[_LINE], linewidths=0.8)
+    axes.set(xlim=limits[0], ylim=limits[1])
+
+
+def _explanation(examples: Sequence[Example]) -> list[str]:
+    """Say what the colours and lines are that these examples have, line by line."""
+    said = ["low to high anomaly score, one scale per category"]
+    if any(example.threshold is not None for example in examples):
+        said.append("blue line: around the scores that reach the threshold")
+    if any(e.instance is not None and (e.mask & ~e.instance).any() for e in examples):
+        said.append("grey: other instances of the image")
+    return said
 
 
 def _panels(example: Example) -> Iterator[NDArray[np.uint8]]:

@@ -1,20 +1,30 @@
 """The one look of all figures, and how they become files."""
 
 import io
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.results.results import Results, Row
 
 DPI = 150
-_ENTRY, _LETTER = 0.33, 0.075
+COLUMN = 4.6
+"""Inches of a figure that is legible in one column of a paper, at about 3.35."""
+
+_ENTRY, _LETTER = 0.45, 0.066
 """Inches of a legend that a mark takes with the space about it, and a letter."""
+_EDGE, _TITLE, _TEXT_LINE, _LEGEND_ROW = 0.08, 0.3, 0.137, 0.165
+_TEXT_LETTER = 0.0565
+_UNCUT = 0.34
 
 FAINT = "0.88"
 MUTED = "0.35"
@@ -28,9 +38,9 @@ PAPER_MARK: dict[str, Any] = {
 
 _LOOKS = (
     ((BLUE, "s"), (ORANGE, "o")),
-    ((PALETTE[2], "^"), (PALETTE[4], "v")),
+    ((PALETTE[1], "^"), (PALETTE[4], "v")),
     ((PALETTE[5], "<"), (PALETTE[9], ">")),
-    ((PALETTE[7], "p"), (PALETTE[1], "P")),
+    ((PALETTE[7], "p"), (PALETTE[2], "P")),
     ((PALETTE[6], "h"), ("0.15", "*")),
 )
 """Colour and marker of each method in its turn, without and with what `is_on` asks for."""
@@ -119,16 +129,77 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def add_title(figure: Figure, title: str, results: Results, detail: str = "") -> None:
-    """Write the title, and under it what the numbers are of and whether they may be compared."""
-    parts = (results.dataset, results.categories_text, detail)
-    lines = [" · ".join(filter(None, parts))]
-    if not results.comparable:
-        what = "the paper's protocol" if results.standing == "original" else "MVTec AD"
-        lines.append(f"Not {what}: not comparable with the numbers of the paper")
-    width, height = figure.get_size_inches()
-    figure.text(0.08 / width, 1 - 0.08 / height, title, fontsize=10.5, weight="bold", va="top")
-    figure.text(0.08 / width, 1 - 0.3 / height, "\n".join(lines), fontsize=8, color=MUTED, va="top")
+@dataclass(frozen=True)
+class Head:
+    """What stands over a figure: title, what the numbers are of, whether they compare, legend.
+
+    Attributes
+    ----------
+    title
+        One line.
+    results
+        Of which the figure is.
+    width
+        Of the figure, in inches; lines are broken at it.
+    detail
+        What the marks are.
+    legend
+        Label -> how its line or mark is drawn.
+    of
+        Of which categories; by default those of the results.
+    """
+
+    title: str
+    results: Results
+    width: float
+    detail: str = ""
+    legend: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    of: str | None = None
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        results = self.results
+        of = results.categories_text if self.of is None else self.of
+        lines = [" · ".join(filter(None, (results.dataset, of, self.detail)))]
+        if not results.comparable:
+            what = "the paper's protocol" if results.standing == "original" else "MVTec AD"
+            lines.append(f"Not {what}: not comparable with the numbers of the paper")
+        letters = int((self.width - 2 * _EDGE) / _TEXT_LETTER)
+        return [part for line in lines for part in textwrap.wrap(line, letters)]
+
+    @cached_property
+    def _legend_rows(self) -> int:
+        return legend_rows(list(self.legend), self.width - 2 * _EDGE) if self.legend else 0
+
+    @property
+    def height(self) -> float:
+        """Inches from the top of the figure to what is below."""
+        rows = self._legend_rows
+        return _TITLE + _TEXT_LINE * len(self._lines) + (0.06 + _LEGEND_ROW * rows if rows else 0)
+
+    def draw(self, figure: Figure) -> None:
+        """Write it."""
+        width, height = figure.get_size_inches()
+        left = _EDGE / width
+        figure.text(left, 1 - 0.08 / height, self.title, fontsize=10.5, weight="bold", va="top")
+        lines = "\n".join(self._lines)
+        figure.text(left, 1 - _TITLE / height, lines, fontsize=8, color=MUTED, va="top")
+        if self.legend:
+            under = _TITLE + _TEXT_LINE * len(self._lines) + 0.06
+            figure.legend(
+                handles=[
+                    Line2D([], [], label=label, **look) for label, look in self.legend.items()
+                ],
+                loc="upper left",
+                bbox_to_anchor=(left, 1 - under / height),
+                ncols=-(-len(self.legend) // self._legend_rows),
+                fontsize=8,
+                borderaxespad=0,
+                borderpad=0,
+                frameon=False,
+                handletextpad=0.4,
+                columnspacing=1.2,
+            )
 
 
 def legend_rows(labels: Sequence[str], inches: float) -> int:
@@ -141,23 +212,24 @@ def legend_rows(labels: Sequence[str], inches: float) -> int:
     return len(labels)
 
 
-def add_legend(
-    figure: Figure,
-    entries: Mapping[str, Mapping[str, Any]],
-    at: tuple[float, float],
-    *,
-    loc: Literal["upper left", "upper right"] = "upper right",
-    ncols: int | None = None,
-    **spacing: float,
-) -> None:
-    """Write a legend of labels and how each one's line or mark is drawn, by default in one line."""
-    figure.legend(
-        handles=[Line2D([], [], label=label, **look) for label, look in entries.items()],
-        loc=loc,
-        bbox_to_anchor=at,
-        ncols=ncols or len(entries),
-        fontsize=7.5,
-        borderaxespad=0,
-        frameon=False,
-        **{"handletextpad": 0.1, "columnspacing": 1.2} | spacing,
+def begin_at_zero(axes: Axes, axis: Literal["x", "y"]) -> None:
+    """Let a scale of percents begin at zero where that costs little, and mark it where it does not.
+
+    It is cut where less than two thirds of the whole would be left to what is drawn; then the
+    strokes of a cut stand at its lower end, and its label says where it begins.
+    """
+    limits, set_limits = (
+        (axes.get_xlim, axes.set_xlim) if axis == "x" else (axes.get_ylim, axes.set_ylim)
     )
+    low, high = limits()
+    if low <= _UNCUT * high:
+        set_limits(min(low, 0), high)
+        return
+    label = axes.xaxis.label if axis == "x" else axes.yaxis.label
+    label.set_text(f"{label.get_text()}, cut below {low:.0f}")
+    ends = ((0.015, 0), (0.03, 0)) if axis == "x" else ((0, 0.02), (0, 0.04))
+    stroke = [(-1, -0.6), (1, 0.6)] if axis == "y" else [(-0.6, -1), (0.6, 1)]
+    axes.plot(
+        *zip(*ends, strict=True), transform=axes.transAxes, clip_on=False, linestyle="",
+        marker=stroke, markersize=7, mec="0.2", mew=0.9, label="cut", zorder=5,
+    )  # fmt: skip

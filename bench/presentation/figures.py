@@ -2,8 +2,8 @@
 
 One style throughout: colours that colour-blind people tell apart, and a marker beside each colour
 so that a grey print says the same. Figures are objects and touch no global state of matplotlib;
-files are PNG and SVG, the latter without date or random names, so that the same numbers give the
-same file.
+files are PNG, SVG and PDF, without dates or random names, so that the same numbers give the same
+file.
 """
 
 import io
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bench.metrics import ALL_METRICS, Metric
+from bench.presentation.captions import effects_caption, threshold_caption
 from bench.presentation.costs_table import CURVE_METRIC, curve_means
 from bench.presentation.examples import Example, examples_figure
 from bench.presentation.figure_style import pdf, png, svg
@@ -40,7 +41,7 @@ _PHOTO_QUALITY = 88
 _HALF_PAGE = 6.0
 
 EXAMPLES_RULE = "each category's anomalous image of median score"
-MISSED_RULE = "the largest (white) below the threshold of IAP@k"
+MISSED_RULE = "the largest instance (white) that is not found at the threshold of IAP@k"
 FALSE_ALARMS_RULE = "each category's good image of highest score"
 
 
@@ -144,7 +145,7 @@ def drawings(
 
 
 def write_figures(chosen: Iterable[Drawing], folder: Path) -> list[Path]:
-    """Write figures as PNG and SVG, each file atomically, and return the files.
+    """Write figures as PNG, SVG and PDF, each file atomically, and return the files.
 
     Raises
     ------
@@ -154,7 +155,11 @@ def write_figures(chosen: Iterable[Drawing], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for drawing in chosen:
-        for form, content in (("png", drawing.png), ("svg", drawing.svg)):
+        for form, content in (
+            ("png", drawing.png),
+            ("svg", drawing.svg),
+            ("pdf", drawing.pdf),
+        ):
             path = folder / f"{drawing.name}.{form}"
             write_atomically(path, content)
             written.append(path)
@@ -177,7 +182,9 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
     several = len(results.learners) > 1
     floors = f"; {listed(results.floors)} learn nothing" if results.floors else ""
     whose = "the methods and their variants" if several else "the variants"
-    below = "their names stand below" if several else "the dots below tell the parts"
+    below = (
+        "their names stand below" if several else "dark dots below are the parts that a variant has"
+    )
     each = "method and variant" if several else "variant"
     for metric in results.headline:
         yield Drawing(
@@ -204,18 +211,18 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
         yield Drawing(
             f"effects_{method.name}" if number else "effects",
             "effects",
-            f"Main effects of {factors} with 95 % intervals for these categories and new seeds.",
+            effects_caption(results, method),
             f"A panel for each of {factors} with the effect on the "
             f"{in_words(len(results.metrics), 'metric')} in points and "
-            "its interval; the same numbers are in the table of effects.",
+            "both intervals; the same numbers are in the table of effects.",
             partial(effects_figure, results, method),
         )
     for metric in results.headline:
         yield Drawing(
             f"heatmap_{metric.key}",
             "heatmap",
-            f"{metric.display} of each {each} on each category, in percent; the darker, "
-            f"the further behind the category's best{'' if several else ' variant'}{floors}.",
+            f"{metric.display} of each {each} on each category, in percent; the stronger, "
+            f"the nearer to the category's best{'' if several else ' variant'}{floors}.",
             f"{metric.display} in percent, {len(results.categories)} categories by "
             f"{len(results.labels)} variants. {_in_words(results, metric)}",
             partial(heatmap_figure, results, metric),
@@ -244,7 +251,7 @@ def _of_curve(results: Results) -> Drawing:
 
 def _of_maps(excerpts: Excerpts, results: Results) -> Iterator[Drawing]:
     whose = f"{results.labels[excerpts.row]}, seed {excerpts.seed}"
-    k = f"k = {100 * results.protocol.iap_k:g}"
+    k = f"{100 * results.protocol.iap_k:g}"
     if excerpts.curves:
         points = (
             f"{curve.category} {100 * curve.precision[curve.point]:.0f}"
@@ -259,22 +266,25 @@ def _of_maps(excerpts: Excerpts, results: Results) -> Iterator[Drawing]:
             f"One panel for each category. IAP@k at {k} in percent, {whose}: {', '.join(points)}.",
             partial(curves_figure, excerpts.curves, results, excerpts.seed),
         )
-    for name, kind, examples, title, rule in (
-        ("examples", "examples", excerpts.examples, "Examples", EXAMPLES_RULE),
-        ("missed", "missed", excerpts.missed, "Missed instances", MISSED_RULE),
+    for name, kind, examples, title, rule, more in (
+        ("examples", "examples", excerpts.examples, "Examples", EXAMPLES_RULE, ""),
+        (
+            "missed", "missed", excerpts.missed, "Missed instances", MISSED_RULE,
+            f" {threshold_caption(results, good=False)}",
+        ),
         (
             "false_alarms", "false-alarms", excerpts.false_alarms, "False alarms",
-            FALSE_ALARMS_RULE,
+            FALSE_ALARMS_RULE, f" {threshold_caption(results, good=True)}",
         ),
     ):  # fmt: skip
         if examples:
-            rule = rule.replace("@k", f"@{100 * results.protocol.iap_k:g}")
+            rule = rule.replace("@k", f"@{k}")
             shown = ", ".join(f"{example.category} {example.name}" for example in examples)
             yield Drawing(
                 name,
                 kind,
                 f"{title} of {whose}: {rule}; input, ground truth and anomaly map. "
-                "One colour scale for each category.",
+                f"One colour scale for each category.{more}",
                 f"Input, ground truth and anomaly map of {shown}.",
                 partial(examples_figure, examples, results, f"{title} of {whose}", rule),
             )

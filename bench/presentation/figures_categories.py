@@ -11,27 +11,28 @@ from numpy.typing import NDArray
 from bench.metrics import Metric
 from bench.paper.published import prints_categories, published_over
 from bench.presentation.figure_style import (
+    COLUMN,
     MUTED,
     PAPER_MARK,
-    add_legend,
-    add_title,
+    Head,
+    begin_at_zero,
     floor_look,
-    legend_rows,
     mark,
     style,
 )
 from bench.presentation.formatting import format_percent
 from bench.results.results import Results
 
-_WIDTH = 5.6
-
 _BAND = 0.27
 """Distance of a variant's marks from the middle of its category's row."""
 
 _FLOOR_MARK: dict[str, Any] = {"linestyle": "", "markersize": 4, "mew": 1}
 
-_FAR_BEHIND = "#5b9bd0"
-"""Light enough for black numbers on it."""
+_BEST = "#4a90d0"
+"""The best of a row; light enough for black numbers on it."""
+
+_CELL = 0.45, 0.25
+"""Inches of a cell of the heat map."""
 
 
 def seeds_figure(results: Results, metric: Metric) -> Figure:
@@ -55,12 +56,15 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
     if paper:
         full = results.labels[results.method, results.full(results.method)]
         legend[f"paper, {full}"] = PAPER_MARK
-    lines = legend_rows(list(legend), _WIDTH)
+    seeds = len(results.seeds)
+    detail = f"{seeds} single seeds, line: mean" if seeds > 1 else "one seed"
+    head = Head(f"{metric.display} of each category", results, COLUMN, detail, legend)
+    rows, left = 0.25 * len(results.categories), 0.16 + 0.062 * max(map(len, results.categories))
     with style():
-        head = 0.72 + 0.16 * lines
-        height = head + 0.47 + 0.27 * len(results.categories)
-        figure = Figure(figsize=(_WIDTH, height))
-        axes = figure.add_axes((0.18, 0.42 / height, 0.8, (height - head - 0.42) / height))
+        height = head.height + 0.08 + rows + 0.42
+        figure = Figure(figsize=(COLUMN, height))
+        width = 1 - (left + 0.08) / COLUMN
+        axes = figure.add_axes((left / COLUMN, 0.42 / height, width, rows / height))
         for index, (method, variant) in enumerate(shown):
             shift = band * (index - (len(shown) - 1) / 2)
             matrix = 100 * results.scores(metric.key, method=method, variant=variant)
@@ -74,21 +78,17 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
             axes.plot(printed, row, **PAPER_MARK)
         for row in range(1, len(results.categories), 2):
             axes.axhspan(row - 0.5, row + 0.5, color="0.965", zorder=0, linewidth=0)
-        axes.set_yticks(
-            range(len(results.categories)), [name.replace("_", " ") for name in results.categories]
-        )
+        axes.set_yticks(range(len(results.categories)), results.categories)
         axes.set_ylim(len(results.categories) - 0.5, -0.5)
         axes.set_xlabel(f"{metric.display} (%)")
         axes.grid(visible=False, axis="y")
-        seeds = len(results.seeds)
-        detail = f"{seeds} single seeds, their mean as a line" if seeds > 1 else "one seed"
-        add_title(figure, f"{metric.display} of each category", results, detail)
-        add_legend(figure, legend, (0.98, 1 - 0.65 / height), ncols=-(-len(legend) // lines))
+        begin_at_zero(axes, "x")
+        head.draw(figure)
     return figure
 
 
 def heatmap_figure(results: Results, metric: Metric) -> Figure:
-    """Draw every variant on every category; dark is far behind the category's best.
+    """Draw every variant on every category; the nearer to the category's best, the stronger.
 
     Floors stand at the right, behind a line; they are never the best, but marked where they are
     better than that.
@@ -114,27 +114,34 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
         where=~np.isnan(means[:, :learning]),
     )
     behind = sign * (best - means)
-    rows = [*(name.replace("_", " ") for name in results.categories), "all"]
-    alone = len(results.learners) == 1
-    what, best_one = ("variant", "best variant") if alone else ("method and variant", "best")
+    rows = [*results.categories, "average"]
+    what, best_one = ("variant", "best variant") if len(results.learners) == 1 else (
+        "method and variant", "best"
+    )  # fmt: skip
+    seeds = len(results.seeds)
+    detail = f"mean over {seeds} seeds, %" if seeds > 1 else "one seed, %"
+    title = f"{metric.display} of each {what}"
     with style():
         longest = max(map(len, names))
-        foot = max(0.7 + 0.018 * longest, 0.57 + 0.03 * longest)  # room for the slanting names
-        width = max(2.2 + 0.56 * len(names), 5.2)
-        height = 0.7 + 0.27 * len(rows) + foot
+        foot = max(0.75 + 0.018 * longest, 0.62 + 0.03 * longest)  # room for the slanting names
+        left = 0.14 + 0.062 * max(map(len, rows))
+        width = max(left + _CELL[0] * len(names) + 0.1, COLUMN)
+        head = Head(title, results, width, detail)
+        inner = _CELL[1] * len(rows)
+        height = head.height + 0.06 + inner + foot
         figure = Figure(figsize=(width, height))
-        box = (1.0 / width, foot / height, (width - 1.15) / width, 0.27 * len(rows) / height)
+        box = (left / width, foot / height, 1 - (left + 0.1) / width, inner / height)
         axes = figure.add_axes(box)
-        scale = figure.add_axes((1.0 / width, 0.3 / height, 1.6 / width, 0.09 / height))
+        scale = figure.add_axes((left / width, 0.3 / height, 1.2 / width, 0.09 / height))
         sns.heatmap(
-            behind,
+            -behind,
             ax=axes,
-            cmap=sns.light_palette(_FAR_BEHIND, as_cmap=True),
-            vmin=0,
-            vmax=max(float(np.nanmax(behind[:, :learning], initial=0.0)), 1.0),
+            cmap=sns.light_palette(_BEST, as_cmap=True),
+            vmin=-max(float(np.nanmax(behind[:, :learning], initial=0.0)), 1.0),
+            vmax=0,
             annot=_annotations(metric, means, behind),
             fmt="",
-            annot_kws={"fontsize": 7, "color": "0.1"},
+            annot_kws={"fontsize": 7.5, "color": "0.1"},
             linewidths=0.5,
             linecolor="white",
             mask=np.isnan(means),
@@ -152,20 +159,20 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
         axes.patch.set(facecolor="white", edgecolor="0.75", hatch="////")  # seen where one lacks
         axes.grid(visible=False)
         scale.tick_params(labelsize=7, length=2, pad=1.5)
+        said = [
+            f"points from the row's {best_one} (•), the strongest",
+            "▲: a floor better than it" if (behind[:, learning:] < 0).any() else "",
+            "hatched: a seed is missing" if np.isnan(means).any() else "",
+        ]
         figure.text(
-            2.72 / width,
+            (left + 1.3) / width,
             0.345 / height,
-            f"points behind the {best_one} (•) of the row"
-            + ("; ▲: a floor better than it" if (behind[:, learning:] < 0).any() else "")
-            + ("; hatched: a seed is missing" if np.isnan(means).any() else ""),
+            "\n".join(filter(None, said)),
             fontsize=7,
             color=MUTED,
             va="center",
         )
-        seeds = len(results.seeds)
-        detail = f"mean over {seeds} seeds, in percent" if seeds > 1 else "one seed, in percent"
-        title = f"{metric.display} of each {what} on each category"
-        add_title(figure, title, results, detail)
+        head.draw(figure)
     return figure
 
 

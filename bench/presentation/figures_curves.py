@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.presentation.figure_style import add_legend, add_title, mark, style
+from bench.presentation.figure_style import Head, mark, style
 from bench.results.results import Results, Row
 
 _MOST_COLUMNS = 5
+_DASHES = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 1.5)))
 _K_LINE: dict[str, Any] = {"color": "0.55", "linewidth": 0.8, "linestyle": (0, (3, 2))}
 
 
@@ -59,38 +60,37 @@ def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figur
     columns = min(len(categories), _MOST_COLUMNS)
     bands = -(-len(categories) // columns)
     k = 100 * results.protocol.iap_k
+    looks = {row: _line(results, row, place) for place, row in enumerate(reversed(rows))}
+    legend = {results.labels[row]: {**looks[row], "markersize": 5} for row in rows}
+    legend[f"k = {k:g} %"] = _K_LINE
     with style():
-        width, height = max(0.75 + 1.35 * columns, 5.2), 1.45 + 1.4 * bands
+        width = max(0.6 + 1.2 * columns, 4.6)
+        detail = f"seed {seed} · mark: the precision at k"
+        head = Head("Precision over instance recall", results, width, detail, legend)
+        height = head.height + 0.28 + 1.32 * bands + 0.3
         figure = Figure(figsize=(width, height))
         panels = figure.subplots(bands, columns, sharex=True, sharey=True, squeeze=False).ravel()
         figure.subplots_adjust(
-            left=0.62 / width,
-            right=1 - 0.12 / width,
+            left=0.6 / width,
+            right=1 - 0.1 / width,
             bottom=0.5 / height,
-            top=1 - 1.1 / height,
+            top=1 - (head.height + 0.28) / height,
             wspace=0.1,
-            hspace=0.28,
+            hspace=0.26,
         )
         for axes, category in zip(panels, categories, strict=False):
             axes.axvline(k, **_K_LINE)
             for curve in curves:
                 if curve.category == category:
-                    _draw(axes, curve, _line(results, curve.row, solid=curve.row == rows[-1]))
-            axes.set_title(category.replace("_", " "), fontsize=7.5, pad=2.5)
-            axes.tick_params(labelsize=6.5, length=0)
+                    _draw(axes, curve, dict(looks[curve.row]))
+            axes.set_title(category, fontsize=8, pad=2.5)
+            axes.tick_params(labelsize=7.5, length=0)
         for axes in panels[len(categories) :]:
             axes.set_visible(False)
         panels[0].set(xlim=(0, 102), ylim=(0, 102), xticks=(0, 50, k), yticks=(0, 50, 100))
         figure.supxlabel("instance recall (%)", fontsize=8.5, y=0.1 / height)
         figure.supylabel("precision (%)", fontsize=8.5, x=0.1 / width)
-        add_title(figure, "Precision over instance recall", results, f"seed {seed}")
-        entries = {
-            results.labels[row]: {**_line(results, row, solid=row == rows[-1]), "markersize": 4.5}
-            for row in rows
-        }
-        entries[f"k = {k:g} %"] = _K_LINE
-        at = 0.62 / width, 1 - 0.64 / height
-        add_legend(figure, entries, at, loc="upper left", handletextpad=0.8, columnspacing=2.0)
+        head.draw(figure)
     return figure
 
 
@@ -101,9 +101,9 @@ def _draw(axes: Axes, curve: Curve, look: dict[str, Any]) -> None:
     marker = look.pop("marker")
     axes.plot(recall, precision, drawstyle="steps-post", **look)
     at = 100 * curve.recall[curve.point], 100 * curve.precision[curve.point]
-    axes.plot(*at, marker=marker, markersize=4.5, color=look["color"], mec="white", mew=0.6)
+    axes.plot(*at, marker=marker, markersize=5.5, color=look["color"], mec="white", mew=0.6)
 
 
-def _line(results: Results, row: Row, *, solid: bool) -> dict[str, Any]:
-    dashes = "-" if solid else (0, (4, 1.2))
-    return {**mark(results, row), "linewidth": 1.4, "linestyle": dashes}
+def _line(results: Results, row: Row, place: int) -> dict[str, Any]:
+    """Solid for the last row; the others have dashes of their own, as in a grey print."""
+    return {**mark(results, row), "linewidth": 1.3, "linestyle": _DASHES[place % len(_DASHES)]}

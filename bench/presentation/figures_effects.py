@@ -1,13 +1,15 @@
-"""Main effects with their intervals, one panel for each factor."""
+"""Main effects with both intervals, one panel for each factor."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bench.methods.interface import Method
 from bench.paper.published import is_whole, published_effect
-from bench.presentation.figure_style import BLUE, MUTED, PAPER_MARK, add_legend, add_title, style
+from bench.presentation.figure_style import BLUE, COLUMN, MUTED, ORANGE, PAPER_MARK, Head, style
 from bench.presentation.formatting import listed
 from bench.presentation.statistics_tables import design_of, design_scores
 from bench.results.results import Results
@@ -23,49 +25,67 @@ def with_effects(results: Results) -> tuple[Method[Any, Any], ...]:
     )
 
 
-def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
-    """Draw the effect of each factor of one of `with_effects` on each metric, with its interval.
+_THESE: dict[str, Any] = {"color": BLUE, "linewidth": 2.4, "solid_capstyle": "butt"}
+_OTHERS: dict[str, Any] = {"color": ORANGE, "linewidth": 1.1, "solid_capstyle": "butt"}
+_MARK: dict[str, Any] = {"marker": "o", "markersize": 3.2, "mfc": "white", "mec": BLUE, "mew": 0.9}
+_BELOW = 0.24
+"""Rows between the interval for these categories and the one for others."""
 
-    A filled mark has a 95 % interval that excludes zero. The effect that follows from the paper's
-    table of the variants is marked on MVTec AD with all categories.
+
+def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
+    """Draw the effect of each factor of one of `with_effects` on each metric, with both intervals.
+
+    The one for these categories under new seeds is thick, the one for other categories of this
+    kind thin, and below it. The effect that follows from the paper's table of the variants is
+    marked on MVTec AD with all categories.
     """
     with_paper = results.comparable and is_whole(results.categories)
     design = design_of(method)
     metrics = results.metrics
+    effects = {
+        (factor, metric.key): contrast_effect(
+            factorial_contrast(design_scores(results, method, metric.key), design, factor)
+        )
+        for factor in method.factors
+        for metric in metrics
+    }
+    seeds = len(results.seeds)
+    head = Head(
+        f"What {listed(method.factors)} change{'s' if len(method.factors) == 1 else ''}",
+        results,
+        COLUMN,
+        f"{seeds} seeds" if seeds > 1 else "one seed, no interval",
+        _legend(effects.values(), with_paper=with_paper),
+    )
     with style():
-        # However few the factors, the title needs its width.
-        size = max(9 + 19 * len(method.factors), 56) / 10, (13 + 3 * len(metrics)) / 10
-        figure = Figure(figsize=size)
+        inner = 0.3 * len(metrics)
+        height = head.height + 0.27 + inner + 0.42
+        figure = Figure(figsize=(COLUMN, height))
         panels = figure.subplots(
             1, len(method.factors), sharex=True, sharey=True, squeeze=False
         ).ravel()
         figure.subplots_adjust(
-            left=max(0.14, 0.92 / size[0]), right=0.985, top=0.68, bottom=0.15, wspace=0.08
+            left=0.92 / COLUMN,
+            right=1 - 0.08 / COLUMN,
+            top=(0.42 + inner) / height,
+            bottom=0.42 / height,
+            wspace=0.07,
         )
         for axes, factor in zip(panels, method.factors, strict=True):
             axes.axvline(0, color="0.3", linewidth=0.9, zorder=1)
             weights = contrast_weights(design, factor)
             for row, metric in enumerate(metrics):
-                scores = design_scores(results, method, metric.key)
-                contrast = factorial_contrast(scores, design, factor)
-                _draw_effect(axes, row, contrast_effect(contrast))
+                _draw_effect(axes, row, effects[factor, metric.key])
                 printed = published_effect(results.categories, method, weights, metric.key)
                 if with_paper and printed is not None:
-                    axes.plot(printed, row + 0.3, **PAPER_MARK | {"markersize": 4})
+                    axes.plot(printed, row - 0.28, **PAPER_MARK | {"markersize": 4})
             axes.set_title(factor, fontsize=9, weight="bold", pad=4)
             axes.grid(visible=False, axis="y")
         panels[0].set_yticks(range(len(metrics)), [metric.display for metric in metrics])
         panels[0].set_ylim(len(metrics) - 0.5, -0.5)
-        figure.supxlabel("effect in points: mean with minus mean without", fontsize=8.5, y=0.015)
-        seeds = len(results.seeds)
-        detail = f"95 % interval, {seeds} seeds" if seeds > 1 else "one seed, no interval"
-        add_title(
-            figure,
-            f"What {listed(method.factors)} change{'s' if len(method.factors) == 1 else ''}",
-            results,
-            detail,
-        )
-        _legend(figure, with_paper=with_paper, with_interval=seeds > 1)
+        panels[0].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        figure.supxlabel("points: mean with it minus mean without", fontsize=8.5, y=0.05 / height)
+        head.draw(figure)
     return figure
 
 
@@ -77,24 +97,22 @@ def _draw_effect(axes: Axes, row: int, effect: Effect) -> None:
             color=MUTED, ha="center", va="center",
         )  # fmt: skip
         return
-    decided = ours.interval is not None and ours.interval.excludes_zero
-    if ours.interval is not None:
-        ends = 100 * ours.interval.low, 100 * ours.interval.high
-        axes.hlines(row, *ends, color=BLUE, linewidth=1.6, zorder=2)
-    axes.plot(100 * ours.mean, row, zorder=3, **_mark(decided=decided))
+    for interval, y, look in (
+        (ours.interval, row, _THESE),
+        (effect.like_these, row + _BELOW, _OTHERS),
+    ):
+        if interval is not None:
+            axes.plot((100 * interval.low, 100 * interval.high), (y, y), **look, zorder=2)
+    axes.plot(100 * ours.mean, row, **_MARK, linestyle="", zorder=3)
 
 
-def _mark(*, decided: bool) -> dict[str, Any]:
-    fill = BLUE if decided else "white"
-    return {"marker": "o", "markersize": 5.5, "mfc": fill, "mec": BLUE, "mew": 1.3, "linestyle": ""}
-
-
-def _legend(figure: Figure, *, with_paper: bool, with_interval: bool) -> None:
-    entries = {}
-    if with_interval:
-        entries["interval excludes zero"] = _mark(decided=True)
-        entries["undecided"] = _mark(decided=False)
+def _legend(effects: Iterable[Effect], *, with_paper: bool) -> dict[str, dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = {}
+    effects = tuple(effects)
+    if any(effect.estimate.interval is not None for effect in effects):
+        entries["95 % interval, these categories under new seeds"] = _THESE | _MARK
+    if any(effect.like_these is not None for effect in effects):
+        entries["95 % interval, other categories of this kind"] = _OTHERS
     if with_paper:
         entries["paper"] = PAPER_MARK
-    if entries:
-        add_legend(figure, entries, (0.985, 0.985), ncols=1)
+    return entries

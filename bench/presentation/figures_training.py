@@ -6,14 +6,7 @@ from matplotlib.figure import Figure
 
 from bench.metrics import ALL_METRICS
 from bench.presentation.costs_table import CURVE_METRIC, curve_means
-from bench.presentation.figure_style import (
-    add_legend,
-    add_title,
-    floor_look,
-    legend_rows,
-    mark,
-    style,
-)
+from bench.presentation.figure_style import COLUMN, Head, begin_at_zero, floor_look, mark, style
 from bench.presentation.formatting import in_words
 from bench.results.results import Results
 
@@ -27,7 +20,7 @@ def training_figure(results: Results) -> Figure:
     looks: dict[str, Any] = {}
     ticks: list[float] = []
     with style():
-        figure = Figure(figsize=(5.6, 4.0))
+        figure = Figure(figsize=(COLUMN, 3.7))
         axes = figure.subplots()
         for method, variant in results.fulls.items():
             means = curve_means(results, method)
@@ -50,14 +43,16 @@ def training_figure(results: Results) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("training, GMAC of one category and seed")
-        axes.set_ylabel(f"{metric.display} (%), development images")
+        axes.set_xlabel("billion multiply-adds of training (one category, one seed)")
+        axes.set_ylabel(f"{metric.display} (%)")
         axes.margins(y=0.08)
-        lines = legend_rows(list(looks), 0.9 * 5.6)
-        figure.subplots_adjust(left=0.1, right=0.985, bottom=0.11, top=0.81 - 0.04 * lines)
-        add_title(figure, f"{metric.display} by length of training", results, _whose(results))
-        columns = -(-len(looks) // lines)
-        add_legend(figure, looks, (0.985, 0.835), ncols=columns, handletextpad=0.4)
+        begin_at_zero(axes, "y")
+        title = f"{metric.display} by length of training"
+        head = Head(title, results, COLUMN, "large: the tables' setting", looks, _whose(results))
+        figure.subplots_adjust(
+            left=0.12, right=0.985, bottom=0.12, top=1 - (head.height + 0.06) / 3.7
+        )
+        head.draw(figure)
     return figure
 
 
@@ -66,4 +61,4 @@ def _whose(results: Results) -> str:
     categories = results.curve["category"].nunique()
     seeds = results.curve["seed"].nunique()
     of_categories = "1 category" if categories == 1 else f"{categories} categories"
-    return f"other images: {of_categories}, {in_words(seeds, 'seed')}"
+    return f"{of_categories} of other images, {in_words(seeds, 'seed')}"

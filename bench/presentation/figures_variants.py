@@ -12,13 +12,13 @@ from bench.methods.interface import Method
 from bench.metrics import Metric
 from bench.paper.published import published_over, published_variant
 from bench.presentation.figure_style import (
+    COLUMN,
     FAINT,
     MUTED,
     PAPER_MARK,
-    add_legend,
-    add_title,
+    Head,
+    begin_at_zero,
     floor_look,
-    legend_rows,
     mark,
     mark_name,
     style,
@@ -29,6 +29,8 @@ from bench.stats import Scores, complete_seeds, estimate
 
 # The single seeds stand left of the mean and the paper's value right of it, so none hides another.
 _ASIDE = 0.24
+_PLOT = 2.1
+"""Inches of the part with the marks."""
 _SEED_MARK: dict[str, Any] = {"linestyle": "", "markersize": 3.2, "alpha": 0.5, "mew": 0}
 
 
@@ -42,21 +44,26 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     rows = [row for row in results.labels if row[0] not in results.floors]
     parts = _parts(results)
     paper = [_published(results, metric, row) for row in rows]
-    left = 0.02 + 0.013 * max(7, *map(len, parts), 0)  # room for the parts' names
-    legend = _legend(results, with_paper=any(paper))
+    seeds = len(results.seeds)
+    spread = f"mean ± std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
+    title = f"{metric.display} with and without {listed(parts)}" if parts else metric.display
     with style():
-        width = 5.6 if parts else max(5.6, 1.2 + 0.55 * len(rows))
-        figure = Figure(figsize=(width, 4.0))
-        lines = legend_rows(list(legend), 0.96 * width)
+        width = COLUMN if parts else max(COLUMN, 0.8 + 0.48 * len(rows))
+        head = Head(title, results, width, spread, _legend(results, with_paper=any(paper)))
+        names = [results.labels[row] for row in rows]
+        foot = 0.06 + (0.19 * len(parts) if parts else 0.26 + 0.028 * max(map(len, names)))
+        height = head.height + 0.08 + _PLOT + foot
+        figure = Figure(figsize=(width, height))
+        left = max(0.6, 0.14 + 0.06 * max(map(len, parts), default=0))  # room for parts' names
         grid = figure.add_gridspec(
             2,
             1,
-            height_ratios=(4.2, 1),
-            hspace=0.05,
-            left=left,
-            right=0.985,
-            top=0.81 - 0.04 * lines,
-            bottom=0.02,
+            height_ratios=(_PLOT, foot - 0.06),
+            hspace=0,
+            left=left / width,
+            right=1 - 0.07 / width,
+            top=1 - (head.height + 0.08) / height,
+            bottom=0.03 / height,
         )
         scores = figure.add_subplot(grid[0])
         below = figure.add_subplot(grid[1], sharex=scores)
@@ -70,7 +77,7 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
         if parts:
             _draw_switches(below, parts)
         else:
-            _draw_names(below, [results.labels[row] for row in rows])
+            _draw_names(below, names)
         scores.set_xlim(-0.6, len(rows) - 0.4)
         if not scores.lines:
             scores.set_ylim(0, 100)
@@ -80,14 +87,10 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
             low, high = scores.get_ylim()
             scores.set_ylim(low - 0.1 * (high - low), high)
         scores.set_ylabel(f"{metric.display} (%)")
+        begin_at_zero(scores, "y")
         scores.tick_params(bottom=False, labelbottom=False)
         scores.grid(visible=False, axis="x")
-        seeds = len(results.seeds)
-        spread = f"mean ± sample std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
-        title = f"{metric.display} with and without {listed(parts)}" if parts else metric.display
-        add_title(figure, title, results, spread)
-        columns = -(-len(legend) // lines)
-        add_legend(figure, legend, (0.985, 0.835), ncols=columns, handletextpad=0.4)
+        head.draw(figure)
     return figure
 
 
@@ -190,7 +193,7 @@ def _draw_switches(axes: Axes, parts: Mapping[str, Sequence[bool]]) -> None:
     """Draw a row of dots for each part: filled where a variant has it."""
     for row, switches in enumerate(parts.values()):
         for x, on in enumerate(switches):
-            axes.plot(x, row, marker="o", markersize=7, color="0.2" if on else FAINT)
+            axes.plot(x, row, marker="o", markersize=6, color="0.2" if on else FAINT)
         axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(parts)), parts)
     axes.set_ylim(len(parts) - 0.4, -0.6)
@@ -200,7 +203,7 @@ def _draw_switches(axes: Axes, parts: Mapping[str, Sequence[bool]]) -> None:
 def _draw_names(axes: Axes, names: Sequence[str]) -> None:
     """Write what stands above, slanting."""
     for x, name in enumerate(names):
-        axes.text(x, 1, name, fontsize=6.5, rotation=25, ha="right", va="top")
+        axes.text(x, 0.92, name, fontsize=7.5, rotation=25, ha="right", va="top")
     axes.set_yticks([])
     axes.set_ylim(0, 1)
     _clear(axes)
@@ -210,6 +213,7 @@ def _clear(axes: Axes) -> None:
     axes.tick_params(bottom=False, labelbottom=False, left=False)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
+    axes.patch.set_visible(False)
 
 
 def _legend(results: Results, *, with_paper: bool) -> dict[str, dict[str, Any]]:

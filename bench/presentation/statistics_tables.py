@@ -153,7 +153,7 @@ class EffectTable:
         lines: list[tuple[Texts, Numbers]] = []
         families = []
         for method in methods:
-            family = _Family(results, method)
+            family = Family(results, method)
             families.append(family.in_words)
             for factors in itertools.combinations(method.factors, self.order):
                 for metric in results.metrics:
@@ -183,7 +183,7 @@ class EffectTable:
             labels="l" * (1 + (len(methods) > 1)) + "l",
         )
 
-    def _line(self, family: "_Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
+    def _line(self, family: "Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
         ours = contrast_effect(family.contrasts[factors, metric.key])
         corrected = family.corrected.get((factors, metric.key))
         known = ours.estimate.n > 0
@@ -196,7 +196,7 @@ class EffectTable:
             "Improved": f"{ours.improved}/{ours.categories}" if known else MISSING,
             "p": format_p(ours.p),
             "p (Holm)": format_p(corrected),
-            "Shown for": _shown_for(ours, corrected),
+            "Shown for": shown_for(ours, corrected),
         }
         numbers: Numbers = {
             self.column.lower(): "+".join(factors),
@@ -212,7 +212,7 @@ class EffectTable:
         return texts, numbers
 
 
-def _shown_for(ours: Effect, corrected: float | None) -> str:
+def shown_for(ours: Effect, corrected: float | None) -> str:
     """Say in words what both intervals and the corrected p say together."""
     if ours.estimate.interval is None:
         return MISSING
@@ -240,7 +240,7 @@ def _paper_notes(results: Results, methods: Sequence[Method[Any, Any]]) -> Itera
     yield from difference_notes(results)
 
 
-def _beside_paper(family: "_Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
+def _beside_paper(family: "Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
     weights = contrast_weights(family.design, *factors)
     figure = published_effect(family.results.categories, family.method, weights, metric.key)
     ours = estimate(family.contrasts[factors, metric.key])
@@ -251,8 +251,14 @@ def _beside_paper(family: "_Family", factors: Factors, metric: Metric) -> tuple[
     return texts, {"effect_paper": figure, **difference_numbers("effect", ours, figure)}
 
 
-class _Family:
-    """The tests that Holm's correction is over: a method's effects on all metrics, shown or not."""
+class Family:
+    """The tests that Holm's correction is over: a method's effects on all metrics, shown or not.
+
+    Attributes
+    ----------
+    contrasts, corrected
+        Factors and metric -> the contrast; and its corrected p, where it has one.
+    """
 
     def __init__(self, results: Results, method: Method[Any, Any]) -> None:
         self.results, self.method, self.design = results, method, design_of(method)

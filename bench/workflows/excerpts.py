@@ -37,7 +37,7 @@ def take_excerpts(finished: Finished) -> Excerpts | None:
         if (cell.method, cell.variant) == last:
             examples.append(median_example(scored))
             missed += largest_missed(scored, counted)
-            false_alarms += strongest_false_alarm(scored)
+            false_alarms += strongest_false_alarm(scored, counted)
     if not curves:
         return None
     return Excerpts(
@@ -72,25 +72,35 @@ def largest_missed(scored: ScoredImages, counted: Counted) -> Iterator[Example]:
     """
     ranking = counted.pixels
     levels = instance_levels(ranking)
-    threshold = np.sort(levels)[instance_recall_index(levels.size, counted.protocol.iap_k)]
-    sizes = np.where(levels < threshold, ranking.region_size, 0)
+    sizes = np.where(levels < _level_at_k(counted), ranking.region_size, 0)
     if not sizes.any():
         return
     pixels = np.flatnonzero(scored.masks)[ranking.region == int(np.argmax(sizes))]
     instance = np.zeros(scored.masks.shape, dtype=np.bool_)
     instance.reshape(-1)[pixels] = True
     index = int(pixels[0]) // instance[0].size
-    yield _example(scored, index, instance)
+    yield _example(scored, index, counted, instance)
 
 
-def strongest_false_alarm(scored: ScoredImages) -> Iterator[Example]:
+def strongest_false_alarm(scored: ScoredImages, counted: Counted) -> Iterator[Example]:
     """Choose the good image with the highest image score, if there are good ones."""
     good = np.flatnonzero(~scored.masks.any(axis=(1, 2)))
     if good.size:
-        yield _example(scored, int(good[np.argmax(scored.image_scores[good])]))
+        yield _example(scored, int(good[np.argmax(scored.image_scores[good])]), counted)
 
 
-def _example(scored: ScoredImages, index: int, instance: np.ndarray | None = None) -> Example:
+def _level_at_k(counted: Counted) -> int:
+    """Return the highest level at which the protocol's share k of the instances is found."""
+    levels = instance_levels(counted.pixels)
+    return int(np.sort(levels)[instance_recall_index(levels.size, counted.protocol.iap_k)])
+
+
+def _example(
+    scored: ScoredImages,
+    index: int,
+    counted: Counted | None = None,
+    instance: np.ndarray | None = None,
+) -> Example:
     low = scored.maps.min()
     return Example(
         category=scored.cell.category,
@@ -102,4 +112,7 @@ def _example(scored: ScoredImages, index: int, instance: np.ndarray | None = Non
         # Maps that are constant still need a scale.
         high=float(max(scored.maps.max(), np.nextafter(low, np.float32(np.inf)))),
         instance=None if instance is None else instance[index],
+        threshold=None
+        if counted is None
+        else float(counted.pixels.thresholds[_level_at_k(counted)]),
     )

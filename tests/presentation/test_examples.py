@@ -14,7 +14,7 @@ def test_examples_show_input_mask_and_map_in_bands():
     figure = examples_figure(examples, MINIATURE)
     panels = [axes for axes in figure.axes if axes.images]
     assert len(panels) == 45
-    assert {panel.get_title() for panel in panels} >= {"bottle", "metal nut", "zipper"}
+    assert {panel.get_title() for panel in panels} >= {"bottle", "metal_nut", "zipper"}
     image, mask, _ = (panel.images[0].get_array() for panel in panels[:3])
     np.testing.assert_array_equal(image, examples[0].image)
     np.testing.assert_array_equal(mask, np.where(examples[0].mask[..., None], 255, 0).repeat(3, -1))
@@ -69,9 +69,47 @@ def test_only_the_instance_that_is_meant_is_white():
     assert not truth[~one.mask].any()
 
 
-def test_without_anomalies_there_is_no_row_of_ground_truth():
+def test_a_good_image_has_a_ground_truth_that_says_so():
     good = replace(example(), mask=np.zeros((8, 8), dtype=bool))
-    figure = examples_figure([good, good], MVTEC, "False alarms", "the strongest")
-    assert len([axes for axes in figure.axes if axes.images]) == 4
-    assert "False alarms" in words(figure)
-    assert "the strongest" in words(figure)
+    figure = examples_figure([good, example()], MVTEC, "False alarms", "the strongest")
+    assert len([axes for axes in figure.axes if axes.images]) == 6
+    assert not figure.axes[1].images[0].get_array().any()
+    assert [text.get_text() for text in figure.axes[1].texts] == ["no anomaly"]
+    assert not figure.axes[4].texts
+    said = words(figure)
+    assert "False alarms" in said
+    assert "the strongest" in said
+    assert "grey" not in said
+    assert "line" not in said
+
+
+def lines(axes):
+    return [path for drawn in axes.collections for path in drawn.get_paths() if len(path.vertices)]
+
+
+def test_the_thresholds_line_is_around_what_reaches_it():
+    one = example(score=0.5)
+    for threshold, drawn in ((0.5, 1), (0.51, 0)):
+        figure = examples_figure([replace(one, threshold=threshold)], MVTEC)
+        found = lines(figure.axes[2])
+        assert len(found) == drawn
+        assert "blue line: around the scores that reach" in words(figure)
+    (path,) = lines(examples_figure([replace(one, threshold=0.5)], MVTEC).axes[2])
+    np.testing.assert_allclose(path.get_extents().get_points(), [[4.5, 1.5], [6.5, 3.5]])
+    # Where all of the image reaches it, the line is at the image's own border.
+    figure = examples_figure([replace(one, threshold=0.0)], MVTEC)
+    (path,) = lines(figure.axes[2])
+    np.testing.assert_allclose(path.get_extents().get_points(), [[-0.5, -0.5], [7.5, 7.5]])
+    assert figure.axes[2].get_xlim() == (-0.5, 7.5)
+
+
+def test_what_is_said_below_stays_inside_however_few_the_examples():
+    one = example()
+    grey = replace(one, threshold=0.5, instance=one.mask & (np.arange(8) < 6))
+    figure = examples_figure([grey], MVTEC, "Missed", "by rule")
+    assert "grey: other instances of the image" in words(figure)
+    figure.canvas.draw()
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1

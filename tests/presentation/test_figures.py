@@ -74,13 +74,45 @@ def test_files_have_the_name_of_their_table():
     assert stem(rival()) == stem(join(MINIATURE, [rival()])) == "methods"
 
 
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [
+        (0.0, "for these categories no effect is decided"),
+        (
+            0.25,
+            "for these categories seg raises IAP, and for others of this kind too seg raises IAP",
+        ),
+    ],
+)
+def test_the_effects_are_captioned_by_both_readings(moved, said):
+    level = 0.5 + CELLS["seed"] / 1024  # binary fractions: what is no effect is exactly none
+    cells = CELLS.assign(**dict.fromkeys((metric.key for metric in MINIATURE.metrics), level))
+    cells["iap"] += moved * CELLS["seg"]
+    (drawing,) = drawings(of(MINIATURE, cells), kinds=["effects"])
+    assert f"By both, {said}." in drawing.caption
+    assert "thin, for other categories of this kind" in drawing.caption
+
+
+def test_what_a_few_categories_carry_is_captioned_as_theirs():
+    some = CELLS["category"].isin(("bottle", "tile"))
+    cells = CELLS.assign(
+        **dict.fromkeys((m.key for m in MINIATURE.metrics), 0.5 - 0.25 * (CELLS["ed"] & some))
+    )
+    (drawing,) = drawings(of(MINIATURE, cells), kinds=["effects"])
+    assert "for these categories ed lowers all six metrics, and for others of this kind none" in (
+        drawing.caption
+    )
+    (alone,) = drawings(replace(MINIATURE, seeds=(0,)), kinds=["effects"])
+    assert "one seed has no interval" in alone.caption
+
+
 def test_files_are_images_and_the_same_every_time(excerpts, tmp_path):
     kinds = ("effects", "curves", "missed")
     chosen = drawings(MINIATURE, excerpts, kinds)
     first = write_figures(chosen, tmp_path / "a")
     again = drawings(MINIATURE, excerpts, kinds)
     second = write_figures(again, tmp_path / "b")
-    names = [f"{stem}.{form}" for stem in kinds for form in ("png", "svg")]
+    names = [f"{stem}.{form}" for stem in kinds for form in ("png", "svg", "pdf")]
     assert [path.name for path in first] == names
     assert {path.name for path in (tmp_path / "a").iterdir()} == set(names)
     for one, other in zip(first, second, strict=True):
@@ -89,6 +121,12 @@ def test_files_are_images_and_the_same_every_time(excerpts, tmp_path):
             with Image.open(one) as image:
                 assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
                 assert np.ptp(np.asarray(image.convert("L"))) > 200
+        elif one.suffix == ".pdf":
+            content = one.read_bytes()
+            assert content.startswith(b"%PDF")
+            assert b"CreationDate" not in content
+            assert b"/FontFile2" in content, "fonts are embedded, as outlines"
+            assert b"/Type3" not in content
         else:
             assert ET.parse(one).getroot().tag == "{http://www.w3.org/2000/svg}svg"
             assert "<dc:date>" not in one.read_text("utf-8")

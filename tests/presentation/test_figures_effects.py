@@ -21,11 +21,24 @@ def test_each_factor_has_the_effect_on_each_metric():
         assert axes.get_title() == factor
         for line, metric in zip(marks(axes), METRICS, strict=True):
             scores = design_scores(MINIATURE, METHOD, metric.key)
-            ours = contrast_effect(factorial_contrast(scores, design_of(METHOD), factor)).estimate
-            assert float(line.get_xdata()[0]) == pytest.approx(100 * ours.mean)
-            hollow = line.get_markerfacecolor() == "white"
-            assert hollow != ours.interval.excludes_zero
+            effect = contrast_effect(factorial_contrast(scores, design_of(METHOD), factor))
+            assert float(line.get_xdata()[0]) == pytest.approx(100 * effect.estimate.mean)
+            row = line.get_ydata()[0]
+            for interval, ends in zip(
+                (effect.estimate.interval, effect.like_these), intervals(axes, row), strict=True
+            ):
+                assert ends == pytest.approx((100 * interval.low, 100 * interval.high))
         assert not marks(axes, "D")
+    said = words(figure)
+    assert "95 % interval, these categories under new seeds" in said
+    assert "95 % interval, other categories of this kind" in said
+
+
+def intervals(axes, row):
+    """Both intervals of a row, that for these categories first."""
+    flat = [line for line in axes.lines if len({*line.get_ydata()}) == 1 < len(line.get_xdata())]
+    here = [line for line in flat if row <= line.get_ydata()[0] < row + 0.5]
+    return [line.get_xdata() for line in sorted(here, key=lambda line: -line.get_linewidth())]
 
 
 def test_the_papers_effects_are_marked_on_mvtec():
@@ -37,9 +50,9 @@ def test_the_papers_effects_are_marked_on_mvtec():
 
 def test_one_seed_has_no_interval():
     figure = effects_figure(replace(MINIATURE, seeds=(0,)), METHOD)
-    assert not any(axes.collections for axes in figure.axes)
+    assert all(len(axes.lines) == 1 + 6 for axes in figure.axes)
     assert "one seed, no interval" in words(figure)
-    assert "undecided" not in words(figure)
+    assert "95 %" not in words(figure)
 
 
 def test_what_is_not_measured_is_said():

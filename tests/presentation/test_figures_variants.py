@@ -43,7 +43,7 @@ def test_no_published_number_off_mvtec(metric, monkeypatch):
     figure = variants_figure(MINIATURE, metric)
     assert points(figure, "D") == []
     said = words(figure)
-    assert "miniature v1, 64 px · 15 categories · mean ± sample std over 3 seeds" in said
+    assert "miniature v1, 64 px · 15 categories · mean ± std over 3 seeds" in said
     assert "Not MVTec AD" in said
     assert "\npaper" not in said
 
@@ -113,3 +113,17 @@ def test_below_are_the_parts_by_which_the_variants_differ(experiment, variants, 
     results = replace(MINIATURE, experiment=experiment, variants={"DeSTSeg": variants})
     figure = variants_figure(results, METRICS["iap"])
     assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == parts
+
+
+@pytest.mark.parametrize(("level", "cut"), [(0.1, False), (0.7, True)])
+def test_an_axis_begins_at_zero_or_is_marked_as_cut(level, cut):
+    figure = variants_figure(
+        of(MINIATURE, CELLS.assign(iap=level + 0.2 * CELLS["seg"])), METRICS["iap"]
+    )
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    assert (low > 0) == cut
+    assert high > 100 * level
+    assert axes.get_ylabel() == ("IAP (%)" if not cut else f"IAP (%), cut below {low:.0f}")
+    strokes = [line for line in axes.lines if line.get_label() == "cut"]
+    assert len(strokes) == cut

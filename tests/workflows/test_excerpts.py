@@ -55,6 +55,8 @@ def test_the_largest_instance_that_k_leaves_out_is_missed(scored):
     (example,) = largest_missed(scored, counted(scored))
     assert example.name == "hole/1"
     assert example.instance.sum() == 6
+    # Half of the four instances, the best two, are found from here on.
+    assert example.threshold == np.float32(0.9)
     np.testing.assert_array_equal(example.mask, scored.masks[1])
     np.testing.assert_array_equal(example.image, scored.images[1])
 
@@ -65,10 +67,10 @@ def test_nothing_is_missed_where_all_must_be_found(scored):
 
 
 def test_the_good_image_of_highest_score_is_the_false_alarm(scored):
-    (example,) = strongest_false_alarm(scored)
+    (example,) = strongest_false_alarm(scored, counted(scored))
     assert example.name == "good/0"
     some = dataclasses.replace(scored, masks=np.ones_like(scored.masks))
-    assert not list(strongest_false_alarm(some))
+    assert not list(strongest_false_alarm(some, counted(some)))
 
 
 def test_the_example_has_the_median_score_and_the_categorys_scale(scored):
