@@ -21,6 +21,7 @@ from bench.running.site import StageSite
 from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
 from destseg.descent import TrainingDiverged
+from destseg.errors import printable
 
 TRACE_LINES = 12
 """Last lines of a traceback that a failure keeps."""
@@ -189,7 +190,7 @@ def _failed(
 def _told(error: Exception) -> tuple[Cause, str, tuple[str, ...]]:
     """Tell of an error by its cause, in a line, and with the last lines of its trace."""
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    return _cause(error), f"{type(error).__name__}: {error}", tuple(trace)
+    return _cause(error), printable(f"{type(error).__name__}: {error}"), tuple(trace)
 
 
 def _cause(error: Exception) -> Cause:
