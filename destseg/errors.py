@@ -18,9 +18,9 @@ class InputError(Exception):
 
 
 def one_line(error: Exception) -> str:
-    """Say in a line what went wrong, without a terminal's codes for bold and colours."""
-    text = _ESCAPES.sub("", str(error))
-    return text.splitlines()[0] if text else type(error).__name__
+    """Say in a line what went wrong, without a terminal's codes, an error's number and its path."""
+    text = _ESCAPES.sub("", str(getattr(error, "strerror", None) or error))
+    return printable(text.splitlines()[0]) if text else type(error).__name__
 
 
 def input_faults(subject: str, faults: Sequence[str]) -> InputError:

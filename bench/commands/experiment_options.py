@@ -70,7 +70,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_protocol(command: argparse.ArgumentParser) -> None:
-    """Add the option that `bench.experiment.reading.load_protocol` reads."""
+    """Add the option that `bench.experiment.protocols.load_protocol` reads."""
     from bench.metrics import PROTOCOLS
 
     command.add_argument(

@@ -60,7 +60,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """Measure a model; return the exit code."""
     from bench.common.columns import screen_width
     from bench.data.cache import cache_root
-    from bench.experiment.reading import load_protocol
+    from bench.experiment.protocols import load_protocol
     from bench.planning.inputs import Sources
     from bench.workflows.models import evaluate_model
     from destseg.application.devices import choose_device

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     """Score maps; return the exit code."""
     from bench.common.columns import screen_width
     from bench.data.cache import cache_root
-    from bench.experiment.reading import load_protocol
+    from bench.experiment.protocols import load_protocol
     from bench.workflows.scoring import ScoreRequest, fault_list, score
 
     request = ScoreRequest(

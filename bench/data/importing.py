@@ -18,7 +18,7 @@ from types import MappingProxyType
 from bench.common.plain_files import read_text
 from bench.data.layout import GOOD, list_categories, scan_category, tell_strangers
 from bench.data.pairing import MASK
-from destseg.errors import InputError, input_faults
+from destseg.errors import InputError, input_faults, one_line
 from destseg.folders import irregular, scan, subfolders, tell
 
 SPLIT = "split_csv/1cls.csv"
@@ -99,7 +99,7 @@ def _visa(root: Path) -> Links:
         ) from None
     except (OSError, UnicodeError, csv.Error) as error:
         raise InputError(
-            f"{table}: cannot be read ({error}); take it from VisA's archive."
+            f"{table}: cannot be read ({one_line(error)}); take it from VisA's archive."
         ) from None
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise InputError(f"{table}: its columns are not {', '.join(COLUMNS)}; take VisA's own.")

@@ -5,25 +5,23 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-import tifffile
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.nn.functional import interpolate
 
 from bench.data.layout import CategoryFiles
+from bench.data.map_files import declared_shape, decoded
 from bench.data.truth import read_truth
 from bench.metrics import Protocol
 from destseg.errors import InputError
 from destseg.folders import composed, entries_below, irregular
-from destseg.images import decoding_error, image_size
+from destseg.images import image_size
 
 Map = NDArray[Any]
 P = ParamSpec("P")
@@ -38,8 +36,6 @@ MOST = 64
 """Values for each pixel of a map above which a file is refused undecoded, whatever it holds."""
 
 _OVERLAY = "_overlay"
-_TIFF_BITS = 258
-_REMEDY = "store it as 32-bit TIFF, 8 or 16 bit grey PNG, or NPY"
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,11 @@ def scan_maps(folder: Path, names: Sequence[str]) -> MapFiles:
             faults.append(f"{found[name]} and {path}: two maps of one image; remove one.")
         else:
             found[name] = path
+    for name in wanted - found.keys() - told:
+        for place in (tests / f"{name}{suffix}" for suffix in SUFFIXES):
+            if place.is_dir():
+                faults.append(f"{place}: {irregular(place)}; write the map again.")
+                told.add(name)
     faults += [
         f"{tests / name}{SUFFIXES[0]}: missing; write the image's map."
         for name in dict.fromkeys(names)
@@ -125,12 +126,12 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
         raise InputError(f"{path}: {fault}; write the map again.")
     square = (size, size)
     # A small file can decode to gigabytes.
-    declared = _declared(path)
+    declared = declared_shape(path)
     if len(declared) == 2 and declared not in (native, square):
         raise _other_size(path, declared, native, square)
     if prod(declared) > MOST * max(prod(native), prod(square)):
         raise _no_map(path, declared)
-    values = _decoded(path)
+    values = decoded(path)
     if values.ndim != 2:
         raise _no_map(path, values.shape)
     if values.dtype.kind not in "fiu" or values.dtype.itemsize > 8:
@@ -207,86 +208,6 @@ def _other_size(
 
 def _no_map(path: Path, shape: tuple[int, ...]) -> InputError:
     return InputError(f"{path}: an array of shape {shape}; give one map (height, width).")
-
-
-def _declared(path: Path) -> tuple[int, ...]:
-    """Return the shape that a file's head tells; empty where it tells none."""
-    # What is wrong with a damaged file is for decoding to say.
-    with suppress(Exception):
-        if path.suffix.lower() == ".npy":
-            with path.open("rb") as stream:
-                old = np.lib.format.read_magic(stream) == (1, 0)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if old
-                    else np.lib.format.read_array_header_2_0
-                )
-                return read(stream)[0]
-        if path.suffix.lower() == ".png":
-            return image_size(path)
-        with tifffile.TiffFile(path) as file:
-            pages = len(file.pages)
-            shape: tuple[int, ...] = file.pages.first.shape
-            return shape if pages == 1 else (pages, *shape)
-    return ()
-
-
-def _decoded(path: Path) -> Map:
-    """Decode a file; decoders fed with damaged data raise nearly anything."""
-    readers = {".npy": _read_npy, ".png": _read_png}
-    try:
-        return readers.get(path.suffix.lower(), _read_tiff)(path)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{path}: cannot be decoded ({decoding_error(error)}); write it again."
-        ) from None
-
-
-def _read_npy(path: Path) -> Map:
-    values = np.load(path, allow_pickle=False)
-    if not isinstance(values, np.ndarray):
-        raise InputError(f"{path}: an archive of arrays; store one map with numpy.save.")
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def _read_png(path: Path) -> Map:
-    with Image.open(path) as image:
-        image.load()
-        # Pillow holds 16 bit grey in one of several integer modes.
-        if image.mode != "L" and not image.mode.startswith("I"):
-            raise InputError(f"{path}: a picture of mode {image.mode}; {_REMEDY}.")
-        return np.asarray(image)
-
-
-def _read_tiff(path: Path) -> Map:
-    try:
-        with tifffile.TiffFile(path) as file:
-            pages = len(file.pages)
-            palette = file.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE
-            values = np.asarray(file.asarray())
-    except Exception:
-        return _read_compressed_tiff(path)
-    if pages != 1:
-        raise InputError(f"{path}: {pages} pages; give one map in a file.")
-    if palette:
-        raise InputError(f"{path}: a picture of palette colours; {_REMEDY}.")
-    return values
-
-
-def _read_compressed_tiff(path: Path) -> Map:
-    """Read with Pillow, which has the codecs of libtiff, such as OpenCV's default, LZW."""
-    with Image.open(path) as image:
-        image.load()
-        bits = getattr(image, "tag_v2", {}).get(_TIFF_BITS, (0,))
-        grey = image.mode in ("L", "F") or image.mode.startswith("I")
-        # Pillow turns 64 bits to 32.
-        if not grey or bits > (32,):
-            raise InputError(
-                f"{path}: compressed {bits[0]} bit pixels of mode {image.mode}; {_REMEDY}."
-            )
-        return np.asarray(image)
 
 
 def _resized(values: Map, size: int) -> Map:

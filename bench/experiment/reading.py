@@ -22,8 +22,8 @@ from bench.experiment.library import find_experiment
 from bench.experiment.ranges import require_range
 from bench.experiment.tables import default_tables
 from bench.methods import FLOORS, PAPER, method
-from bench.metrics import ALL_METRICS, PROTOCOLS, Protocol
-from destseg.errors import InputError, printable
+from bench.metrics import ALL_METRICS, Protocol
+from destseg.errors import InputError, one_line, printable
 
 T = TypeVar("T")
 
@@ -85,24 +85,6 @@ def load_experiment(path: Path, kind: str | None = None) -> Experiment:
     return _experiment(table, path)
 
 
-def load_protocol(name: str) -> Protocol:
-    """Return a protocol by its name, or that of an experiment by the path of its file.
-
-    Raises
-    ------
-    InputError
-        When there is none of that name, or the file is at fault.
-    """
-    if name.endswith(".toml"):
-        return load_experiment(Path(name)).protocol
-    if name not in PROTOCOLS:
-        raise InputError(
-            f"--protocol {name}: unknown; use one of {', '.join(PROTOCOLS)}, or the path of an "
-            "experiment's TOML file."
-        )
-    return PROTOCOLS[name]
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(read_text(path))
@@ -111,7 +93,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: no such experiment file; the ones at hand are in experiments/."
         ) from None
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a TOML file.") from None
+        raise InputError(f"{path}: cannot be read ({one_line(error)}); give a TOML file.") from None
     except ValueError as error:
         # Not only tomllib's own: a number of thousands of digits is one of Python's.
         raise InputError(f"{path}: not valid TOML: {error}; mend that line.") from None

@@ -11,7 +11,7 @@ from bench.inspection.reasons import reason
 from bench.planning.stages import Stage
 from bench.store.records import Record
 from bench.store.runs import FAILURE, RECORD, Failure, RunStore
-from destseg.errors import InputError
+from destseg.errors import InputError, printable
 
 
 def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
@@ -73,7 +73,7 @@ def failed(failure: Failure, store: RunStore) -> str:
         when = f", {datetime.fromtimestamp(stamp, UTC).isoformat(timespec='seconds')}"
     except FileNotFoundError:
         when = ""
-    return f"{failure.cause}: {failure.message} ({attempts}{when})"
+    return f"{failure.cause}: {printable(failure.message)} ({attempts}{when})"
 
 
 def _made(record: Record, store: RunStore) -> list[str]:

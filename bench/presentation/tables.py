@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.experiment.tables import comparison_names
+from bench.experiment.tables import COSTS, comparison_names
 from bench.experiment.tables import tables_of as of_methods
 from bench.methods import methods
 from bench.presentation.category_tables import PAIR_TABLES, category_table
@@ -69,11 +69,17 @@ def build_table(name: str, results: Results) -> Table:
 def require_rows(names: Sequence[str], results: Results) -> None:
     """Refuse tables that these results have no rows for."""
     for name in names:
-        if name not in tables_of(results):
+        known = tables_of(results)
+        if name in COSTS and name not in known:
             raise InputError(
-                f"{results.experiment}: the table {name!r} has no row for "
-                f"{', '.join(results.variants)}; leave it out, or use one of "
-                f"{', '.join(tables_of(results))}."
+                f"{results.experiment}: the table {name} compares several methods that learn, and "
+                f"here there is {', '.join(results.learners)} alone; measure others beside it, as "
+                f"experiments/rivals.toml does, or use one of {', '.join(known)}."
+            )
+        if name not in known:
+            raise InputError(
+                f"{results.experiment}: the table {name} has no row for "
+                f"{', '.join(results.variants)}; leave it out, or use one of {', '.join(known)}."
             )
 
 

@@ -12,7 +12,7 @@ from bench.common.plain_files import read_text
 from bench.common.spreadsheets import unguarded
 from bench.methods import PAPER, methods
 from bench.metrics import ALL_METRICS, METRICS
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 
 ROUNDING = 1e-9
 """How far beyond 0 and 1 a metric may lie by the rounding of sums."""
@@ -38,7 +38,7 @@ def read_cells(path: Path, *apart: str) -> pd.DataFrame:
         # Every value as text: "none" is a variant, "" one of a method that has none, "01" a name.
         text = pd.read_csv(io.StringIO(read_text(path)), keep_default_na=False, dtype=str)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {REMEDY}.") from None
+        raise InputError(f"{path}: cannot be read ({one_line(error)}); {REMEDY}.") from None
     needed = ("dataset", "method", "category", "variant", *methods()[PAPER].factors, "seed")
     further = (*(metric.key for metric in METRICS), "key", "images", "protocol", *apart)
     for name in (*needed, *further):

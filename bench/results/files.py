@@ -7,6 +7,7 @@ neither data nor device; of what methods cost and how they learn there may be ``
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from bench.results.costs import Cost
 from bench.results.joining import join
 from bench.results.results import Results, Standing
 from destseg.atomic import write_atomically
-from destseg.errors import InputError
-from destseg.folders import tell
+from destseg.errors import InputError, one_line
+from destseg.folders import irregular, tell
 
 CELLS = "cells.csv"
 HEADING = "heading.json"
@@ -105,11 +106,14 @@ def read_measured(folder: Path) -> Results:
     InputError
         As `read_results`.
     """
-    if not (folder / CELLS).is_file():
+    cells_path = folder / CELLS
+    if os.path.lexists(cells_path) and (fault := irregular(cells_path)) is not None:
+        raise InputError(f"{cells_path}: {fault}; {REMEDY}.")
+    if not cells_path.is_file():
         known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}")))
         there = f"there are {known}" if known else "run `python -m bench reproduce` first"
         raise InputError(f"{folder}: no results; {there}.")
-    cells = read_cells(folder / CELLS)
+    cells = read_cells(cells_path)
     path = folder / HEADING
     try:
         heading = dict(json.loads(read_text(path)))
@@ -123,7 +127,7 @@ def read_measured(folder: Path) -> Results:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); {REMEDY}.") from None
+        raise InputError(f"{path}: cannot be read ({one_line(error)}); {REMEDY}.") from None
 
 
 def with_costs(results: Results, folder: Path) -> Results:
@@ -150,8 +154,8 @@ def with_costs(results: Results, folder: Path) -> Results:
             }
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
-                f"{path}: cannot be read ({error}); remove it, and `python -m bench reproduce` "
-                "measures them again."
+                f"{path}: cannot be read ({one_line(error)}); remove it, and "
+                "`python -m bench reproduce` measures them again."
             ) from None
         costs = {name: cost for name, cost in read.items() if cost.cell in known}
         if others := [name for name in read if name not in costs]:

@@ -5,37 +5,31 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import pandas as pd
-
-from bench.methods import FLOORS, methods
-from bench.methods import PAPER as PAPERS_METHOD
+from bench.methods import methods
 from bench.metrics import METRICS, PAPER, Metric, Protocol
 from bench.paper.published import is_whole
+from bench.results.laid_out import LaidOut
+from bench.results.rows import Row as Row
+from bench.results.rows import Rows
 from bench.stats import estimate
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    import pandas as pd
 
-    from bench.methods.interface import Method
     from bench.results.costs import Cost
     from bench.stats import Estimate, Scores
 
 Standing = Literal["original", "resized", "own"]
 """Of the images: MVTec AD itself, a resized copy of it, or any others, the miniature too."""
 
-Row = tuple[str, str]
-"""A method and its variant, which is empty where the method has but one."""
-
 
 @dataclass(frozen=True, eq=False)
-class Results:
+class Results(Rows):
     """Cells, and the grid that was *asked for*: a cell that has not run is seen to be missing.
 
     Attributes
@@ -103,95 +97,21 @@ class Results:
         }
         for name, values in parts.items():
             if not values or len(set(values)) != len(values):
-                raise InputError(f"{self.experiment}: {name} are {values}; list each once.")
+                listed = ", ".join(map(str, values)) or "none"
+                raise InputError(f"{self.experiment}: {name} are {listed}; list each once.")
         for method, names in self.variants.items():
             if names != ("",) and method in methods() and method not in self.known:
-                raise InputError(f"{self.experiment}: {method} has no such variants as {names}.")
+                listed = ", ".join(names)
+                raise InputError(f"{self.experiment}: {method} has no such variants as {listed}.")
         _require_protocol(self.cells, self.protocol)
-        self._require_once()
+        if (repeated := self._laid.repeated()) is not None:
+            row, category, seed, count = repeated
+            raise InputError(
+                f"{self.experiment}: the cell of {' '.join(row).strip()}, {category}, seed {seed} "
+                f"occurs {count} times; keep one."
+            )
 
     # The grid
-
-    @property
-    def floors(self) -> tuple[str, ...]:
-        """Methods that learn nothing, which stand below the others; none where they are alone."""
-        found = tuple(name for name in FLOORS if name in self.variants)
-        return found if len(found) < len(self.variants) else ()
-
-    @property
-    def learners(self) -> tuple[str, ...]:
-        """The other methods."""
-        return tuple(name for name in self.variants if name not in self.floors)
-
-    @property
-    def method(self) -> str:
-        """Whose tables these are: the paper's method where it is among them, else the first."""
-        return PAPERS_METHOD if PAPERS_METHOD in self.variants else self.learners[0]
-
-    @cached_property
-    def known(self) -> Mapping[str, Method[Any, Any]]:
-        """Methods of the grid that `bench.methods` has; not those of other people's maps."""
-        return MappingProxyType(
-            {
-                name: methods()[name]
-                for name, variants in self.variants.items()
-                if name in methods() and set(variants) <= set(methods()[name].variants)
-            }
-        )
-
-    @cached_property
-    def labels(self) -> Mapping[Row, str]:
-        """Every row of the grid, variants in their paper's order, and what it is called in print.
-
-        A variant by its own name where there is one method only, else behind the method's; a
-        method that has one variant by the method's. Floors come last, and by their names.
-        """
-        labels: dict[Row, str] = {}
-        for method in (*self.learners, *self.floors):
-            variants = self.variants[method]
-            ordered = self.known[method].ordered(variants) if method in self.known else variants
-            for variant in ordered:
-                if self.learners == (method,):
-                    labels[method, variant] = variant or method
-                else:
-                    labels[method, variant] = (
-                        method if len(variants) == 1 else f"{method} {variant}"
-                    )
-        return MappingProxyType(labels)
-
-    def rows(self, method: str) -> tuple[str, ...]:
-        """Return a method's variants in its paper's order."""
-        return tuple(variant for name, variant in self.labels if name == method)
-
-    def full(self, method: str) -> str:
-        """Return the variant that stands for a method among others, measured or not."""
-        return self.known[method].full if method in self.known else self.variants[method][-1]
-
-    @property
-    def fulls(self) -> Mapping[str, str]:
-        """Each method with the variant that stands for it; first whose tables these are.
-
-        Floors come last.
-        """
-        order = sorted(self.learners, key=lambda method: method != self.method)
-        return {method: self.full(method) for method in (*order, *self.floors)}
-
-    @property
-    def extremes(self) -> tuple[Row, ...]:
-        """Rows that stand for all, the one whose maps are shown last.
-
-        Of one method the variants with the least and with the most parts, which may be the same;
-        of several the one with the most of each; of floors none.
-        """
-        most = {
-            method: self.full(method)
-            if self.full(method) in self.variants[method]
-            else self.rows(method)[-1]
-            for method in self.learners
-        }
-        if len(most) == 1:
-            return tuple(dict.fromkeys((next(iter(self.labels)), *most.items())))
-        return tuple(sorted(most.items(), key=lambda row: row[0] == self.method))
 
     @property
     def headline(self) -> tuple[Metric, ...]:
@@ -234,13 +154,7 @@ class Results:
         method = self.method if method is None else method
         if variant is None and method in self.variants:
             variant = self.full(method)
-        chosen = [self.categories.index(name) for name in categories or self.categories]
-        row = self._rows.get((method, variant or ""))
-        if row is None:
-            return np.full((len(chosen), len(self.seeds)), np.nan)
-        if metric not in self._pivots:
-            self._pivots[metric] = self._pivot(metric)
-        return self._pivots[metric][row, chosen]
+        return self._laid.scores(metric, (method, variant or ""), categories or self.categories)
 
     def estimate(
         self,
@@ -258,44 +172,8 @@ class Results:
         return dataclasses.replace(found, std=float("nan"), interval=None)
 
     @cached_property
-    def _rows(self) -> Mapping[Row, int]:
-        return {row: index for index, row in enumerate(self.labels)}
-
-    @cached_property
-    def _pivots(self) -> dict[str, NDArray[np.float64]]:
-        return {}
-
-    @cached_property
-    def _places(self) -> NDArray[np.intp]:
-        """Shape (3, cells): row, category and seed of each cell; one is -1 outside the grid."""
-        pairs = zip(self.cells["method"], self.cells["variant"], strict=True)
-        return np.stack(
-            [
-                np.array([self._rows.get(pair, -1) for pair in pairs], dtype=np.intp),
-                pd.Index(self.categories).get_indexer(pd.Index(self.cells["category"])),
-                pd.Index(self.seeds).get_indexer(pd.Index(self.cells["seed"])),
-            ]
-        )
-
-    def _require_once(self) -> None:
-        inside = self._places[:, (self._places >= 0).all(axis=0)]
-        places, counts = np.unique(inside, axis=1, return_counts=True)
-        if counts.max(initial=0) > 1:
-            row, category, seed = places[:, np.argmax(counts)]
-            raise InputError(
-                f"{self.experiment}: the cell of {' '.join(list(self.labels)[row]).strip()}, "
-                f"{self.categories[category]}, seed {self.seeds[seed]} occurs {counts.max()} "
-                "times; keep one."
-            )
-
-    def _pivot(self, metric: str) -> NDArray[np.float64]:
-        """Lay a metric out: shape (rows, categories, seeds)."""
-        laid = np.full((len(self.labels), len(self.categories), len(self.seeds)), np.nan)
-        if metric in self.cells:
-            inside = (self._places >= 0).all(axis=0)
-            values = self.cells[metric].to_numpy(dtype=np.float64)[inside]
-            laid[tuple(self._places[:, inside])] = values
-        return laid
+    def _laid(self) -> LaidOut:
+        return LaidOut(self.cells, tuple(self.labels), self.categories, self.seeds)
 
     # What may be said of them
 

@@ -23,7 +23,7 @@ from bench.store.records import Record
 from bench.store.runs import Cause, DamagedArtifact, Failure, RunStore
 from destseg.application.devices import is_out_of_memory
 from destseg.descent import TrainingDiverged
-from destseg.errors import one_line
+from destseg.errors import one_line, printable
 from destseg.precision import arithmetic
 
 TRACE_LINES = 12
@@ -206,7 +206,7 @@ def _failed(
 def _told(error: Exception, stage: Stage, device: str) -> tuple[Cause, str, tuple[str, ...]]:
     """Tell of an error by its cause, in a line, and with the last lines of its trace."""
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    cause, message = _cause(error), f"{type(error).__name__}: {error}"
+    cause, message = _cause(error), printable(f"{type(error).__name__}: {error}")
     if cause == "memory":
         sizes = [f"{name} {stage.parameters[name]}" for name in SIZES if name in stage.parameters]
         message = (

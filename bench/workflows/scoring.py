@@ -75,7 +75,9 @@ class ScoreRequest:
                 "many, or none to count from 0."
             )
         if len(set(self.seeds)) != len(self.seeds):
-            raise InputError(f"--seed: {self.seeds} repeats one; give each once.")
+            raise InputError(
+                f"--seed: {', '.join(map(str, self.seeds))} repeats one; give each once."
+            )
         if not re.fullmatch(r"\w[\w.+ -]*", self.method):
             raise InputError(
                 f"--method {self.method!r}: names a folder; use letters, digits, spaces and .+-_."

@@ -253,6 +253,15 @@ def test_what_is_no_file_is_refused_and_never_opened(folder, names):
         read_map(places[0], NATIVE, SIZE)
 
 
+def test_a_folder_in_the_place_of_a_map_is_named(folder, names):
+    place = folder / "test" / f"{names[1]}.npy"
+    place.with_suffix(".tiff").unlink()
+    place.mkdir()
+    found = scan_maps(folder, names)
+    assert found.maps[1] is None
+    assert found.faults == (f"{place}: a folder, not a file; write the map again.",)
+
+
 @pytest.mark.parametrize("name", ["a.tiff", "a.npy", "a.png", "pages.tiff"])
 def test_a_small_file_of_a_large_map_is_not_decoded(tmp_path, monkeypatch, name):
     shape = (2000, 1000)
@@ -264,7 +273,7 @@ def test_a_small_file_of_a_large_map_is_not_decoded(tmp_path, monkeypatch, name)
     else:
         many = np.zeros((3 if name == "pages.tiff" else 1, *shape), np.uint8)
         tifffile.imwrite(path, many, compression="zlib", photometric="minisblack")
-    monkeypatch.setattr("bench.data.maps._decoded", None)
+    monkeypatch.setattr("bench.data.maps.decoded", None)
     said = "an array of shape" if name == "pages.tiff" else "1000x2000 pixels, its image has 36x40"
     with pytest.raises(InputError, match=said):
         read_map(path, NATIVE, SIZE)

@@ -7,7 +7,8 @@ import pytest
 
 from bench.experiment.experiment import DatasetConfig, Experiment, GridConfig
 from bench.experiment.library import EXPERIMENTS
-from bench.experiment.reading import load_experiment, load_protocol
+from bench.experiment.protocols import load_protocol
+from bench.experiment.reading import load_experiment
 from bench.methods import FLOORS, method
 from bench.methods.destseg import METHOD, Config
 from bench.metrics import PROTOCOLS

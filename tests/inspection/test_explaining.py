@@ -96,10 +96,12 @@ def test_failures_and_damage_are_told(filled, store):
     for key in (segmentation.key, evaluation.parents[0].key):
         store.discard(key)
     (store.folder(evaluation.key) / "record.json").write_text("{}")
-    store.fail(Failure(segmentation.key, "segmentation", "tile", 1, "diverged", "loss", attempts=2))
+    store.fail(
+        Failure(segmentation.key, "segmentation", "tile", 1, "diverged", "\x1b[2Jloss", attempts=2)
+    )
     lines = told(filled, store)
     assert lines["segmentation"][0] == "segmentation: failed"
-    assert lines["segmentation"][1].startswith("diverged: loss (2 attempts, 20")
+    assert lines["segmentation"][1].startswith(r"diverged: \x1b[2Jloss (2 attempts, 20")
     assert lines["evaluation"][0] == "evaluation: damaged"
     assert "the record is not whole" in lines["evaluation"][1]
 

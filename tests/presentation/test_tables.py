@@ -257,8 +257,14 @@ def test_a_method_without_variants_has_the_tables_of_all_methods():
         table = build_table(name, rival("Mine"))
         assert "Mine" in table.csv() + table.title or name == "intervals"
         assert table.latex()
-    with pytest.raises(InputError, match="'effects' has no row for Mine; leave it out, or use one"):
+    with pytest.raises(
+        InputError, match="the table effects has no row for Mine; leave it out, or use one"
+    ):
         build_table("effects", rival("Mine"))
+    for name in ("costs", "curve"):
+        said = f"the table {name} compares several methods that learn, and here there is Mine alone"
+        with pytest.raises(InputError, match=said):
+            build_table(name, rival("Mine"))
 
 
 @dataclass(frozen=True)
@@ -278,7 +284,7 @@ def test_a_method_with_one_switch_has_effects_but_no_interactions(monkeypatch):
         claims=(Claim("on-helps", "on helps", "4", ("iap",), (("on", "off"),)),),
     )  # fmt: skip
     everything = {**methods(), "Toggle": toggle}
-    for module in ("results.results", "presentation.tables", "experiment.tables"):
+    for module in ("results.results", "results.rows", "presentation.tables", "experiment.tables"):
         monkeypatch.setattr(f"bench.{module}.methods", lambda: everything)
     cells = pd.concat(
         rival().cells.assign(method="Toggle", variant=name) for name in toggle.variants

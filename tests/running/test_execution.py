@@ -207,6 +207,15 @@ def test_want_of_memory_is_told_apart(job, monkeypatch, error):
     assert failed.message.startswith("cpu has no memory left for batch_size 4, width 8, size 32 (")
 
 
+def test_what_a_methods_exception_says_commands_no_terminal(job, monkeypatch):
+    def shout(*_, **__):
+        raise RuntimeError("out\n\x1b[2Jof luck")
+
+    monkeypatch.setattr(training, "train_segmentations", shout)
+    (failed,) = job.failed()
+    assert failed.message == r"RuntimeError: out\n\x1b[2Jof luck"
+
+
 def test_a_run_that_diverges_is_a_failure(family, tiny):
     config = tiny.configs["DeSTSeg"]
     wild = dataclasses.replace(config.training, student_lr=1e30, student_steps=3)
