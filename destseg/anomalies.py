@@ -95,7 +95,7 @@ def corrupt(
     Parameters
     ----------
     images, sources : Tensor
-        (B, 3, H, W) float32 in [0, 1], normal images and anomaly source textures.
+        (B, 3, H, W) float32 in [0, 1] on the CPU, normal images and anomaly source textures.
     rng, config
         See `draw_masks`.
 
