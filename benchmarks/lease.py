@@ -6,7 +6,6 @@ to be carried home is left in one folder.
 """
 
 import argparse
-import signal
 import subprocess
 import sys
 import time
@@ -30,8 +29,11 @@ SHORT = ("steps", "data", "predict")
 CLOSING = 75.0
 """Seconds that are kept for the tables and the archives."""
 
-GRACE = 10.0
-"""Seconds that a running stage is given to end by itself."""
+RESERVE = 20.0
+"""Of those, seconds for the archives."""
+
+APART = 0.2
+"""Seconds between two signals; closer ones are one."""
 
 EXAMPLES = """
 examples:
@@ -72,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = reproduction(options)
         page.say(f"`{typed(*command[3:])}`")
         left = 60 * options.minutes - CLOSING - (time.monotonic() - start)
-        code = run_for(command, left) if left > 0 else FAILURES
+        try:
+            code = run_for(command, left) if left > 0 else FAILURES
+        except subprocess.TimeoutExpired:
+            code = FAILURES
         ending = "finished" if code == DONE else f"not finished (exit code {code}): run this again"
         page.say(f"{time.monotonic() - start:.0f} s; the grid is {ending}")
         for table in sorted(options.work.glob("*/tables/*.md")):
@@ -120,29 +125,28 @@ def reproduction(options: argparse.Namespace) -> list[str]:
     return [*command, "--seed", "0", "--device", options.device, "--results", str(options.work)]
 
 
-def run_for(command: Sequence[str], seconds: float, grace: float = GRACE) -> int:
+def run_for(command: Sequence[str], seconds: float) -> int:
     """Run a command for so long at most, and return its exit code.
 
-    It is asked to end after the stages that run, then to end at once; should it not, it is killed.
+    Then it is asked twice to end, as by Ctrl-C: a run stops its stages and writes its tables.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        When it did not end, and was killed.
     """
     process = subprocess.Popen(command)  # noqa: S603
     try:
-        return _ended(process, seconds, grace)
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        # No longer apart, or the second would meet the tables of a run whose stages have ended.
+        process.terminate()
+        time.sleep(APART)
+        process.terminate()
+        return process.wait(CLOSING - RESERVE)
     finally:
-        process.kill()  # nothing, unless this process is interrupted
-
-
-def _ended(process: subprocess.Popen[bytes], seconds: float, grace: float) -> int:
-    for limit, number in (
-        (seconds, signal.SIGTERM),
-        (grace, signal.SIGTERM),
-        (CLOSING - 2 * GRACE, signal.SIGKILL),
-    ):
-        try:
-            return process.wait(limit)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
-    return process.wait()
+        process.kill()  # nothing, where it has ended
+        process.wait()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

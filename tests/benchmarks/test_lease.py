@@ -1,6 +1,7 @@
 """A lease's command: what agrees, when it ends, what goes home."""
 
 import dataclasses
+import subprocess
 import sys
 import tarfile
 import time
@@ -97,18 +98,27 @@ def test_what_is_too_large_stays_and_the_records_go(tmp_path):
     }
 
 
-def test_a_command_is_asked_to_end_before_it_is_ended():
-    # Notes the first signal and goes on, as a run does with its stages, and ends at the second.
+def test_a_command_is_asked_twice_to_end_and_may_then_take_its_time():
+    # As a run does: the first signal asks to finish, the second to stop, then come tables.
     code = (
         "import signal, time, sys\n"
         "seen = []\n"
-        "signal.signal(signal.SIGTERM, lambda *_: seen.append(1) or len(seen) < 2 or sys.exit(7))\n"
-        "print('ready', flush=True)\n"
-        "while True: time.sleep(0.01)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: seen.append(1))\n"
+        "while len(seen) < 2: time.sleep(0.01)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "time.sleep(0.5)\n"
+        "sys.exit(7)\n"
     )
+    assert lease.run_for([sys.executable, "-c", code], 0.5) == 7
+
+
+def test_a_command_that_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr(lease, "CLOSING", lease.RESERVE + 0.2)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     start = time.monotonic()
-    assert lease.run_for([sys.executable, "-c", code], 0.5, grace=0.2) == 7
-    assert time.monotonic() - start < 30, "long before it would be killed"
+    with pytest.raises(subprocess.TimeoutExpired):
+        lease.run_for([sys.executable, "-c", code], 0.5)
+    assert time.monotonic() - start < 30, "long before its own end"
 
 
 def test_a_command_that_ends_is_not_ended():
