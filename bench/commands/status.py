@@ -46,6 +46,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the state; return the exit code."""
     from bench.inspection.census import take_census
+    from bench.inspection.edits import edited_methods
 
     store = chosen_store(options)
     census = take_census(look_up_chosen(options).plan, store)
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     if len(set(methods.values())) > 1:
         print(f"\n{_counts(census, 'method', lambda stage: methods[stage.key])}")
     _print_faults(census, store)
+    for sentence in edited_methods(census.plan.stages.values(), census.catalogue.records.get):
+        print(f"\n{sentence}.")
     _print_environments(census)
     return DONE if census.complete else FAILURES
 
