@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the state; return the exit code."""
     from bench.common.columns import screen_width
     from bench.inspection.census import take_census
+    from bench.inspection.edits import edited_methods
 
     store = chosen_store(options)
     census = take_census(look_up_chosen(options).plan, store)
@@ -71,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
     if len(set(methods.values())) > 1:
         print(f"\n{_counts(census, 'method', lambda stage: methods[stage.key], width)}")
     _print_faults(census, store)
+    for sentence in edited_methods(census.plan.stages.values(), census.catalogue.records.get):
+        print(f"\n{sentence}.")
     _print_environments(census, width)
     return DONE if census.complete else FAILURES
 

@@ -1,11 +1,9 @@
-"""A digest of each source component, blind to comments, docstrings and formatting."""
+"""A digest of each source component."""
 
-import ast
-import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from bench.common.source_code import module_digest
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,20 +42,6 @@ def source_digests(parts: Sequence[str] = PIPELINE, root: Path = ROOT) -> dict[s
     }
 
 
-@functools.cache
-def module_digest(text: str) -> str:
-    """Digest what a module says, not how it is written.
-
-    Examples
-    --------
-    >>> module_digest("x = 1  # one") == module_digest("x=1")
-    True
-    >>> module_digest("x = 1") == module_digest("x = 2")
-    False
-    """
-    return hashlib.sha256(_said(ast.parse(text)).encode()).hexdigest()[:16]
-
-
 def changed_sources(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     """Name the components that differ, came or went, in the pipeline's order."""
 
@@ -66,28 +50,3 @@ def changed_sources(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str
         return next(parts, len(PIPELINE)), name
 
     return tuple(sorted({n for n in {*old, *new} if old.get(n) != new.get(n)}, key=place))
-
-
-def _said(node: Any) -> str:
-    """Write a syntax tree out; unlike `ast.dump`, alike in every version of Python.
-
-    Fields that are empty are left out: newer versions have more of them.
-    """
-    if isinstance(node, list):
-        return f"[{','.join(map(_said, node))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = dict(ast.iter_fields(node))
-    if isinstance(fields.get("body"), list):
-        # A string that stands alone is a docstring, of a module, class, function or attribute.
-        fields["body"] = [child for child in fields["body"] if not _is_text(child)]
-    kept = (f"{name}={_said(value)}" for name, value in fields.items() if value not in (None, []))
-    return f"{type(node).__name__}({','.join(kept)})"
-
-
-def _is_text(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )

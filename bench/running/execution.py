@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.common.provenance import peak_memory, record_provenance
+from bench.common.source_code import foreign_source
 from bench.data.kinds import DatasetKind
 from bench.methods.steps import Member, Scores
 from bench.planning.evaluation import Evaluate
@@ -174,7 +175,7 @@ def _stored(
             artifact=name,
             seconds=round(share + time.perf_counter() - start, 3),
             peak_memory=peak_memory(),
-            provenance=provenance,
+            provenance={**provenance, **_source(stage)},
             code=stage.code,
             category=stage.category,
             seed=stage.seed,
@@ -186,6 +187,12 @@ def _stored(
     except OSError as error:
         return dataclasses.replace(job, stages=(stage,)).unwritable(error)[0]
     return Outcome(stage.key, "done")
+
+
+def _source(stage: Stage) -> dict[str, str]:
+    """Return the digest of the code of a method that is not of this package."""
+    source = foreign_source(type(stage.step))
+    return {} if source is None else {"source": source.digest}
 
 
 def result_of(store: RunStore, stage: Stage) -> Any:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from bench.experiment.experiment import Experiment
+from bench.inspection.edits import edited_methods
 from bench.planning.experiment_plan import lay_out
 from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
@@ -17,6 +18,7 @@ from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
 from bench.workflows.outputs import REPORT, Outputs
 from destseg.errors import InputError
+from destseg.folders import tell
 
 
 def reproduce(
@@ -64,6 +66,8 @@ def reproduce(
     require_same(outputs.folder, known.results, images)
     _check_included(known, results)
     discard_lost_maps(wanted, known)
+    for sentence in edited_methods(wanted.stages.values(), store.get):
+        tell(sentence)
 
     def show_seeds_so_far(seed: int) -> None:
         complete = () if part else outputs.complete_seeds()

@@ -82,3 +82,12 @@ def test_failures_damage_and_environments_are_named(bench, results):
     assert [line.split() for line in out.splitlines() if "f" * 40 in line] == [
         ["commit", "f" * 40, "1"]
     ]
+
+
+def test_a_method_that_was_edited_is_told(bench, monkeypatch):
+    monkeypatch.setattr(
+        "bench.inspection.edits.edited_methods", lambda stages, find: (f"mine, {len(stages)}",)
+    )
+    code, out = bench("status")
+    assert code == 0
+    assert "\nmine, 7.\n" in out

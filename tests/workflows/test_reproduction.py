@@ -98,13 +98,16 @@ def test_the_table_says_what_the_cells_say(whole):
     assert f"{25 * sum(values):.1f} ±" in line
 
 
-def test_running_again_computes_nothing(whole, tiny_path, capsys):
+def test_running_again_computes_nothing(whole, tiny_path, capsys, caplog, monkeypatch):
+    edited = "bench.workflows.reproduction.edited_methods"
+    monkeypatch.setattr(edited, lambda stages, find: (f"{len(stages)} stages",))
     before, cells = records(whole), numbers(whole)
     started = time.perf_counter()
     assert main(["reproduce", str(tiny_path), "--results", str(whole), "--in-process"]) == 0
     assert time.perf_counter() - started < 10
     out = capsys.readouterr().out
     assert f"0 cells computed; {CELLS} were there." in out
+    assert "note: 96 stages" in caplog.text, "of methods that were edited"
     assert out.rstrip().splitlines()[-1].startswith("den+ed+seg"), "the table comes last"
     assert records(whole) == before
     assert numbers(whole) == cells
