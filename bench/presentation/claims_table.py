@@ -104,7 +104,7 @@ def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tupl
         "Level": MISSING
         if weakest is None or weakest.interval is None
         else f"{100 * weakest.level:.3g} %",
-        "Others of this kind": format_shown(found.p_elsewhere),
+        "Other categories": format_shown(found.p_elsewhere),
     }
     numbers: Numbers = {
         "claim": claim.name,
@@ -195,7 +195,7 @@ def _notes(results: Results) -> tuple[str, ...]:
             "number."
         ),
         (
-            "Others of this kind: whether the verdict extends to other categories of this kind, by "
+            "Other categories: whether the verdict extends to other categories of this kind, by "
             "sign flips of the categories' own effects; of a claim that holds the largest p of its "
             "pairs, of one that does not the smallest p of a reversed one, times the number of "
             "pairs and metrics. Shown means p at most 0.05."

@@ -127,7 +127,7 @@ def interval_notes(results: Results) -> tuple[str, ...]:
             "within-category variance, Satterthwaite)."
         ),
         (
-            "95 %, others of this kind: the interval for other categories of this kind, trained "
+            "95 %, other categories: the interval for other categories of this kind, trained "
             "anew (BCa bootstrap over categories, expanded for their number)."
         ),
     )

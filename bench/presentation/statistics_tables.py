@@ -53,7 +53,7 @@ from bench.stats import (
 
 Factors = tuple[str, ...]
 
-THESE, OTHERS = "95 %, these categories", "95 %, others of this kind"
+THESE, OTHERS = "95 %, these categories", "95 %, other categories"
 """What the columns of the two intervals are called."""
 
 

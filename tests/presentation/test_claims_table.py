@@ -161,7 +161,7 @@ def test_a_verdict_that_a_few_categories_carry_is_not_one_on_others_of_their_kin
         ("den alone hurts the plain student", "all")
     ]
     assert line["Verdict"] == "reproduced"
-    assert line["Others of this kind"].startswith(said)
+    assert line["Other categories"].startswith(said)
 
 
 def test_one_seed_decides_nothing(as_published):
