@@ -103,7 +103,6 @@ class Gallery:
         learners = {method for method, _ in self.labels} - {*FLOORS}
         return "method" if len(learners) > 1 else "variant"
 
-
     @property
     def defects(self) -> tuple[str, ...]:
         """The defects of all categories, each once."""
@@ -171,7 +170,9 @@ def make_gallery(
                 given = scored(one.category, view)
                 if given is not None:
                     made[one.category] = _map_sheet(given.maps)
-                    judged[view, one.category] = judge(given.scores, one.masks.any(axis=(1, 2)))
+                    judged[view, one.category] = judge(
+                        given.scores, np.asarray(one.masks.any(axis=(1, 2)))
+                    )
         size = sum(map(len, made.values()))
         if left_out or used + size > budget:
             left_out += 1

@@ -44,7 +44,6 @@ class TableView:
         return len(self.rows) > _LONG
 
 
-
 def view_table(table: Table, known: Collection[str] = ()) -> TableView:
     """Take a table apart, for a page that has its dataset and what is `known` elsewhere."""
     frame = table.formatted
