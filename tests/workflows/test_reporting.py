@@ -2,6 +2,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
+from matplotlib.figure import Figure
 
 from bench.results.joining import join
 from bench.workflows.reporting import (
@@ -23,11 +24,16 @@ def built(tiny_finished):
 
 def test_a_report_says_what_its_numbers_are_of(built, tiny_finished):
     assert built.title == "tiny"
-    assert built.summary[0].startswith("Measured on the embedded miniature")
-    assert "complete: all 8 cells" in built.summary[1]
-    assert [table.name for table in built.verdicts] == ["verdicts", "claims"]
-    others = list(tiny_finished.experiment.tables[:-2])
-    assert [table.name for table in built.tables] == others
+    assert built.findings[-1].startswith("Measured on the embedded miniature")
+    assert "complete: all 8 cells" in built.summary[0]
+    assert [table.name for table in built.claim_tables] == ["verdicts", "claims"]
+    lead, *others = tiny_finished.experiment.tables[:-2]
+    assert built.lead.name == lead
+    assert [table.name for table in built.repeated] == ["image", "pixel", "instance"]
+    assert [table.name for table in built.tables] == [
+        name for name in others if name not in ("image", "pixel", "instance")
+    ]
+    assert built.lead_figure is None
     assert [figure.name for figure in built.figures] == ["missed"]
     assert '"batch_size": 4' in built.setting
     assert dict(built.provenance)["Cells"] == "8"
@@ -47,7 +53,7 @@ def test_of_an_incomplete_run_the_missing_cells_are_counted(tiny_finished):
     results = dataclasses.replace(tiny_finished.results, cells=tiny_finished.results.cells[:5])
     part = dataclasses.replace(tiny_finished, results=results, images={})
     made = build_report(part, "again", ())
-    assert "INCOMPLETE: 3 of 8 cells are missing" in made.summary[1]
+    assert "INCOMPLETE: 3 of 8 cells are missing" in made.summary[0]
     assert made.gallery is None
     assert "decoded images are not at hand" in made.gallery_note
 
@@ -69,7 +75,29 @@ def test_of_several_methods_the_gallery_shows_all_that_have_maps(tiny_finished):
         for method, variant in (("DeSTSeg", "none"), ("DeSTSeg", "den+ed+seg"), ("twin", ""))
         for seed in (0, 1)
     }
-    assert "3 methods (DeSTSeg, twin, noise), complete: all 16 cells" in made.summary[1]
+    assert "3 methods (DeSTSeg, twin, noise), complete: all 16 cells" in made.summary[0]
+
+
+def test_the_first_figure_is_of_the_metric_of_the_findings(tiny_finished):
+    chosen = tuple(
+        dataclasses.replace(figure, draw=Figure)
+        for figure in draw(tiny_finished, ["variants", "heatmap"])
+    )
+    page = build_report(dataclasses.replace(tiny_finished, images={}), "again", chosen)
+    assert page.lead_figure.name == "ablation_pixel_ap"
+    assert len(page.figures) == len(chosen) - 1
+    assert page.lead_figure not in page.figures
+
+
+def test_a_table_is_left_out_only_where_another_has_its_numbers(tiny_finished):
+    alone = dataclasses.replace(
+        tiny_finished,
+        images={},
+        experiment=dataclasses.replace(tiny_finished.experiment, tables=("image", "pixel")),
+    )
+    page = build_report(alone, "again", ())
+    assert (page.lead.name, [table.name for table in page.tables]) == ("image", ["pixel"])
+    assert page.repeated == ()
 
 
 def test_views_that_are_left_out_are_told(built):
@@ -79,7 +107,9 @@ def test_views_that_are_left_out_are_told(built):
 
 
 def test_figures_and_gallery_share_the_page():
-    large = SimpleNamespace(content=bytes(9_000_000))
+    large = SimpleNamespace(
+        content=bytes(4_000_000), mime="image/webp", svg=bytes(3_000_000), pdf=bytes(1_000_000)
+    )
     assert gallery_budget(()) * 4 / 3 == PAGE
     assert 0 < gallery_budget([large]) < gallery_budget([])
     assert gallery_budget([large, large]) == 0

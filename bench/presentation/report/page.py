@@ -1,5 +1,6 @@
 """A report as one page of HTML, with everything it shows inside it."""
 
+import re
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -23,13 +24,16 @@ def render(report: ReportPage) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "of_table": of_table, "of_figure": of_figure}
+    environment.filters |= {
+        "data_uri": data_uri, "of_table": of_table, "of_figure": of_figure, "unbroken": unbroken,
+    }  # fmt: skip
     common = common_notes([report.lead, *report.tables])
     told = {*common, *report.lead.findings}
+    said = " ".join((*report.findings, *report.summary))
     gallery = report.gallery
     return environment.get_template("report.html").render(
         report=report,
-        notes=[note for note in common if note not in report.summary],
+        notes=[note for note in common if note.removesuffix(".") not in said],
         lead=view_table(report.lead, common),
         tables=[view_table(table, told) for table in report.tables],
         # Ours, and no text of a user's: the only parts that are not escaped.
@@ -37,6 +41,21 @@ def render(report: ReportPage) -> str:
         script=Markup("\n".join(map(_read, _SCRIPTS))),  # noqa: S704
         sheets=Markup(gallery_style(gallery)) if gallery else "",  # noqa: S704
         facts=gallery.facts() if gallery else None,
+    )
+
+
+def unbroken(text: str) -> str:
+    r"""Keep each p together with its number, and each interval in one line.
+
+    Examples
+    --------
+    >>> unbroken("[1.3, 5.3] (p = .25)")
+    '[1.3,\xa05.3] (p\xa0=\xa0.25)'
+    """
+    return re.sub(
+        r"(?<=\bp) ([=<]) |(\[[^],]+,) ",
+        lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"),
+        text,
     )
 
 
