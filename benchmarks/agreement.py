@@ -15,6 +15,7 @@ from benchmarks.steps import one_batch, repeated, training_config, untrained
 from destseg.config import ModelConfig
 from destseg.features import LEVELS
 from destseg.model import DeSTSeg
+from destseg.precision import arithmetic
 from destseg.training import train_segmentation, train_student
 
 ALLOWED = 1e-3
@@ -88,8 +89,7 @@ def _features(config: ModelConfig, side: int, device: str) -> list[Check]:
     for where in ("cpu", device):
         model = untrained(config).to(where).eval()
         images = one_batch(side, 4, "cpu").corrupted.to(where)
-        # Unasked an accelerator rounds the factors of a convolution's products.
-        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.no_grad(), arithmetic("float32", where):
             levels = [*model.teacher_net(images), *model.student_net(images)]
             found.append([each.cpu() for each in (*levels, model(images).segmentation)])
     names = [f"{net}, level {k + 1}" for net in ("teacher", "student") for k in range(LEVELS)]

@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import destseg.config
 from bench.commands.parsers import typed
 from bench.common.exit_codes import DONE, FAILURES
 from benchmarks.agreement import CATEGORY, check, told_checks
@@ -119,9 +118,7 @@ def reproduction(options: argparse.Namespace) -> list[str]:
         command += ["smoke", "--method", "DeSTSeg", "--variant", "none", "--category", CATEGORY]
     else:
         command += ["bottle", "--data", str(options.data), "--textures", str(options.textures)]
-        command += ["--teacher", str(options.teacher)]
-        if hasattr(destseg.config, "Precision"):
-            command += ["--precision", "bf16"]
+        command += ["--teacher", str(options.teacher), "--precision", "bf16"]
     return [*command, "--seed", "0", "--device", options.device, "--results", str(options.work)]
 
 

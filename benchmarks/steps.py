@@ -2,19 +2,17 @@
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 
-import destseg.config
 from benchmarks.chip import counted_flops, measured_rates
 from benchmarks.figures import Figure, Setting
 from benchmarks.reference import Reference, ReferenceTraining
 from benchmarks.timing import in_turns, median_ratio, now
 from destseg.batches import Batch, TrainingImages, training_batches
-from destseg.config import ModelConfig, TrainingConfig
+from destseg.config import PRECISIONS, ModelConfig, Precision, TrainingConfig
 from destseg.model import DeSTSeg
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
@@ -46,16 +44,14 @@ def scale(setting: Setting) -> Scale:
     return Scale(ModelConfig(), 256, 32, 5, 20)
 
 
-def precisions(device: str) -> tuple[str, ...]:
+def precisions(device: str) -> tuple[Precision, ...]:
     """Name the precisions that a training can be set to and a device has."""
-    known: Sequence[str] = get_args(getattr(destseg.config, "Precision", None)) or ("float32",)
-    return tuple(name for name in known if device != "cpu" or name != "tf32")
+    return tuple(name for name in PRECISIONS if device != "cpu" or name != "tf32")
 
 
-def training_config(batch: int, precision: str = "float32") -> TrainingConfig:
+def training_config(batch: int, precision: Precision = "float32") -> TrainingConfig:
     """Return the program's rates in a precision."""
-    chosen: Mapping[str, Any] = {} if precision == "float32" else {"precision": precision}
-    return TrainingConfig(batch_size=batch, **chosen)
+    return TrainingConfig(batch_size=batch, precision=precision)
 
 
 def untrained(model: ModelConfig, seed: int = 0) -> DeSTSeg:
@@ -123,9 +119,9 @@ def measure(setting: Setting) -> list[Figure]:
     model = untrained(sizes.model).to(device)
     start = {name: value.clone() for name, value in model.state_dict().items()}
 
-    def timed(stage: int, precision: str) -> Callable[[], float]:
-        train, words = (theirs, "float32") if precision == REFERENCE else (ours, precision)
-        config = training_config(sizes.batch, words)
+    def timed(stage: int, precision: Precision | None) -> Callable[[], float]:
+        train = theirs if precision is None else ours
+        config = training_config(sizes.batch, precision or "float32")
 
         def work() -> float:
             model.load_state_dict(start)
@@ -136,10 +132,11 @@ def measure(setting: Setting) -> list[Figure]:
         return work
 
     figures = []
-    wanted = (REFERENCE, *precisions(device))
+    wanted: dict[str, Precision | None] = {REFERENCE: None}
+    wanted |= {precision: precision for precision in precisions(device)}
     stage_two: dict[str, float] = {}
     for stage in (1, 2):
-        works = {name: timed(stage, name) for name in wanted}
+        works = {name: timed(stage, precision) for name, precision in wanted.items()}
         found = in_turns(f"stage {stage}", works, setting.rounds)
         where = f"stage {stage}, batch {sizes.batch} of {sizes.side} px"
         for name, times in found.items():

@@ -71,8 +71,8 @@ def threshold_caption(results: Results, *, good: bool) -> str:
     k = f"{100 * results.protocol.iap_k:g}"
     line = (
         f"The blue line is around the scores that reach the threshold of IAP@{k}, the highest at "
-        f"which {k} % of the category's instances are found, and nothing reaches it where there is "
-        "none; "
+        f"which {k} % of the category's instances are found, and nothing reaches it where there "
+        "is none; "
     )
     if good:
         return f"{line}on a good image all that is inside is a false alarm."

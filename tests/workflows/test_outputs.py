@@ -67,7 +67,7 @@ def test_everything_is_written(outputs):
             *(f"{kind}_{m}" for kind in ("ablation", "seeds", "heatmap") for m in shown),
             *("curves", "examples", "missed", "false_alarms"),
         )
-        for suffix in ("png", "svg")
+        for suffix in ("png", "svg", "pdf")
     }
     page = (outputs.folder / "report.html").read_text(encoding="utf-8")
     assert outputs.command in page
