@@ -1,7 +1,7 @@
 """What a run found, in three sentences at most: all of it made from the numbers.
 
 Where the two readings of a difference part, a sentence carries both: the interval for these
-categories under new seeds, and whether it is decided for categories like these, by the sign-flip p
+categories under new seeds, and whether it is shown for others of this kind, by the sign-flip p
 over them (`bench.stats.contrast_p`).
 """
 
@@ -56,7 +56,7 @@ class _Difference:
     interval
         For these categories under new seeds, for all comparisons at once.
     p
-        For categories like these, for all comparisons at once.
+        For other categories of this kind, for all comparisons at once.
     """
 
     mean: float
@@ -79,14 +79,14 @@ class _Difference:
         if not self.interval.excludes_zero:
             return ", not decided"
         if self.p is not None and self.p <= 1 - LEVEL:
-            return " for these categories and categories like these"
-        return " for these categories, not decided for categories like these"
+            return " for these categories and others of this kind"
+        return " for these categories, not shown for others of this kind"
 
 
 def _read(found: Mapping[str, _Difference]) -> str:
     """Name differences, those together of which the same is decided.
 
-    Such as ``"seg +3.3 [1.3, 5.3] for these categories, not decided for … (p = .25)"``.
+    Such as ``"seg +3.3 [1.3, 5.3] for these categories, not shown for … (p = .25)"``.
     """
     groups: dict[str, dict[str, _Difference]] = {}
     for name, one in found.items():

@@ -46,7 +46,7 @@ def test_beside_a_verdict_stands_the_interval_that_it_is_read_from():
     assert kinds == {"fails", "holds", "undecided"}
     fallen = verdict(with_gain(MINIATURE, none=0.4), "den alone hurts the plain student")
     assert fallen.level == "95 % for all 3 pairs at once"
-    assert fallen.elsewhere.startswith("decided too (p")
+    assert fallen.elsewhere.startswith("shown too (p")
 
 
 def test_claims_of_other_variants_and_methods_are_told_apart():

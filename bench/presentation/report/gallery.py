@@ -170,9 +170,8 @@ def make_gallery(
                 given = scored(one.category, view)
                 if given is not None:
                     made[one.category] = _map_sheet(given.maps)
-                    judged[view, one.category] = judge(
-                        given.scores, np.asarray(one.masks.any(axis=(1, 2)))
-                    )
+                    defective = np.asarray(one.masks.any(axis=(1, 2)))
+                    judged[view, one.category] = judge(given.scores, defective)
         size = sum(map(len, made.values()))
         if left_out or used + size > budget:
             left_out += 1

@@ -37,7 +37,7 @@ class VerdictView:
         Of the weakest pair: the interval that the verdict is read from, and at what level it is.
         Empty where nothing is measured.
     elsewhere
-        Whether a decided verdict extends to categories like these.
+        Whether a decided verdict extends to others of this kind.
     seeds
         How many would decide it; empty where it is decided or cannot be told.
     """
@@ -125,4 +125,4 @@ def _elsewhere(found: Assessment) -> str:
     p = found.p_elsewhere
     if p is None:
         return ""
-    return f"{'decided too' if p <= 1 - LEVEL else 'not decided'} ({short_p(p)})"
+    return f"{'shown too' if p <= 1 - LEVEL else 'not shown'} ({short_p(p)})"
