@@ -29,9 +29,7 @@ def test_three_sentences_at_most_made_from_the_numbers():
 
     effects, standing, limits = findings(measured(MINIATURE, value))
     assert effects.startswith("What den, ed and seg add to Pixel AP, in points: ed +7.2 [7.2, 7.2]")
-    assert (
-        "seg +4.0 [4.0, 4.0] for these categories and others of this kind (p < .001)" in effects
-    )
+    assert "seg +4.0 [4.0, 4.0] for these categories and others of this kind (p < .001)" in effects
     ed, *_ = effects.split(";")
     assert "for these categories, not shown for others of this kind (p = ." in ed
     assert standing.startswith("By Pixel AP den+ed+seg (41.2) is ")
