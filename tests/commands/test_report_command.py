@@ -41,7 +41,8 @@ def test_figures_are_drawn_by_name(call, results, capsys):
     out = capsys.readouterr().out
     written = {path.name for path in (results / "tiny" / "figures").iterdir()}
     metrics = ("image_auroc", "pixel_ap", "iap")
-    assert written == {f"heatmap_{metric}.{form}" for metric in metrics for form in ("png", "svg")}
+    forms = ("pdf", "png", "svg")
+    assert written == {f"heatmap_{metric}.{form}" for metric in metrics for form in forms}
     assert "heatmap_iap.svg" in out
     assert out.endswith("not drawn, since what they need is not at hand: missed.\n")
 

@@ -10,7 +10,7 @@ from bench.presentation.figures import OF_CELLS, drawings, stem
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.floors import FLOORS_HEADING, floor_findings
-from bench.presentation.report.gallery import CategoryImages, make_gallery
+from bench.presentation.report.gallery import CategoryImages, Scored, make_gallery
 from bench.presentation.tables import build_table, tables_of
 from bench.stats import estimate
 from tests.presentation.figure_cases import points, words
@@ -188,12 +188,13 @@ def test_files_have_their_names_and_captions_name_the_floors():
 def test_the_gallery_has_the_floors_last():
     images = np.zeros((1, 8, 8, 3), np.uint8)
     one = CategoryImages("bottle", ("good/0",), images, images[..., 0] > 0)
-    found = make_gallery([one], replace(ABOVE, seeds=(0,)), lambda *_: images[..., 0], 10**6)
+    given = Scored(images[..., 0].astype(np.float32), np.zeros(1))
+    found = make_gallery([one], replace(ABOVE, seeds=(0,)), lambda *_: given, 10**6)
     rows = [view.row for view in found.views]
     assert rows[0] == ("DeSTSeg", FULL)
     assert rows[-2:] == [(floor, "") for floor in FLOORS]
     assert found.kind == "variant"
-    alone = make_gallery([one], rival(), lambda *_: images[..., 0], 10**6)
+    alone = make_gallery([one], rival(), lambda *_: given, 10**6)
     assert alone.kind == "variant"
 
 

@@ -44,15 +44,17 @@ MUTATIONS = (
     Edit(
         "statistics of the student updated in stage 2",
         "destseg/looking.py",
-        "        maps = [\n            fusion_maps(",
-        "        for student, _ in viewers:\n            frozen[student].train()(images.clone())\n"
-        "            frozen[student].eval()\n        maps = [\n            fusion_maps(",
+        "            maps = [\n                fusion_maps(",
+        "            for student, _ in viewers:\n"
+        "                frozen[student].train()(images.clone())\n"
+        "                frozen[student].eval()\n"
+        "            maps = [\n                fusion_maps(",
     ),
     Edit(
         "range of the anomalies' opacity halved",
         "destseg/anomalies.py",
-        "weights = config.max_original_weight * rng",
-        "weights = 0.5 * config.max_original_weight * rng",
+        "(config.max_original_weight * rng",
+        "(0.5 * config.max_original_weight * rng",
     ),
     Edit(
         "image score by maximum",
@@ -147,7 +149,7 @@ HARMLESS = (
     Edit("a comment", "destseg/losses.py", "    entropy = ", "    # An entropy.\n    entropy = "),
     Edit("a docstring", "destseg/features.py", "Product of the levels' distances", "Multiplied"),
     Edit("a local name", "bench/metrics/images.py", "largest", "top_pixels"),
-    Edit("a private name", "destseg/anomalies.py", "_lerp", "_between"),
+    Edit("a private name", "destseg/anomalies.py", "_sampled", "_taken"),
     Edit(
         "formatting",
         "destseg/segmentation.py",
