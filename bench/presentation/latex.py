@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-PACKAGES = ("amssymb", "booktabs", "graphicx")
+PACKAGES = ("amssymb", "booktabs", "graphicx", "longtable")
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -28,6 +28,9 @@ _SPECIAL = {
 # Beyond this many columns a table of means and stds is wider than a text block.
 _WIDE = 6
 
+# Beyond this many rows a table is longer than a page.
+_LONG = 40
+
 
 def escape(text: str) -> str:
     """`text` with LaTeX's special characters, and the few symbols of our tables, spelled out."""
@@ -43,7 +46,7 @@ def table(
     label: str,
     comments: Sequence[str] = (),
 ) -> str:
-    """Write a ``table`` environment in booktabs style.
+    """Write a ``table`` in booktabs style, or a ``longtable`` where a page cannot hold it.
 
     Texts are given unescaped; the alignment is one of ``l``, ``c``, ``r`` for each column, and the
     comments, such as the provenance, are lines at the head.
@@ -55,29 +58,43 @@ def table(
     """
     if any(len(cells) != len(columns) for cells in (alignment, *rows)):
         raise ValueError(f"every row and the alignment must have {len(columns)} entries")
-    tabular = [
-        rf"\begin{{tabular}}{{{alignment}}}",
-        r"\toprule",
-        _row(columns),
-        r"\midrule",
-        *map(_row, rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    if len(columns) > _WIDE:
-        tabular = [r"\resizebox{\textwidth}{!}{%", *tabular, "}"]
-    lines = [
+    caption = rf"\caption{{{escape(caption)}}}"
+    label = rf"\label{{{label}}}"
+    head = [r"\toprule", _row(columns), r"\midrule"]
+    body = [*map(_row, rows)]
+    if len(rows) > _LONG:
+        lines = [
+            r"\begingroup",
+            r"\scriptsize\setlength{\tabcolsep}{3pt}",
+            rf"\begin{{longtable}}{{{alignment}}}",
+            rf"{caption}{label} \\",
+            *head,
+            r"\endfirsthead",
+            *head,
+            r"\endhead",
+            r"\bottomrule",
+            r"\endfoot",
+            *body,
+            r"\end{longtable}",
+            r"\endgroup",
+        ]
+    else:
+        tabular = [
+            rf"\begin{{tabular}}{{{alignment}}}",
+            *head,
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        if len(columns) > _WIDE:
+            tabular = [r"\resizebox{\textwidth}{!}{%", *tabular, "}"]
+        lines = [r"\begin{table}", r"\centering", caption, label, *tabular, r"\end{table}"]
+    beginning = [
         rf"% Needs \usepackage{{{','.join(PACKAGES)}}} in the preamble.",
         # A line break inside a comment would end it.
         *(f"% {' '.join(comment.split())}" for comment in comments),
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{escape(caption)}}}",
-        rf"\label{{{label}}}",
-        *tabular,
-        r"\end{table}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*beginning, *lines]) + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:

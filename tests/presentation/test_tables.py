@@ -383,6 +383,15 @@ def test_latex_comments_stay_on_one_line():
     assert "\n{}[1] \\\\\n" in text
 
 
+def test_latex_goes_on_over_pages_where_one_cannot_hold_a_table():
+    rows = [[str(row), "1"] for row in range(60)]
+    text = latex.table(["row", "value"], rows, alignment="lr", caption="Long.", label="tab:long")
+    assert re.findall(r"\\begin\{(\w+)\}", text) == ["longtable"]
+    # The head is repeated on every page.
+    assert text.count("row & value") == 2
+    assert all(f"\n{row} & 1 \\\\\n" in text for row in range(60))
+
+
 def test_latex_refuses_rows_of_another_length():
     with pytest.raises(ValueError, match="2 entries"):
         latex.table(["a", "b"], [["1"]], alignment="lr", caption="", label="x")
