@@ -7,6 +7,7 @@ import tarfile
 import time
 
 import pytest
+import torch
 
 from bench.experiment.grid import Cell
 from bench.regress.baseline import Baseline, Tolerance
@@ -56,7 +57,8 @@ def test_no_number_is_no_pass():
     assert "**fail**" in told_checks([Check("loss", float("nan"), 1.0)])
 
 
-def test_a_device_agrees_with_itself_and_not_with_another_network(monkeypatch):
+def test_a_device_agrees_with_itself_and_not_with_another_network(monkeypatch, threads):
+    torch.set_num_threads(1)
     small = ModelConfig(4, 4, (1, 2))
     same = [*agreement._features(small, 64, "cpu"), *agreement._losses(small, 64, "cpu")]
     assert len(same) == 9
