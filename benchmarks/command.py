@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.common.exit_codes import BAD_INPUT, DONE, INTERRUPTED
 from benchmarks.figures import (
-    Benchmark,
-    Figure,
-    Section,
     Setting,
     comparison,
     markdown,
     read_benchmark,
     write_benchmark,
 )
+from benchmarks.sections import SECTIONS, run_sections
 from destseg.application.options import positive
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-SECTIONS = (
-    Section("steps", "both training stages at 256 px against the authors' full work"),
-    Section("data", "training samples on one thread against the authors' way"),
-    Section("metrics", "the six metrics against other exact implementations", alone=False),
-    Section("grid", "a small grid from nothing, one worker and two", alone=False),
-    Section("predict", "den+ed+seg at 256 px, one image and 32"),
-    Section("store", "reading 100,000 records"),
-)
 
 HELP = """\
 Measure how fast everything is.
@@ -74,30 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def run_sections(sections: Sequence[Section], setting: Setting) -> Benchmark:
-    """Measure sections one after the other, in processes of one thread."""
-    from bench.running.isolation import alone
-
-    found = {}
-    for section in sections:
-        print(f"{section.name}: {section.about}", file=sys.stderr, flush=True)
-        found[section.name] = (
-            alone(_in_one_thread, section, setting) if section.alone else section.measure(setting)
-        )
-    commit, machine = _where(setting.device)
-    return Benchmark(commit, machine, setting, found)
-
-
-def _in_one_thread(section: Section, setting: Setting) -> tuple[Figure, ...]:
-    import torch
-    from tqdm import tqdm
-
-    torch.set_num_threads(1)
-    # The process is ended, not left: a lock between processes would be missed then.
-    tqdm.set_lock(threading.RLock())
-    return section.measure(setting)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -156,13 +120,3 @@ def _require_device(device: str) -> None:
     from destseg.application.devices import choose_device
 
     choose_device(device)
-
-
-def _where(device: str) -> tuple[str, dict[str, str]]:
-    """Name the commit, and the machine in a few words."""
-    from bench.common.provenance import device_name, provenance
-
-    known = provenance()
-    commit = known["commit"] + (" with changes" if known["dirty"] == "yes" else "")
-    machine = {name: known[name] for name in ("cpu", "cpu_capability", "python", "torch", "numpy")}
-    return commit, {"device": device_name(device), **machine}

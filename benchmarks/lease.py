@@ -17,8 +17,8 @@ from bench.commands.parsers import typed
 from bench.common.exit_codes import DONE, FAILURES
 from benchmarks.agreement import CATEGORY, check, told_checks
 from benchmarks.carrying import Carried, pack
-from benchmarks.command import SECTIONS, run_sections
 from benchmarks.figures import Setting, markdown, write_benchmark
+from benchmarks.sections import SECTIONS, run_sections
 from destseg.application.devices import choose_device
 from destseg.errors import InputError
 

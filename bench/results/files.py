@@ -31,6 +31,7 @@ CELLS = "cells.csv"
 HEADING = "heading.json"
 COSTS = "costs.json"
 CURVE = "curve.csv"
+REPORT = "report.html"
 
 _APART = ("cells", "costs", "curve")
 """Parts of results with files of their own; all others are in the heading."""

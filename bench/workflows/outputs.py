@@ -11,13 +11,11 @@ from bench.methods import method
 from bench.planning.experiment_plan import ExperimentPlan
 from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
-from bench.results.files import CELLS, joined_with, with_costs
+from bench.results.files import CELLS, REPORT, joined_with, with_costs
 from bench.results.finished import Finished
 from bench.results.keeping import keep_results, lost_numbers, place_of
 from bench.results.lookup import finished_of
 from bench.store.runs import RunStore
-
-REPORT = "report.html"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,10 +20,10 @@ from bench.presentation.report.gallery import CategoryImages, Gallery, Scored, V
 from bench.presentation.report.page import render
 from bench.presentation.report.verdicts import view_verdicts
 from bench.presentation.tables import build_table
+from bench.results.files import REPORT
 from bench.results.finished import Finished
 from bench.results.results import Results
 from bench.workflows.excerpts import take_excerpts
-from bench.workflows.outputs import REPORT
 from destseg.atomic import write_atomically
 
 PAGE = 12_000_000

@@ -10,13 +10,13 @@ from bench.planning.inputs import Sources
 from bench.planning.stages import Plan, shard
 from bench.presentation.tables import require_rows, tables
 from bench.results.cells_file import read_cells
-from bench.results.files import CELLS, HEADING, joined_with
+from bench.results.files import CELLS, HEADING, REPORT, joined_with
 from bench.results.finished import Finished
 from bench.results.keeping import require_same
 from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
-from bench.workflows.outputs import REPORT, Outputs
+from bench.workflows.outputs import Outputs
 from destseg.errors import InputError
 from destseg.folders import tell
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from benchmarks import data, predict
-from benchmarks.command import SECTIONS, main
+from benchmarks.command import main
 from benchmarks.figures import Setting, read_benchmark
+from benchmarks.sections import SECTIONS
 from destseg.perlin import perlin_noise
 from destseg.textures import procedural_texture
 
