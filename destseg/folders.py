@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from unicodedata import normalize
 
+from destseg import errors
 from destseg.errors import InputError, input_faults
 
 IMAGE_SUFFIXES = frozenset(
@@ -197,7 +198,7 @@ def printable(path: Path) -> str:
 @cache
 def tell(sentence: str) -> None:
     """Say on stderr, once in a process, what does not stop anything."""
-    _log.warning("note: %s", sentence)
+    _log.warning("note: %s", errors.printable(sentence))
 
 
 def _walk(

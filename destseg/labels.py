@@ -43,7 +43,7 @@ def find_labels(levels: NDArray[Any]) -> NDArray[np.bool_] | None:
 
     present = np.unique(levels)
     present = present[present > 0]
-    if not 2 <= len(present) <= FEW or _is_compressed(present):
+    if not 2 <= len(present) <= FEW or _is_compressed(levels):
         return None
     smallest, largest = _extremes(levels, 3)
     labels = np.isin(levels, np.unique(levels[(smallest == largest) & (levels > 0)]))
@@ -90,20 +90,32 @@ def _has_faint(levels: NDArray[np.uint8], least: int) -> bool:
     return bool(((levels > NOISE) & (levels < least)).any())
 
 
-def _is_compressed(present: NDArray[Any]) -> bool:
-    """Tell by its levels a mask that was a JPEG once: some next to black, some next to white."""
-    white = int(present[-1])
-    return white == 255 and bool(
-        np.isin(present, (1, 2)).any() and np.isin(present, (white - 1, white - 2)).any()
-    )
+def _is_compressed(levels: NDArray[Any]) -> bool:
+    """Tell a mask that was a JPEG once: it has levels next to black and next to white.
+
+    Compression leaves noise beside edges only; a dark level that fills an area elsewhere is a label.
+    """
+    present = np.unique(levels)
+    if present[-1] != 255 or not (
+        np.isin((1, 2), present).any() and np.isin((253, 254), present).any()
+    ):
+        return False
+    smallest, largest = _extremes(levels, 3)
+    even = (smallest == largest) & (levels > 0) & (levels <= NOISE)
+    return not (even & ~_near(levels, 128)).any()
 
 
 def _noisy_place(levels: NDArray[np.uint8], least: int) -> NDArray[np.bool_]:
     """Return where a mask that was a JPEG once may hold noise."""
+    if not _is_compressed(levels):
+        return np.zeros(levels.shape, np.bool_)
+    return _near(levels, least)
+
+
+def _near(levels: NDArray[Any], least: int) -> NDArray[np.bool_]:
+    """Return where compression may have left something of an edge of what is marked."""
     from scipy import ndimage
 
-    if not _is_compressed(np.unique(levels)):
-        return np.zeros(levels.shape, np.bool_)
     near: NDArray[np.bool_] = ndimage.maximum_filter(levels, 2 * NEAR + 1) >= least
     return near
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from destseg.errors import InputError
 from destseg.images import decode, flatten, is_deep
 from destseg.labels import find_labels
 
@@ -50,7 +51,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        When the file is missing, empty, damaged or not an image.
+        When the file is missing, empty, damaged, not an image, or has negative values.
     """
     return decode_mask(path).levels
 
@@ -68,6 +69,11 @@ def decode_mask(path: Path) -> Mask:
     levels: NDArray[Any] = np.asarray(
         image if deep else flatten(str(path), image, "L", background=0)
     )
+    if deep and levels.min() < 0:
+        raise InputError(
+            f"{path}: has values down to {levels.min()}, whose meaning is unknown; store what is "
+            "normal as 0 and what is anomalous as 255."
+        )
     marked = levels != 0
     first = levels[marked][:1]
     if first.size and (levels[marked] == first).all():

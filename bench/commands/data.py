@@ -10,6 +10,7 @@ from bench.commands.parsers import Commands, add_command, typed
 from bench.common.exit_codes import DONE, FAILURES
 from bench.data.archives import ARCHIVES
 from destseg.application.options import positive
+from destseg.errors import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -177,7 +178,7 @@ def _print_report(kind: str, folder: Path, report: Report) -> int:
     if report.faults:
         print(f"{folder}: {report.count} against {title}:")
         for fault in report.faults:
-            print(f"  - {fault}")
+            print(f"  - {printable(fault)}")
     for part in report.parts:
         print(f"{part.name}: {part.content}")
         print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")

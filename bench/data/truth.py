@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from destseg.errors import InputError
+from destseg.folders import tell
 from destseg.images import image_size
 from destseg.labels import even_area
 from destseg.masks import HALF, read_mask
@@ -50,6 +51,7 @@ def read_truth(mask: Path, native: tuple[int, int] | None, protocol: Protocol) -
     levels = read_mask(mask)
     if (fault := unmarked(levels, protocol.mask_rule)) is not None:
         raise InputError(f"{mask}: {fault}.")
+    _tell_inverted(mask, levels >= least_of(protocol.mask_rule))
     return resize_mask(levels, protocol)
 
 
@@ -72,6 +74,15 @@ def unmarked(levels: NDArray[np.uint8], rule: str = "antialias") -> str | None:
         f"marks nothing ({what}, marks begin at {least}), but its image is in a defect folder; "
         "paint what is anomalous with 255"
     )
+
+
+def _tell_inverted(mask: Path, marked: NDArray[np.bool_]) -> None:
+    """Tell of a mask that marks most of its image and all corners, as an inverted one does."""
+    if marked.mean() > 0.5 and marked[:: len(marked) - 1 or 1, :: marked.shape[1] - 1 or 1].all():
+        tell(
+            f"{mask}: marks {marked.mean():.0%} of its image, all corners among it; where white "
+            "means normal in it, or the background is not black, store it the other way round"
+        )
 
 
 def other_size(mask: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:

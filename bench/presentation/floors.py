@@ -12,7 +12,7 @@ FLOORS_HEADING = "floors: no learning"
 
 
 def floor_findings(results: Results) -> tuple[str, ...]:
-    """Say how much better than the floors the row that stands for all is, or how much worse.
+    """Say how far above the floors the row that stands for all is, or how far below.
 
     Returns
     -------
@@ -38,11 +38,11 @@ def _findings(results: Results) -> Iterator[str]:
         means = {floor: estimate(scores) for floor, scores in ahead.items()}
         floor, found = min(means.items(), key=lambda item: item[1].mean)
         size = format_points(100 * abs(found.mean)).removeprefix("+")
-        word = "better" if found.mean > 0 else "worse"
+        side = "above" if found.mean > 0 else "below"
         yield (
-            f"{results.labels[row]} is {size} points of {metric.display} {word} than {floor}, the "
-            f"{'better ' if len(means) > 1 else ''}floor{_readings(ahead[floor])}, and better "
-            f"than every floor in {(least.mean(axis=1) > 0).sum()} of {len(least)} categories."
+            f"{results.labels[row]} is {size} points of {metric.display} {side} {floor}, the "
+            f"{'better ' if len(means) > 1 else ''}floor{_readings(ahead[floor])}, and above "
+            f"every floor in {(least.mean(axis=1) > 0).sum()} of {len(least)} categories."
         )
 
 

@@ -32,7 +32,7 @@ from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
-from destseg.errors import InputError
+from destseg.errors import InputError, printable
 from destseg.folders import require_folder, subfolders, tell
 
 DEVICE = "cpu"
@@ -180,7 +180,7 @@ def fault_list(request: ScoreRequest, faults: Sequence[str]) -> str:
     """Put faults into one message: a sentence, then a line for each."""
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     first = f"{request.method}: {count} found; mend what is listed and start again:"
-    return "\n  - ".join((first, *faults))
+    return "\n  - ".join((first, *map(printable, faults)))
 
 
 def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[str]]:

@@ -35,6 +35,17 @@ BINARY = mask_of(disc(40, 40, 20), disc(90, 100, 8))
 APART = mask_of(disc(40, 40, 20, 200), disc(90, 100, 8, 100), disc(20, 100, 6, 50))
 TOUCHING = mask_of(disc(50, 50, 20), disc(80, 50, 15, 60))
 LABELS = {
+    "beside black and white": mask_of(
+        *(
+            disc(*at)
+            for at in (
+                (20, 20, 14, 1),
+                (20, 100, 14, 2),
+                (100, 20, 14, 254),
+                (100, 100, 14, 255),
+            )
+        )
+    ),
     "apart": APART,
     "touching": TOUCHING,
     "of 16 bits": APART.astype(np.uint16) * 100,

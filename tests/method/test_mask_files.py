@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from destseg.errors import InputError
 from destseg.masks import decode_mask, read_mask
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
@@ -101,3 +102,11 @@ def test_soft_edges_of_a_colour_are_those_of_its_strongest_channel(tmp_path):
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = RAMP
     np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", Image.fromarray(red))), RAMP)
+
+
+def test_negative_values_are_refused(tmp_path):
+    pixels = np.full((8, 8), -1, np.int32)
+    pixels[2:5, 2:5] = 1
+    Image.fromarray(pixels).save(tmp_path / "m.tiff")
+    with pytest.raises(InputError, match=r"m\.tiff: has values down to -1"):
+        read_mask(tmp_path / "m.tiff")

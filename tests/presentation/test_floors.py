@@ -29,7 +29,7 @@ def ahead(results, metric, floor="pixel-nn"):
 
 @pytest.mark.parametrize(
     ("results", "word", "count"),
-    [(ABOVE, "better", 15), (BELOW, "worse", 0)],
+    [(ABOVE, "above", 15), (BELOW, "below", 0)],
     ids=["above", "below"],
 )
 def test_it_is_said_how_far_the_method_is_from_the_better_floor(results, word, count):
@@ -38,9 +38,9 @@ def test_it_is_said_how_far_the_method_is_from_the_better_floor(results, word, c
         low, high = (f"{100 * end:+.2f}".replace("-", "−") for end in vars(found.interval).values())
         # Where all fifteen lie on one side p is 2 / 2^15.
         assert said == (
-            f"{FULL} is {abs(100 * found.mean):.2f} points of {metric.display} {word} than "
+            f"{FULL} is {abs(100 * found.mean):.2f} points of {metric.display} {word} "
             f"pixel-nn, the better floor (95 % interval for these categories [{low}, {high}]; for "
-            "others of this kind shown, p below 0.0001), and better than every floor in "
+            "others of this kind shown, p below 0.0001), and above every floor in "
             f"{count} of 15 categories."
         )
 
@@ -62,9 +62,9 @@ def test_what_the_seeds_leave_open_is_undecided():
 def test_one_seed_has_no_interval_and_one_floor_is_no_better_one():
     one = replace(ABOVE, seeds=(0,))
     assert "interval" not in "".join(floor_findings(one))
-    assert "better than pixel-nn, the better floor, and" in floor_findings(one)[0]
+    assert "above pixel-nn, the better floor, and" in floor_findings(one)[0]
     floor = replace(ABOVE, variants={"DeSTSeg": (FULL,), "mean-image": ("",)})
-    assert "better than mean-image, the floor (" in floor_findings(floor)[0]
+    assert "above mean-image, the floor (" in floor_findings(floor)[0]
 
 
 def test_nothing_is_said_of_what_is_not_there():
