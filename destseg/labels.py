@@ -93,7 +93,7 @@ def _has_faint(levels: NDArray[np.uint8], least: int) -> bool:
 def _is_compressed(levels: NDArray[Any]) -> bool:
     """Tell a mask that was a JPEG once: it has levels next to black and next to white.
 
-    Compression leaves noise beside edges only; a dark level that fills an area elsewhere is a label.
+    Compression leaves noise beside edges only: what is dark and fills an area elsewhere is a label.
     """
     present = np.unique(levels)
     if present[-1] != 255 or not (
