@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from destseg.atomic import write_atomically
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 
 FORMAT = "destseg-bench training 3"
 STAGES = ("student", "segmentation")
@@ -108,7 +108,13 @@ class PartFile:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    whole = path.read_bytes()
+    try:
+        whole = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({one_line(error)}); make it readable, or remove it to begin "
+            "anew."
+        ) from None
     size = hashlib.sha256().digest_size
     if hashlib.sha256(whole[size:]).digest() != whole[:size]:
         raise InputError(
