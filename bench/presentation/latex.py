@@ -65,7 +65,10 @@ def table(
     if len(rows) > _LONG:
         lines = [
             r"\begingroup",
-            r"\scriptsize\setlength{\tabcolsep}{3pt}",
+            r"\scriptsize\setlength{\tabcolsep}{2pt}",
+            # What is wider than the text reaches into both margins alike.
+            r"\setlength{\LTleft}{0pt plus 1fill minus 1fill}",
+            r"\setlength{\LTright}{0pt plus 1fill minus 1fill}",
             rf"\begin{{longtable}}{{{alignment}}}",
             rf"{caption}{label} \\",
             *head,
