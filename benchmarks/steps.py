@@ -63,11 +63,16 @@ def untrained(model: ModelConfig, seed: int = 0) -> DeSTSeg:
         return DeSTSeg(trunk, model)
 
 
-def one_batch(side: int, batch: int, device: str) -> Batch:
-    """Draw a batch of patterns with synthetic anomalies."""
+def several_batches(side: int, batch: int, steps: int, device: str) -> list[Batch]:
+    """Draw batches of patterns with synthetic anomalies."""
     images = np.stack([procedural_texture(index, side) for index in range(2 * batch)])
     data = TrainingImages(images[:batch], images[batch:])
-    return next(training_batches(data, batch_size=batch, steps=1, seed=0, device=device))
+    return list(training_batches(data, batch_size=batch, steps=steps, seed=0, device=device))
+
+
+def one_batch(side: int, batch: int, device: str) -> Batch:
+    """Draw one batch."""
+    return several_batches(side, batch, 1, device)[0]
 
 
 def repeated(batch: Batch, steps: int) -> Iterator[Batch]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from destseg.anomalies import blended, draw_angles, draw_masks, draw_weights
 from destseg.config import AnomalyConfig, Rotation
-from destseg.feeding import Reused, ahead, pinned, placed
+from destseg.feeding import Reused, ahead, placed
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -65,8 +65,8 @@ def training_batches(
     """Yield a fixed number of shuffled batches, the last partial one of an epoch dropped.
 
     A batch is a function of ``seed`` and its index in the stream, computed on the CPU to the same
-    bits whatever the device: a stream may be entered anywhere. For an accelerator threads draw some
-    ahead.
+    bits whatever the device: a stream may be entered anywhere. For an accelerator processes draw
+    some ahead.
 
     Parameters
     ----------
@@ -98,8 +98,9 @@ def training_batches(
     if anomalies.rotation_stream == "fixed":
         fixed = draw_angles(_generator(seed, "angles"), batch_size, anomalies)
 
-    here = torch.device(device).type == "cpu"
-    empty = Reused().empty if here else pinned
+    target = torch.device(device)
+    here = target.type == "cpu"
+    empty = Reused().empty if here else torch.empty
     height, width = data.images.shape[1:3]
 
     def draw(index: int) -> Batch:
@@ -118,7 +119,11 @@ def training_batches(
         return batch
 
     indices = range(first, first + steps)
-    yield from map(draw, indices) if here else placed(ahead(draw, indices), torch.device(device))
+    if here:
+        yield from map(draw, indices)
+        return
+    size = 4 * 7 * batch_size * height * width  # float32, two images and a mask
+    yield from placed(ahead(draw, indices, size=size, pin=target.type == "cuda"), target)
 
 
 def _write(

@@ -63,10 +63,23 @@ def test_a_device_agrees_with_itself_and_not_with_another_network(monkeypatch, t
     same = [*agreement._features(small, 64, "cpu"), *agreement._losses(small, 64, "cpu")]
     assert len(same) == 9
     assert all(each.deviation == 0 for each in same)
-    seeds = iter((0, 1, 0, 1))
+    seeds = iter((0, 1, 0, 0, 1, 1))
     monkeypatch.setattr(agreement, "untrained", lambda config: untrained(config, next(seeds)))
     other = [*agreement._features(small, 64, "cpu"), *agreement._losses(small, 64, "cpu")]
     assert not any(each.passed for each in other)
+
+
+def test_batches_of_a_device_are_held_to_every_bit(monkeypatch, threads):
+    assert agreement._batches(64, "cpu").passed
+    drawn, one = agreement.several_batches, iter((False, True))
+
+    def off_by_a_bit(*sizes):
+        batches = drawn(*sizes)
+        batches[-1].mask[0, 0, 0, 0] += 1e-7 if next(one) else 0
+        return batches
+
+    monkeypatch.setattr(agreement, "several_batches", off_by_a_bit)
+    assert not agreement._batches(64, "cpu").passed
 
 
 def test_what_is_too_large_stays_and_the_records_go(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms import functional
 
-from destseg import anomalies
+from destseg import anomalies, batches, feeding
 from destseg.batches import (
     ROTATION_FILL,
     TrainingImages,
@@ -46,6 +46,20 @@ def drawn(count, *, steps, batch_size=4, seed=0):
         training_data(count), batch_size=batch_size, steps=steps, seed=seed, anomalies=NEVER
     )
     return [indices(batch) for batch in batches]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_an_accelerators_batches_are_drawn_by_other_processes_to_the_same_bits(monkeypatch):
+    found = {}
+    # There is none here: what would be copied to it is taken before.
+    monkeypatch.setattr(batches, "placed", lambda stream, _: stream)
+    monkeypatch.setattr(feeding, "AHEAD", 2)
+    for device in ("cpu", "meta"):
+        data = training_data(8, rotation=Rotation(degrees=5))
+        stream = training_batches(data, batch_size=4, steps=3, seed=1, first=1, device=device)
+        found[device] = list(stream)
+    for here, there in zip(*found.values(), strict=True):
+        assert all(torch.equal(*parts) for parts in zip(here, there, strict=True))
 
 
 # Order

@@ -1,4 +1,4 @@
-import threading
+import os
 import time
 from typing import Any, NamedTuple
 
@@ -8,34 +8,70 @@ import torch
 from destseg import feeding
 from destseg.feeding import Reused, ahead, placed
 
+# What forks a process with threads is warned of from Python 3.12 on; these do not compute before.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+
+class Drawn(NamedTuple):
+    index: Any
+    process: Any
+
+
+def drawn(index):
+    return Drawn(torch.tensor(index), torch.tensor(os.getpid()))
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch):
+    monkeypatch.setattr(feeding, "AHEAD", 2)
+
 
 def test_what_is_drawn_ahead_comes_in_order():
-    drawn = []
-
     def draw(index):
         time.sleep(0.002 * (index % 3))
-        drawn.append(threading.current_thread().name)
-        return index
+        return drawn(index)
 
-    assert list(ahead(draw, range(3, 20))) == list(range(3, 20))
-    assert all(name.startswith("batches") for name in drawn)
+    found = list(ahead(draw, range(3, 20), size=16))
+    assert all(type(each) is Drawn for each in found)
+    assert [int(each.index) for each in found] == list(range(3, 20))
+    assert os.getpid() not in {int(each.process) for each in found}
 
 
-def test_no_more_is_drawn_once_nobody_asks(monkeypatch):
-    monkeypatch.setattr(feeding, "AHEAD", 2)
-    drawn = []
-    stream = ahead(drawn.append, range(1000))
-    next(stream)
+def test_no_process_is_left_once_nobody_asks():
+    stream = ahead(drawn, range(1000), size=16)
+    process = int(next(stream).process)
+    os.kill(process, 0)
     stream.close()
-    assert 0 < len(drawn) <= 4
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
 
 
-def test_an_error_in_a_thread_is_the_callers():
+def test_without_memory_to_share_batches_are_drawn_here(monkeypatch, tmp_path):
+    monkeypatch.setattr(feeding, "SHARED", tmp_path / "none")
+    found = list(ahead(drawn, range(3), size=16))
+    assert {int(each.process) for each in found} == {os.getpid()}
+    assert [int(each.index) for each in found] == [0, 1, 2]
+
+
+def test_no_more_memory_is_asked_for_than_there_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(feeding, "SHARED", tmp_path)
+    free = feeding.shutil.disk_usage(tmp_path).free
+    found = list(ahead(drawn, range(4), size=free // 3))
+    assert len({int(each.process) for each in found} - {os.getpid()}) == 1
+
+
+def test_global_random_numbers_are_left_alone():
+    before = torch.get_rng_state()
+    list(ahead(drawn, range(2), size=16))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_error_in_a_process_is_the_callers():
     def draw(index):
         raise ValueError(str(index))
 
     with pytest.raises(ValueError, match="5"):
-        next(ahead(draw, range(5, 9)))
+        next(ahead(draw, range(5, 9), size=16))
 
 
 # Memory
