@@ -15,7 +15,7 @@ from torch import Tensor
 
 from destseg.anomalies import blended, draw_angles, draw_masks, draw_weights
 from destseg.config import AnomalyConfig, Rotation
-from destseg.feeding import Reused, ahead, placed
+from destseg.feeding import Reused, stream
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -98,9 +98,8 @@ def training_batches(
     if anomalies.rotation_stream == "fixed":
         fixed = draw_angles(_generator(seed, "angles"), batch_size, anomalies)
 
-    target = torch.device(device)
-    here = target.type == "cpu"
-    empty = Reused().empty if here else torch.empty
+    # What other processes draw lies in memory that they share.
+    empty = Reused().empty if torch.device(device).type == "cpu" else torch.empty
     height, width = data.images.shape[1:3]
 
     def draw(index: int) -> Batch:
@@ -118,12 +117,7 @@ def training_batches(
             _write(image, source, weight, *(each.numpy() for each in written))
         return batch
 
-    indices = range(first, first + steps)
-    if here:
-        yield from map(draw, indices)
-        return
-    size = 4 * 7 * batch_size * height * width  # float32, two images and a mask
-    yield from placed(ahead(draw, indices, size=size, pin=target.type == "cuda"), target)
+    yield from stream(draw, range(first, first + steps), device)
 
 
 def _write(

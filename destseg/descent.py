@@ -8,6 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from destseg.recording import Recorded
+
 B = TypeVar("B")
 
 CHECK_EVERY = 50
@@ -65,6 +67,8 @@ class Descent(Generic[B]):
     """How many losses there are."""
     module: nn.Module | None = None
     """All whose weights and statistics the updates move; without it nothing can be kept."""
+    alike: bool = False
+    """Whether each update launches the same kernels, and waits for none: `destseg.recording`."""
 
 
 def descend(
@@ -85,14 +89,16 @@ def descend(
             course.restore(state)
     step = seen = done = keeper.done
     left = [course for course in courses if None in course.faults]
+    update = _together(left)
     for step, batch in enumerate(batches, start=done + 1):
-        for course in left:
-            course.update(batch)
+        update(batch)
         if step % CHECK_EVERY == 0 or _at_hand(left[0].losses[0]):
-            seen = step
+            seen, before = step, left
             left = _look(left, step, on_step)
             if not left:
                 break
+            if left != before:
+                update = _together(left)
         keeper.keep(step, lambda: [course.state() for course in courses])
     if seen < step:
         _look(left, step, on_step)
@@ -106,6 +112,7 @@ class _Course(Generic[B]):
         self._descent = descent
         self.losses: Sequence[Tensor] = ()
         self.faults: list[TrainingDiverged | None] = [None] * descent.networks
+        self.alike = descent.alike
 
     def update(self, batch: B) -> None:
         optimiser = self._descent.optimiser
@@ -129,6 +136,16 @@ class _Course(Generic[B]):
         module.load_state_dict(state["module"])
         self._descent.optimiser.load_state_dict(state["optimiser"])
         self.faults = [None if said is None else TrainingDiverged(said) for said in state["faults"]]
+
+
+def _together(courses: Sequence[_Course[B]]) -> Callable[[B], None]:
+    """Return what makes an update of each."""
+
+    def update(batch: B) -> None:
+        for course in courses:
+            course.update(batch)
+
+    return Recorded(update) if all(course.alike for course in courses) else update
 
 
 def _look(courses: Sequence[_Course[B]], step: int, on_step: OnStep | None) -> list[_Course[B]]:

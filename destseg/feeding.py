@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-B = TypeVar("B", bound=tuple[Any, ...])
+B = TypeVar("B")
 
 AHEAD = 8
 """Processes that draw batches for an accelerator. 32 images of 256 px take one of them 0.13 s, and
@@ -28,10 +28,10 @@ SHARED = Path("/dev/shm")  # noqa: S108 - not a file of ours: where processes sh
 """Through which batches come from other processes; containers often have little of it."""
 
 
-class _Stream(Dataset[B]):
-    """Batches by their place in a range of indices."""
+class _Drawn(Dataset[B]):
+    """Batches by their place among indices."""
 
-    def __init__(self, draw: Callable[[int], B], indices: range) -> None:
+    def __init__(self, draw: Callable[[int], B], indices: Sequence[int]) -> None:
         self._draw, self._indices = draw, indices
 
     def __len__(self) -> int:
@@ -41,26 +41,43 @@ class _Stream(Dataset[B]):
         return self._draw(self._indices[place])
 
 
-def ahead(draw: Callable[[int], B], indices: range, *, size: int, pin: bool = False) -> Iterator[B]:
-    """Draw in order, by processes that are some batches ahead of what was asked for.
-
-    Where they have no memory to share, batches are drawn as they are asked for.
+def stream(
+    draw: Callable[[int], B], indices: Iterable[int], device: torch.device | str
+) -> Iterator[B]:
+    """Yield batches on a device; for an accelerator they are drawn ahead.
 
     Parameters
     ----------
     draw : callable
-        Index -> batch, a named tuple of tensors; not to touch an accelerator.
-    indices : range
-        What is drawn.
-    size : int
-        Bytes of a batch.
-    pin : bool
-        Whether copies of it to CUDA are not to be waited for.
+        Index -> batch on the CPU, a tensor or a tuple of such; not to touch an accelerator.
+    indices : iterable of int
+        What is drawn, in this order.
+    device : torch.device or str
+        Where the batches go.
     """
+    target = torch.device(device)
+    if target.type == "cpu":
+        yield from map(draw, indices)
+    else:
+        yield from placed(ahead(draw, indices, pin=target.type == "cuda"), target)
+
+
+def ahead(draw: Callable[[int], B], indices: Iterable[int], *, pin: bool = False) -> Iterator[B]:
+    """Draw by processes that are some batches ahead of what was asked for.
+
+    Where they have no memory to share, batches are drawn as they are asked for. ``pin`` is for
+    copies to CUDA that need not be waited for; see `stream`.
+    """
+    left = list(indices)
+    if not left:
+        return
+    first = draw(left.pop(0))  # tells the size of all
+    yield mapped(Tensor.pin_memory, first) if pin else first
+    size = sum(part.nbytes for part in tensors(first))
     room = shutil.disk_usage(SHARED).free // (PREFETCH * size) if SHARED.is_dir() else 0
     workers = min(AHEAD, os.cpu_count() or 1, room)
     yield from DataLoader(
-        _Stream(draw, indices),
+        _Drawn(draw, left),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=PREFETCH if workers else None,
@@ -72,7 +89,7 @@ def ahead(draw: Callable[[int], B], indices: range, *, size: int, pin: bool = Fa
 
 
 def placed(batches: Iterable[B], device: torch.device) -> Iterator[B]:
-    """Copy batches, named tuples of tensors, to an accelerator.
+    """Copy batches to an accelerator.
 
     On CUDA each while the one before it is computed with, and without the host waiting for it.
     """
@@ -80,16 +97,16 @@ def placed(batches: Iterable[B], device: torch.device) -> Iterator[B]:
         for batch in batches:
             yield _copy(batch, device)
         return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def begun(batch: B) -> tuple[B, torch.cuda.Event]:
-        with torch.cuda.stream(stream):
-            return _copy(batch, device), stream.record_event()
+        with torch.cuda.stream(copying):
+            return _copy(batch, device), copying.record_event()
 
     def ready(batch: B, end: torch.cuda.Event) -> B:
         current = torch.cuda.current_stream(device)
         current.wait_event(end)
-        for part in batch:
+        for part in tensors(batch):
             # Its memory belongs to the copying stream, which is not to fill it again too early.
             part.record_stream(current)
         return batch
@@ -102,6 +119,23 @@ def placed(batches: Iterable[B], device: torch.device) -> Iterator[B]:
         before = upcoming
     if before is not None:
         yield ready(*before)
+
+
+def tensors(batch: Any) -> Iterator[Tensor]:
+    """Yield the tensors of a batch: one, or a sequence of such, also of sequences."""
+    if isinstance(batch, tuple | list):
+        for part in batch:
+            yield from tensors(part)
+    else:
+        yield batch
+
+
+def mapped(function: Callable[[Tensor], Tensor], batch: Any) -> Any:
+    """Return a batch of the same form with what a function makes of its tensors."""
+    if not isinstance(batch, tuple | list):
+        return function(batch)
+    parts = [mapped(function, part) for part in batch]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
 
 
 class Reused:
@@ -125,5 +159,5 @@ class Reused:
 
 
 def _copy(batch: B, device: torch.device) -> B:
-    parts = (part.to(device, non_blocking=True) for part in batch)
-    return type(batch)(*parts)
+    copied: B = mapped(lambda part: part.to(device, non_blocking=True), batch)
+    return copied

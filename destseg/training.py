@@ -235,7 +235,7 @@ def _student(
         target = normalised(teacher(batch.clean))
         return target, normalised(student(student_input(teacher, student, batch.corrupted)))
 
-    return Descent(optimiser, lambda batch: [loss(batch)], module=student)
+    return Descent(optimiser, lambda batch: [loss(batch)], module=student, alike=True)
 
 
 class _Course:
@@ -261,7 +261,7 @@ class _Course:
             momentum=config.momentum,
             weight_decay=config.weight_decay,
         )
-        return Descent(optimiser, self._losses, len(self._nets), self._whole)
+        return Descent(optimiser, self._losses, len(self._nets), self._whole, alike=True)
 
     def end(self) -> None:
         """Leave the nets trained and frozen."""

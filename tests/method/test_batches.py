@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms import functional
 
-from destseg import anomalies, batches, feeding
+from destseg import anomalies, feeding
 from destseg.batches import (
     ROTATION_FILL,
     TrainingImages,
@@ -52,7 +52,7 @@ def drawn(count, *, steps, batch_size=4, seed=0):
 def test_an_accelerators_batches_are_drawn_by_other_processes_to_the_same_bits(monkeypatch):
     found = {}
     # There is none here: what would be copied to it is taken before.
-    monkeypatch.setattr(batches, "placed", lambda stream, _: stream)
+    monkeypatch.setattr(feeding, "placed", lambda stream, _: stream)
     monkeypatch.setattr(feeding, "AHEAD", 2)
     for device in ("cpu", "meta"):
         data = training_data(8, rotation=Rotation(degrees=5))

@@ -1,5 +1,6 @@
 import os
 import time
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -31,14 +32,15 @@ def test_what_is_drawn_ahead_comes_in_order():
         time.sleep(0.002 * (index % 3))
         return drawn(index)
 
-    found = list(ahead(draw, range(3, 20), size=16))
+    found = list(ahead(draw, range(3, 20)))
     assert all(type(each) is Drawn for each in found)
     assert [int(each.index) for each in found] == list(range(3, 20))
-    assert os.getpid() not in {int(each.process) for each in found}
+    assert os.getpid() not in {int(each.process) for each in found[1:]}
 
 
 def test_no_process_is_left_once_nobody_asks():
-    stream = ahead(drawn, range(1000), size=16)
+    stream = ahead(drawn, range(1000))
+    assert int(next(stream).process) == os.getpid()  # the first, which tells the size
     process = int(next(stream).process)
     os.kill(process, 0)
     stream.close()
@@ -48,30 +50,32 @@ def test_no_process_is_left_once_nobody_asks():
 
 def test_without_memory_to_share_batches_are_drawn_here(monkeypatch, tmp_path):
     monkeypatch.setattr(feeding, "SHARED", tmp_path / "none")
-    found = list(ahead(drawn, range(3), size=16))
+    found = list(ahead(drawn, range(3)))
     assert {int(each.process) for each in found} == {os.getpid()}
     assert [int(each.index) for each in found] == [0, 1, 2]
 
 
-def test_no_more_memory_is_asked_for_than_there_is(monkeypatch, tmp_path):
-    monkeypatch.setattr(feeding, "SHARED", tmp_path)
-    free = feeding.shutil.disk_usage(tmp_path).free
-    found = list(ahead(drawn, range(4), size=free // 3))
-    assert len({int(each.process) for each in found} - {os.getpid()}) == 1
+def test_no_more_memory_is_asked_for_than_there_is(monkeypatch):
+    # Two numbers of eight bytes a batch, and each process may be two batches ahead.
+    monkeypatch.setattr(feeding.shutil, "disk_usage", lambda _: SimpleNamespace(free=40))
+    found = list(ahead(drawn, range(8)))
+    assert len({int(each.process) for each in found[1:]} - {os.getpid()}) == 1
 
 
 def test_global_random_numbers_are_left_alone():
     before = torch.get_rng_state()
-    list(ahead(drawn, range(2), size=16))
+    list(ahead(drawn, range(2)))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_an_error_in_a_process_is_the_callers():
     def draw(index):
-        raise ValueError(str(index))
+        if index == 6:
+            raise ValueError(str(index))
+        return drawn(index)
 
-    with pytest.raises(ValueError, match="5"):
-        next(ahead(draw, range(5, 9), size=16))
+    with pytest.raises(ValueError, match="6"):
+        list(ahead(draw, range(5, 9)))
 
 
 # Memory

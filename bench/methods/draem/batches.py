@@ -11,7 +11,7 @@ from bench.methods._perlin import draw_masks, draw_normal
 from bench.methods._two_class import blended
 from bench.methods.draem.operations import OPERATIONS, PAPER, augment
 from destseg.batches import as_tensor
-from destseg.feeding import ahead
+from destseg.feeding import stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +91,4 @@ def training_batches(
         rng = np.random.default_rng((seed, index))
         return draw_batch(rng, images, textures, batch_size, anomalies)
 
-    indices = range(steps)
-    for batch in map(draw, indices) if device == "cpu" else ahead(draw, indices):
-        yield Batch(*(part.to(device) for part in batch))
+    return stream(draw, range(steps), device)

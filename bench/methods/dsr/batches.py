@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ import torch
 from bench.methods._perlin import draw_masks, draw_normal
 from bench.methods._two_class import blended
 from bench.methods.dsr.anomalies import Draws, draw
+from destseg import feeding
 from destseg.batches import as_tensor
-from destseg.feeding import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,15 +72,7 @@ def stream(
     def one(index: int) -> T:
         return draw_one(np.random.default_rng((seed, index)))
 
-    indices = range(steps)
-    for batch in map(one, indices) if device == "cpu" else ahead(one, indices):
-        yield _placed(batch, device)
-
-
-def _placed(batch: Any, device: str) -> Any:
-    if isinstance(batch, torch.Tensor):
-        return batch.to(device)
-    return type(batch)(*(_placed(part, device) for part in batch))
+    return feeding.stream(one, range(steps), device)
 
 
 def draw_crops(rng: Generator, images: NDArray[np.uint8], count: int) -> Tensor:
