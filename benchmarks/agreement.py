@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -18,10 +19,12 @@ from benchmarks.steps import (
     training_config,
     untrained,
 )
+from destseg import recording
 from destseg.config import ModelConfig
 from destseg.features import LEVELS
 from destseg.model import DeSTSeg
 from destseg.precision import arithmetic
+from destseg.recording import BEFORE
 from destseg.training import train_segmentation, train_student
 
 ALLOWED = 1e-3
@@ -57,7 +60,7 @@ def check(device: str, *, smoke: bool) -> list[Check]:
     model = ModelConfig(4, 4, (1, 2)) if smoke else ModelConfig()
     side = 64 if smoke else 128
     checks = [_batches(side, device), *_features(model, side, device)]
-    checks += _losses(model, side, device)
+    checks += [*_losses(model, side, device), _again(model, side, device)]
     options = ["--method", "DeSTSeg", "--category", CATEGORY, "--seed", "0", "--device", device]
     options += ["--variant", "none"] if smoke else []
     path = find_experiment(Path("smoke"))
@@ -130,6 +133,24 @@ def _losses(config: ModelConfig, side: int, device: str) -> list[Check]:
         Check(f"loss of {name} after {STEPS - 1} update", abs(a - b) / abs(a), ALLOWED)
         for name, (a, b) in found.items()
     ]
+
+
+def _again(config: ModelConfig, side: int, device: str) -> Check:
+    """Train both stages twice, so long that updates are recorded, and without recording."""
+    batches = several_batches(side, 4, BEFORE + 3, device)
+
+    def trained() -> list[Tensor]:
+        model = untrained(config).to(device)
+        teacher, student, net = model.teacher_net, model.student_net, model.segmentation_net
+        train_student(teacher, student, batches, training_config(4), den=True)
+        train_segmentation(teacher, student, net, batches, training_config(4))
+        return list(model.state_dict().values())
+
+    with mock.patch.object(recording, "BEFORE", len(batches)):
+        plain = trained()
+    again = (trained(), trained())
+    same = all(torch.equal(*pair) for found in again for pair in zip(plain, found, strict=True))
+    return Check("both stages trained again, bit by bit", 0.0 if same else 1.0, 0.0)
 
 
 def _loss(stage: str, model: DeSTSeg, batches: Any) -> float:

@@ -117,8 +117,10 @@ class _Course(Generic[B]):
     def update(self, batch: B) -> None:
         optimiser = self._descent.optimiser
         optimiser.zero_grad(set_to_none=True)
-        self.losses = self._descent.losses(batch)
-        torch.autograd.backward(self.losses)
+        losses = self._descent.losses(batch)
+        torch.autograd.backward(losses)
+        # Without what leads to them, which would hold on to this update's stream.
+        self.losses = [loss.detach() for loss in losses]
         optimiser.step()
 
     def state(self) -> dict[str, Any]:
@@ -153,7 +155,7 @@ def _look(courses: Sequence[_Course[B]], step: int, on_step: OnStep | None) -> l
     finite: list[float] = []
     for course in courses:
         for index, loss in enumerate(course.losses):
-            value = float(loss.detach())
+            value = float(loss)
             if math.isfinite(value):
                 finite.append(value)
             elif course.faults[index] is None:

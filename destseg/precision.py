@@ -6,7 +6,6 @@ is all that computes anomaly maps.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
@@ -45,9 +44,10 @@ def require_precision(precision: Precision, device: torch.device | str) -> None:
 
 @contextmanager
 def arithmetic(precision: Precision, device: torch.device | str) -> Iterator[None]:
-    """Compute with float32 tensors in TF32 inside, or in float32 proper.
+    """Compute with float32 tensors in TF32 inside, or in float32 proper, to the same bits again.
 
-    On a GPU torch's own choice for convolutions is TF32, whose products have 10 bits.
+    On a GPU torch's own choice for convolutions is TF32, whose products have 10 bits, by kernels
+    some of which add as threads come.
 
     Raises
     ------
@@ -58,16 +58,23 @@ def arithmetic(precision: Precision, device: torch.device | str) -> Iterator[Non
     if torch.device(device).type != "cuda":
         yield
         return
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    tf32 = precision == "tf32"
     # By the older of torch's two names for it, which may not be mixed: all versions have that one.
-    kinds: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [kind.allow_tf32 for kind in kinds]
+    wanted: tuple[tuple[Any, str, bool], ...] = (
+        (cudnn, "allow_tf32", tf32),
+        (matmul, "allow_tf32", tf32),
+        (cudnn, "deterministic", True),
+        (cudnn, "benchmark", False),
+    )
+    before = [getattr(kind, name) for kind, name, _ in wanted]
     try:
-        for kind in kinds:
-            kind.allow_tf32 = precision == "tf32"
+        for kind, name, value in wanted:
+            setattr(kind, name, value)
         yield
     finally:
-        for kind, found in zip(kinds, before, strict=True):
-            kind.allow_tf32 = found
+        for (kind, name, _), value in zip(wanted, before, strict=True):
+            setattr(kind, name, value)
 
 
 def autocast(precision: Precision, device: torch.device | str) -> torch.autocast:

@@ -4,6 +4,7 @@ On a fast card an update of small networks ends before the host has launched the
 next: of a student's step at the paper's sizes half was waiting.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -37,37 +38,43 @@ class Recorded(Generic[B]):
 
     def __call__(self, batch: B) -> None:
         """Do the work."""
-        if not next(tensors(batch)).is_cuda:
+        first = next(tensors(batch))
+        if not first.is_cuda:
             self._work(batch)
             return
         self._calls += 1
         if self._own is None and self._calls > BEFORE:
             own = self._own = mapped(torch.clone, batch)
-            self._replay = _record(lambda: self._work(own))
+            self._replay = _record(lambda: self._work(own), first.device)
         if self._own is None or self._replay is None or _shapes(batch) != _shapes(self._own):
-            _aside(lambda: self._work(batch))
+            _aside(lambda: self._work(batch), first.device)
             return
         for mine, given in zip(tensors(self._own), tensors(batch), strict=True):
             mine.copy_(given, non_blocking=True)
         self._replay()
 
 
-def _record(work: Callable[[], None]) -> Callable[[], None]:
+def _record(work: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """Record kernels without computing anything; return what computes."""
     graph = torch.cuda.CUDAGraph()
     # The thread that brings batches may go on asking CUDA for memory meanwhile.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    with torch.cuda.device(device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
         work()
     return graph.replay
 
 
-def _aside(work: Callable[[], None]) -> None:
+def _aside(work: Callable[[], None], device: torch.device) -> None:
     """Work on another stream than the usual, which torch asks for before a recording."""
-    usual, other = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    usual, other = torch.cuda.current_stream(device), _other_stream(device)
     other.wait_stream(usual)
     with torch.cuda.stream(other):
         work()
     usual.wait_stream(other)
+
+
+@functools.cache
+def _other_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _shapes(batch: Any) -> list[torch.Size]:

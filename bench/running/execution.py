@@ -92,9 +92,6 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
     if job.device == "cpu":
         # Two threads add up in another order than one: only one gives the same bits always.
         torch.set_num_threads(1)
-    else:
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.benchmark = False
     job = dataclasses.replace(job, stages=lacking)
     start = time.perf_counter()
     try:

@@ -82,6 +82,15 @@ def test_batches_of_a_device_are_held_to_every_bit(monkeypatch, threads):
     assert not agreement._batches(64, "cpu").passed
 
 
+def test_another_training_is_told(monkeypatch, threads):
+    torch.set_num_threads(1)
+    small = ModelConfig(4, 4, (1, 2))
+    assert agreement._again(small, 64, "cpu").passed
+    seeds = iter((0, 0, 1))
+    monkeypatch.setattr(agreement, "untrained", lambda config: untrained(config, next(seeds)))
+    assert not agreement._again(small, 64, "cpu").passed
+
+
 def test_what_is_too_large_stays_and_the_records_go(tmp_path):
     results, out = tmp_path / "results", tmp_path / "out"
     out.mkdir()

@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from destseg.features import (
+    Resized,
     cosine_distances,
     fused_distance,
     fusion_channels,
@@ -121,11 +122,30 @@ def test_the_way_back_of_an_enlargement_has_the_bits_of_torchs(channels, small, 
     assert ours.grad.is_contiguous()
 
 
-def test_of_a_single_pixel_an_accelerator_makes_copies():
-    """Its bilinear way back adds in the order in which threads come."""
-    reference = torch.empty(2, 3, 5, 7, device="meta").contiguous(memory_format=torch.channels_last)
-    x = torch.empty(2, 3, 1, 1, device="meta", requires_grad=True)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((1, 1), (5, 7)), ((2, 2), (4, 4)), ((8, 16), (16, 32)), ((3, 5), (7, 13)), ((9, 8), (4, 3))],
+)
+def test_an_accelerators_way_back_is_torchs(before, after):
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(4, 3, *before, generator=generator, dtype=torch.float64)
+    gradient = torch.randn(4, 3, *after, generator=generator, dtype=torch.float64)
+    ours, theirs = (values.clone().requires_grad_() for _ in range(2))
+    found = Resized.apply(ours, after)
+    expected = F.interpolate(theirs, size=after, mode="bilinear", align_corners=False)
+    assert torch.equal(found, expected)
+    found.backward(gradient)
+    expected.backward(gradient)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-12, atol=1e-14)
+
+
+def test_an_accelerators_way_back_is_in_a_fixed_order_and_keeps_the_precision():
+    reference = torch.empty(2, 3, 5, 7, device="meta")
+    x = torch.empty(2, 3, 1, 1, device="meta", dtype=torch.bfloat16, requires_grad=True)
     found = resize_like(x, reference)
-    assert found.shape == reference.shape
-    assert found.is_contiguous(memory_format=torch.channels_last)
     assert "Upsample" not in found.grad_fn.name()
+    found.sum().backward()
+    assert x.grad.dtype == torch.bfloat16
+    with torch.autocast("cpu", torch.bfloat16):
+        wide = Resized.apply(torch.ones(1, 1, 2, 2, requires_grad=True), (4, 4))
+    assert wide.dtype == torch.float32

@@ -36,12 +36,12 @@ def recorded(monkeypatch):
     """There is no CUDA here: what is recorded is kept, and computed anew at each replay."""
     count = []
 
-    def record(work):
+    def record(work, _):
         count.append(work)
         return work
 
     monkeypatch.setattr(recording, "_record", record)
-    monkeypatch.setattr(recording, "_aside", lambda work: work())
+    monkeypatch.setattr(recording, "_aside", lambda work, _: work())
     monkeypatch.setattr(torch.Tensor, "is_cuda", True)
     return count
 
