@@ -2,7 +2,8 @@
 
 Durations are those that the stages of a run store took, scaled to the experiment's setting, or
 those given; what they are in hours depends on the machine, how busy the workers are depends on
-their proportions alone.
+their proportions alone. On a GPU a worker is a card, and a few processes beside the cards take what
+needs none, as in a run.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.commands.worker_options import BESIDE
 from bench.experiment.library import find_experiment
 from bench.experiment.reading import load_experiment
 from bench.inspection.catalogue import read_catalogue
@@ -58,17 +60,20 @@ def spread(seconds: Mapping[str, float], by: float, seed: int = 0) -> dict[str, 
     }
 
 
-def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> list[str]:
+def table(
+    plan: Plan, seconds: Mapping[str, float], workers: Sequence[int], beside: int = 0
+) -> list[str]:
     """Simulate a plan on several numbers of workers, in the lines of a Markdown table.
 
     No schedule is quicker than the bound: the work shared out evenly, or the longest way from a
-    first stage to a last one.
+    first stage to a last one. With workers ``beside``, who take what needs no accelerator, both
+    kinds have their share of the work.
     """
     lines = ["| workers | makespan | bound | busy |", "| ---: | ---: | ---: | ---: |"]
     longest = _longest_way(plan, seconds)
     for count in workers:
-        found = simulate(plan, lambda stage: seconds[stage.key], count)
-        bound = max(found.work / count, longest)
+        found = simulate(plan, lambda stage: seconds[stage.key], count, beside=beside)
+        bound = max((found.work - found.beside) / count, found.beside / max(1, beside), longest)
         lines.append(
             f"| {count} | {duration(found.makespan)} | {duration(bound)} | {found.efficiency:.1%} |"
         )
@@ -93,7 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="a run store, whose stages' times are taken; default: results/runs",
     )
-    parser.add_argument("--device", default="cpu", help="whose times are taken; default: cpu")
+    parser.add_argument(
+        "--device", default="cpu", help="cpu, or a GPU by its name: whose times; default: cpu"
+    )
     parser.add_argument(
         "--seconds",
         action="append",
@@ -115,9 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spent = [seconds[key] for key, stage in laid.plan.stages.items() if stage.kind == kind]
         print(f"{kind}: {len(spent)} of {duration(float(np.median(spent)))}")
     print()
-    print("\n".join(table(laid.plan, seconds, WORKERS)))
+    beside = 0 if options.device == "cpu" else BESIDE
+    print("\n".join(table(laid.plan, seconds, WORKERS, beside)))
     print("\nThe same with durations that vary by a third:\n")
-    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS)))
+    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS, beside)))
     return 0
 
 

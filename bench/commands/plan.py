@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command, add_wide
-from bench.commands.worker_options import processes
+from bench.commands.worker_options import beside, processes
 from bench.common.exit_codes import DONE
 from destseg.application.options import positive
 
@@ -68,14 +68,20 @@ def run(options: argparse.Namespace) -> int:
     if not any(workload.pending for workload in found):
         print("\nnothing to run.")
         return DONE
-    expected = forecast(census, estimator, workers)
+    others = beside(device, workers)
+    expected = forecast(census, estimator, workers, others)
     if expected is None:
         print("\nno estimate of the whole: a kind of stage has never run here.")
         return DONE
     count = "1 worker" if workers == 1 else f"{workers} workers"
+    apart = (
+        f"; {duration(expected.beside)} of it, which needs no GPU, on {others} processes beside"
+        if expected.beside
+        else ""
+    )
     print(
         f"\n{expected.stages} stages, {duration(expected.work)} of work; with {count} "
-        f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy."
+        f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy{apart}."
     )
     return DONE
 

@@ -97,6 +97,11 @@ def _report(summary: Summary) -> int:
         parts.append(
             f"{summary.wall:.0f} s, {workers} {share:.1%} busy ({summary.busy:.0f} s of stages)"
         )
+    if summary.busy_beside:
+        parts.append(
+            f"{summary.busy_beside:.0f} s of stages that need no GPU on {summary.beside} processes "
+            "beside"
+        )
     print(f"\n{'; '.join(parts)}.")
     if summary.failures:
         print(f"{len(summary.failures)} cells failed:")

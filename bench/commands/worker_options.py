@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from bench.running.workers import Workers
 
 
+BESIDE = 4
+"""Processes of the CPU beside those of GPUs, at most: floors and metrics are no more work."""
+
+
 def add_worker_options(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = command.add_argument_group("workers")
     group.add_argument(
-        "--jobs", type=positive, metavar="N", help="worker processes; default: all cores, or GPUs"
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="worker processes; default: all cores, or GPUs, beside which a few more compute "
+        "what needs none",
     )
     group.add_argument(
         "--per-gpu", type=positive, default=1, metavar="N", help="processes on each GPU; default: 1"
@@ -79,7 +87,19 @@ def open_workers(options: argparse.Namespace, device: str) -> Workers:
         return Cluster(options.scheduler, options.device, options.timeout)
     if options.in_process:
         return InProcess(device)
-    return Children(_devices(options, device), options.timeout)
+    devices = _devices(options, device)
+    return Children(devices, options.timeout, beside=beside(device, len(devices)))
+
+
+def beside(device: str, workers: int) -> int:
+    """Count the processes beside workers on a device that take what needs no accelerator.
+
+    As many as these and their threads that draw batches leave cores for, at least one; none where
+    the workers are on the CPU themselves.
+    """
+    from destseg.feeding import AHEAD
+
+    return 0 if device == "cpu" else max(1, min(BESIDE, processes() - workers * (1 + AHEAD)))
 
 
 def _devices(options: argparse.Namespace, device: str) -> list[str]:
