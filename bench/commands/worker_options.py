@@ -91,6 +91,17 @@ def open_workers(options: argparse.Namespace, device: str) -> Workers:
     return Children(devices, options.timeout, beside=beside(device, len(devices)))
 
 
+def places(device: str) -> list[str]:
+    """Name the devices that have a worker each: every core, or all GPUs unless one is chosen."""
+    if device == "cpu":
+        return ["cpu"] * processes()
+    if device == "cuda":
+        import torch
+
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [device]
+
+
 def beside(device: str, workers: int) -> int:
     """Count the processes beside workers on a device that take what needs no accelerator.
 
@@ -103,16 +114,10 @@ def beside(device: str, workers: int) -> int:
 
 
 def _devices(options: argparse.Namespace, device: str) -> list[str]:
-    """Name the device of each worker: all GPUs in turn, unless one is chosen."""
-    if device == "cpu":
-        return ["cpu"] * (options.jobs or processes())
-    cards = [device]
-    if device == "cuda":
-        import torch
-
-        cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    count = options.jobs or len(cards) * options.per_gpu
-    return [cards[index % len(cards)] for index in range(count)]
+    """Name the device of each worker."""
+    found = places(device)
+    count = options.jobs or len(found) * (1 if device == "cpu" else options.per_gpu)
+    return [found[index % len(found)] for index in range(count)]
 
 
 def _seconds(text: str) -> float:

@@ -109,21 +109,26 @@ def test_nothing_is_ready_while_all_of_it_waits():
     assert len(todo.pending) == len(ORDER)
 
 
-@given(st.randoms(use_true_random=False), st.integers(1, 40))
-def test_in_any_order_each_stage_runs_once_after_its_parents(chance, workers):
-    todo = schedule(workers=workers)
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.integers(0, 3))
+def test_in_any_order_each_stage_runs_once_after_its_parents(chance, workers, beside):
+    todo = schedule(workers=workers, beside=beside)
     running, finished = [], set()
     handed = []
     while True:
-        while len(running) < workers and (together := todo.next()):
-            for stage in together:
-                assert finished.issuperset(parent.key for parent in stage.parents)
-                assert stage.group == together[0].group
-                handed.append(stage.key)
-            running.append(together)
+        for others, size in ((False, workers), (True, beside)):
+            free = size - sum(place is others for place, _ in running)
+            while free and (together := todo.next(beside=others)):
+                free -= 1
+                for stage in together:
+                    assert finished.issuperset(parent.key for parent in stage.parents)
+                    assert stage.group == together[0].group
+                    assert (beside > 0 and not stage.on_device) == others
+                    handed.append(stage.key)
+                running.append((others, together))
         if not running:
             break
-        for stage in running.pop(chance.randrange(len(running))):
+        _, together = running.pop(chance.randrange(len(running)))
+        for stage in together:
             todo.finish(stage.key)
             finished.add(stage.key)
     assert sorted(handed) == sorted(ORDER)
