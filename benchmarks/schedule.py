@@ -2,11 +2,12 @@
 
 Durations are those that the stages of a run store took, scaled to the experiment's setting, or
 those given; what they are in hours depends on the machine, how busy the workers are depends on
-their proportions alone. On a GPU a worker is a card, and a few processes beside the cards take what
+their proportions alone. On GPUs a worker is a card, and a few processes on each machine take what
 needs none, as in a run.
 """
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from bench.store.runs import RunStore
 from destseg.errors import InputError
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
+
+CARDS = 8
+"""Of a machine."""
 
 
 def stage_seconds(
@@ -61,17 +65,17 @@ def spread(seconds: Mapping[str, float], by: float, seed: int = 0) -> dict[str, 
 
 
 def table(
-    plan: Plan, seconds: Mapping[str, float], workers: Sequence[int], beside: int = 0
+    plan: Plan, seconds: Mapping[str, float], workers: Sequence[int], *, cards: bool = False
 ) -> list[str]:
     """Simulate a plan on several numbers of workers, in the lines of a Markdown table.
 
     No schedule is quicker than the bound: the work shared out evenly, or the longest way from a
-    first stage to a last one. With workers ``beside``, who take what needs no accelerator, both
-    kinds have their share of the work.
+    first stage to a last one. Of ``cards`` and the processes beside them each has its own work.
     """
     lines = ["| workers | makespan | bound | busy |", "| ---: | ---: | ---: | ---: |"]
     longest = _longest_way(plan, seconds)
     for count in workers:
+        beside = BESIDE * math.ceil(count / CARDS) if cards else 0
         found = simulate(plan, lambda stage: seconds[stage.key], count, beside=beside)
         bound = max((found.work - found.beside) / count, found.beside / max(1, beside), longest)
         lines.append(
@@ -122,10 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spent = [seconds[key] for key, stage in laid.plan.stages.items() if stage.kind == kind]
         print(f"{kind}: {len(spent)} of {duration(float(np.median(spent)))}")
     print()
-    beside = 0 if options.device == "cpu" else BESIDE
-    print("\n".join(table(laid.plan, seconds, WORKERS, beside)))
+    cards = options.device != "cpu"
+    print("\n".join(table(laid.plan, seconds, WORKERS, cards=cards)))
     print("\nThe same with durations that vary by a third:\n")
-    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS, beside)))
+    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS, cards=cards)))
     return 0
 
 

@@ -11,7 +11,7 @@ from bench.commands import worker_options
 from bench.commands.worker_options import BESIDE, add_worker_options, open_workers, processes
 from bench.experiment.grid import Cell, Grid
 from bench.experiment.reading import load_experiment
-from bench.planning.stages import plan, shard
+from bench.planning.stages import plan
 from bench.running.execution import run_job
 from bench.running.isolation import Child
 from bench.running.runner import run
@@ -105,10 +105,10 @@ def test_bad_options_are_named(capsys, text, said):
 
 @pytest.fixture
 def with_floors(write_tiny, tiny_inputs):
-    """An experiment with a net, a student alone and the floors, and its plan."""
+    """An experiment with a student, a segmentation net and the floors, and its plan."""
     experiment = load_experiment(write_tiny({"floors = false": "floors = true"}))
     variants = {**experiment.grid.variants, "DeSTSeg": ("none", "seg")}
-    cells = Grid(("bottle", "tile"), variants, (0,)).cells()
+    cells = Grid(("bottle",), variants, (0,)).cells()
     return experiment, plan(experiment, cells, tiny_inputs)
 
 
@@ -141,14 +141,14 @@ def test_floors_and_evaluations_leave_the_card_alone_and_are_the_same_bits(
         run(laid, experiment, tiny_inputs, by_one, one)
     with Children([CARD], beside=2) as two:
         summary = run(laid, experiment, tiny_inputs, store, two)
-    assert (summary.done, summary.failures) == (8, ())
+    assert (summary.done, summary.failures) == (4, ())
     assert devices_by_kind(store) == {
-        ("evaluation", "cpu"): 8,
-        ("maps", CARD): 4,
-        ("mean-image.maps", "cpu"): 2,
-        ("pixel-nn.maps", "cpu"): 2,
-        ("segmentation", CARD): 2,
-        ("student", CARD): 2,
+        ("evaluation", "cpu"): 4,
+        ("maps", CARD): 2,
+        ("mean-image.maps", "cpu"): 1,
+        ("pixel-nn.maps", "cpu"): 1,
+        ("segmentation", CARD): 1,
+        ("student", CARD): 1,
     }
     results = [
         {record.key: (record.metrics, record.digest) for record in each.records()}
@@ -170,7 +170,6 @@ class Mortal(RunStore):
 @pytest.mark.slow
 def test_a_process_beside_a_card_may_die_too(with_floors, tiny_inputs, store):
     experiment, laid = with_floors
-    laid = shard(laid, 1, 2)
     with Children([CARD], beside=1) as two:
         summary = run(laid, experiment, tiny_inputs, Mortal(store.root), two)
     assert (summary.done, summary.stopped) == (3, None)
