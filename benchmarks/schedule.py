@@ -2,15 +2,18 @@
 
 Durations are those that the stages of a run store took, scaled to the experiment's setting, or
 those given; what they are in hours depends on the machine, how busy the workers are depends on
-their proportions alone.
+their proportions alone. On GPUs a worker is a card, and a few processes on each machine take what
+needs none, as in a run.
 """
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from bench.commands.worker_options import BESIDE
 from bench.experiment.library import find_experiment
 from bench.experiment.reading import load_experiment
 from bench.inspection.catalogue import read_catalogue
@@ -22,6 +25,9 @@ from bench.store.runs import RunStore
 from destseg.errors import InputError
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
+
+CARDS = 8
+"""Of a machine."""
 
 
 def stage_seconds(
@@ -58,17 +64,20 @@ def spread(seconds: Mapping[str, float], by: float, seed: int = 0) -> dict[str, 
     }
 
 
-def table(plan: Plan, seconds: Mapping[str, float], workers: Sequence[int]) -> list[str]:
+def table(
+    plan: Plan, seconds: Mapping[str, float], workers: Sequence[int], *, cards: bool = False
+) -> list[str]:
     """Simulate a plan on several numbers of workers, in the lines of a Markdown table.
 
     No schedule is quicker than the bound: the work shared out evenly, or the longest way from a
-    first stage to a last one.
+    first stage to a last one. Of ``cards`` and the processes beside them each has its own work.
     """
     lines = ["| workers | makespan | bound | busy |", "| ---: | ---: | ---: | ---: |"]
     longest = _longest_way(plan, seconds)
     for count in workers:
-        found = simulate(plan, lambda stage: seconds[stage.key], count)
-        bound = max(found.work / count, longest)
+        beside = BESIDE * math.ceil(count / CARDS) if cards else 0
+        found = simulate(plan, lambda stage: seconds[stage.key], count, beside=beside)
+        bound = max((found.work - found.beside) / count, found.beside / max(1, beside), longest)
         lines.append(
             f"| {count} | {duration(found.makespan)} | {duration(bound)} | {found.efficiency:.1%} |"
         )
@@ -93,7 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="a run store, whose stages' times are taken; default: results/runs",
     )
-    parser.add_argument("--device", default="cpu", help="whose times are taken; default: cpu")
+    parser.add_argument(
+        "--device", default="cpu", help="cpu, or a GPU by its name: whose times; default: cpu"
+    )
     parser.add_argument(
         "--seconds",
         action="append",
@@ -115,9 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spent = [seconds[key] for key, stage in laid.plan.stages.items() if stage.kind == kind]
         print(f"{kind}: {len(spent)} of {duration(float(np.median(spent)))}")
     print()
-    print("\n".join(table(laid.plan, seconds, WORKERS)))
+    cards = options.device != "cpu"
+    print("\n".join(table(laid.plan, seconds, WORKERS, cards=cards)))
     print("\nThe same with durations that vary by a third:\n")
-    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS)))
+    print("\n".join(table(laid.plan, spread(seconds, 1 / 3), WORKERS, cards=cards)))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command, add_wide
-from bench.commands.worker_options import processes
+from bench.commands.worker_options import beside, places
 from bench.common.exit_codes import DONE
 from destseg.application.options import positive
 
@@ -46,8 +46,6 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan; return the exit code."""
-    import torch
-
     from bench.common.columns import fitted, screen_width
     from bench.common.provenance import device_name
     from bench.inspection.census import take_census
@@ -56,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from destseg.application.devices import choose_device
 
     device = choose_device(options.device)
-    workers = options.jobs or (torch.cuda.device_count() if device == "cuda" else processes())
+    workers = options.jobs or len(places(device))
     laid = look_up_chosen(options, assume=True)
     census = take_census(laid.plan, chosen_store(options))
     estimator = DurationEstimator(census.catalogue.records.values(), device_name(device))
@@ -68,14 +66,19 @@ def run(options: argparse.Namespace) -> int:
     if not any(workload.pending for workload in found):
         print("\nnothing to run.")
         return DONE
-    expected = forecast(census, estimator, workers)
+    others = beside(device, workers)
+    expected = forecast(census, estimator, workers, others)
     if expected is None:
         print("\nno estimate of the whole: a kind of stage has never run here.")
         return DONE
     count = "1 worker" if workers == 1 else f"{workers} workers"
+    apart = ""
+    if expected.beside:
+        beside_them = "a process" if others == 1 else f"{others} processes"
+        apart = f"; of it {duration(expected.beside)} need no GPU, on {beside_them} beside"
     print(
         f"\n{expected.stages} stages, {duration(expected.work)} of work; with {count} "
-        f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy."
+        f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy{apart}."
     )
     return DONE
 

@@ -91,12 +91,15 @@ def run(options: argparse.Namespace) -> int:
 def _report(summary: Summary) -> int:
     """Print how the run went, and turn it into an exit code."""
     parts = [f"{summary.done} cells computed", f"{summary.cached} were there"]
-    if summary.busy:
+    if summary.busy or summary.busy_beside:
         share = summary.busy / (summary.wall * summary.workers)
         workers = "1 worker" if summary.workers == 1 else f"{summary.workers} workers"
         parts.append(
             f"{summary.wall:.0f} s, {workers} {share:.1%} busy ({summary.busy:.0f} s of stages)"
         )
+    if summary.busy_beside:
+        others = "a process" if summary.beside == 1 else f"{summary.beside} processes"
+        parts.append(f"{summary.busy_beside:.0f} s of stages that need no GPU, on {others} beside")
     print(f"\n{'; '.join(parts)}.")
     if summary.failures:
         print(f"{len(summary.failures)} cells failed:")

@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from bench.running.workers import Workers
 
 
+BESIDE = 4
+"""Processes of the CPU beside those of GPUs, at most: floors and metrics are no more work."""
+
+
 def add_worker_options(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = command.add_argument_group("workers")
     group.add_argument(
-        "--jobs", type=positive, metavar="N", help="worker processes; default: all cores, or GPUs"
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="worker processes; default: all cores, or GPUs, beside which a few more compute "
+        "what needs none",
     )
     group.add_argument(
         "--per-gpu", type=positive, default=1, metavar="N", help="processes on each GPU; default: 1"
@@ -79,20 +87,37 @@ def open_workers(options: argparse.Namespace, device: str) -> Workers:
         return Cluster(options.scheduler, options.device, options.timeout)
     if options.in_process:
         return InProcess(device)
-    return Children(_devices(options, device), options.timeout)
+    devices = _devices(options, device)
+    return Children(devices, options.timeout, beside=beside(device, len(devices)))
 
 
-def _devices(options: argparse.Namespace, device: str) -> list[str]:
-    """Name the device of each worker: all GPUs in turn, unless one is chosen."""
+def places(device: str) -> list[str]:
+    """Name the devices that have a worker each: every core, or all GPUs unless one is chosen."""
     if device == "cpu":
-        return ["cpu"] * (options.jobs or processes())
-    cards = [device]
+        return ["cpu"] * processes()
     if device == "cuda":
         import torch
 
-        cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    count = options.jobs or len(cards) * options.per_gpu
-    return [cards[index % len(cards)] for index in range(count)]
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [device]
+
+
+def beside(device: str, workers: int) -> int:
+    """Count the processes beside workers on a device that take what needs no accelerator.
+
+    As many as these and their threads that draw batches leave cores for, at least one; none where
+    the workers are on the CPU themselves.
+    """
+    from destseg.feeding import AHEAD
+
+    return 0 if device == "cpu" else max(1, min(BESIDE, processes() - workers * (1 + AHEAD)))
+
+
+def _devices(options: argparse.Namespace, device: str) -> list[str]:
+    """Name the device of each worker."""
+    found = places(device)
+    count = options.jobs or len(found) * (1 if device == "cpu" else options.per_gpu)
+    return [found[index % len(found)] for index in range(count)]
 
 
 def _seconds(text: str) -> float:

@@ -10,7 +10,7 @@ from bench.inspection.catalogue import Catalogue, place_of, read_catalogue
 from bench.inspection.reasons import reason
 from bench.planning.experiment_plan import is_known
 from bench.planning.schedule import Schedule
-from bench.planning.stages import Plan, Stage
+from bench.planning.stages import Plan, Stage, step_types
 from bench.store.records import Record
 from bench.store.runs import Failure, RunStore
 
@@ -33,6 +33,9 @@ ENVIRONMENT = (
     "determinism",
 )
 """Parts of a record's provenance that can move a number."""
+
+OF_DEVICE = ("device", "determinism")
+"""Those of them that move none of a stage which computes on no device."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,13 @@ def mixed_environments(records: Iterable[Record]) -> dict[str, Counter[str]]:
     For each part of `ENVIRONMENT` that has several values, it is how many records have each; one
     that is in no more than some records is ``not recorded`` in the others.
     """
-    listed = list(records)
+    listed, types = list(records), step_types()
+    on_device = [record for record in listed if types[record.kind].on_device]
     found = {
-        name: Counter(str(record.provenance.get(name, "not recorded")) for record in listed)
+        name: Counter(
+            str(record.provenance.get(name, "not recorded"))
+            for record in (on_device if name in OF_DEVICE else listed)
+        )
         for name in ENVIRONMENT
     }
     return {name: values for name, values in found.items() if len(values) > 1}

@@ -26,7 +26,8 @@ class Duration:
 class DurationEstimator:
     """Durations by what past stages took.
 
-    They are of the device that will compute, by its name; of others where it has none.
+    They are of the device that will compute, by its name; of others where it has none. To stages
+    that compute on no device its name is nothing.
     """
 
     def __init__(self, records: Iterable[Record], device: str) -> None:
@@ -36,7 +37,8 @@ class DurationEstimator:
             # Other people's maps are read and not computed; their evaluation is another work.
             if "maps" in record.parameters or record.kind not in step_types():
                 continue
-            same = record.provenance.get("device") == device
+            on_device = step_types()[record.kind].on_device
+            same = not on_device or record.provenance.get("device") == device
             if same:
                 key = _signature(record.kind, record.parameters)
                 alike.setdefault(key, []).append(record.seconds)

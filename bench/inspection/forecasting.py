@@ -50,8 +50,13 @@ def workloads(census: Census, estimator: DurationEstimator) -> tuple[Workload, .
     return tuple(found)
 
 
-def forecast(census: Census, estimator: DurationEstimator, workers: int) -> Forecast | None:
-    """Play the run through; None when a stage has no estimate."""
+def forecast(
+    census: Census, estimator: DurationEstimator, workers: int, beside: int = 0
+) -> Forecast | None:
+    """Play the run through; None when a stage has no estimate.
+
+    For ``beside`` see `bench.planning.schedule.Schedule`.
+    """
     seconds: dict[str, float] = {}
     for stage in census.in_state(*LACKING):
         estimate = estimator(stage)
@@ -63,4 +68,5 @@ def forecast(census: Census, estimator: DurationEstimator, workers: int) -> Fore
         lambda stage: seconds[stage.key],
         workers,
         done=census.catalogue.records.keys(),
+        beside=beside,
     )

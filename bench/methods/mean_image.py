@@ -26,6 +26,7 @@ class FromMean(Step[Scores]):
     kind = "mean-image.maps"
     seeded = False
     reads = ("images",)
+    on_device = False
     codec = SCORES
 
     def run(self, site: Site, *parents: Any) -> Scores:  # noqa: ARG002 - it has no parents

@@ -27,6 +27,7 @@ class NearestPixels(Step[Scores]):
     kind = "pixel-nn.maps"
     seeded = False
     reads = ("images",)
+    on_device = False
     codec = SCORES
 
     def run(self, site: Site, *parents: Any) -> Scores:  # noqa: ARG002 - it has no parents

@@ -124,6 +124,9 @@ class Step(Generic[T]):
         What `Site` shall give. Without ``images`` the step is computed once for all categories.
     traits : tuple of str
         Fields by which variants of the method differ; all others are settings.
+    on_device : bool
+        Whether it computes on `Site.device`. Steps that do not are computed beside those that keep
+        an accelerator busy, by processes of the CPU; no key knows of it.
     codec : Codec
         Of its result.
     """
@@ -133,6 +136,7 @@ class Step(Generic[T]):
     seeded: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ()
     traits: ClassVar[tuple[str, ...]] = ()
+    on_device: ClassVar[bool] = True
     codec: ClassVar[Codec]
 
     def run(self, site: Site, *parents: Any) -> T:

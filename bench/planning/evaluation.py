@@ -26,6 +26,7 @@ class Evaluate(Step[Metrics]):
     kind = EVALUATION
     seeded = False
     reads = ("masks",)
+    on_device = False
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -26,11 +26,17 @@ class Schedule:
     With it come ready ones of its `Stage.group`, to be computed together: all of them while many
     families of category and seed are left, else the share that leaves some for every worker, in
     the end one. ``done`` tells of a key whether its result is there already.
+
+    Where accelerators compute, ``beside`` more workers take all that needs none, and nothing else:
+    what does is for the ``workers`` alone, and only it counts when groups are shared out.
     """
 
-    def __init__(self, plan: Plan, done: Callable[[str], bool], workers: int = 1) -> None:
+    def __init__(
+        self, plan: Plan, done: Callable[[str], bool], workers: int = 1, beside: int = 0
+    ) -> None:
         self.workers = workers
         """How many there are; they may come and go."""
+        self._beside = beside
         self._stages: Mapping[str, Stage] = plan.stages
         self._rank = {key: rank for rank, key in enumerate(plan.stages)}
         self._done = done
@@ -41,13 +47,14 @@ class Schedule:
         self._failed: set[str] = set()
         self._waiting: Counter[str] = Counter()
         self._children: dict[str, set[str]] = {}
-        self._ready: list[int] = []
+        # Of what the workers take, and of what those beside them do.
+        self._ready: dict[bool, list[int]] = {False: [], True: []}
         self._order = list(plan.stages)
         self._groups: dict[Hashable, list[str]] = {}
         for key, stage in plan.stages.items():
             self._groups.setdefault(stage.group, []).append(key)
         self._alone: set[str] = set()
-        self._families: Counter[Hashable] = Counter()
+        self._families: dict[bool, Counter[Hashable]] = {False: Counter(), True: Counter()}
         for evaluation in plan.evaluations.values():
             self._need(evaluation.key)
 
@@ -56,10 +63,14 @@ class Schedule:
         """Stages that are neither done nor failed, running ones among them."""
         return tuple(self._stages[key] for key in sorted(self._needed, key=self._rank.__getitem__))
 
-    def next(self) -> tuple[Stage, ...]:
-        """Hand out stages to be computed together, often one; none while nothing is ready."""
-        while self._ready:
-            key = self._order[heapq.heappop(self._ready)]
+    def next(self, *, beside: bool = False) -> tuple[Stage, ...]:
+        """Hand out stages to be computed together, often one; none while nothing is ready.
+
+        They are for a worker, or for one of those ``beside``.
+        """
+        ready = self._ready[beside]
+        while ready:
+            key = self._order[heapq.heappop(ready)]
             if self._is_ready(key):
                 chosen = self._with(key)
                 self._running.update(chosen)
@@ -120,7 +131,7 @@ class Schedule:
             self._there.add(key)
             return True
         self._needed.add(key)
-        self._families[_family(self._stages[key])] += 1
+        self._count(key, 1)
         for parent in self._stages[key].parents:
             if not self._need(parent.key):
                 self.fail(key)
@@ -132,7 +143,14 @@ class Schedule:
     def _drop(self, key: str) -> None:
         if key in self._needed:
             self._needed.discard(key)
-            self._families[_family(self._stages[key])] -= 1
+            self._count(key, -1)
+
+    def _count(self, key: str, change: int) -> None:
+        stage = self._stages[key]
+        self._families[self._is_beside(key)][stage.category, stage.seed] += change
+
+    def _is_beside(self, key: str) -> bool:
+        return self._beside > 0 and not self._stages[key].on_device
 
     def _is_ready(self, key: str) -> bool:
         return key in self._needed and key not in self._running and not self._waiting[key]
@@ -143,16 +161,17 @@ class Schedule:
         if group is None or key in self._alone:
             return [key]
         left = [each for each in self._groups[group] if each in self._needed - self._alone]
-        share = math.ceil(len(left) * self._wholeness())
+        share = math.ceil(len(left) * self._wholeness(beside=self._is_beside(key)))
         return [each for each in left if self._is_ready(each)][:share]
 
-    def _wholeness(self) -> float:
+    def _wholeness(self, *, beside: bool) -> float:
         """Return the share of a group that one worker gets."""
-        families = sum(count > 0 for count in self._families.values())
-        if self.workers == 1:
+        workers, counts = self._beside if beside else self.workers, self._families[beside]
+        families = sum(count > 0 for count in counts.values())
+        if workers == 1:
             return 1.0
-        many = len(self._families) >= ROUNDS * self.workers
-        return min(1.0, families / (self.workers * (1 if many else SPARE)))
+        many = len(counts) >= ROUNDS * workers
+        return min(1.0, families / (workers * (1 if many else SPARE)))
 
     def _wait(self, child: str, parent: str) -> None:
         if parent in self._needed and child not in self._children.setdefault(parent, set()):
@@ -161,11 +180,7 @@ class Schedule:
 
     def _offer(self, key: str) -> None:
         if key in self._needed and not self._waiting[key]:
-            heapq.heappush(self._ready, self._rank[key])
-
-
-def _family(stage: Stage) -> Hashable:
-    return stage.category, stage.seed
+            heapq.heappush(self._ready[self._is_beside(key)], self._rank[key])
 
 
 @dataclass(frozen=True)
@@ -176,34 +191,46 @@ class Forecast:
     work: float  # seconds of all of them together
     makespan: float  # seconds from the first to the last
     workers: int  # that share the work
+    beside: float = 0.0  # seconds of the work that is done by others, beside the workers
 
     @property
     def efficiency(self) -> float:
-        """Share of the workers' time that is work, in [0, 1]; 1 where there is none."""
-        return self.work / (self.makespan * self.workers) if self.makespan else 1.0
+        """Share of the workers' time that is work of theirs, in [0, 1]; 1 where there is none."""
+        if not self.makespan:
+            return 1.0
+        return (self.work - self.beside) / (self.makespan * self.workers)
 
 
 def simulate(
-    plan: Plan, seconds: Callable[[Stage], float], workers: int, done: Iterable[str] = ()
+    plan: Plan,
+    seconds: Callable[[Stage], float],
+    workers: int,
+    done: Iterable[str] = (),
+    *,
+    beside: int = 0,
 ) -> Forecast:
     """Play a run of the plan through on equal workers, given how long each stage takes.
 
     What is computed together takes as long as all of it: a record's seconds are a share already.
-    Results whose keys are in ``done`` are there already.
+    Results whose keys are in ``done`` are there already. For ``beside`` see `Schedule`.
     """
     there = frozenset(done)
-    schedule = Schedule(plan, there.__contains__, workers)
-    now = work = 0.0
+    schedule = Schedule(plan, there.__contains__, workers, beside)
+    now = 0.0
     count = 0
-    running: list[tuple[float, int, tuple[Stage, ...]]] = []
+    free, work = {False: workers, True: beside}, {False: 0.0, True: 0.0}
+    running: list[tuple[float, int, bool, tuple[Stage, ...]]] = []
     while True:
-        while len(running) < workers and (together := schedule.next()):
-            duration = sum(map(seconds, together))
-            work += duration
-            count += len(together)
-            heapq.heappush(running, (now + duration, count, together))
+        for place in free:
+            while free[place] and (together := schedule.next(beside=place)):
+                duration = sum(map(seconds, together))
+                free[place] -= 1
+                work[place] += duration
+                count += len(together)
+                heapq.heappush(running, (now + duration, count, place, together))
         if not running:
-            return Forecast(count, work, now, workers)
-        now, _, together = heapq.heappop(running)
+            return Forecast(count, sum(work.values()), now, workers, work[True])
+        now, _, place, together = heapq.heappop(running)
+        free[place] += 1
         for stage in together:
             schedule.finish(stage.key)

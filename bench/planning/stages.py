@@ -73,6 +73,11 @@ class Stage:
             return None
         return self.kind, self.category, self.seed, self.step.stream
 
+    @property
+    def on_device(self) -> bool:
+        """Whether it computes on the device of its worker; see `bench.methods.steps.Step`."""
+        return self.step is None or self.step.on_device
+
     def lineage(self) -> Iterator["Stage"]:
         """List its ancestors and itself, parents first."""
         for parent in self.parents:

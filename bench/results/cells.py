@@ -17,10 +17,13 @@ PROVENANCE = ("commit", "dirty", "torch", "numpy", "device", "threads", "cpu", "
 """Parts of an evaluation's provenance that become columns."""
 
 
-def cell_row(record: Record, cell: Cell, *, dataset: str) -> dict[str, Any]:
+def cell_row(
+    record: Record, cell: Cell, *, dataset: str, scores: Record | None = None
+) -> dict[str, Any]:
     """Make the row of a cell from its evaluation's record; `dataset` is the kind of the images.
 
-    Of a method or variant that `bench.methods` does not know the factors and parts are empty.
+    The device is that of the scores, where their record is given: evaluations use none. Of a method
+    or variant that `bench.methods` does not know the factors and parts are empty.
     """
     paper, own = methods()[PAPER], methods().get(cell.method)
     known = own is not None and cell.variant in own.variants
@@ -42,6 +45,7 @@ def cell_row(record: Record, cell: Cell, *, dataset: str) -> dict[str, Any]:
         "seconds": record.seconds,
         "peak_memory": record.peak_memory,
         **{name: record.provenance.get(name, "") for name in PROVENANCE},
+        "device": (scores or record).provenance.get("device", ""),
         **parts,
     }
 

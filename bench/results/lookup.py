@@ -68,14 +68,14 @@ def finished_of(
     seeds = seeds or grid.seeds
     origin = find_kind(experiment.dataset.kind).origin(images)
     records = {
-        cell: store.get(stage.key)
+        cell: (store.get(stage.key), store.get(stage.parents[0].key))
         for cell, stage in laid.plan.evaluations.items()
         if cell.seed in seeds
     }
     results = Results(
         cells=tidy(
-            cell_row(record, cell, dataset=origin.name)
-            for cell, record in records.items()
+            cell_row(record, cell, dataset=origin.name, scores=scores)
+            for cell, (record, scores) in records.items()
             if record is not None
         ),
         experiment=experiment.name,

@@ -62,6 +62,7 @@ class Job:
     store: RunStore  # where parents come from and the results go
     device: str = "cpu"  # torch device, of the worker's choice
     command: str = ""  # the command line of the run, for the records
+    beside: bool = False  # whether it needs no accelerator, and is for workers beside those that do
 
     def failed(
         self, cause: Cause, message: str, trace: tuple[str, ...] = (), attempts: int = 1

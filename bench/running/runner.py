@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
@@ -39,10 +39,12 @@ class Summary:
     done: int  # cells computed now
     failures: tuple[FailedCell, ...]  # the other cells
     wall: float  # seconds from first to last
-    busy: float  # seconds of all stages together
-    workers: int  # jobs at the same time
+    busy: float  # seconds of all stages together, without those computed beside
+    workers: int  # jobs at the same time, likewise
     stopped: str | None = None  # why the run ended early
     signal: int | None = None  # the signal that ended it
+    beside: int = 0  # workers beside these, for what needs no accelerator
+    busy_beside: float = 0.0  # seconds of their stages together
 
 
 def run(
@@ -93,7 +95,7 @@ class _Run:
                 damaged.append(f"{error}; it is computed again")
                 return False
 
-        self._schedule = Schedule(plan, done, self.workers.size)
+        self._schedule = Schedule(plan, done, self.workers.size, self.workers.beside)
         pending = [stage.key for stage in self._schedule.pending]
         lacking = [cell for key in pending for cell in self._cells.get(key, ())]
         self._remaining = Counter(cell.seed for cell in lacking)
@@ -104,7 +106,7 @@ class _Run:
         self._failures: list[FailedCell] = []
         self._repairs: Counter[str] = Counter()
         self._done = 0
-        self._busy = 0.0
+        self._busy = {False: 0.0, True: 0.0}  # of the workers, and of those beside them
         self._stopped: str | None = None
 
     def summary(self) -> Summary:
@@ -119,30 +121,34 @@ class _Run:
             done=self._done,
             failures=tuple(self._failures),
             wall=time.perf_counter() - start,
-            busy=self._busy,
+            busy=self._busy[False],
             workers=self.workers.size,
             stopped=self._stopped,
             signal=interruption.signal,
+            beside=self.workers.beside,
+            busy_beside=self._busy[True],
         )
 
     def _work(self, interruption: Interruption) -> None:
-        running: dict[Future[tuple[Outcome, ...]], int] = {}
+        running: dict[Future[tuple[Outcome, ...]], Job] = {}
         told = False
         while True:
             self._schedule.workers = self.workers.size
-            free = self.workers.size - len(running)
-            while free > 0 and self._stopped is None and interruption.signal is None:
-                together = self._schedule.next()
-                if not together:
-                    break
-                running[self.workers.submit(self._job(together))] = len(together)
-                free -= 1
+            for beside, size in ((False, self.workers.size), (True, self.workers.beside)):
+                free = size - sum(job.beside is beside for job in running.values())
+                while free > 0 and self._stopped is None and interruption.signal is None:
+                    together = self._schedule.next(beside=beside)
+                    if not together:
+                        break
+                    job = self._job(together, beside=beside)
+                    running[self.workers.submit(job)] = job
+                    free -= 1
             if not running:
                 return
             if interruption.signal is not None and not told:
                 told = True
                 self._shown.say(
-                    f"stopping after {_running_stages(sum(running.values()))}; "
+                    f"stopping after {_running_stages(running.values())}; "
                     "interrupt again to stop now"
                 )
             if interruption.again:
@@ -150,11 +156,15 @@ class _Run:
             # Now and then without a result, so that a signal is acted upon.
             finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
-                del running[future]
-                self._take(future.result())
+                job = running.pop(future)
+                outcomes = future.result()
+                self._busy[job.beside] += sum(outcome.seconds for outcome in outcomes)
+                self._take(outcomes)
 
-    def _job(self, together: tuple[Stage, ...]) -> Job:
-        return Job(together, self.inputs, self._kind, self.store, command=self.command)
+    def _job(self, together: tuple[Stage, ...], *, beside: bool) -> Job:
+        return Job(
+            together, self.inputs, self._kind, self.store, command=self.command, beside=beside
+        )
 
     def _take(self, outcomes: tuple[Outcome, ...]) -> None:
         parted = [outcome for outcome in outcomes if outcome.status == "parted"]
@@ -166,7 +176,6 @@ class _Run:
             self._take_one(outcome)
 
     def _take_one(self, outcome: Outcome) -> None:
-        self._busy += outcome.seconds
         key = outcome.key
         if outcome.status in ("done", "cached"):
             self._schedule.finish(key)
@@ -203,5 +212,6 @@ class _Run:
             self.on_seed(cell.seed)
 
 
-def _running_stages(count: int) -> str:
+def _running_stages(jobs: Iterable[Job]) -> str:
+    count = sum(len(job.stages) for job in jobs)
     return "1 running stage" if count == 1 else f"{count} running stages"

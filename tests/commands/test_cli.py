@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from bench.cli import main
+from bench.commands.reproduce import _report
 from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
+from bench.running.runner import Summary
 from bench.workflows import reproduction
 from tests.folders import other_size
 
@@ -31,6 +33,15 @@ def reproduce(tiny_file, results):
         return main(["reproduce", str(experiment), "--results", str(results), *options])
 
     return reproduce
+
+
+def test_what_was_computed_beside_gpus_is_counted_apart(capsys):
+    summary = Summary(8, 1, (), wall=100.0, busy=90.0, workers=1, beside=4, busy_beside=210.0)
+    assert _report(summary) == 0
+    assert capsys.readouterr().out == (
+        "\n1 cells computed; 8 were there; 100 s, 1 worker 90.0% busy (90 s of stages); "
+        "210 s of stages that need no GPU, on 4 processes beside.\n"
+    )
 
 
 def refusal(capsys):

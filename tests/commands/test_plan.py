@@ -43,6 +43,19 @@ def test_a_changed_protocol_evaluates_stored_maps_and_trains_nothing(bench, rows
     assert "stages alike" in out
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_what_needs_no_gpu_is_planned_beside_it(bench, monkeypatch, device):
+    monkeypatch.setattr("destseg.application.devices.choose_device", lambda name: device)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("bench.common.provenance.device_name", lambda name: "GPU")
+    monkeypatch.setattr("bench.commands.plan.beside", lambda name, workers: 2 * workers)
+    _, out = bench("plan", edits={"top_t = 10": "top_t = 5"})
+    assert "with 1 worker" in out
+    assert "0.0% busy; of it" in out
+    assert "need no GPU, on 2 processes beside." in out
+    assert "stages alike" in out
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_changed_protocol_does_run_so(bench, results):
     """What the plan says is what happens."""

@@ -4,7 +4,7 @@ from bench.experiment.grid import Grid
 from bench.inspection.census import mixed_environments, take_census
 from bench.store.runs import Failure
 from tests.inspection.conftest import VARIANTS
-from tests.inspection.inspected import fill, of_kind, record_of
+from tests.inspection.inspected import PROVENANCE, fill, of_kind, record_of
 
 
 def by_kind(census):
@@ -79,5 +79,8 @@ def test_environments_are_told_apart_part_by_part(filled, store, lay):
         "changes": Counter({"not recorded": 2, "x": 1}),
     }
     assert mixed_environments(take_census(filled, store).done) == {}
+    elsewhere = {**PROVENANCE, "device": "cuda", "determinism": "cudnn deterministic"}
+    fill(store, of_kind(filled, "evaluation"), provenance=elsewhere)
+    assert mixed_environments(take_census(filled, store).done) == {}, "they use no device"
     fill(store, of_kind(filled, "maps")[:1], provenance={"device": "cuda"})
     assert set(mixed_environments(take_census(filled, store).done)) == {"commit", "device"}

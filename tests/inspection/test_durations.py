@@ -37,6 +37,13 @@ def test_another_device_is_better_than_none_and_never_alike(filled):
     assert DurationEstimator(records, "GPU")(students[2]) == Duration(0.1, "alike")
 
 
+def test_the_device_does_not_matter_to_what_uses_none(filled):
+    records = [record_of(stage) for stage in filled.stages.values()]
+    estimate = DurationEstimator(records, "GPU")
+    assert estimate(of_kind(filled, "evaluation")[0]).basis == "alike"
+    assert estimate(of_kind(filled, "maps")[0]).basis == "scaled"
+
+
 def test_what_never_ran_has_no_estimate(filled):
     records = [record_of(of_kind(filled, "student")[0])]
     assert DurationEstimator(records, "cpu")(of_kind(filled, "maps")[0]) is None

@@ -42,6 +42,16 @@ def test_the_whole_from_the_times_of_one_family(lay, store):
     assert forecast(census, estimator, 1).makespan == sum(load.seconds for load in loads)
 
 
+def test_processes_beside_take_what_needs_no_accelerator(lay, store):
+    laid = lay()
+    fill(store, [*laid.stages.values()][:16])
+    census, estimator = inspected(laid, store)
+    alone, apart = (forecast(census, estimator, 1, beside) for beside in (0, 2))
+    assert (alone.work, alone.beside) == (apart.work, 0.0)
+    assert apart.beside > 0
+    assert apart.makespan < alone.makespan
+
+
 def test_without_times_there_is_no_forecast(lay, store):
     census, estimator = inspected(lay(), store)
     assert {load.seconds for load in workloads(census, estimator)} == {None}

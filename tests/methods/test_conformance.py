@@ -96,6 +96,19 @@ def test_together_the_same_bits_as_alone(method, alone, small_inputs, kind):
             assert content == contents[stage.key]
 
 
+@each_method
+def test_what_says_so_computes_on_no_device(method, alone, small_inputs, kind):
+    _, stages, contents, results = alone
+    for stage in stages:
+        if not stage.on_device:
+            site = StageSite(stage, small_inputs, kind, "nowhere")
+            result = stage.step.run(site, *(results[parent.key] for parent in stage.parents))
+            measured = stage.kind == "evaluation"
+            assert contents[stage.key] == (
+                result if measured else stage.step.codec.encode(result)[1]
+            )
+
+
 def other(value):
     """A value of the same kind that is another."""
     if isinstance(value, bool):

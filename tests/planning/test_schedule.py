@@ -28,8 +28,8 @@ STUDENTS, NETS, MAPS = ORDER[:4], ORDER[4:8], ORDER[8:16]
 """Of the first category and seed; its evaluations follow."""
 
 
-def schedule(*done, workers=1):
-    return Schedule(PLAN, set(done).__contains__, workers)
+def schedule(*done, workers=1, beside=0):
+    return Schedule(PLAN, set(done).__contains__, workers, beside)
 
 
 def kinds(stages):
@@ -109,21 +109,26 @@ def test_nothing_is_ready_while_all_of_it_waits():
     assert len(todo.pending) == len(ORDER)
 
 
-@given(st.randoms(use_true_random=False), st.integers(1, 40))
-def test_in_any_order_each_stage_runs_once_after_its_parents(chance, workers):
-    todo = schedule(workers=workers)
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.integers(0, 3))
+def test_in_any_order_each_stage_runs_once_after_its_parents(chance, workers, beside):
+    todo = schedule(workers=workers, beside=beside)
     running, finished = [], set()
     handed = []
     while True:
-        while len(running) < workers and (together := todo.next()):
-            for stage in together:
-                assert finished.issuperset(parent.key for parent in stage.parents)
-                assert stage.group == together[0].group
-                handed.append(stage.key)
-            running.append(together)
+        for others, size in ((False, workers), (True, beside)):
+            free = size - sum(place is others for place, _ in running)
+            while free and (together := todo.next(beside=others)):
+                free -= 1
+                for stage in together:
+                    assert finished.issuperset(parent.key for parent in stage.parents)
+                    assert stage.group == together[0].group
+                    assert (beside > 0 and not stage.on_device) == others
+                    handed.append(stage.key)
+                running.append((others, together))
         if not running:
             break
-        for stage in running.pop(chance.randrange(len(running))):
+        _, together = running.pop(chance.randrange(len(running)))
+        for stage in together:
             todo.finish(stage.key)
             finished.add(stage.key)
     assert sorted(handed) == sorted(ORDER)
@@ -222,6 +227,52 @@ def test_a_loss_that_cannot_be_made_good_is_a_failure():
     assert keys(todo.fail(student)) == [student, net, *descendants(maps)]
 
 
+# Workers beside those of accelerators
+
+
+EVALUATIONS = [stage.key for stage in PLAN.evaluations.values()]
+
+
+def test_those_beside_take_what_needs_no_accelerator_and_only_that():
+    todo = schedule(*MAPS[:1], *STUDENTS[:1], beside=1)
+    (waiting,) = (key for key in EVALUATIONS if PLAN.stages[key].parents[0].key == MAPS[0])
+    assert keys(todo.next(beside=True)) == [waiting]
+    assert todo.next(beside=True) == ()
+    assert keys(todo.next()) == STUDENTS[1:]
+    for key in (waiting, *STUDENTS[1:]):
+        todo.finish(key)
+    assert todo.next(beside=True) == ()
+    assert not set(drain(todo)) & set(EVALUATIONS), "the workers leave them"
+    assert sorted(todo.next(beside=True)[0].key for _ in EVALUATIONS[1:]) == sorted(
+        key for key in EVALUATIONS if key != waiting
+    )
+    assert todo.next(beside=True) == ()
+
+
+@pytest.mark.parametrize("beside", [0, 4])
+def test_families_that_only_lack_evaluations_do_not_count_for_the_accelerators(beside):
+    of_seed_1 = [key for key in ORDER if PLAN.stages[key].seed == 1 and key not in EVALUATIONS]
+    todo = schedule(*of_seed_1, workers=2, beside=beside)
+    handed = [kinds(together) for together in iter(todo.next, ())]
+    sizes = [len(together) for together in handed if together[0] == "student"]
+    assert sizes == ([2, 2] * 2 if beside else [3, 1] * 2)
+
+
+def test_what_those_beside_lost_failed_or_could_not_do_together_is_handed_out_anew():
+    first, second = (key for key in EVALUATIONS[:2])
+    maps = PLAN.stages[first].parents[0].key
+    todo = schedule(*without(first, second), beside=2)
+    assert [keys(todo.next(beside=True)) for _ in range(3)] == [[first], [second], []]
+    todo.part(second)
+    assert keys(todo.next(beside=True)) == [second]
+    assert keys(todo.fail(second)) == [second]
+    assert todo.lose(maps, first)
+    assert todo.next(beside=True) == ()
+    assert keys(todo.next()) == [maps]
+    todo.finish(maps)
+    assert keys(todo.next(beside=True)) == [first]
+
+
 # Simulation
 
 
@@ -236,6 +287,16 @@ def test_workers_without_end_take_the_longest_path():
     times = {"student": 5.0, "segmentation": 7.0, "maps": 2.0, "evaluation": 1.0}
     forecast = simulate(PLAN, lambda stage: times[stage.kind], 1000)
     assert forecast.makespan == 5 + 7 + 2 + 1
+
+
+def test_what_needs_no_accelerator_costs_it_no_time():
+    times = {"student": 5.0, "segmentation": 7.0, "maps": 2.0, "evaluation": 1.0}
+    seconds = [times[stage.kind] for stage in PLAN.stages.values()]
+    forecast = simulate(PLAN, lambda stage: times[stage.kind], 1, beside=1)
+    assert (forecast.stages, forecast.work) == (len(ORDER), sum(seconds))
+    assert forecast.beside == len(EVALUATIONS) * 1.0
+    assert forecast.makespan == sum(seconds) - forecast.beside + 8.0, "of the last maps"
+    assert forecast.efficiency == (sum(seconds) - forecast.beside) / forecast.makespan
 
 
 def test_nothing_to_do_takes_no_time():

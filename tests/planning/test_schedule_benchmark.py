@@ -6,6 +6,7 @@ import pytest
 
 from bench.experiment.library import find_experiment
 from bench.experiment.reading import load_experiment
+from bench.inspection.durations import duration
 from bench.planning.experiment_plan import sketch
 from bench.planning.schedule import simulate
 from benchmarks.schedule import main, spread, table
@@ -45,6 +46,14 @@ def test_a_table_has_a_row_for_each_number_of_workers(paper):
     # More workers than there are students: the longest way is the bound, and is met.
     _, _, makespan, bound, _, _ = (part.strip() for part in lines[3].split("|"))
     assert makespan == bound == "3 h 28 min"
+
+
+def test_cards_leave_the_floors_and_metrics_to_processes_beside_them(paper):
+    plan, seconds = paper
+    (cards,) = table(plan, seconds, (1,), cards=True)[2:]
+    _, _, makespan, bound, busy, _ = (part.strip() for part in cards.split("|"))
+    trained = sum(seconds[key] for key, stage in plan.stages.items() if stage.on_device)
+    assert (makespan, bound, busy) == (duration(trained), duration(trained), "100.0%")
 
 
 def test_without_a_store_it_says_what_to_run(tmp_path):

@@ -44,6 +44,12 @@ def test_columns_are_identity_metrics_parts_and_provenance(record):
     assert {name: row[name] for name in record.metrics} == record.metrics
 
 
+def test_the_device_is_that_of_the_scores(record):
+    scores = dataclasses.replace(record, provenance={"device": "GPU", "threads": 7})
+    row = cell_row(record, CELL, dataset="d", scores=scores)
+    assert row == {**cell_row(record, CELL, dataset="d"), "device": "GPU"}
+
+
 def test_further_metrics_follow_the_six(record):
     more = {"image_f1max": 0.5, **record.metrics}
     row = cell_row(dataclasses.replace(record, metrics=more), CELL, dataset="d")

@@ -44,6 +44,15 @@ def test_records_come_first(find, results, asked, tiny_finished):
     assert (found.standing, set(found.cells["dataset"])) == ("own", {"miniature"})
 
 
+def test_cells_tell_the_device_that_computed_the_maps(find, results, asked):
+    store = RunStore(results / "runs")
+    for record in list(store.records()):
+        if record.kind == "maps":
+            on_gpu = {**record.provenance, "device": "GPU"}
+            store.put(dataclasses.replace(record, provenance=on_gpu), store.artifact(record))
+    assert set(find(asked).results.cells["device"]) == {"GPU"}
+
+
 def test_without_inputs_the_table_of_cells_is_read(find, asked, tiny_finished, tmp_path):
     found = find(asked, tmp_path / "empty")
     read = found.results.cells.astype({"threads": int})

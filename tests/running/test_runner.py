@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from bench.methods.destseg.steps import TrainSegmentation, TrainStudent
+from bench.planning.evaluation import Evaluate
 from bench.planning.stages import step_types
 from bench.running.runner import run
 from bench.running.workers import InProcess
@@ -242,6 +243,88 @@ def test_a_disk_that_damages_everything_is_a_failure(go, store):
     }
     kinds = [note.kind for key in laid.stages if (note := store.failure(key))]
     assert sorted(kinds) == ["maps", "maps", "segmentation", "segmentation"]
+
+
+# Workers beside those of accelerators
+
+
+class Apart(InProcess):
+    """Two kinds, in this process; notes which jobs were for which."""
+
+    beside = 1
+
+    def __init__(self):
+        super().__init__("cpu")
+        self.jobs = []
+
+    def submit(self, job):
+        self.jobs.append(job)
+        return super().submit(job)
+
+    def kinds(self, *, beside):
+        return {job.stages[0].kind for job in self.jobs if job.beside is beside}
+
+
+def test_what_needs_no_accelerator_is_for_those_beside_and_counted_apart(go, store):
+    laid, _ = go(seeds=(0,), store=RunStore(store.root / "before"))
+    workers = Apart()
+    _, summary = go(seeds=(0,), workers=workers)
+    assert workers.kinds(beside=True) == {"evaluation"}
+    assert workers.kinds(beside=False) == {"student", "segmentation", "maps"}
+    assert metrics(laid, store) == metrics(laid, RunStore(store.root / "before"))
+    assert (summary.done, summary.workers, summary.beside) == (4, 1, 1)
+    seconds = Counter()
+    for record in store.records():
+        seconds[record.kind == "evaluation"] += record.seconds
+    assert 0 < summary.busy_beside <= summary.wall
+    assert summary.busy_beside >= seconds[True], "and what it takes to store them"
+    assert seconds[False] <= summary.busy <= summary.wall - summary.busy_beside
+
+
+def test_what_fails_beside_leaves_all_other_cells_done(go, monkeypatch):
+    compute = Evaluate.run
+
+    def fail_for_tile(step, site, *parents):
+        return fail() if site.category == "tile" else compute(step, site, *parents)
+
+    monkeypatch.setattr(Evaluate, "run", fail_for_tile)
+    _, summary = go(seeds=(0,), workers=Apart())
+    assert (summary.done, summary.stopped) == (2, None)
+    assert {failure.message for failure in summary.failures} == {"RuntimeError: out of luck"}
+
+
+def test_what_is_found_damaged_beside_is_computed_again(go, store, capsys):
+    laid, _ = go(seeds=(0,))
+    before = metrics(laid, store)
+    for stage in laid.evaluations.values():
+        store.discard(stage.key)
+    (maps, *_) = stage.parents
+    flip(store.folder(maps.key) / store.get(maps.key).artifact)
+    workers = Apart()
+    _, summary = go(seeds=(0,), workers=workers)
+    assert (summary.done, summary.failures) == (4, ())
+    assert workers.kinds(beside=False) == {"maps"}
+    assert (
+        "its content is not what its record says; it is computed again" in capsys.readouterr().err
+    )
+    assert metrics(laid, store) == before
+
+
+def test_an_interrupt_lets_stages_of_both_kinds_finish(go, store, capsys):
+    class Interrupted(Apart):
+        def submit(self, job):
+            if job.beside:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().submit(job)
+
+    workers = Interrupted()
+    _, summary = go(seeds=(0,), workers=workers)
+    assert (summary.stopped, summary.done) == ("interrupted", 1)
+    assert [job.beside for job in workers.jobs[-2:]] == [False, True]
+    assert "stopping after 2 running stages" in capsys.readouterr().err
+    assert all(store.get(stage.key) for job in workers.jobs for stage in job.stages)
+    _, rest = go(seeds=(0,), workers=Apart())
+    assert (rest.done, rest.cached) == (3, 1)
 
 
 # Together
