@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -13,13 +14,25 @@ from benchmarks.reference import Reference, ReferenceTraining
 from benchmarks.timing import in_turns, median_ratio, now
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import PRECISIONS, ModelConfig, Precision, TrainingConfig
+from destseg.descent import descend
+from destseg.feeding import mapped
+from destseg.looking import Seen, look
 from destseg.model import DeSTSeg
+from destseg.precision import arithmetic, layout
+from destseg.recording import BEFORE
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
 from destseg.textures import procedural_texture
-from destseg.training import train_segmentation, train_student
+from destseg.training import (
+    SegmentationCourse,
+    SegmentationTraining,
+    train_segmentation,
+    train_student,
+)
 
 REFERENCE = "reference"
+
+B = TypeVar("B")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +51,11 @@ class Scale:
 def scale(setting: Setting) -> Scale:
     """Return the paper's sizes, with a batch that a CPU can bear, or the smallest there are."""
     if setting.smoke:
-        return Scale(ModelConfig(4, 4, (1, 2)), 64, 2, 1, 1)
+        # So many images that no two batches are looked at together.
+        return Scale(ModelConfig(4, 4, (1, 2)), 32, 32, 1, 1)
     if setting.device == "cpu":
         return Scale(ModelConfig(), 256, 4, 1, 1)
-    return Scale(ModelConfig(), 256, 32, 5, 20)
+    return Scale(ModelConfig(), 256, 32, BEFORE + 5, 20)
 
 
 def precisions(device: str) -> tuple[Precision, ...]:
@@ -75,20 +89,20 @@ def one_batch(side: int, batch: int, device: str) -> Batch:
     return several_batches(side, batch, 1, device)[0]
 
 
-def repeated(batch: Batch, steps: int) -> Iterator[Batch]:
+def repeated(batch: B, steps: int) -> Iterator[B]:
     """Yield a batch as so many, none of which can be known again."""
     for _ in range(steps):
-        yield Batch(*(part[:] for part in batch))
+        yield mapped(lambda part: part[:], batch)
 
 
-class Clock:
+class Clock(Generic[B]):
     """Batches that note when a training has got through the first ones, and through all."""
 
-    def __init__(self, sizes: Scale, device: str, batch: Batch) -> None:
+    def __init__(self, sizes: Scale, device: str, batch: B) -> None:
         self._sizes, self._device, self._batch = sizes, device, batch
         self.seconds = 0.0
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[B]:
         """Yield the batches; a step's time is in ``seconds`` then."""
         yield from repeated(self._batch, self._sizes.warm)
         start = now(self._device)
@@ -105,6 +119,14 @@ def ours(stage: int, model: DeSTSeg, config: TrainingConfig, batches: Iterable[B
         student = model.student_net.requires_grad_(False).eval()
         segmentation = model.segmentation_net.requires_grad_(True)
         train_segmentation(model.teacher_net, student, segmentation, batches, config)
+
+
+def net_alone(model: DeSTSeg, config: TrainingConfig, batches: Iterable[Seen]) -> None:
+    """Train a model's segmentation net on maps that are there already."""
+    net = model.segmentation_net.requires_grad_(True)
+    course = SegmentationCourse([(0, SegmentationTraining(model.student_net, net, config))])
+    with arithmetic(config.precision, next(net.parameters()).device):
+        descend([course.descent()], batches)
 
 
 def theirs(stage: int, model: DeSTSeg, config: TrainingConfig, batches: Iterable[Batch]) -> None:
@@ -136,27 +158,49 @@ def measure(setting: Setting) -> list[Figure]:
 
         return work
 
+    def timed_net(precision: Precision) -> Callable[[], float]:
+        config = training_config(sizes.batch, precision)
+        viewers = [(model.student_net.eval(), model.segmentation_net.fusion_input)]
+        laid = layout(sizes.model.segmentation_width, precision)
+        with arithmetic(precision, device):
+            (seen,) = look(model.teacher_net, viewers, [batch], laid, precision)
+
+        def work() -> float:
+            model.load_state_dict(start)
+            clock = Clock(sizes, device, seen)
+            net_alone(model, config, clock.batches())
+            return clock.seconds
+
+        return work
+
     figures = []
     wanted: dict[str, Precision | None] = {REFERENCE: None}
     wanted |= {precision: precision for precision in precisions(device)}
     stage_two: dict[str, float] = {}
     for stage in (1, 2):
         works = {name: timed(stage, precision) for name, precision in wanted.items()}
-        found = in_turns(f"stage {stage}", works, setting.rounds)
+        times_of = in_turns(f"stage {stage}", works, setting.rounds)
         where = f"stage {stage}, batch {sizes.batch} of {sizes.side} px"
-        for name, times in found.items():
+        for name, times in times_of.items():
             median = statistics.median(times)
             figures.append(Figure(f"{where}, {name}", median * 1e3, "ms"))
             if name != REFERENCE:
                 words = f"stage {stage}, {name}, times as fast as the {REFERENCE}"
-                figures.append(Figure(words, median_ratio(found[REFERENCE], times)))
+                figures.append(Figure(words, median_ratio(times_of[REFERENCE], times)))
             if stage == 2:
                 stage_two[name] = median
+    found = in_turns(
+        "segmentation net", {name: timed_net(name) for name in precisions(device)}, setting.rounds
+    )
+    net = {name: statistics.median(times) for name, times in found.items()}
+    figures += [Figure(f"segmentation net alone, {name}", net[name] * 1e3, "ms") for name in net]
     rates = measured_rates(setting)
     work = counted_flops(sizes.model, sizes.side).segmentation_training * sizes.batch
+    shares = {f"stage 2, {name}": median for name, median in stage_two.items()}
+    shares |= {f"segmentation net alone, {name}": median for name, median in net.items()}
     figures += rates
-    for name, median in stage_two.items():
+    for name, median in shares.items():
         for rate in rates:
             share = work / median / 1e12 / rate.value
-            figures.append(Figure(f"stage 2, {name}, share of {rate.name}", share))
+            figures.append(Figure(f"{name}, share of {rate.name}", share))
     return figures

@@ -6,6 +6,7 @@ is all that computes anomaly maps.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 

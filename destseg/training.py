@@ -148,7 +148,9 @@ def train_segmentations(
         fits = grouping.fits(each.segmentation, each.config.batch_size, each.config.precision)
         alike = (grouping.shape(each.segmentation), each.config) if fits else index
         bundles.setdefault(alike, []).append(index)
-    courses = [_Course([(i, trainings[i]) for i in bundle]) for bundle in bundles.values()]
+    courses = [
+        SegmentationCourse([(i, trainings[i]) for i in bundle]) for bundle in bundles.values()
+    ]
     viewers = [(each.student, each.segmentation.fusion_input) for each in trainings]
     precision, device = _precision(trainings), _device(trainings[0].segmentation)
     seen = look(teacher, viewers, batches, courses[0].layout, precision)
@@ -238,8 +240,14 @@ def _student(
     return Descent(optimiser, lambda batch: [loss(batch)], module=student, alike=True)
 
 
-class _Course:
-    """Segmentation nets that are trained as one, often a single one."""
+class SegmentationCourse:
+    """Segmentation nets that are trained as one, often a single one.
+
+    Parameters
+    ----------
+    members : sequence of (int, SegmentationTraining)
+        Each with the place of its maps in `Seen`.
+    """
 
     def __init__(self, members: Sequence[tuple[int, SegmentationTraining]]) -> None:
         self._places = [index for index, _ in members]
