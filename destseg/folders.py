@@ -46,6 +46,7 @@ class Scan:
     files: tuple[Path, ...]
     faults: tuple[str, ...]  # images that cannot be read, by name alone; a sentence each
     passed_over: tuple[str, ...]  # what looks like an image but is not called one
+    unread: tuple[Path, ...]  # the images that the faults are of
 
 
 def scan(folder: Path) -> Scan:
@@ -53,26 +54,28 @@ def scan(folder: Path) -> Scan:
     files: list[Path] = []
     faults: list[str] = []
     passed_over: list[str] = []
+    unread: dict[Path, str] = {}
     entries = sorted(_walk(folder, faults), key=lambda path: path.relative_to(folder).as_posix())
     for path in entries:
         suffix = path.suffix.lower()
         if suffix in FOREIGN_SUFFIXES:
-            faults.append(f"{path}: {suffix} files are not read; convert it to PNG or move it away")
+            unread[path] = f"{path}: {suffix} files are not read; convert it to PNG or move it away"
         elif suffix not in IMAGE_SUFFIXES:
             if _begins_as_image(path):
                 passed_over.append(f"{path}: an image by its content, not by its name; passed over")
         elif (fault := irregular(path)) is not None:
-            faults.append(f"{path}: {fault}; replace or remove it")
+            unread[path] = f"{path}: {fault}; replace or remove it"
         elif not _is_utf8(path.relative_to(folder).as_posix()):
-            faults.append(f"{printable(path)}: its name is not UTF-8; rename it")
+            unread[path] = f"{printable(path)}: its name is not UTF-8; rename it"
         else:
             files.append(path)
-    return Scan(tuple(files), tuple(faults), tuple(passed_over))
+    return Scan(tuple(files), (*faults, *unread.values()), tuple(passed_over), tuple(unread))
 
 
 def entries_below(folder: Path) -> Iterator[Path]:
     """Yield all that is not a folder below a folder, in no order, but hidden and system entries.
 
+    A folder in the place of an image, that is one called so and without images, is among them.
     Links to folders are followed, once each on the way down.
 
     Raises
@@ -204,7 +207,7 @@ def tell(sentence: str) -> None:
 def _walk(
     folder: Path, faults: list[str], above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[Path]:
-    """Yield what is not a folder, and note the folders that cannot be listed."""
+    """Yield what is in the place of files, and note the folders that cannot be listed."""
     try:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
@@ -225,7 +228,11 @@ def _walk(
         except OSError:  # a link to itself
             is_folder = False
         if is_folder:
-            yield from _walk(path, faults, above | {identity})
+            known = len(faults)
+            inner = list(_walk(path, faults, above | {identity}))
+            yield from inner
+            if is_image(path) and len(faults) == known and not any(map(is_image, inner)):
+                yield path
         else:
             yield path
 

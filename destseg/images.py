@@ -155,6 +155,18 @@ def image_size(path: Path) -> tuple[int, int]:
         ) from None
 
 
+def decoded_size(path: Path) -> tuple[int, int]:
+    """Decode an image completely, and return its height and width.
+
+    Raises
+    ------
+    InputError
+        When it cannot be.
+    """
+    image, _ = decode(path)
+    return image.height, image.width
+
+
 def decoding_error(error: Exception) -> str:
     """Say in a line what a decoder met."""
     # Pillow's own words for that repeat the path.

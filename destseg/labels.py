@@ -60,7 +60,7 @@ def find_labels(levels: NDArray[Any]) -> NDArray[np.bool_] | None:
 
 
 def dark_labels(levels: NDArray[Any], scale: int = 1) -> list[int]:
-    """Find labels that are darker than `even_area` looks at, in a mask of too many for `find_labels`.
+    """Find labels too dark for `even_area` in a mask of too many levels for `find_labels`.
 
     They are even areas with hard outlines away from white, and nearly all that is dark there.
 
@@ -76,7 +76,7 @@ def dark_labels(levels: NDArray[Any], scale: int = 1) -> list[int]:
     list of int
         Their levels; none where they may be what blur and compression leave.
     """
-    from skimage.measure import label
+    from skimage import measure
 
     if len(np.unique(levels)) <= FEW + 1:
         return []
@@ -84,13 +84,13 @@ def dark_labels(levels: NDArray[Any], scale: int = 1) -> list[int]:
     if not dark.any() or not (dark := dark & ~_near(levels, 128 * scale)).any():
         return []
     smallest, largest = _extremes(levels, 3)
-    regions = label(levels, connectivity=2)  # of one level each
+    regions: NDArray[np.int_] = measure.label(levels, connectivity=2)  # type: ignore[no-untyped-call]
     count = int(regions.max()) + 1
 
     def sizes(where: NDArray[np.bool_]) -> NDArray[np.int_]:
         return np.bincount(regions[where], minlength=count)
 
-    outline = smallest != largest
+    outline = smallest != largest  # regions are of one level each
     hard = sizes(outline & (smallest == 0)) >= HARD * sizes(outline)
     hard &= sizes(dark & ~outline) > 0
     hard &= sizes(levels > 0) < levels.size / 2  # or it is the background

@@ -16,6 +16,8 @@ from destseg.errors import InputError
 from destseg.folders import (
     entries_below,
     image_files,
+    irregular,
+    is_image,
     looks_like_image,
     require_folder,
     scan,
@@ -57,6 +59,8 @@ class CategoryFiles:
     names: tuple[str, ...]  # of the test images, as ``defect/stem``, for example ``hole/000``
     faults: tuple[str, ...]  # what is missing, a sentence each
     passed_over: tuple[str, ...] = ()  # what holds images and is not read, a sentence each
+    # The images that some of the faults are of, as ``test/defect/stem`` or ``train/good/stem``.
+    unread: tuple[str, ...] = ()
 
     @property
     def defects(self) -> tuple[str, ...]:
@@ -120,14 +124,17 @@ def scan_category(folder: Path) -> CategoryFiles:
         for place, count in _outside(folder)
     ]
 
+    unread: list[str] = []
+
     def found(place: Path) -> tuple[Path, ...]:
         listing = scan(place)
         faults.extend(listing.faults)
         passed_over.extend(listing.passed_over)
+        unread.extend(_name(image, folder) for image in listing.unread)
         return listing.files
 
     train = found(folder / "train" / GOOD)
-    if not train:
+    if not train and not unread:
         others = ", ".join(entry.name for entry in subfolders(folder / "train"))
         there = f", not into {others}" if others and others != GOOD else ""
         belong = f"the training images belong there{there}"
@@ -136,9 +143,13 @@ def scan_category(folder: Path) -> CategoryFiles:
     test: list[Path] = []
     kinds: set[str] = set()
     for kind in subfolders(tests):
+        known = len(unread)
         images = found(kind)
         test += images
-        kinds |= {kind.name} if images else set()
+        if images or len(unread) > known:
+            kinds.add(kind.name)
+        elif is_image(kind):
+            faults.append(f"{kind}: {irregular(kind)}; replace or remove it")
     faults += [
         f"{image}: neither in test/{GOOD} nor in test/<defect>; move it into one"
         for image in image_files(tests)
@@ -149,8 +160,14 @@ def scan_category(folder: Path) -> CategoryFiles:
         faults.append(f"{tests / GOOD}: no normal test images; image AUROC needs some")
     elif kinds == {GOOD}:
         faults.append(f"{tests}: no defect folder with images; every metric needs anomalies")
-    names = tuple(image.relative_to(tests).with_suffix("").as_posix() for image in test)
-    pairing = pair_masks(folder / "ground_truth", names, test, normal=GOOD)
+    names = tuple(_name(image, tests) for image in test)
+    pairing = pair_masks(
+        folder / "ground_truth",
+        names,
+        test,
+        normal=GOOD,
+        unread=[name.removeprefix("test/") for name in unread],
+    )
     return CategoryFiles(
         train,
         tuple(test),
@@ -158,7 +175,12 @@ def scan_category(folder: Path) -> CategoryFiles:
         names,
         (*faults, *pairing.faults),
         (*passed_over, *pairing.passed_over),
+        tuple(unread),
     )
+
+
+def _name(image: Path, folder: Path) -> str:
+    return image.relative_to(folder).with_suffix("").as_posix()
 
 
 def _outside(folder: Path) -> Iterator[tuple[Path, int]]:

@@ -172,6 +172,50 @@ def test_a_test_image_that_cannot_be_counted_is_a_fault_also_of_what_was_decoded
         prepare(root, cache)
 
 
+IRREGULAR = {
+    "dangling": lambda path: path.symlink_to("absent"),
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "foreign": lambda path: path.with_suffix(".heic").touch(),
+}
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("test/hole/001.png",),
+        ("test/bent/000.png",),
+        ("test/good/000.png",),
+        ("ground_truth/hole/001_mask.png",),
+        ("ground_truth/hole/000_mask.png", "ground_truth/hole/001_mask.png"),
+        tuple(f"train/good/00{k}.png" for k in range(3)),
+    ],
+)
+def test_what_is_no_image_has_one_fault_and_nothing_else_is_told_of_it(root, kind, names):
+    for name in names:
+        (root / "bottle" / name).unlink()
+        IRREGULAR[kind](root / "bottle" / name)
+    found = scan_category(root / "bottle")
+    assert len(found.faults) == len(names)
+    assert not found.passed_over
+
+
+def test_an_empty_folder_called_as_an_image_in_the_place_of_a_defect_is_a_fault(root):
+    (root / "bottle/test/2.png").mkdir()
+    (fault,) = scan_category(root / "bottle").faults
+    assert fault.endswith("2.png: a folder, not a file; replace or remove it")
+
+
+def test_a_name_that_would_break_a_line_is_spelt_out(root, cache):
+    (root / "bottle/test/hole/a\nb\x1b.png").write_bytes(b"text")
+    with pytest.raises(InputError) as caught:
+        prepare(root, cache)
+    first, *lines = str(caught.value).splitlines()
+    assert "2 faults found" in first
+    assert [r"/a\nb\x1b" in line for line in lines] == [True, True]
+
+
 # Masks that mark nothing, or less than they show
 
 

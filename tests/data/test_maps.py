@@ -262,6 +262,12 @@ def test_a_folder_in_the_place_of_a_map_is_named(folder, names):
     assert found.faults == (f"{place}: a folder, not a file; write the map again.",)
 
 
+def test_the_map_of_an_image_that_cannot_be_read_is_left_alone(folder, names):
+    found = scan_maps(folder, names[:-1], [f"test/{names[-1]}"])
+    assert found.faults == ()
+    assert None not in found.maps
+
+
 @pytest.mark.parametrize("name", ["a.tiff", "a.npy", "a.png", "pages.tiff"])
 def test_a_small_file_of_a_large_map_is_not_decoded(tmp_path, monkeypatch, name):
     shape = (2000, 1000)

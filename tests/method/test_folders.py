@@ -18,7 +18,6 @@ def test_images_below_a_folder_are_in_the_order_of_their_paths(tmp_path):
     for name in ("b/1.png", "a.jpg", "B/x.PNG", "b/.hidden.png", "b/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path, "x")]
     assert found == ["B/x.PNG", "a.jpg", "b/1.png"]
 
@@ -60,6 +59,17 @@ def test_subfolders_belong_and_hidden_and_system_folders_do_not(tmp_path):
     assert relative(tmp_path, found.files) == ["0.png", "a/1.WEBP", "a/b/2.jfif", "a/c.png/3.ppm"]
     assert found.faults == found.passed_over == ()
     assert subfolders(tmp_path) == [tmp_path / "a"]
+
+
+@pytest.mark.parametrize("inner", [(), ("Thumbs.db",), ("deeper/.hidden.png",)])
+def test_a_folder_without_images_in_the_place_of_one_is_a_fault(tmp_path, inner):
+    place = tmp_path / "a/2.png"
+    place.mkdir(parents=True)
+    made(place, *inner)
+    made(tmp_path, "0.png")
+    found = scan(tmp_path)
+    assert found.faults == (f"{place}: a folder, not a file; replace or remove it",)
+    assert (found.files, found.unread) == ((tmp_path / "0.png",), (place,))
 
 
 def test_a_missing_folder_and_a_file_have_nothing_below(tmp_path):
