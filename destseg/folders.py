@@ -34,6 +34,9 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Folders that systems and network drives make, some with small copies of the images."""
 
+LARGEST = 2 << 30
+"""Bytes of a file above which it is neither image nor map: more than Pillow's limit of pixels."""
+
 _MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
 
 _log = logging.getLogger(__name__)
@@ -61,9 +64,11 @@ def scan(folder: Path) -> Scan:
         if suffix in FOREIGN_SUFFIXES:
             unread[path] = f"{path}: {suffix} files are not read; convert it to PNG or move it away"
         elif suffix not in IMAGE_SUFFIXES:
-            if _begins_as_image(path):
+            if not suffix and _leads_nowhere(path):  # perhaps to a folder
+                unread[path] = f"{path}: {irregular(path)}; replace or remove it"
+            elif _begins_as_image(path):
                 passed_over.append(f"{path}: an image by its content, not by its name; passed over")
-        elif (fault := irregular(path)) is not None:
+        elif (fault := unfit(path)) is not None:
             unread[path] = f"{path}: {fault}; replace or remove it"
         elif not _is_utf8(path.relative_to(folder).as_posix()):
             unread[path] = f"{printable(path)}: its name is not UTF-8; rename it"
@@ -188,6 +193,33 @@ def irregular(path: Path) -> str | None:
     return "a folder, not a file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
 
 
+def unfit(path: Path) -> str | None:
+    """Say why a file cannot hold an image or a map, by its entry in the folder alone."""
+    fault = irregular(path)
+    if fault is None and (size := path.stat().st_size) > LARGEST:
+        return f"a file of {size / 1e9:.1f} GB, which no image or map has"
+    return fault
+
+
+def broken_links(folder: Path) -> dict[Path, str]:
+    """Find links directly in a folder that lead nowhere, as to folders on a disk that is away.
+
+    Returns
+    -------
+    dict
+        A sentence on each, but on those called as images.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return {}
+    return {
+        path: f"{path}: {irregular(path)}; replace or remove it"
+        for path in entries
+        if _leads_nowhere(path) and not (is_hidden(path.name) or looks_like_image(path))
+    }
+
+
 def composed(name: str) -> str:
     """Return the one form of a name: systems write accents in one or in two characters."""
     return normalize("NFC", name)
@@ -235,6 +267,14 @@ def _walk(
                 yield path
         else:
             yield path
+
+
+def _leads_nowhere(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return path.is_symlink()
+    return False
 
 
 def _begins_as_image(path: Path) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.data.pairing import pair_masks
 from destseg.errors import InputError
 from destseg.folders import (
+    broken_links,
     entries_below,
     image_files,
     irregular,
@@ -111,6 +112,8 @@ def list_categories(root: Path) -> tuple[str, ...]:
 
 def tell_strangers(root: Path) -> None:
     """Tell of folders with images beside the categories, which look as if they were some."""
+    for sentence in broken_links(root).values():
+        tell(sentence)
     for folder in subfolders(root):
         if not (folder / "train").is_dir() and any(islice(_images_below(folder), 1)):
             tell(f"{folder}: passed over, since it has no folder train/good")
@@ -133,15 +136,17 @@ def scan_category(folder: Path) -> CategoryFiles:
         unread.extend(_name(image, folder) for image in listing.unread)
         return listing.files
 
+    tests = folder / "test"
+    lost_train, lost_tests = broken_links(folder / "train"), broken_links(tests)
+    faults += [*lost_train.values(), *lost_tests.values()]
     train = found(folder / "train" / GOOD)
-    if not train and not unread:
+    if not (train or unread or lost_train):
         others = ", ".join(entry.name for entry in subfolders(folder / "train"))
         there = f", not into {others}" if others and others != GOOD else ""
         belong = f"the training images belong there{there}"
         faults.append(_lack(folder / "train" / GOOD, belong))
-    tests = folder / "test"
     test: list[Path] = []
-    kinds: set[str] = set()
+    kinds = {path.name for path in lost_tests}
     for kind in subfolders(tests):
         known = len(unread)
         images = found(kind)
@@ -166,7 +171,10 @@ def scan_category(folder: Path) -> CategoryFiles:
         names,
         test,
         normal=GOOD,
-        unread=[name.removeprefix("test/") for name in unread],
+        unread=[
+            *(name.removeprefix("test/") for name in unread),
+            *(f"{path.name}/" for path in lost_tests),
+        ],
     )
     return CategoryFiles(
         train,

@@ -20,7 +20,7 @@ from bench.data.map_files import declared_shape, decoded
 from bench.data.truth import read_truth
 from bench.metrics import Protocol
 from destseg.errors import InputError
-from destseg.folders import composed, entries_below, irregular
+from destseg.folders import composed, entries_below, irregular, unfit
 
 Map = NDArray[Any]
 P = ParamSpec("P")
@@ -33,6 +33,9 @@ READING_VERSION = 1
 
 MOST = 64
 """Values for each pixel of a map above which a file is refused undecoded, whatever it holds."""
+
+LARGEST = 1e300
+"""Scores of no larger size can be averaged; double precision ends at 1.8e308."""
 
 _OVERLAY = "_overlay"
 
@@ -77,7 +80,7 @@ def scan_maps(folder: Path, names: Sequence[str], unread: Collection[str] = ()) 
             # `python -m destseg predict` writes a picture beside each map.
             if not (path.name.endswith(f"{_OVERLAY}.png") or f"test/{name}" in ignored):
                 faults.append(f"{path}: there is no test image {inner}; remove it.")
-        elif (fault := irregular(path)) is not None:
+        elif (fault := unfit(path)) is not None:
             faults.append(f"{path}: {fault}; write the map again.")
             told.add(name)
         elif name in found:
@@ -123,7 +126,7 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
     InputError
         When the file cannot be decoded, or is not a map of one of the two sizes.
     """
-    if (fault := irregular(path)) is not None:
+    if (fault := unfit(path)) is not None:
         raise InputError(f"{path}: {fault}; write the map again.")
     square = (size, size)
     # A small file can decode to gigabytes.
@@ -145,6 +148,11 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
         raise InputError(
             f"{path}: {values[row, column]} at row {row}, column {column} "
             f"({np.count_nonzero(bad)} such pixels); give finite scores."
+        )
+    # Only double precision holds such values.
+    if values.dtype.itemsize == 8 and (largest := np.abs(values).max()) > LARGEST:
+        raise InputError(
+            f"{path}: values up to {largest:.0e}, which have no mean; scale them down."
         )
     return values if values.shape == square else _resized(values, size)
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
-from bench.data.categories import tell_faint, tell_lost
+from bench.data.categories import tell_doubts, tell_lost
 from bench.data.kinds import folder_origin
 from bench.data.layout import GOOD, CategoryFiles, list_categories, scan_category, tell_strangers
 from bench.data.maps import READING_VERSION, FaultyMaps, Map, MapFiles, maps_and_masks, scan_maps
@@ -198,7 +198,7 @@ def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[st
     digests = {}
     for name, listing in tqdm(listings.items(), "read data", unit="category", delay=2):
         reading = reading_of(request.data / name, listing, request.cache)
-        tell_faint(name, reading, request.protocol)
+        tell_doubts(name, reading, request.protocol)
         digests[name] = reading.digest
     parts, faults = [], []
     for root, seed in zip(request.maps, request.seeds, strict=True):

@@ -372,6 +372,7 @@ def test_another_set_in_the_layout_is_checked_by_its_structure(own, tmp_path, ca
         ("01/ground_truth/bad/000_mask.png", other_size, "10x12 pixels, its image has 24x24"),
         ("01/ground_truth/bad/000_mask.png", blank, "marks nothing"),
         ("01/test/good", shutil.rmtree, "no normal test images"),
+        ("03", lambda path: path.symlink_to("away"), "a link to a file that is not there"),
         ("01/extra/000.png", image, "passed over, images outside of train/good and test"),
     ],
 )
