@@ -81,7 +81,7 @@ def entries_below(folder: Path) -> Iterator[Path]:
     """Yield all that is not a folder below a folder, in no order, but hidden and system entries.
 
     A folder in the place of an image, that is one called so and without images, is among them.
-    Links to folders are followed, once each on the way down.
+    Links to folders are followed; each folder counts once, however many lead to it.
 
     Raises
     ------
@@ -236,37 +236,52 @@ def tell(sentence: str) -> None:
     _log.warning("note: %s", errors.printable(sentence))
 
 
-def _walk(
-    folder: Path, faults: list[str], above: frozenset[tuple[int, int]] = frozenset()
-) -> Iterator[Path]:
-    """Yield what is in the place of files, and note the folders that cannot be listed."""
-    try:
-        status = folder.stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:  # a link to a folder that it lies in
-            return
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        faults.append(f"{folder}: cannot be read ({error.strerror}); check its permissions")
-        return
-    for entry in entries:
-        if is_hidden(entry.name):
-            continue
-        path = folder / entry.name
+def _walk(folder: Path, faults: list[str]) -> Iterator[Path]:
+    """Yield what is in the place of files, and note the folders that cannot be listed.
+
+    Each folder is listed once, however many links lead to it, and under its own path if it lies
+    below the first.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders, links = [folder], list[Path]()
+    empty: dict[Path, None] = {}  # folders called as images, in which none was found
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
         try:
-            is_folder = entry.is_dir()
-        except OSError:  # a link to itself
-            is_folder = False
-        if is_folder:
-            known = len(faults)
-            inner = list(_walk(path, faults, above | {identity}))
-            yield from inner
-            if is_image(path) and len(faults) == known and not any(map(is_image, inner)):
+            status = place.stat()
+            if (identity := (status.st_dev, status.st_ino)) in seen:
+                if is_image(place):
+                    yield place
+                continue
+            seen.add(identity)
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            faults.append(f"{place}: cannot be read ({error.strerror}); check its permissions")
+            continue
+        if is_image(place) and place != folder:
+            empty[place] = None
+        for entry in entries:
+            if is_hidden(entry.name):
+                continue
+            path = place / entry.name
+            if not _is_folder(entry):
                 yield path
-        else:
-            yield path
+                for parent in path.parents if empty and is_image(path) else ():
+                    empty.pop(parent, None)
+            elif entry.is_symlink():
+                links.append(path)
+            else:
+                folders.append(path)
+    yield from empty
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _leads_nowhere(path: Path) -> bool:

@@ -87,6 +87,25 @@ def test_linked_folders_are_followed_and_loops_are_not(tmp_path):
     assert relative(tmp_path / "data", found.files) == ["1.png", "linked/0.png"]
 
 
+def test_each_folder_counts_once_however_many_links_lead_to_it(tmp_path):
+    names = [f"{k:02}" for k in range(12)]
+    made(tmp_path, *(f"{name}/0.png" for name in names))
+    for name in names:
+        for other in names:
+            (tmp_path / name / f"to {other}").symlink_to(tmp_path / other)
+    made(tmp_path.with_name("away"), "1.png")
+    for name in ("a", "b", "00/c"):
+        (tmp_path / name).symlink_to(tmp_path.with_name("away"))
+    found = relative(tmp_path, scan(tmp_path).files)
+    assert found == [*(f"{name}/0.png" for name in names), "a/1.png"]
+
+
+def test_a_link_called_as_an_image_to_a_folder_that_was_read_is_a_fault(tmp_path):
+    made(tmp_path, "0.png")
+    (tmp_path / "1.png").symlink_to(tmp_path)
+    assert scan(tmp_path).unread == (tmp_path / "1.png",)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
