@@ -67,6 +67,8 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 def _read_png(path: Path) -> NDArray[Any]:
     with Image.open(path) as image:
+        if (pages := getattr(image, "n_frames", 1)) != 1:
+            raise InputError(f"{path}: {pages} pages; give one map in a file.")
         image.load()
         # Pillow holds 16 bit grey in one of several integer modes.
         if image.mode != "L" and not image.mode.startswith("I"):

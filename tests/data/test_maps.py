@@ -115,6 +115,10 @@ REFUSED = {
         "compressed 8 bit pixels of mode RGB",
     ),
     "palette.tiff": (picture("P", "TIFF"), "a picture of palette colours"),
+    "frames.png": (
+        picture("L", "PNG", save_all=True, append_images=[Image.new("L", (SIZE, SIZE), 9)]),
+        "2 pages; give one map in a file",
+    ),
     "pages.tiff": (pages(), "2 pages; give one map in a file"),
     "batch.npy": (npy(FLOAT[None]), r"an array of shape \(1, 32, 32\); give one map"),
     "bool.npy": (npy(FLOAT > 0), "values of type bool"),

@@ -397,9 +397,12 @@ def test_a_damaged_test_image_is_told_once_and_takes_no_other_categorys_results(
 
 def test_a_test_image_is_decoded_once_for_all_seeds(asked, maps, monkeypatch):
     read = []
-    monkeypatch.setattr(
-        scoring, "decoded_size", lambda path: read.append(path) or decoded_size(path)
-    )
+
+    def counted(path):
+        read.append(path)
+        return decoded_size(path)
+
+    monkeypatch.setattr(scoring, "decoded_size", counted)
     score(dataclasses.replace(asked, maps=(maps, maps), seeds=(0, 1)))
     assert len(read) == len(set(read)) == 12
 
