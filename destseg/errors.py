@@ -14,7 +14,19 @@ class InputError(Exception):
     """Bad input: one sentence that names the value or file, what is wrong and what to do.
 
     The command line prints the sentence and exits with code 2.
+
+    Parameters
+    ----------
+    *lines : str
+        The sentence; further ones, such as a list of faults, have lines of their own. What would
+        break a line, such as a newline in the name of a file, is spelt out.
     """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*map(printable, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 def one_line(error: Exception) -> str:
@@ -30,7 +42,7 @@ def input_faults(subject: str, faults: Sequence[str]) -> InputError:
     lines += [f"  - {fault}" for fault in faults[:LISTED_FAULTS]]
     if len(faults) > LISTED_FAULTS:
         lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")
-    return InputError("\n".join(lines))
+    return InputError(*lines)
 
 
 def printable(text: str) -> str:

@@ -34,6 +34,9 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Folders that systems and network drives make, some with small copies of the images."""
 
+LARGEST = 2 << 30
+"""Bytes of a file above which it is neither image nor map: more than Pillow's limit of pixels."""
+
 _MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
 
 _log = logging.getLogger(__name__)
@@ -46,6 +49,7 @@ class Scan:
     files: tuple[Path, ...]
     faults: tuple[str, ...]  # images that cannot be read, by name alone; a sentence each
     passed_over: tuple[str, ...]  # what looks like an image but is not called one
+    unread: tuple[Path, ...]  # the images that the faults are of
 
 
 def scan(folder: Path) -> Scan:
@@ -53,27 +57,31 @@ def scan(folder: Path) -> Scan:
     files: list[Path] = []
     faults: list[str] = []
     passed_over: list[str] = []
+    unread: dict[Path, str] = {}
     entries = sorted(_walk(folder, faults), key=lambda path: path.relative_to(folder).as_posix())
     for path in entries:
         suffix = path.suffix.lower()
         if suffix in FOREIGN_SUFFIXES:
-            faults.append(f"{path}: {suffix} files are not read; convert it to PNG or move it away")
+            unread[path] = f"{path}: {suffix} files are not read; convert it to PNG or move it away"
         elif suffix not in IMAGE_SUFFIXES:
-            if _begins_as_image(path):
+            if not suffix and _leads_nowhere(path):  # perhaps to a folder
+                unread[path] = f"{path}: {irregular(path)}; replace or remove it"
+            elif _begins_as_image(path):
                 passed_over.append(f"{path}: an image by its content, not by its name; passed over")
-        elif (fault := irregular(path)) is not None:
-            faults.append(f"{path}: {fault}; replace or remove it")
+        elif (fault := unfit(path)) is not None:
+            unread[path] = f"{path}: {fault}; replace or remove it"
         elif not _is_utf8(path.relative_to(folder).as_posix()):
-            faults.append(f"{printable(path)}: its name is not UTF-8; rename it")
+            unread[path] = f"{printable(path)}: its name is not UTF-8; rename it"
         else:
             files.append(path)
-    return Scan(tuple(files), tuple(faults), tuple(passed_over))
+    return Scan(tuple(files), (*faults, *unread.values()), tuple(passed_over), tuple(unread))
 
 
 def entries_below(folder: Path) -> Iterator[Path]:
     """Yield all that is not a folder below a folder, in no order, but hidden and system entries.
 
-    Links to folders are followed, once each on the way down.
+    A folder in the place of an image, that is one called so and without images, is among them.
+    Links to folders are followed; each folder counts once, however many lead to it.
 
     Raises
     ------
@@ -185,6 +193,33 @@ def irregular(path: Path) -> str | None:
     return "a folder, not a file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
 
 
+def unfit(path: Path) -> str | None:
+    """Say why a file cannot hold an image or a map, by its entry in the folder alone."""
+    fault = irregular(path)
+    if fault is None and (size := path.stat().st_size) > LARGEST:
+        return f"a file of {size / 1e9:.1f} GB, which no image or map has"
+    return fault
+
+
+def broken_links(folder: Path) -> dict[Path, str]:
+    """Find links directly in a folder that lead nowhere, as to folders on a disk that is away.
+
+    Returns
+    -------
+    dict
+        A sentence on each, but on those called as images.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return {}
+    return {
+        path: f"{path}: {irregular(path)}; replace or remove it"
+        for path in entries
+        if _leads_nowhere(path) and not (is_hidden(path.name) or looks_like_image(path))
+    }
+
+
 def composed(name: str) -> str:
     """Return the one form of a name: systems write accents in one or in two characters."""
     return normalize("NFC", name)
@@ -201,33 +236,60 @@ def tell(sentence: str) -> None:
     _log.warning("note: %s", errors.printable(sentence))
 
 
-def _walk(
-    folder: Path, faults: list[str], above: frozenset[tuple[int, int]] = frozenset()
-) -> Iterator[Path]:
-    """Yield what is not a folder, and note the folders that cannot be listed."""
-    try:
-        status = folder.stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:  # a link to a folder that it lies in
-            return
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        faults.append(f"{folder}: cannot be read ({error.strerror}); check its permissions")
-        return
-    for entry in entries:
-        if is_hidden(entry.name):
-            continue
-        path = folder / entry.name
+def _walk(folder: Path, faults: list[str]) -> Iterator[Path]:
+    """Yield what is in the place of files, and note the folders that cannot be listed.
+
+    Each folder is listed once, however many links lead to it, and under its own path if it lies
+    below the first.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders, links = [folder], list[Path]()
+    empty: dict[Path, None] = {}  # folders called as images, in which none was found
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
         try:
-            is_folder = entry.is_dir()
-        except OSError:  # a link to itself
-            is_folder = False
-        if is_folder:
-            yield from _walk(path, faults, above | {identity})
-        else:
-            yield path
+            status = place.stat()
+            if (identity := (status.st_dev, status.st_ino)) in seen:
+                if is_image(place):
+                    yield place
+                continue
+            seen.add(identity)
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            faults.append(f"{place}: cannot be read ({error.strerror}); check its permissions")
+            continue
+        if is_image(place) and place != folder:
+            empty[place] = None
+        for entry in entries:
+            if is_hidden(entry.name):
+                continue
+            path = place / entry.name
+            if not _is_folder(entry):
+                yield path
+                for parent in path.parents if empty and is_image(path) else ():
+                    empty.pop(parent, None)
+            elif entry.is_symlink():
+                links.append(path)
+            else:
+                folders.append(path)
+    yield from empty
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _leads_nowhere(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return path.is_symlink()
+    return False
 
 
 def _begins_as_image(path: Path) -> bool:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from destseg.errors import InputError, one_line
-from destseg.folders import irregular, tell
+from destseg.folders import tell, unfit
 
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits of cameras whose images are stored with 16."""
@@ -155,6 +155,30 @@ def image_size(path: Path) -> tuple[int, int]:
         ) from None
 
 
+def decoded_size(path: Path) -> tuple[int, int]:
+    """Decode an image completely, and return its height and width.
+
+    Raises
+    ------
+    InputError
+        When it cannot be.
+    """
+    image, _ = decode(path)
+    return image.height, image.width
+
+
+def is_turned(path: Path) -> bool:
+    """Tell an image that viewers turn by its EXIF; not a TIFF, which Pillow turns too."""
+    try:
+        with _quiet(), Image.open(path) as image:
+            if image.format == "TIFF" or "exif" not in image.info:
+                return False
+            upright = image.getexif().get(ExifTags.Base.Orientation, 1) in (0, 1)
+    except Exception:  # decoding tells
+        return False
+    return not upright
+
+
 def decoding_error(error: Exception) -> str:
     """Say in a line what a decoder met."""
     # Pillow's own words for that repeat the path.
@@ -164,7 +188,7 @@ def decoding_error(error: Exception) -> str:
 def _require_file(path: Path) -> None:
     if not os.path.lexists(path):
         raise InputError(f"{path}: no such file; check the path.")
-    if (fault := irregular(path)) is not None:
+    if (fault := unfit(path)) is not None:
         raise InputError(f"{path}: {fault}; replace or remove it.")
 
 

@@ -20,6 +20,12 @@ NEAR = 8
 EVEN = 4
 """Levels by which an even area may vary after compression; wide edges vary by more."""
 
+HARD = 0.5
+"""Of a label's outline next to black: blur ends in level 1, and JPEG's blocks lie in groups."""
+
+MOSTLY = 0.75
+"""Of what is dark and not beside white: labels fill so much of it, tails of blur do not."""
+
 _AROUND = np.ones((3, 3), np.bool_)
 """Neighbours are those by side or corner."""
 
@@ -51,6 +57,46 @@ def find_labels(levels: NDArray[Any]) -> NDArray[np.bool_] | None:
     index = np.arange(1, count + 1)
     pure = ndimage.minimum(levels, regions, index) == ndimage.maximum(levels, regions, index)
     return levels > 0 if pure.all() else labels
+
+
+def dark_labels(levels: NDArray[Any], scale: int = 1) -> list[int]:
+    """Find labels too dark for `even_area` in a mask of too many levels for `find_labels`.
+
+    They are even areas with hard outlines away from white, and nearly all that is dark there.
+
+    Parameters
+    ----------
+    levels : ndarray of int, shape (H, W)
+        As they are in the file, and not from a JPEG.
+    scale : int
+        256 for levels of 16 bits.
+
+    Returns
+    -------
+    list of int
+        Their levels; none where they may be what blur and compression leave.
+    """
+    from skimage import measure
+
+    if len(np.unique(levels)) <= FEW + 1:
+        return []
+    dark = (levels > 0) & (levels < (NOISE + 1) * scale)
+    if not dark.any() or not (dark := dark & ~_near(levels, 128 * scale)).any():
+        return []
+    smallest, largest = _extremes(levels, 3)
+    regions: NDArray[np.int_] = measure.label(levels, connectivity=2)  # type: ignore[no-untyped-call]
+    count = int(regions.max()) + 1
+
+    def sizes(where: NDArray[np.bool_]) -> NDArray[np.int_]:
+        return np.bincount(regions[where], minlength=count)
+
+    outline = smallest != largest  # regions are of one level each
+    hard = sizes(outline & (smallest == 0)) >= HARD * sizes(outline)
+    hard &= sizes(dark & ~outline) > 0
+    hard &= sizes(levels > 0) < levels.size / 2  # or it is the background
+    found = hard[regions] & dark
+    values = [int(level) for level in np.unique(levels[found])]
+    return values if values != [1] and found.sum() >= MOSTLY * dark.sum() else []
 
 
 def even_area(levels: NDArray[np.uint8], least: int) -> tuple[int, int, int] | None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from destseg.errors import InputError
 from destseg.images import decode, flatten, is_deep
-from destseg.labels import find_labels
+from destseg.labels import dark_labels, find_labels
 
 CLASS_NUMBERS = 31
 """Masks of no larger values hold class numbers, as labelling tools export them."""
@@ -51,7 +51,8 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        When the file is missing, empty, damaged, not an image, or has negative values.
+        When the file is missing, empty, damaged, not an image, has negative values, or labels too
+        dark to be marked among more levels than labels have.
     """
     return decode_mask(path).levels
 
@@ -93,7 +94,18 @@ def decode_mask(path: Path) -> Mask:
     labels = None if image.format == "JPEG" else find_labels(levels)
     if labels is not None and (grey[labels] < 255).any():
         return Mask(np.where(labels, np.uint8(255), grey), labels=True)
+    if image.format != "JPEG" and (dark := dark_labels(levels, 256 if deep else 1)):
+        raise InputError(
+            f"{path}: areas of {_listed(dark)} look like labels, but among so many levels they "
+            "would not be marked; paint what is anomalous with 255, the rest with 0."
+        )
     return Mask(grey, labels=bright)
+
+
+def _listed(levels: list[int]) -> str:
+    """List levels, of many the first."""
+    shown = ", ".join(map(str, levels[:8]))
+    return f"level{'s' * (len(levels) > 1)} {shown}{' and others' * (len(levels) > 8)}"
 
 
 def _colours(path: Path, image: Image.Image) -> NDArray[np.uint8] | None:

@@ -176,11 +176,11 @@ def _print_report(kind: str, folder: Path, report: Report) -> int:
     """Print the faults, then the digests; return the exit code."""
     title = f"the published {ARCHIVES[kind].title}" if kind in ARCHIVES else "MVTec AD's layout"
     if report.faults:
-        print(f"{folder}: {report.count} against {title}:")
+        print(f"{printable(str(folder))}: {report.count} against {title}:")
         for fault in report.faults:
             print(f"  - {printable(fault)}")
     for part in report.parts:
-        print(f"{part.name}: {part.content}")
+        print(f"{printable(part.name)}: {part.content}")
         print(f"  digest {part.digest or 'none, since a file cannot be decoded'}")
     print(f"{title.removeprefix('the published ')}: {report.summary}: {report.count}.")
     if report.unchecked:

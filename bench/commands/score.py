@@ -9,6 +9,7 @@ from bench.commands.experiment_options import add_protocol
 from bench.commands.parsers import Commands, add_command, add_results, add_wide, typed
 from bench.common.exit_codes import DONE, FAILURES
 from bench.common.processor import choose_sort
+from destseg.application.console import print_error
 
 HELP = """\
 Score anybody's anomaly maps.
@@ -93,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     outcome = score(request)
     print(outcome.table.text(screen_width(wide=options.wide)))
     if outcome.faults:
-        print(f"error: {fault_list(request, outcome.faults)}", file=sys.stderr)
+        print_error(fault_list(request, outcome.faults))
     print(
         f"cells: {outcome.done} computed, {outcome.cached} were there; with tables in "
         f"{request.folder}. Beside an experiment of the same images and protocol:\n"

@@ -103,7 +103,7 @@ def prepare_category(
     ref = CategoryRef(category, path, reading.digest, *extent.counts, extent.native, reading.depth)
     for sentence in listing.passed_over:
         tell(sentence)
-    tell_faint(category, reading, protocol)
+    tell_doubts(category, reading, protocol)
     # What is damaged was made again above, except where nothing is computed with it.
     with contextlib.suppress(OSError, ValueError):
         tell_lost(category, json.loads((path / LOST).read_text(encoding="utf-8")), protocol)
@@ -126,10 +126,16 @@ def load_category(ref: CategoryRef) -> CategoryData:
     return CategoryData(train, test, masks, tuple(names))
 
 
-def tell_faint(category: str, reading: Reading, protocol: Protocol) -> None:
-    """Tell which masks have a region that is nowhere light enough to count."""
+def tell_doubts(category: str, reading: Reading, protocol: Protocol) -> None:
+    """Tell of masks with a region that is nowhere light enough to count, and of turned images."""
     from bench.data.truth import least_of
 
+    if reading.turned:
+        count = "1 image" if len(reading.turned) == 1 else f"{len(reading.turned)} images"
+        tell(
+            f"{category}: {count}, such as {reading.turned[0]}, would be turned by viewers (EXIF) "
+            "and are read as stored; masks that were drawn on the turned image do not fit"
+        )
     if reading.faint and least_of(protocol.mask_rule) >= HALF:
         count = "1 mask" if len(reading.faint) == 1 else f"{len(reading.faint)} masks"
         tell(

@@ -14,8 +14,11 @@ from pathlib import Path
 from bench.data.pairing import pair_masks
 from destseg.errors import InputError
 from destseg.folders import (
+    broken_links,
     entries_below,
     image_files,
+    irregular,
+    is_image,
     looks_like_image,
     require_folder,
     scan,
@@ -57,6 +60,8 @@ class CategoryFiles:
     names: tuple[str, ...]  # of the test images, as ``defect/stem``, for example ``hole/000``
     faults: tuple[str, ...]  # what is missing, a sentence each
     passed_over: tuple[str, ...] = ()  # what holds images and is not read, a sentence each
+    # The images that some of the faults are of, as ``test/defect/stem`` or ``train/good/stem``.
+    unread: tuple[str, ...] = ()
 
     @property
     def defects(self) -> tuple[str, ...]:
@@ -107,6 +112,8 @@ def list_categories(root: Path) -> tuple[str, ...]:
 
 def tell_strangers(root: Path) -> None:
     """Tell of folders with images beside the categories, which look as if they were some."""
+    for sentence in broken_links(root).values():
+        tell(sentence)
     for folder in subfolders(root):
         if not (folder / "train").is_dir() and any(islice(_images_below(folder), 1)):
             tell(f"{folder}: passed over, since it has no folder train/good")
@@ -120,25 +127,34 @@ def scan_category(folder: Path) -> CategoryFiles:
         for place, count in _outside(folder)
     ]
 
+    unread: list[str] = []
+
     def found(place: Path) -> tuple[Path, ...]:
         listing = scan(place)
         faults.extend(listing.faults)
         passed_over.extend(listing.passed_over)
+        unread.extend(_name(image, folder) for image in listing.unread)
         return listing.files
 
+    tests = folder / "test"
+    lost_train, lost_tests = broken_links(folder / "train"), broken_links(tests)
+    faults += [*lost_train.values(), *lost_tests.values()]
     train = found(folder / "train" / GOOD)
-    if not train:
+    if not (train or unread or lost_train):
         others = ", ".join(entry.name for entry in subfolders(folder / "train"))
         there = f", not into {others}" if others and others != GOOD else ""
         belong = f"the training images belong there{there}"
         faults.append(_lack(folder / "train" / GOOD, belong))
-    tests = folder / "test"
     test: list[Path] = []
-    kinds: set[str] = set()
+    kinds = {path.name for path in lost_tests}
     for kind in subfolders(tests):
+        known = len(unread)
         images = found(kind)
         test += images
-        kinds |= {kind.name} if images else set()
+        if images or len(unread) > known:
+            kinds.add(kind.name)
+        elif is_image(kind):
+            faults.append(f"{kind}: {irregular(kind)}; replace or remove it")
     faults += [
         f"{image}: neither in test/{GOOD} nor in test/<defect>; move it into one"
         for image in image_files(tests)
@@ -149,8 +165,17 @@ def scan_category(folder: Path) -> CategoryFiles:
         faults.append(f"{tests / GOOD}: no normal test images; image AUROC needs some")
     elif kinds == {GOOD}:
         faults.append(f"{tests}: no defect folder with images; every metric needs anomalies")
-    names = tuple(image.relative_to(tests).with_suffix("").as_posix() for image in test)
-    pairing = pair_masks(folder / "ground_truth", names, test, normal=GOOD)
+    names = tuple(_name(image, tests) for image in test)
+    pairing = pair_masks(
+        folder / "ground_truth",
+        names,
+        test,
+        normal=GOOD,
+        unread=[
+            *(name.removeprefix("test/") for name in unread),
+            *(f"{path.name}/" for path in lost_tests),
+        ],
+    )
     return CategoryFiles(
         train,
         tuple(test),
@@ -158,7 +183,12 @@ def scan_category(folder: Path) -> CategoryFiles:
         names,
         (*faults, *pairing.faults),
         (*passed_over, *pairing.passed_over),
+        tuple(unread),
     )
+
+
+def _name(image: Path, folder: Path) -> str:
+    return image.relative_to(folder).with_suffix("").as_posix()
 
 
 def _outside(folder: Path) -> Iterator[tuple[Path, int]]:

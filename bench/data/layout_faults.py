@@ -105,11 +105,15 @@ def texture_faults(folder: Path, files: Sequence[Path]) -> list[str]:
 def _miscounts(folder: Path, files: CategoryFiles) -> Iterator[str]:
     """Compare the numbers of images; a missing folder is no miscount, the scan has named it."""
     published = PUBLISHED[folder.name]
-    normal = files.defects.count(GOOD)
+    # What cannot be read has been told, and is there.
+    tests = [name.partition("/")[2] for name in files.unread if name.startswith("test/")]
+    train = len(files.train) + len(files.unread) - len(tests)
+    tests += files.names
+    normal = sum(name.startswith(f"{GOOD}/") for name in tests)
     for place, found, expected in (
-        (folder / "train" / GOOD, len(files.train), published.train),
+        (folder / "train" / GOOD, train, published.train),
         (folder / "test" / GOOD, normal, published.normal),
-        (folder / "test", len(files.test) - normal, published.anomalous),
+        (folder / "test", len(tests) - normal, published.anomalous),
     ):
         if found not in (0, expected):
             kind = "anomalous images" if place.name == "test" else "images"
@@ -122,7 +126,8 @@ def _mask_faults(folder: Path, files: CategoryFiles) -> Iterator[str]:
     yield from _strangers(folder, (), MASK, named)
     for mask in _files(folder):
         name = f"{folder.name}/{mask.name.removesuffix('_mask.png')}"
-        if MASK.fullmatch(mask.name) and name not in files.names:
+        known = name in files.names or f"test/{name}" in files.unread
+        if MASK.fullmatch(mask.name) and not known:
             yield f"{mask}: a mask without an image in test/{folder.name}; add one or remove it"
 
 

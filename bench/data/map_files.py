@@ -1,5 +1,6 @@
 """Files that hold one anomaly map: TIFF, grey PNG, NPY; which of them a suffix says."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 from destseg.errors import InputError
 from destseg.images import decoding_error, image_size
 
-_TIFF_BITS = 258
+_TIFF_BITS, _COLOURS, _TURNED = 258, 262, 274
 _REMEDY = "store it as 32-bit TIFF, 8 or 16 bit grey PNG, or NPY"
 
 
@@ -66,6 +67,8 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 def _read_png(path: Path) -> NDArray[Any]:
     with Image.open(path) as image:
+        if (pages := getattr(image, "n_frames", 1)) != 1:
+            raise InputError(f"{path}: {pages} pages; give one map in a file.")
         image.load()
         # Pillow holds 16 bit grey in one of several integer modes.
         if image.mode != "L" and not image.mode.startswith("I"):
@@ -77,22 +80,36 @@ def _read_tiff(path: Path) -> NDArray[Any]:
     try:
         with tifffile.TiffFile(path) as file:
             pages = len(file.pages)
-            palette = file.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE
+            tags = {code: file.pages.first.tags.valueof(code) for code in (_COLOURS, _TURNED)}
             values = np.asarray(file.asarray())
     except Exception:
         return _read_compressed_tiff(path)
     if pages != 1:
         raise InputError(f"{path}: {pages} pages; give one map in a file.")
-    if palette:
-        raise InputError(f"{path}: a picture of palette colours; {_REMEDY}.")
+    _require_plain(path, tags)
     return values
+
+
+def _require_plain(path: Path, tags: Mapping[int, Any]) -> None:
+    """Refuse a TIFF whose values do not stand for themselves, or not in their places."""
+    colours = tags.get(_COLOURS)
+    if colours == tifffile.PHOTOMETRIC.PALETTE:
+        raise InputError(f"{path}: a picture of palette colours; {_REMEDY}.")
+    if colours == tifffile.PHOTOMETRIC.MINISWHITE:
+        raise InputError(
+            f"{path}: calls 0 white, so that a high score may be a low value; {_REMEDY}."
+        )
+    if tags.get(_TURNED) not in (None, 1):
+        raise InputError(f"{path}: turned by its orientation tag; store it upright.")
 
 
 def _read_compressed_tiff(path: Path) -> NDArray[Any]:
     """Read with Pillow, which has the codecs of libtiff, such as OpenCV's default, LZW."""
     with Image.open(path) as image:
+        tags = dict(getattr(image, "tag_v2", {}))
+        _require_plain(path, tags)
         image.load()
-        bits = getattr(image, "tag_v2", {}).get(_TIFF_BITS, (0,))
+        bits = tags.get(_TIFF_BITS, (0,))
         grey = image.mode in ("L", "F") or image.mode.startswith("I")
         # Pillow turns 64 bits to 32.
         if not grey or bits > (32,):

@@ -4,7 +4,7 @@
 (Bergmann et al., IJCV 2021, and the evaluation code published with it).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -20,8 +20,7 @@ from bench.data.map_files import declared_shape, decoded
 from bench.data.truth import read_truth
 from bench.metrics import Protocol
 from destseg.errors import InputError
-from destseg.folders import composed, entries_below, irregular
-from destseg.images import image_size
+from destseg.folders import composed, entries_below, irregular, unfit
 
 Map = NDArray[Any]
 P = ParamSpec("P")
@@ -34,6 +33,9 @@ READING_VERSION = 1
 
 MOST = 64
 """Values for each pixel of a map above which a file is refused undecoded, whatever it holds."""
+
+LARGEST = 1e300
+"""Scores of no larger size can be averaged; double precision ends at 1.8e308."""
 
 _OVERLAY = "_overlay"
 
@@ -54,10 +56,11 @@ class FaultyMaps(Exception):
         self.faults = faults
 
 
-def scan_maps(folder: Path, names: Sequence[str]) -> MapFiles:
+def scan_maps(folder: Path, names: Sequence[str], unread: Collection[str] = ()) -> MapFiles:
     """Find in a category's folder of maps that of each test image, decoding nothing.
 
-    The images are named by their paths below ``test`` without suffix, such as ``hole/000``.
+    The images are named by their paths below ``test`` without suffix, such as ``hole/000``. Maps of
+    ``unread`` ones, ``test/hole/001``, are left alone.
     """
     tests = folder / "test"
     if not tests.is_dir():
@@ -65,6 +68,7 @@ def scan_maps(folder: Path, names: Sequence[str]) -> MapFiles:
         return MapFiles((None,) * len(names), (lack,))
     faults = []
     wanted = {composed(name) for name in names}
+    ignored = {composed(name) for name in unread}
     found: dict[str, Path] = {}
     told: set[str] = set()
     for path in sorted(entries_below(tests)):
@@ -74,9 +78,9 @@ def scan_maps(folder: Path, names: Sequence[str]) -> MapFiles:
         name = composed(inner)
         if name not in wanted:
             # `python -m destseg predict` writes a picture beside each map.
-            if not path.name.endswith(f"{_OVERLAY}.png"):
+            if not (path.name.endswith(f"{_OVERLAY}.png") or f"test/{name}" in ignored):
                 faults.append(f"{path}: there is no test image {inner}; remove it.")
-        elif (fault := irregular(path)) is not None:
+        elif (fault := unfit(path)) is not None:
             faults.append(f"{path}: {fault}; write the map again.")
             told.add(name)
         elif name in found:
@@ -122,7 +126,7 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
     InputError
         When the file cannot be decoded, or is not a map of one of the two sizes.
     """
-    if (fault := irregular(path)) is not None:
+    if (fault := unfit(path)) is not None:
         raise InputError(f"{path}: {fault}; write the map again.")
     square = (size, size)
     # A small file can decode to gigabytes.
@@ -145,13 +149,25 @@ def read_map(path: Path, native: tuple[int, int], size: int) -> Map:
             f"{path}: {values[row, column]} at row {row}, column {column} "
             f"({np.count_nonzero(bad)} such pixels); give finite scores."
         )
+    # Only double precision holds such values.
+    if values.dtype.itemsize == 8 and (largest := np.abs(values).max()) > LARGEST:
+        raise InputError(
+            f"{path}: values up to {largest:.0e}, which have no mean; scale them down."
+        )
     return values if values.shape == square else _resized(values, size)
 
 
 def maps_and_masks(
-    data: CategoryFiles, maps: MapFiles, protocol: Protocol, *, on_map: Callable[[], object]
+    data: CategoryFiles,
+    maps: MapFiles,
+    protocol: Protocol,
+    *,
+    size_of: Callable[[Path], tuple[int, int]],
+    on_map: Callable[[], object],
 ) -> Iterator[tuple[Map, NDArray[np.bool_]]]:
     """Read the maps and masks of a category, pair after pair; ``on_map`` is called for each image.
+
+    ``size_of`` gives the height and width of an image, or raises what is wrong with it.
 
     Yields
     ------
@@ -169,7 +185,7 @@ def maps_and_masks(
     faults = [*data.faults, *maps.faults]
     for image, mask, path in zip(data.test, data.masks, maps.maps, strict=True):
         on_map()
-        native = _attempt(faults, image_size, image)
+        native = _attempt(faults, size_of, image)
         if native is None:
             continue
         scores = None if path is None else _attempt(faults, read_map, path, native, protocol.size)

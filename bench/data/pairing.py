@@ -5,7 +5,7 @@ and so on. Any kind of image will do, one for each image: nothing is chosen betw
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,20 +32,33 @@ class _Masks:
         listing = scan(folder)
         self.folder = folder
         self.faults = listing.faults
+        self.unread = frozenset(listing.unread)  # which the faults are of
         self.unused = dict.fromkeys(listing.files)
         self.by_name: defaultdict[tuple[str, str], list[Path]] = defaultdict(list)
-        for path in listing.files:
+        for path in (*listing.files, *listing.unread):
             inner = path.parent.relative_to(folder).as_posix()
             self.by_name[composed(inner), composed(path.stem)].append(path)
 
-    def of(self, inner: PurePosixPath) -> list[Path]:
-        """List those of an image by its path below the defect's folder, without suffix."""
+    def of(self, name: str) -> list[Path]:
+        """List those of an image called ``defect/stem`` or ``defect/folder/stem``.
+
+        One that cannot be read is among them where there is no other.
+        """
+        inner = _inner(name)
         # A subfolder of images may have its masks in one of the same name, or in the whole's.
         for place in dict.fromkeys((inner.parent.as_posix(), ".")):
             for stem in (inner.name + MASK, inner.name):
                 if found := self.by_name.get((composed(place), composed(stem))):
-                    return found
+                    return [path for path in found if path not in self.unread] or found[:1]
         return []
+
+    def left(self) -> list[str]:
+        """Tell of those of no image."""
+        if not self.unused:
+            return []
+        first = next(iter(self.unused))
+        count = "1 mask" if len(self.unused) == 1 else f"{len(self.unused)} masks"
+        return [f"{first.parent}: passed over, {count} of no image, such as {first.name}"]
 
     def near(self, stem: str) -> list[str]:
         """Name some that begin as an image does."""
@@ -56,51 +69,64 @@ class _Masks:
 
 
 def pair_masks(
-    ground_truth: Path, names: Sequence[str], images: Sequence[Path], *, normal: str
+    ground_truth: Path,
+    names: Sequence[str],
+    images: Sequence[Path],
+    *,
+    normal: str,
+    unread: Collection[str] = (),
 ) -> Pairing:
     """Find the mask of each test image, called ``defect/stem`` or ``defect/folder/stem``.
 
-    Images in the folder called ``normal`` have none.
+    Images in the folder called ``normal`` have none. Those called ``unread`` have been told: their
+    masks are not missed, nor told to be of no image.
     """
     masks: list[Path | None] = [None] * len(names)
     faults = _twins(names, images)
     passed_over = []
     by_defect: defaultdict[str, list[int]] = defaultdict(list)
     for index, name in enumerate(names):
-        by_defect[name.partition("/")[0]].append(index)
+        by_defect[_defect(name)].append(index)
     by_defect.pop(normal, None)
     for defect, indices in by_defect.items():
         known = _Masks(_folder(ground_truth, defect))
         faults += known.faults
-        if not known.unused and len(indices) > 1:
+        if not known.by_name and len(indices) > 1:
             faults.append(
                 f"{known.folder}: no masks for the {len(indices)} images of test/{defect}; add "
                 f"them, or call that folder {normal} if its images are"
             )
             continue
+        missing = []
         for index in indices:
-            found = known.of(PurePosixPath(names[index].removeprefix(f"{defect}/")))
-            masks[index] = found[0] if found else None
-            if len(found) > 1:
+            found = known.of(names[index])
+            if not found:
+                missing.append(_missing(known, images[index], names[index]))
+            elif len(found) > 1:
                 listed = " and ".join(path.name for path in found)
                 faults.append(f"{images[index]}: has two masks, {listed}; remove one")
-        users: defaultdict[Path, set[str]] = defaultdict(set)
-        for index in indices:
-            if (mask := masks[index]) is not None:
-                users[mask].add(composed(names[index]))
-                known.unused.pop(mask, None)
-        for mask, of in users.items():
-            if len(of) > 1:
-                listed = " and ".join(sorted(of))
-                faults.append(f"{mask}: the mask of {listed}; give each image its own")
-        faults += [_missing(known, images[i], names[i]) for i in indices if masks[i] is None]
-        if known.unused and all(masks[i] is not None for i in indices):
-            first = next(iter(known.unused))
-            passed_over.append(
-                f"{first.parent}: passed over, {len(known.unused)} masks of no image, such as "
-                f"{first.name}"
-            )
+            if found and found[0] not in known.unread:
+                masks[index] = found[0]
+        pairs = [(mask, names[index]) for index in indices if (mask := masks[index]) is not None]
+        faults += [*_shared(pairs), *missing]
+        told = [mask for name in unread if _defect(name) == defect for mask in known.of(name)]
+        for mask in (*dict(pairs), *told):
+            known.unused.pop(mask, None)
+        if all(masks[i] is not None for i in indices):
+            passed_over += known.left()
+    tested = {composed(defect) for defect in (*by_defect, *map(_defect, unread), normal)}
+    for folder in subfolders(ground_truth):
+        if composed(folder.name) not in tested:
+            passed_over += _Masks(folder).left()
     return Pairing(tuple(masks), tuple(faults), tuple(passed_over))
+
+
+def _defect(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _inner(name: str) -> PurePosixPath:
+    return PurePosixPath(name.partition("/")[2])
 
 
 def _folder(ground_truth: Path, defect: str) -> Path:
@@ -121,8 +147,19 @@ def _twins(names: Sequence[str], images: Sequence[Path]) -> list[str]:
     return faults
 
 
+def _shared(pairs: Iterable[tuple[Path, str]]) -> list[str]:
+    users: defaultdict[Path, set[str]] = defaultdict(set)
+    for mask, name in pairs:
+        users[mask].add(composed(name))
+    return [
+        f"{mask}: the mask of {' and '.join(sorted(names))}; give each image its own"
+        for mask, names in users.items()
+        if len(names) > 1
+    ]
+
+
 def _missing(known: _Masks, image: Path, name: str) -> str:
-    inner = PurePosixPath(name).relative_to(PurePosixPath(name).parts[0])
+    inner = _inner(name)
     wanted = known.folder / inner.parent / f"{inner.name}{MASK}.png"
     near = known.near(inner.name)
     there = f"; there is {' and '.join(near)}, call it {wanted.name}" if near else ""

@@ -13,11 +13,11 @@ from pathlib import Path
 from bench.data.cache import content_digest, publish
 from bench.data.layout import CategoryFiles
 from destseg.errors import InputError
-from destseg.images import bit_depth
+from destseg.images import bit_depth, is_turned
 from destseg.labels import faint_regions
 from destseg.masks import HALF, decode_mask
 
-VERSION = 2
+VERSION = 3
 """Raised when the same files are to be read in another way."""
 
 
@@ -30,6 +30,8 @@ class Reading:
     depth: int | None  # bits of the images that are stored with 16, see `bit_depth`
     # Masks of which a region is nowhere as much as half white, by their paths below the category.
     faint: tuple[str, ...] = ()
+    # Images with masks that viewers turn by their EXIF, likewise.
+    turned: tuple[str, ...] = ()
 
 
 def reading_of(folder: Path, files: CategoryFiles, cache: Path) -> Reading:
@@ -45,7 +47,12 @@ def reading_of(folder: Path, files: CategoryFiles, cache: Path) -> Reading:
     publish(memory, lambda draft: _find(folder, files, draft / "reading.json"))
     found = json.loads((memory / "reading.json").read_text(encoding="utf-8"))
     depth = found["depth"]
-    return Reading(digest_as_read(digest, depth, found["labels"]), depth, tuple(found["faint"]))
+    return Reading(
+        digest_as_read(digest, depth, found["labels"]),
+        depth,
+        tuple(found["faint"]),
+        tuple(found["turned"]),
+    )
 
 
 def digest_as_read(digest: str, depth: int | None, labels: bool) -> str:
@@ -56,10 +63,12 @@ def digest_as_read(digest: str, depth: int | None, labels: bool) -> str:
 
 
 def _find(folder: Path, files: CategoryFiles, memory: Path) -> None:
-    labels, faint = False, []
-    for path in files.masks:
+    labels, faint, turned = False, [], []
+    for image, path in zip(files.test, files.masks, strict=True):
         if path is None:
             continue
+        if is_turned(image) and not is_turned(path):
+            turned.append(image.relative_to(folder).as_posix())
         try:
             mask = decode_mask(path)
         except InputError:  # decoding tells
@@ -68,5 +77,5 @@ def _find(folder: Path, files: CategoryFiles, memory: Path) -> None:
         if faint_regions(mask.levels, HALF):
             faint.append(path.relative_to(folder).as_posix())
     depth = bit_depth((*files.train, *files.test))
-    found = {"depth": depth, "labels": labels, "faint": faint}
+    found = {"depth": depth, "labels": labels, "faint": faint, "turned": turned}
     memory.write_text(json.dumps(found), encoding="utf-8")

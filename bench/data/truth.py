@@ -52,6 +52,8 @@ def read_truth(mask: Path, native: tuple[int, int] | None, protocol: Protocol) -
     if (fault := unmarked(levels, protocol.mask_rule)) is not None:
         raise InputError(f"{mask}: {fault}.")
     _tell_inverted(mask, levels >= least_of(protocol.mask_rule))
+    if (grey := ((levels > 63) & (levels < 192)).mean()) > 0.5:
+        tell(f"{mask}: {grey:.0%} of it is neither black nor white; is it a mask?")
     return resize_mask(levels, protocol)
 
 

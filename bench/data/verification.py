@@ -29,7 +29,7 @@ from bench.data.layout_faults import category_faults, root_faults, texture_fault
 from bench.data.reading import digest_as_read
 from bench.data.textures import texture_files
 from destseg.errors import InputError
-from destseg.folders import require_folder, subfolders
+from destseg.folders import broken_links, require_folder, subfolders
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _layout(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> 
             raise InputError(f"--category {name}: not in {root}; {similar_names(name, known)}?")
     files = {name: scan_category(root / name) for name in categories or known}
     contents = category_contents(files, jobs) if read else {}
-    faults: list[str] = []
+    faults = [] if categories else [*broken_links(root).values()]
     for of in files.values():
         faults += (*of.faults, *of.passed_over, *content_faults(of, contents))
     count = "1 category" if len(files) == 1 else f"{len(files)} categories"

@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,9 @@ def _readers(required: RequiredInputs, sources: Sources) -> list[Callable[[], Ca
 
 def _named(required: RequiredInputs, results: Sequence[Any]) -> Inputs:
     """Tell results apart, in the order of `_preparations`, or raise the faults among them."""
-    faults = [str(result) for result in results if isinstance(result, InputError)]
+    faults = [result.args for result in results if isinstance(result, InputError)]
     if faults:
-        raise InputError("\n".join(faults))
+        raise InputError(*chain.from_iterable(faults))
     found = {index: ref for index, ref in enumerate(results) if not isinstance(ref, NotCached)}
     count = len(required.backbones)
     return Inputs(

@@ -138,7 +138,7 @@ class Cluster(Workers):
         ]
         if faults:
             token.unlink(missing_ok=True)
-            raise InputError("\n".join(faults))
+            raise InputError(*faults)
         self._needs = needs
         self._shared = all(sight.shared for sight in sights.values())
         if not sights:

@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from bench.common.provenance import foot, peak_memory, record_provenance
 from bench.data.cache import content_digest
-from bench.data.categories import tell_faint, tell_lost
+from bench.data.categories import tell_doubts, tell_lost
 from bench.data.kinds import folder_origin
 from bench.data.layout import GOOD, CategoryFiles, list_categories, scan_category, tell_strangers
 from bench.data.maps import READING_VERSION, FaultyMaps, Map, MapFiles, maps_and_masks, scan_maps
@@ -32,8 +32,9 @@ from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
-from destseg.errors import InputError, printable
+from destseg.errors import InputError
 from destseg.folders import require_folder, subfolders, tell
+from destseg.images import decoded_size
 
 DEVICE = "cpu"
 TABLE = "categories"
@@ -158,12 +159,14 @@ def score(request: ScoreRequest) -> ScoreOutcome:
         if part.data.faults or part.maps.faults or store.get(part.stage.key) is None
     ]
     done = len(todo)
+    # No metric needs the images, but a damaged one is told; each is decoded once for all seeds.
+    size_of = cache(decoded_size)
     with tqdm(
         total=sum(len(part.data.test) for part in todo), desc="score", unit="map", delay=2
     ) as bar:
         for part in todo:
             try:
-                _measure(part, store, bar)
+                _measure(part, store, size_of, bar)
             except FaultyMaps as error:
                 faults += error.faults
                 parts.remove(part)
@@ -171,16 +174,16 @@ def score(request: ScoreRequest) -> ScoreOutcome:
     # A fault of the data is one, however many seeds there are.
     faults = list(dict.fromkeys(faults))
     if not parts:
-        raise InputError(fault_list(request, faults))
+        raise fault_list(request, faults)
     table = _write(request, chosen, parts, store)
     return ScoreOutcome(table, done, len(parts) - done, tuple(faults))
 
 
-def fault_list(request: ScoreRequest, faults: Sequence[str]) -> str:
-    """Put faults into one message: a sentence, then a line for each."""
+def fault_list(request: ScoreRequest, faults: Sequence[str]) -> InputError:
+    """Put all faults into one error: a sentence, then a line for each."""
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     first = f"{request.method}: {count} found; mend what is listed and start again:"
-    return "\n  - ".join((first, *map(printable, faults)))
+    return InputError(first, *(f"  - {fault}" for fault in faults))
 
 
 def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[str]]:
@@ -195,7 +198,7 @@ def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[st
     digests = {}
     for name, listing in tqdm(listings.items(), "read data", unit="category", delay=2):
         reading = reading_of(request.data / name, listing, request.cache)
-        tell_faint(name, reading, request.protocol)
+        tell_doubts(name, reading, request.protocol)
         digests[name] = reading.digest
     parts, faults = [], []
     for root, seed in zip(request.maps, request.seeds, strict=True):
@@ -213,7 +216,7 @@ def _found(request: ScoreRequest) -> tuple[tuple[str, ...], list[_Part], list[st
                     "or choose others with --category."
                 )
                 continue
-            maps = scan_maps(root / name, listings[name].names)
+            maps = scan_maps(root / name, listings[name].names, listings[name].unread)
             files = [path for path in maps.maps if path is not None]
             digest = content_digest(root / name, files, request.cache)
             cell = Cell(request.method, "", name, seed)
@@ -234,14 +237,16 @@ def _categories_of_maps(root: Path) -> tuple[str, ...]:
     return tuple(entry.name for entry in subfolders(root) if (entry / "test").is_dir())
 
 
-def _measure(part: _Part, store: RunStore, bar: "tqdm[Any]") -> None:
+def _measure(
+    part: _Part, store: RunStore, size_of: Callable[[Path], tuple[int, int]], bar: "tqdm[Any]"
+) -> None:
     started = datetime.now(UTC)
     start = time.perf_counter()
     lost: list[str] = []
-    pairs = _noting(
-        lost, part, maps_and_masks(part.data, part.maps, part.protocol, on_map=bar.update)
+    pairs = maps_and_masks(part.data, part.maps, part.protocol, size_of=size_of, on_map=bar.update)
+    scores = evaluate(
+        _noting(lost, part, pairs), protocol=part.protocol, metrics=metrics_of(part.metrics)
     )
-    scores = evaluate(pairs, protocol=part.protocol, metrics=metrics_of(part.metrics))
     store.put(
         Record(
             key=part.stage.key,

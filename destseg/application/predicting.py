@@ -14,7 +14,7 @@ from PIL import Image
 from destseg.application.console import coloured
 from destseg.application.progress import Progress
 from destseg.atomic import write_atomically
-from destseg.errors import InputError, input_faults
+from destseg.errors import InputError, input_faults, printable
 from destseg.folders import scan, tell
 from destseg.model import PICTURES_AT_A_TIME, DeSTSeg
 from destseg.prediction import Prediction, files_of, read_picture
@@ -75,7 +75,7 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
         device = next(model.parameters()).device.type
         print(f"{each:.1f} ms per image on {device}, without reading and writing files.")
     if faults:
-        listed = "\n  - ".join(("not predicted:", *faults))
+        listed = "\n  - ".join(("not predicted:", *map(printable, faults)))
         print(f"error: {len(faults)} of {len(rows) + len(faults)} {listed}", file=sys.stderr)
     return not faults
 

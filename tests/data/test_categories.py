@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bench.data.cache import content_digest
 from bench.data.categories import load_category, prepare_category
 from bench.data.kinds import find_kind
-from bench.data.layout import Extent, list_categories, scan_category
+from bench.data.layout import Extent, list_categories, scan_category, tell_strangers
 from bench.metrics import Protocol
 from destseg.errors import InputError
 from destseg.folders import tell
@@ -170,6 +170,86 @@ def test_a_test_image_that_cannot_be_counted_is_a_fault_also_of_what_was_decoded
     shutil.copy(root / "bottle/test/good/000.png", path)
     with pytest.raises(InputError, match=f"{path}: .*{said}"):
         prepare(root, cache)
+
+
+IRREGULAR = {
+    "dangling": lambda path: path.symlink_to("absent"),
+    "pipe": os.mkfifo,
+    "folder": Path.mkdir,
+    "foreign": lambda path: path.with_suffix(".heic").touch(),
+}
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("test/hole/001.png",),
+        ("test/bent/000.png",),
+        ("test/good/000.png",),
+        ("ground_truth/hole/001_mask.png",),
+        ("ground_truth/hole/000_mask.png", "ground_truth/hole/001_mask.png"),
+        tuple(f"train/good/00{k}.png" for k in range(3)),
+    ],
+)
+def test_what_is_no_image_has_one_fault_and_nothing_else_is_told_of_it(root, kind, names):
+    for name in names:
+        (root / "bottle" / name).unlink()
+        IRREGULAR[kind](root / "bottle" / name)
+    found = scan_category(root / "bottle")
+    assert len(found.faults) == len(names)
+    assert not found.passed_over
+
+
+@pytest.mark.parametrize(
+    "name", ["test/bent", "test/good", "train/good", "test/hole/day2", "train/good/day2"]
+)
+def test_a_link_to_a_folder_that_is_away_is_one_fault(root, name):
+    place = root / "bottle" / name
+    shutil.rmtree(place, ignore_errors=True)
+    place.symlink_to(root / "away")
+    found = scan_category(root / "bottle")
+    assert found.faults == (f"{place}: a link to a file that is not there; replace or remove it",)
+    assert not found.passed_over
+
+
+def test_a_category_that_is_away_is_told_and_a_note_that_is_away_is_not(root, caplog):
+    tell.cache_clear()
+    (root / "cable").symlink_to(root / "away")
+    (root / "bottle/test/hole/notes.txt").symlink_to("away")
+    tell_strangers(root)
+    assert scan_category(root / "bottle").faults == ()
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"note: {root / 'cable'}: a link to a file that is not")
+
+
+def test_images_that_viewers_turn_are_told_each_time(root, cache, caplog):
+    path = root / "bottle/test/hole/001.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with Image.open(path) as image:
+        image.save(path.with_suffix(".jpg"), exif=exif)
+    path.unlink()
+    for _ in range(2):
+        tell.cache_clear()
+        caplog.clear()
+        prepare(root, cache)
+        assert "bottle: 1 image, such as test/hole/001.jpg, would be turned" in caplog.text
+
+
+def test_an_empty_folder_called_as_an_image_in_the_place_of_a_defect_is_a_fault(root):
+    (root / "bottle/test/2.png").mkdir()
+    (fault,) = scan_category(root / "bottle").faults
+    assert fault.endswith("2.png: a folder, not a file; replace or remove it")
+
+
+def test_a_name_that_would_break_a_line_is_spelt_out(root, cache):
+    (root / "bottle/test/hole/a\nb\x1b.png").write_bytes(b"text")
+    with pytest.raises(InputError) as caught:
+        prepare(root, cache)
+    first, *lines = str(caught.value).splitlines()
+    assert "2 faults found" in first
+    assert [r"/a\nb\x1b" in line for line in lines] == [True, True]
 
 
 # Masks that mark nothing, or less than they show

@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import functional
 
 from bench.data.maps import MapFiles, read_map, scan_maps
 from destseg.errors import InputError
+from destseg.folders import LARGEST
 from destseg.images import image_size
 
 NATIVE, SIZE = (40, 36), 32
@@ -114,6 +115,10 @@ REFUSED = {
         "compressed 8 bit pixels of mode RGB",
     ),
     "palette.tiff": (picture("P", "TIFF"), "a picture of palette colours"),
+    "frames.png": (
+        picture("L", "PNG", save_all=True, append_images=[Image.new("L", (SIZE, SIZE), 9)]),
+        "2 pages; give one map in a file",
+    ),
     "pages.tiff": (pages(), "2 pages; give one map in a file"),
     "batch.npy": (npy(FLOAT[None]), r"an array of shape \(1, 32, 32\); give one map"),
     "bool.npy": (npy(FLOAT > 0), "values of type bool"),
@@ -260,6 +265,49 @@ def test_a_folder_in_the_place_of_a_map_is_named(folder, names):
     found = scan_maps(folder, names)
     assert found.maps[1] is None
     assert found.faults == (f"{place}: a folder, not a file; write the map again.",)
+
+
+def test_the_map_of_an_image_that_cannot_be_read_is_left_alone(folder, names):
+    found = scan_maps(folder, names[:-1], [f"test/{names[-1]}"])
+    assert found.faults == ()
+    assert None not in found.maps
+
+
+TURNED = [(274, "H", 1, 4, True)]
+PALETTE = {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)}
+
+
+@pytest.mark.parametrize("pillow_reads", [False, True])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"photometric": "miniswhite"}, "calls 0 white"),
+        ({"extratags": TURNED}, "turned by its orientation tag; store it upright"),
+        (PALETTE, "a picture of palette colours"),
+    ],
+)
+def test_a_tiff_whose_values_do_not_stand_for_themselves_is_refused(
+    tmp_path, monkeypatch, options, said, pillow_reads
+):
+    path = tmp_path / "a.tiff"
+    tifffile.imwrite(path, np.zeros((SIZE, SIZE), np.uint8), **options)
+    if pillow_reads:  # as it does where tifffile has no codec
+        monkeypatch.setattr(tifffile.TiffFile, "asarray", None)
+    with pytest.raises(InputError, match=rf"a\.tiff: {said}"):
+        read_map(path, NATIVE, SIZE)
+
+
+def test_scores_whose_mean_would_be_infinite_are_refused(tmp_path, values):
+    np.save(tmp_path / "a.npy", values.astype(np.float64) * 1e307)
+    with pytest.raises(InputError, match=r"a\.npy: values up to .e\+307, which have no mean"):
+        read_map(tmp_path / "a.npy", NATIVE, SIZE)
+
+
+def test_a_file_of_gigabytes_is_refused_and_never_read(folder, names):
+    path = folder / "test" / f"{names[0]}.tiff"
+    os.truncate(path, LARGEST + 1)
+    (fault,) = scan_maps(folder, names).faults
+    assert fault == f"{path}: a file of 2.1 GB, which no image or map has; write the map again."
 
 
 @pytest.mark.parametrize("name", ["a.tiff", "a.npy", "a.png", "pages.tiff"])

@@ -48,6 +48,12 @@ def test_nothing_is_chosen_between_two(tmp_path):
     ]
 
 
+def test_masks_of_a_defect_without_images_are_told(tmp_path):
+    pairing = pair(tmp_path, *(f"{name}.png" for name in NAMES), "bent/000.png", "good/000.png")
+    folder = tmp_path / "ground_truth" / "bent"
+    assert pairing.passed_over == (f"{folder}: passed over, 1 mask of no image, such as 000.png",)
+
+
 def test_what_lies_there_instead_is_named(tmp_path):
     pairing = pair(tmp_path, "hole/000_gt.png", "hole/001_mask.png")
     (fault,) = pairing.faults
@@ -89,5 +95,5 @@ def test_accents_may_be_one_character_or_two(tmp_path):
 def test_a_mask_that_is_no_file_is_a_fault(tmp_path):
     (tmp_path / "ground_truth" / "hole").mkdir(parents=True)
     (tmp_path / "ground_truth" / "hole" / "000_mask.png").symlink_to(Path("000_mask.png"))
-    faults = pair(tmp_path, "hole/001_mask.png").faults
-    assert "a link to itself" in faults[0]
+    (fault,) = pair(tmp_path, "hole/001_mask.png").faults
+    assert "a link to itself" in fault

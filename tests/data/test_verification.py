@@ -328,6 +328,15 @@ def test_bad_input_is_one_sentence(capsys, options, said):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("part", ["train/good", "test/good", "test/broken_large"])
+def test_a_dangling_link_is_one_fault(root, part):
+    path = next((root / "bottle" / part).iterdir())
+    path.unlink()
+    path.symlink_to("absent")
+    (fault,) = verify("mvtec", root).faults
+    assert fault == f"{path}: a link to a file that is not there; replace or remove it"
+
+
 # Other sets in the same layout
 
 
@@ -363,6 +372,7 @@ def test_another_set_in_the_layout_is_checked_by_its_structure(own, tmp_path, ca
         ("01/ground_truth/bad/000_mask.png", other_size, "10x12 pixels, its image has 24x24"),
         ("01/ground_truth/bad/000_mask.png", blank, "marks nothing"),
         ("01/test/good", shutil.rmtree, "no normal test images"),
+        ("03", lambda path: path.symlink_to("away"), "a link to a file that is not there"),
         ("01/extra/000.png", image, "passed over, images outside of train/good and test"),
     ],
 )
@@ -372,6 +382,16 @@ def test_each_fault_of_another_set_is_named(own, capsys, name, damage, said):
     assert said in named
     assert main(["data", "verify", str(own)]) == 3
     assert capsys.readouterr().out.startswith(f"{own}: 1 fault against MVTec AD's layout:\n")
+
+
+def test_a_name_that_would_break_a_line_is_spelt_out(own, capsys):
+    empty(own / "01/test/good/000.png")
+    (own / "01/test/good/000.png").rename(own / "01/test/good/a\nb.png")
+    (own / "screws").rename(own / "screws\x1b[31m")
+    assert main(["data", "verify", str(own)]) == 3
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert r"a\nb.png: the file is empty" in said
 
 
 def test_another_set_of_deep_images_and_labels_has_the_digest_of_the_records(own, tmp_path):

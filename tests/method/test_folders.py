@@ -18,7 +18,6 @@ def test_images_below_a_folder_are_in_the_order_of_their_paths(tmp_path):
     for name in ("b/1.png", "a.jpg", "B/x.PNG", "b/.hidden.png", "b/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path, "x")]
     assert found == ["B/x.PNG", "a.jpg", "b/1.png"]
 
@@ -62,6 +61,17 @@ def test_subfolders_belong_and_hidden_and_system_folders_do_not(tmp_path):
     assert subfolders(tmp_path) == [tmp_path / "a"]
 
 
+@pytest.mark.parametrize("inner", [(), ("Thumbs.db",), ("deeper/.hidden.png",)])
+def test_a_folder_without_images_in_the_place_of_one_is_a_fault(tmp_path, inner):
+    place = tmp_path / "a/2.png"
+    place.mkdir(parents=True)
+    made(place, *inner)
+    made(tmp_path, "0.png")
+    found = scan(tmp_path)
+    assert found.faults == (f"{place}: a folder, not a file; replace or remove it",)
+    assert (found.files, found.unread) == ((tmp_path / "0.png",), (place,))
+
+
 def test_a_missing_folder_and_a_file_have_nothing_below(tmp_path):
     made(tmp_path, "file")
     for place in (tmp_path / "none", tmp_path / "file"):
@@ -75,6 +85,25 @@ def test_linked_folders_are_followed_and_loops_are_not(tmp_path):
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "data")
     found = scan(tmp_path / "data")
     assert relative(tmp_path / "data", found.files) == ["1.png", "linked/0.png"]
+
+
+def test_each_folder_counts_once_however_many_links_lead_to_it(tmp_path):
+    names = [f"{k:02}" for k in range(12)]
+    made(tmp_path, *(f"{name}/0.png" for name in names))
+    for name in names:
+        for other in names:
+            (tmp_path / name / f"to {other}").symlink_to(tmp_path / other)
+    made(tmp_path.with_name("away"), "1.png")
+    for name in ("a", "b", "00/c"):
+        (tmp_path / name).symlink_to(tmp_path.with_name("away"))
+    found = relative(tmp_path, scan(tmp_path).files)
+    assert found == [*(f"{name}/0.png" for name in names), "a/1.png"]
+
+
+def test_a_link_called_as_an_image_to_a_folder_that_was_read_is_a_fault(tmp_path):
+    made(tmp_path, "0.png")
+    (tmp_path / "1.png").symlink_to(tmp_path)
+    assert scan(tmp_path).unread == (tmp_path / "1.png",)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from destseg.errors import InputError
 from destseg.labels import even_area, faint_regions, find_labels
 from destseg.masks import decode_mask, read_mask
 
@@ -128,3 +129,37 @@ def test_many_levels_are_never_labels():
     ramp = np.repeat(np.repeat(np.arange(1, 33, dtype=np.uint8)[None] * 7, 4, axis=1), 8, axis=0)
     assert find_labels(ramp) is None
     np.testing.assert_array_equal(find_labels(ramp[:, :-4]), ramp[:, :-4] > 0)
+
+
+def numbered(levels):
+    """Squares of 5 pixels, one for each level."""
+    pixels = np.zeros((128, 128), np.asarray(levels).dtype)
+    for index, level in enumerate(levels):
+        row, column = 4 + 12 * (index // 10), 4 + 12 * (index % 10)
+        pixels[row : row + 5, column : column + 5] = level
+    return pixels
+
+
+SOFT_AND_DARK = np.maximum(np.asarray(SOFT["blurred by 1"]), disc(12, 12, 8, 6).astype(np.uint8))
+MANY = {
+    "numbers and bright ones": (numbered(np.r_[1:32, 160:256:9].astype(np.uint8)), "levels 1, 2"),
+    "numbers beside a blurred mark": (
+        np.maximum(
+            numbered(np.array([0] * 80 + [3, 9], np.uint8)), np.asarray(SOFT["blurred by 3"])
+        ),
+        "levels 3, 9 look",
+    ),
+    "one beside soft edges": (SOFT_AND_DARK, "level 6 look"),
+    "numbers of 16 bits": (
+        numbered(np.r_[1:41, 65535].astype(np.uint16)),
+        "levels 1, 2, 3, 4, 5, 6, 7, 8 and others",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_dark_labels_among_many_levels_are_named(tmp_path, name):
+    pixels, said = MANY[name]
+    Image.fromarray(pixels).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match=rf"m\.png: areas of ({said})"):
+        read_mask(tmp_path / "m.png")

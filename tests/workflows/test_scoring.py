@@ -21,8 +21,10 @@ from bench.workflows.scoring import ScoreRequest, score
 from destseg.application.commands import main as destseg_main
 from destseg.errors import InputError
 from destseg.folders import tell
+from destseg.images import decoded_size
 from destseg.masks import read_mask
 from destseg.resnet import ResNet18
+from tests.folders import truncate
 
 SIZE = 32
 RULES = Protocol(name="tiny", size=SIZE, top_t=10)
@@ -380,6 +382,39 @@ def test_all_faults_are_listed_in_one_go(asked, data, maps):
     for part in said:
         assert sum(part in line for line in lines) == 1, part
     assert not (asked.folder / "cells.csv").exists()
+
+
+def test_a_damaged_test_image_is_told_once_and_takes_no_other_categorys_results(
+    asked, data, maps, tmp_path
+):
+    other = write_maps(data, tmp_path / "other", seed=1)
+    truncate(data / "cable/test/good/001.png")
+    scored = score(dataclasses.replace(asked, maps=(maps, other), seeds=(0, 1)))
+    (fault,) = scored.faults
+    assert "cable/test/good/001.png: truncated or damaged image" in fault
+    assert {row["category"] for row in rows(asked)} == {"bottle"}
+
+
+def test_a_test_image_is_decoded_once_for_all_seeds(asked, maps, monkeypatch):
+    read = []
+
+    def counted(path):
+        read.append(path)
+        return decoded_size(path)
+
+    monkeypatch.setattr(scoring, "decoded_size", counted)
+    score(dataclasses.replace(asked, maps=(maps, maps), seeds=(0, 1)))
+    assert len(read) == len(set(read)) == 12
+
+
+def test_faults_are_one_line_each_whatever_files_are_called(asked, data, maps):
+    (maps / "bottle/test/good/a\nb.tiff").touch()
+    (data / "cable/test/hole/\x1b[31m\r.png").write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        score(asked)
+    _, *lines = str(caught.value).split("\n")
+    assert all(line.startswith("  - /") for line in lines)
+    assert any(r"a\nb.tiff: there is no test image" in line for line in lines)
 
 
 def test_a_fault_of_the_data_is_told_once(asked, data, maps, tmp_path):
