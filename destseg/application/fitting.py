@@ -19,7 +19,7 @@ from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.card import Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
-from destseg.errors import InputError, input_faults
+from destseg.errors import InputError, input_faults, suggestion
 from destseg.folders import image_files, images_below, require_folder
 from destseg.images import bit_depth, read_rgb
 from destseg.model import DeSTSeg
@@ -131,7 +131,7 @@ def train(
     """
     require_precision(config.precision, device)
     if rotation not in ROTATIONS:
-        raise InputError(f"rotation {rotation!r}: unknown; use one of {', '.join(ROTATIONS)}.")
+        raise InputError(f"rotation {rotation!r}: unknown; {suggestion(rotation, ROTATIONS)}")
     images, depth = read_folder(normal_folder(Path(data)), size)
     if len(images) < config.batch_size:
         raise InputError(

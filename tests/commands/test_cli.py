@@ -49,7 +49,7 @@ def test_the_package_is_a_command(monkeypatch, capsys):
     assert caught.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: none.toml: no such experiment; there are ablation, ")
+    assert err.startswith("error: none.toml: no such experiment or file; there are ablation, ")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_bad_option_is_named(reproduce, results, capsys, options, said):
 
 
 BAD = {
-    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "use den+seg.")),
+    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "did you mean den+seg?")),
     "unknown category": (["--category", "botle"], ("'botle'", "bottle", "zipper")),
     "unknown device": (["--device", "tpu"], ("--device tpu", "auto, cpu or cuda")),
     "data for the miniature": (["--data", "somewhere"], ("--data somewhere", "--dataset mvtec")),

@@ -69,7 +69,7 @@ def test_usage(file, tmp_path, capsys):
     assert gate(file, tmp_path / "absent.csv") == 2
     assert main(["regress", "--experiment", "smok"]) == 2
     assert (
-        "smok: no such experiment, the nearest is smoke; there are ablation, "
+        "smok: no such experiment or file; did you mean smoke?"
         in capsys.readouterr().err
     )
 
