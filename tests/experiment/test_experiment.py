@@ -196,7 +196,10 @@ BAD = {
         {"batch_size = 4": "batchsize = 4"},
         ("training: unknown key 'batchsize'", "did you mean batch_size?"),
     ),
-    "unknown key at the top": ({"title =": "tittle ="}, ("unknown key 'tittle'", "did you mean title?")),
+    "unknown key at the top": (
+        {"title =": "tittle ="},
+        ("unknown key 'tittle'", "did you mean title?"),
+    ),
     "unknown table": ({"[model]": "[modle]"}, ("unknown key 'modle'", "did you mean model?")),
     "key like no other": (
         {"batch_size = 4": "xyzzy = 4"},
@@ -325,7 +328,8 @@ def test_protocols_by_name_or_by_experiment(tiny_file):
     assert load_protocol("crop224") == PROTOCOLS["crop224"]
     assert load_protocol(str(tiny_file)).label == "paper v1 size=32 top_t=10"
     with pytest.raises(
-        InputError, match=r"--protocol crop: neither a protocol nor .* TOML file; did you mean crop224\?"
+        InputError,
+        match=r"--protocol crop: neither a protocol nor .* TOML file; did you mean crop224\?",
     ):
         load_protocol("crop")
     with pytest.raises(InputError, match="no such experiment file"):
@@ -393,9 +397,13 @@ def test_a_part_of_an_experiment(with_methods):
     said = '--method PatchCore: tiny has mean-patch, DeSTSeg; write methods = ["mean-patch", '
     with pytest.raises(InputError, match=re.escape(f'{said}"DeSTSeg", "PatchCore"] in the [grid]')):
         whole.narrowed(methods=["PatchCore"])
-    with pytest.raises(InputError, match=r"--method: unknown method 'destseg'; did you mean DeSTSeg\?"):
+    with pytest.raises(
+        InputError, match=r"--method: unknown method 'destseg'; did you mean DeSTSeg\?"
+    ):
         whole.narrowed(methods=["destseg"])
-    with pytest.raises(InputError, match=r"--variant: unknown variant 'ed\+den'; did you mean den\+ed"):
+    with pytest.raises(
+        InputError, match=r"--variant: unknown variant 'ed\+den'; did you mean den\+ed"
+    ):
         whole.narrowed(variants=["ed+den"])
 
 
@@ -427,7 +435,9 @@ def test_metrics_beyond_the_papers(write_tiny):
     line = 'title = "tiny"'
     found = load_experiment(write_tiny({line: f'{line}\nmetrics = ["pixel_f1max"]'}))
     assert found.metrics == ("pixel_f1max",)
-    with pytest.raises(InputError, match="metrics names 'f1', and lists those beyond the paper's six; there are"):
+    with pytest.raises(
+        InputError, match="metrics names 'f1', and lists those beyond the paper's six; there are"
+    ):
         load_experiment(write_tiny({line: f'{line}\nmetrics = ["f1"]'}))
 
 

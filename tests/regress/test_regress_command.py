@@ -68,10 +68,7 @@ def test_a_floor_that_switches_the_gate_off_is_refused(file, cells, floor, capsy
 def test_usage(file, tmp_path, capsys):
     assert gate(file, tmp_path / "absent.csv") == 2
     assert main(["regress", "--experiment", "smok"]) == 2
-    assert (
-        "smok: no such experiment or file; did you mean smoke?"
-        in capsys.readouterr().err
-    )
+    assert "smok: no such experiment or file; did you mean smoke?" in capsys.readouterr().err
 
 
 def test_everything_is_written(file, cells, tmp_path, monkeypatch, capsys):
