@@ -122,6 +122,11 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
         device = torch.device(device)
     except (RuntimeError, TypeError):
         raise InputError(f"load: no device {device!r}; give 'cpu' or 'cuda'.") from None
+    if not os.path.lexists(path):
+        raise InputError(
+            f"{path}: no such model file; `python -m destseg train --data DIR --out {path}` writes "
+            "one."
+        )
     content = read_file(path)
     if isinstance(content, Mapping) and content.get("format") == FORMAT:
         tensors, settings = _ours(path, content)

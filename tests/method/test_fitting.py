@@ -129,7 +129,8 @@ def test_progress_is_told(fit):
     fit(on_progress=lambda *call: told.append(call[:3]))
     student = [("student", step, 3) for step in range(4)]
     segmentation = [("segmentation", step, 2) for step in range(3)]
-    assert told == [*student, *segmentation, ("scale", 6, 6)]
+    anomalies = [("synthetic anomalies", batch, 8) for batch in range(1, 9)]
+    assert told == [*student, *segmentation, ("scale", 6, 6), *anomalies]
 
 
 def test_the_papers_rotations():
