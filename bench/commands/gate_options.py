@@ -66,10 +66,12 @@ def baseline_file(options: argparse.Namespace, remedy: str) -> Path:
     InputError
         When cells are of no experiment, so that the file must be named; with the remedy.
     """
+    if options.baseline is not None:
+        return Path(options.baseline)
     experiment = experiment_of(options)
-    if options.baseline is None and experiment is None:
+    if experiment is None:
         raise InputError(f"--cells without --experiment: {remedy}")
-    return options.baseline or baseline_of(experiment)
+    return baseline_of(experiment)
 
 
 def typed_baseline(options: argparse.Namespace) -> str:
