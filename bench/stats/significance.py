@@ -55,6 +55,17 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
     return float((np.abs(sums) >= seen).mean())
 
 
+def least_p(categories: int) -> float:
+    """Return the smallest `sign_flip_p` that so many categories can give, 1 where there is no test.
+
+    Examples
+    --------
+    >>> least_p(2), least_p(6)
+    (0.5, 0.03125)
+    """
+    return 2.0 ** (1 - categories) if categories > 1 else 1.0
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Correct the p values of one whole family of tests by Holm's step-down method.
 
