@@ -17,10 +17,10 @@ from bench.stats import (
     LEVEL,
     Interval,
     Scores,
+    can_show,
     contrast_effect,
     contrast_p,
     estimate,
-    least_p,
     new_seeds_interval,
 )
 
@@ -77,7 +77,7 @@ class _Difference:
     @property
     def too_few(self) -> bool:
         """Whether no difference at all could be shown for other categories."""
-        return least_p(self.categories) > 1 - LEVEL
+        return not can_show(self.categories)
 
     @property
     def has_p(self) -> bool:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bench.stats.intervals import LEVEL
+
 MOST_EXACT = 16
 """Up to this many values all sign patterns are tried."""
 
@@ -55,15 +57,15 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
     return float((np.abs(sums) >= seen).mean())
 
 
-def least_p(categories: int) -> float:
-    """Return the smallest `sign_flip_p` that so many categories can give, 1 where there is no test.
+def can_show(categories: int) -> bool:
+    """Tell whether any difference on so many categories could have a `sign_flip_p` of 0.05.
 
     Examples
     --------
-    >>> least_p(2), least_p(6)
-    (0.5, 0.03125)
+    >>> can_show(5), can_show(6)
+    (False, True)
     """
-    return 2.0 ** (1 - categories) if categories > 1 else 1.0
+    return 0.5 ** (categories - 1) <= 1 - LEVEL
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
