@@ -35,7 +35,11 @@ def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     wanted = " ".join(given)
     near = fitting[:3] or difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
     near = near or list(known)[:3]
-    what = "no such cell" if not fitting else f"{len(fitting)} such cells"
+    said = {word for name in known for word in name.split()}
+    unknown = [word for word in given if word not in said]
+    what = f"no {unknown[0]!r}" if unknown else "no such cell"
+    if fitting:
+        what = f"{len(fitting)} such cells"
     raise InputError(
         f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, the "
         f"method left out where it is clear, such as {' or '.join(repr(name) for name in near)}."

@@ -72,7 +72,7 @@ def reproduce(
     def show_seeds_so_far(seed: int) -> None:
         complete = () if part else outputs.complete_seeds()
         if 0 < len(complete) < len(laid.grid.seeds):
-            table = outputs.write(seeds=complete)
+            table, _ = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
     with workers as opened:

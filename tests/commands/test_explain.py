@@ -23,7 +23,7 @@ def test_the_experiment_may_stand_last(small, results, capsys):
 def test_an_unknown_cell_is_refused(small, results, capsys):
     assert main(["explain", str(small()), "botle", "none", "0", "--results", str(results)]) == 2
     err = capsys.readouterr().err
-    assert "error: 'botle none 0': the experiment has no such cell" in err
+    assert "error: 'botle none 0': the experiment has no 'botle'" in err
     assert "'bottle DeSTSeg none seed 0'" in err
 
 
