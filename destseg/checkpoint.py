@@ -12,7 +12,7 @@ from torch import Tensor
 
 from destseg.card import read_card
 from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 from destseg.features import LEVELS, fusion_channels
 from destseg.images import DEPTHS
 from destseg.model import DeSTSeg
@@ -140,7 +140,13 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: its settings are not a model's ({error}).") from None
     _fill(path, model, tensors)
-    return model.to(device).eval().requires_grad_(False)
+    try:
+        model = model.to(device)
+    except (RuntimeError, AssertionError) as error:  # which one is for torch's build to say
+        raise InputError(
+            f"load: device {device}: cannot be used here ({one_line(error)})."
+        ) from None
+    return model.eval().requires_grad_(False)
 
 
 def _build(

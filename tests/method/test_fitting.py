@@ -172,6 +172,7 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         ({"data": empty}, "empty: neither has a folder train/good nor images"),
         ({"textures": empty}, "empty: no images in it"),
         ({"teacher": tmp_path / "x.pth"}, "x.pth: no such weight file"),
+        ({"device": "cuda:99"}, "device cuda:99: not available here; use auto or cpu"),
         ({"rotation": "some"}, "rotation 'some': unknown; there are none, slight, full"),
         ({"config": TrainingConfig(batch_size=7)}, "6 images are fewer than one batch of 7"),
     ):
