@@ -17,7 +17,7 @@ from benchmarks.figures import (
 )
 from benchmarks.sections import SECTIONS, run_sections
 from destseg.application.options import positive
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,10 +92,8 @@ def _parser() -> argparse.ArgumentParser:
 def _measured(options: argparse.Namespace) -> int:
     unknown = [name for name in options.sections if name not in options.names]
     if unknown:
-        raise InputError(
-            f"{unknown[0]}: no section; there are {', '.join(options.names)}, and the commands "
-            "schedule and lease."
-        )
+        known = [*options.names, "schedule", "lease"]
+        raise InputError(f"{unknown[0]}: no section; {suggestion(unknown[0], known)}")
     before = None if options.against is None else read_benchmark(options.against)
     if options.source is not None:
         now = read_benchmark(options.source)

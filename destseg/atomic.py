@@ -3,12 +3,32 @@
 import errno
 import os
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from destseg.errors import InputError
 
 NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
 """What file systems answer that cannot be asked to put a file on the disk: network drives, mounted
 buckets. Such a file is written whole all the same; a full disk has other numbers."""
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Name the place where somebody asked for a file, when the system refuses to write it.
+
+    Raises
+    ------
+    InputError
+        In the stead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{place}: cannot be written ({error.strerror}); mend that, or name another place."
+        ) from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from destseg.card import read_card
 from destseg.config import FUSION_INPUTS, FusionInput, ModelConfig, StudentKind
-from destseg.errors import InputError
+from destseg.errors import InputError, one_line
 from destseg.features import LEVELS, fusion_channels
 from destseg.images import DEPTHS
 from destseg.model import DeSTSeg
@@ -122,6 +122,11 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
         device = torch.device(device)
     except (RuntimeError, TypeError):
         raise InputError(f"load: no device {device!r}; give 'cpu' or 'cuda'.") from None
+    if not os.path.lexists(path):
+        raise InputError(
+            f"{path}: no such model file; `python -m destseg train --data DIR --out {path}` writes "
+            "one."
+        )
     content = read_file(path)
     if isinstance(content, Mapping) and content.get("format") == FORMAT:
         tensors, settings = _ours(path, content)
@@ -135,7 +140,13 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> DeSTSeg:
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: its settings are not a model's ({error}).") from None
     _fill(path, model, tensors)
-    return model.to(device).eval().requires_grad_(False)
+    try:
+        model = model.to(device)
+    except (RuntimeError, AssertionError) as error:  # which one is for torch's build to say
+        raise InputError(
+            f"load: device {device}: cannot be used here ({one_line(error)})."
+        ) from None
+    return model.eval().requires_grad_(False)
 
 
 def _build(

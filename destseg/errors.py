@@ -1,8 +1,9 @@
 """Errors that are the user's to mend, and foreign text in what is said of them."""
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 LISTED_FAULTS = 10
 """Faults spelt out in one message; the rest are counted."""
@@ -43,6 +44,32 @@ def input_faults(subject: str, faults: Sequence[str]) -> InputError:
     if len(faults) > LISTED_FAULTS:
         lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")
     return InputError(*lines)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask whether the known name nearest to an unknown one was meant; empty where none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("Nonee", ["none", "den"])
+    'did you mean none?'
+    """
+    names = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    return f"did you mean {names[near[0]]}?" if near else ""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Ask as `did_you_mean` does, or list all known names: the end of a sentence on a name.
+
+    Examples
+    --------
+    >>> suggestion("Bottel", ["bottle", "tile"]), suggestion("x", ["bottle", "tile"])
+    ('did you mean bottle?', 'there are bottle, tile.')
+    """
+    names = list(known)
+    listed = f"there are {', '.join(names)}." if names else "there are none."
+    return did_you_mean(name, names) or listed
 
 
 def printable(text: str) -> str:

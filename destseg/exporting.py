@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
-from destseg.atomic import write_atomically
+from destseg.atomic import write_atomically, writing
 from destseg.batches import normalise
 from destseg.errors import InputError
 from destseg.model import DeSTSeg
@@ -82,8 +82,7 @@ def export_onnx(model: DeSTSeg, path: Path | str) -> Path:
     facts = {"size": model.size, "limit": model.scale.limit, "name": model.card.name}
     for key, value in facts.items():
         content.metadata_props.add(key=key, value=str(value))
-    try:
-        write_atomically(Path(path), content.SerializeToString())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
-    return Path(path)
+    path = Path(path)
+    with writing(path):
+        write_atomically(path, content.SerializeToString())
+    return path

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,7 +62,9 @@ def stream(
         yield from placed(ahead(draw, indices, pin=target.type == "cuda"), target)
 
 
-def ahead(draw: Callable[[int], B], indices: Iterable[int], *, pin: bool = False) -> Iterator[B]:
+def ahead(
+    draw: Callable[[int], B], indices: Iterable[int], *, pin: bool = False
+) -> Generator[B, None, None]:
     """Draw by processes that are some batches ahead of what was asked for.
 
     Where they have no memory to share, batches are drawn as they are asked for. ``pin`` is for

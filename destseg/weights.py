@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from destseg.atomic import write_atomically
+from destseg.atomic import write_atomically, writing
 from destseg.errors import InputError, one_line
 from destseg.folders import irregular
 from destseg.resnet import ResNet18
@@ -227,10 +227,8 @@ def write_file(path: Path, content: Mapping[str, Any]) -> Path:
     """
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    try:
+    with writing(path):
         write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
     return path
 
 

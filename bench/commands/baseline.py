@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.gate_options import add_run_options, experiment_of, measured, settings_of
+from bench.commands.gate_options import (
+    add_baseline,
+    add_run_options,
+    baseline_file,
+    experiment_of,
+    measured,
+    settings_of,
+)
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
-from bench.experiment.library import baseline_of
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,9 +47,7 @@ def add_parser(commands: Commands) -> None:
     command = add_command(commands, "baseline", HELP, run=run)
     add_run_options(command)
     command.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the file")
-    command.add_argument(
-        "--to", type=Path, metavar="JSON", help="default: experiments/baselines/<name>.json"
-    )
+    add_baseline(command, "--to")
     command.add_argument(
         "--comparison",
         choices=("records", "seeds"),
@@ -65,12 +69,10 @@ def run(options: argparse.Namespace) -> int:
     from bench.regress.sources import MEASURING, PIPELINE, source_digests
 
     experiment = experiment_of(options)
-    path = options.to or (None if experiment is None else baseline_of(experiment))
-    if path is None:
-        raise InputError(
-            "--cells without --experiment: of which experiment? Scores that are of none are kept "
-            "where you say: add --to gate.json."
-        )
+    path = baseline_file(
+        options,
+        "of which experiment? Scores that are of none are kept where you say: add --to gate.json.",
+    )
     if not options.reason.strip():
         raise InputError("--reason: is empty; say why these numbers are right.")
     before = read_baseline(path) if path.is_file() else None

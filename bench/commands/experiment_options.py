@@ -16,7 +16,7 @@ from destseg.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench.experiment.experiment import Experiment
     from bench.planning.experiment_plan import ExperimentPlan
@@ -125,22 +125,23 @@ def chosen_sources(options: argparse.Namespace) -> Sources:
 
 
 def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> ExperimentPlan:
-    """Lay out the experiment that the options choose, writing nothing; see `look_up`.
-
-    What is not prepared is told on stderr, since it decides how the answer is to be read.
-    """
+    """Lay out the experiment that the options choose, and tell what is not prepared of it."""
     from bench.planning.experiment_plan import look_up
 
     experiment, _ = chosen_experiment(options)
     laid = look_up(experiment, chosen_sources(options), assume=assume)
-    if laid.unprepared:
-        names = ", ".join(laid.unprepared)
+    tell_unprepared(laid.unprepared)
+    return laid
+
+
+def tell_unprepared(names: Iterable[str]) -> None:
+    """Say on stderr which inputs are not prepared, which decides how an answer is to be read."""
+    if listed := ", ".join(names):
         print(
-            f"not prepared here: {names}; whether finished stages are of them cannot be told. "
+            f"not prepared here: {listed}; whether finished stages are of them cannot be told. "
             "`python -m bench reproduce` prepares them first.",
             file=sys.stderr,
         )
-    return laid
 
 
 def chosen_store(options: argparse.Namespace) -> RunStore:

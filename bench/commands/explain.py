@@ -3,7 +3,13 @@
 import argparse
 from pathlib import Path
 
-from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.experiment_options import (
+    add_options,
+    chosen_experiment,
+    chosen_sources,
+    chosen_store,
+    tell_unprepared,
+)
 from bench.commands.parsers import Commands, add_command, typed
 from bench.commands.status import coloured_state
 from bench.common.exit_codes import DONE
@@ -42,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation; return the exit code."""
     from bench.data.kinds import all_kinds
     from bench.inspection.census import take_census
-    from bench.inspection.explaining import explained, find_cell
+    from bench.inspection.explaining import explained, find_cell, unprepared_of
+    from bench.planning.experiment_plan import look_up
 
     words = [str(options.experiment), *options.cell] if options.experiment else []
     # The first word is the experiment's by its place, even where none is given, and some
@@ -56,12 +63,15 @@ def run(options: argparse.Namespace) -> int:
             "explain: of which cell? Give category, variant and seed, such as "
             f"`{typed('explain', *files, *EXAMPLE)}`; `python -m bench status` says what there is."
         )
-    laid = look_up_chosen(options)
+    experiment, _ = chosen_experiment(options)
+    laid = look_up(experiment, chosen_sources(options))
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
+    evaluation = laid.plan.evaluations[cell]
+    tell_unprepared(unprepared_of(evaluation))
     store = chosen_store(options)
     print(cell)
     census = take_census(laid.plan, store)
-    for stage in dict.fromkeys(laid.plan.evaluations[cell].lineage()):
+    for stage in dict.fromkeys(evaluation.lineage()):
         head, *lines = explained(stage, census, store)
         kind, _, state = head.rpartition(": ")
         head = f"{kind}: {coloured_state(state, state)}"

@@ -5,7 +5,7 @@ import argparse
 from bench.commands.experiment_options import add_options
 from bench.commands.parsers import Commands, add_command, add_include
 from bench.common.exit_codes import DONE
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 HELP = """\
 Draw an experiment's figures from what is finished.
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     kinds = tuple(options.only or KINDS)
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
-        raise InputError(f"--only {unknown[0]}: unknown; there are {', '.join(KINDS)}.")
+        raise InputError(f"--only {unknown[0]}: unknown; {suggestion(unknown[0], KINDS)}")
     finished, folder = find_chosen(options)
     chosen = draw(finished, kinds)
     for path in write_figures(chosen, folder / "figures"):

@@ -6,7 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.experiment.library import find_experiment
+from bench.commands.parsers import typed
+from bench.experiment.library import baseline_of, find_experiment
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,47 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     run = command.add_argument_group("run", "passed on to `python -m bench reproduce`")
     for name, value in PASSED_ON.items():
         run.add_argument(f"--{name}", action="append", metavar=value, default=[])
+
+
+def add_baseline(command: argparse.ArgumentParser, option: str) -> None:
+    """Add the option that names the baseline's file, for `baseline_file`."""
+    command.add_argument(
+        option,
+        dest="baseline",
+        type=Path,
+        metavar="JSON",
+        help="default: experiments/baselines/<name>.json",
+    )
+
+
+def baseline_file(options: argparse.Namespace, remedy: str) -> Path:
+    """Return the baseline's file: the one that is named, or the experiment's.
+
+    Raises
+    ------
+    InputError
+        When cells are of no experiment, so that the file must be named; with the remedy.
+    """
+    if options.baseline is not None:
+        return Path(options.baseline)
+    experiment = experiment_of(options)
+    if experiment is None:
+        raise InputError(f"--cells without --experiment: {remedy}")
+    return baseline_of(experiment)
+
+
+def typed_baseline(options: argparse.Namespace) -> str:
+    """Return the command that adopts what `regress` was given: the same run, the same file."""
+    words: list[object] = ["baseline", "--reason", "why"]
+    for name in ("experiment", "cells"):
+        if (value := getattr(options, name)) is not None:
+            words += [f"--{name}", value]
+    for name in PASSED_ON:
+        for value in getattr(options, name):
+            words += [f"--{name}", value]
+    if options.baseline is not None:
+        words += ["--to", options.baseline]
+    return typed(*words)
 
 
 def experiment_of(options: argparse.Namespace) -> Path | None:

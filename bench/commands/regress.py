@@ -6,12 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.gate_options import add_run_options, experiment_of, measured, settings_of
+from bench.commands.gate_options import (
+    add_baseline,
+    add_run_options,
+    baseline_file,
+    experiment_of,
+    measured,
+    settings_of,
+    typed_baseline,
+)
 from bench.commands.parsers import Commands, add_command, add_wide
 from bench.common.exit_codes import DONE, FAILURES, IMPROVEMENT, NOT_COMPARABLE, REGRESSION
-from bench.experiment.library import baseline_of
 from destseg.application.options import positive
-from destseg.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
@@ -45,9 +51,7 @@ def add_parser(commands: Commands) -> None:
 
     command = add_command(commands, "regress", HELP, run=run)
     add_run_options(command)
-    command.add_argument(
-        "--against", type=Path, metavar="JSON", help="default: experiments/baselines/<name>.json"
-    )
+    add_baseline(command, "--against")
     add_wide(command)
     command.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.json, junit.xml and summary.md"
@@ -83,26 +87,24 @@ def run(options: argparse.Namespace) -> int:
     from bench.regress.ci_formats import annotations, json_text, junit_text
     from bench.regress.rendering import markdown_text, terminal_text
 
-    experiment = experiment_of(options)
-    path = options.against or (None if experiment is None else baseline_of(experiment))
-    if path is None:
-        raise InputError(
-            "--cells without --experiment: compared with what? Add --against gate.json, which "
-            "`python -m bench baseline` writes."
-        )
+    path = baseline_file(
+        options,
+        "compared with what? Add --against gate.json, which `python -m bench baseline` writes.",
+    )
     report = _compared(options, read_baseline(path))
-    print(_coloured(terminal_text(report, screen_width(wide=options.wide)), report))
+    adopt = typed_baseline(options)
+    print(_coloured(terminal_text(report, adopt, screen_width(wide=options.wide)), report))
     for line in annotations(report) if os.environ.get("GITHUB_ACTIONS") else ():
         print(line)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a", encoding="utf-8") as page:
-            page.write(markdown_text(report))
+            page.write(markdown_text(report, adopt))
     if options.report is not None:
         options.report.mkdir(parents=True, exist_ok=True)
         for name, text in (
             ("report.json", json_text(report)),
             ("junit.xml", junit_text(report)),
-            ("summary.md", markdown_text(report)),
+            ("summary.md", markdown_text(report, adopt)),
         ):
             (options.report / name).write_text(text, encoding="utf-8")
     return _code(report)

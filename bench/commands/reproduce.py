@@ -81,7 +81,9 @@ def run(options: argparse.Namespace) -> int:
     )
     code = _report(summary)
     if options.shard is None:
-        print(f"\n{outputs.write().text(screen_width(wide=options.wide))}")
+        table, place = outputs.write()
+        print(f"\n{table.text(screen_width(wide=options.wide))}")
+        print(f"{place}: cells.csv, tables, figures and report.html.")
     else:
         index, count = options.shard
         print(f"shard {index} of {count}: no tables; run the command without --shard for those.")

@@ -4,7 +4,7 @@ import argparse
 
 from bench.commands.parsers import Commands, add_command, add_include, add_results, add_wide
 from bench.common.exit_codes import DONE
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 HELP = """\
 Print a table of finished results.
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.results.files import joined_with, read_results
 
     if options.name not in tables():
-        raise InputError(f"table {options.name!r}: unknown; there are {', '.join(tables())}.")
+        raise InputError(f"table {options.name!r}: unknown; {suggestion(options.name, tables())}")
     own = read_results(options.results / options.experiment)
     results = joined_with(own, options.include, options.results)
     table = build_table(options.name, results)

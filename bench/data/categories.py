@@ -19,10 +19,9 @@ from bench.data.layout import (
     Extent,
     list_categories,
     scan_category,
-    similar_names,
 )
 from bench.data.reading import Reading, reading_of
-from destseg.errors import InputError, input_faults
+from destseg.errors import InputError, input_faults, suggestion
 from destseg.folders import tell
 from destseg.images import read_rgb, resize_rgb
 from destseg.masks import HALF
@@ -85,8 +84,7 @@ def prepare_category(
     """
     known = list_categories(root)
     if category not in known:
-        hint = similar_names(category, known)
-        raise InputError(f"{root}: no category {category!r} in it; {hint}?")
+        raise InputError(f"{root}: no category {category!r}; {suggestion(category, known)}")
     folder = root / category
     listing = scan_category(folder)
     reading = reading_of(folder, listing, cache)

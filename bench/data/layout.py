@@ -5,9 +5,8 @@
 folder. `destseg.folders` says which files are images, `bench.data.pairing` which masks are theirs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
@@ -212,10 +211,3 @@ def _images_below(folder: Path) -> Iterator[Path]:
 def _lack(place: Path, belongs: str) -> str:
     lack = "has no images" if place.is_dir() else "no such folder"
     return f"{place}: {lack}; {belongs}"
-
-
-def similar_names(name: str, known: Iterable[str]) -> str:
-    """Ask whether one of the known names nearest to an unknown one was meant, or list them all."""
-    known = list(known)
-    near = get_close_matches(name, known, n=3)
-    return f"did you mean {' or '.join(near)}" if near else f"it has {', '.join(known)}"

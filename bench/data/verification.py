@@ -23,12 +23,11 @@ from bench.data.layout import (
     CategoryFiles,
     list_categories,
     scan_category,
-    similar_names,
 )
 from bench.data.layout_faults import category_faults, root_faults, texture_faults
 from bench.data.reading import digest_as_read
 from bench.data.textures import texture_files
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 from destseg.folders import broken_links, require_folder, subfolders
 
 
@@ -116,8 +115,8 @@ def recognise(folder: Path) -> str:
 def _mvtec(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> Report:
     for name in categories:
         if name not in PUBLISHED:
-            hint = similar_names(name, PUBLISHED)
-            raise InputError(f"--category {name}: not a category of MVTec AD; {hint}?")
+            hint = suggestion(name, PUBLISHED)
+            raise InputError(f"--category {name}: not a category of MVTec AD; {hint}")
     wanted = categories or tuple(PUBLISHED)
     present = {name: root / name for name in wanted if (root / name).is_dir()}
     if not present:
@@ -151,7 +150,7 @@ def _layout(root: Path, categories: Sequence[str], jobs: int, *, read: bool) -> 
     known = list_categories(root)
     for name in categories:
         if name not in known:
-            raise InputError(f"--category {name}: not in {root}; {similar_names(name, known)}?")
+            raise InputError(f"--category {name}: not in {root}; {suggestion(name, known)}")
     files = {name: scan_category(root / name) for name in categories or known}
     contents = category_contents(files, jobs) if read else {}
     faults = [] if categories else [*broken_links(root).values()]

@@ -1,7 +1,6 @@
 """An experiment: methods, data, grid and protocol, as frozen values."""
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from bench.methods import FLOORS, PAPER, method
 from bench.methods.interface import Backbone
 from bench.metrics import Protocol
 from destseg.config import Precision
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 
 @dataclass(frozen=True)
@@ -223,8 +222,8 @@ def _with_variants(
             without = [name for name in chosen if name not in FLOORS] or list(chosen)
             raise InputError(f"--variant {variant}: {', '.join(without)} has none; leave it out.")
         if variant not in named:
-            near = nearest_variants(variant, named)
-            raise InputError(f"--variant: unknown variant {variant!r}; use {' or '.join(near)}.")
+            hint = variant_suggestion(variant, named)
+            raise InputError(f"--variant: unknown variant {variant!r}; {hint}")
     found = {
         name: variants if variants == ("",) else method(name).ordered({*wanted} & {*known[name]})
         for name, variants in chosen.items()
@@ -232,12 +231,12 @@ def _with_variants(
     return {name: variants for name, variants in found.items() if variants}
 
 
-def nearest_variants(name: str, known: Sequence[str]) -> tuple[str, ...]:
-    """Return the variants somebody may have meant: the same parts, else the nearest names."""
+def variant_suggestion(name: str, known: Sequence[str]) -> str:
+    """Ask for the variant that somebody may have meant: of the same parts, else the nearest."""
     words = {"no_l1": "no-l1", "encoder-decoder": "ed", "": "none"}
     parts = [words.get(word, word) for word in name.lower().replace(" ", "").split("+")]
     same = [other for other in known if sorted(other.split("+")) == sorted(parts)]
-    return tuple(same or difflib.get_close_matches(name, known, n=3) or known[:8])
+    return suggestion(same[0] if same else name, known)
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from destseg.errors import InputError, printable
+from destseg.errors import InputError, printable, suggestion
 
 
 @dataclass(frozen=True, order=True)
@@ -80,5 +80,5 @@ def choose_categories(
         )
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise InputError(f"{where}: no category {unknown[0]!r}; there are {', '.join(known)}.")
+        raise InputError(f"{where}: no category {unknown[0]!r}; {suggestion(unknown[0], known)}")
     return tuple(name for name in known if not wanted or name in wanted)

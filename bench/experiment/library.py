@@ -1,10 +1,9 @@
 """The experiments and baselines that come with the project, by name."""
 
-import difflib
 from importlib import resources
 from pathlib import Path
 
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 _PACKAGED = Path(str(resources.files("bench"))) / "experiments"
 
@@ -35,11 +34,7 @@ def find_experiment(given: Path) -> Path:
     names = experiment_names()
     if str(given) in names:
         return EXPERIMENTS / f"{given}.toml"
-    near = difflib.get_close_matches(given.stem, names, n=1)
-    nearest = f", the nearest is {near[0]}" if near else ""
-    raise InputError(
-        f"{given}: no such experiment{nearest}; there are {', '.join(names)}, or give a file."
-    )
+    raise InputError(f"{given}: no such experiment or file; {suggestion(given.stem, names)}")
 
 
 def baseline_of(experiment: Path) -> Path:

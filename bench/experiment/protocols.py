@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.experiment.reading import load_experiment
 from bench.metrics import PROTOCOLS, Protocol
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 
 def load_protocol(name: str) -> Protocol:
@@ -19,7 +19,7 @@ def load_protocol(name: str) -> Protocol:
         return load_experiment(Path(name)).protocol
     if name not in PROTOCOLS:
         raise InputError(
-            f"--protocol {name}: unknown; use one of {', '.join(PROTOCOLS)}, or the path of an "
-            "experiment's TOML file."
+            f"--protocol {name}: neither a protocol nor an experiment's TOML file; "
+            f"{suggestion(name, PROTOCOLS)}"
         )
     return PROTOCOLS[name]

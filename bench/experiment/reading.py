@@ -1,7 +1,6 @@
 """TOML files, read strictly into experiments."""
 
 import dataclasses
-import difflib
 import math
 import tomllib
 import types
@@ -16,14 +15,14 @@ from bench.experiment.experiment import (
     DatasetConfig,
     Experiment,
     GridConfig,
-    nearest_variants,
+    variant_suggestion,
 )
 from bench.experiment.library import find_experiment
 from bench.experiment.ranges import require_range
 from bench.experiment.tables import default_tables
 from bench.methods import FLOORS, PAPER, method
 from bench.metrics import ALL_METRICS, Protocol
-from destseg.errors import InputError, one_line, printable
+from destseg.errors import InputError, one_line, printable, suggestion
 
 T = TypeVar("T")
 
@@ -181,7 +180,8 @@ def _check(file: _File, path: Path) -> None:
     """Refuse names that nothing has."""
     if file.dataset.kind not in all_kinds():
         raise InputError(
-            f"{path}: dataset.kind is {file.dataset.kind!r}; use one of {', '.join(all_kinds())}."
+            f"{path}: dataset.kind is {file.dataset.kind!r}; "
+            f"{suggestion(file.dataset.kind, all_kinds())}"
         )
     extra = [key for key, metric in ALL_METRICS.items() if metric.extra]
     if len(set(file.metrics)) != len(file.metrics):
@@ -189,7 +189,8 @@ def _check(file: _File, path: Path) -> None:
     for key in file.metrics:
         if key not in extra:
             raise InputError(
-                f"{path}: metrics names {key!r}; beyond the paper's there are {', '.join(extra)}."
+                f"{path}: metrics names {key!r}, and lists those beyond the paper's six; "
+                f"{suggestion(key, extra)}"
             )
 
 
@@ -229,8 +230,8 @@ def _variants(grid: _Grid, path: Path) -> dict[str, tuple[str, ...]]:
             raise InputError(f"{where} repeats a value; list each once.")
         for variant in variants:
             if variant not in method(name).variants:
-                near = " or ".join(nearest_variants(variant, list(method(name).variants)))
-                raise InputError(f"{where}: unknown variant {variant!r}; use {near}.")
+                hint = variant_suggestion(variant, list(method(name).variants))
+                raise InputError(f"{where}: unknown variant {variant!r}; {hint}")
     return {
         name: method(name).ordered(table.get(name, method(name).design)) for name in grid.methods
     }
@@ -245,10 +246,7 @@ def _build(cls: type[T], table: Any, where: str) -> T:
     for key, value in table.items():
         if key not in hints:
             known = [*hints, *(("methods", *_own_tables()) if cls is _File else ())]
-            near = difflib.get_close_matches(key, known, n=1)
-            listed = ", ".join(known) or "none"
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {listed}."
-            raise InputError(f"{where}: unknown key {key!r}; {hint}")
+            raise InputError(f"{where}: unknown key {key!r}; {suggestion(key, known)}")
         place = f"{where}: {key}" if ": " not in where else f"{where}.{key}"
         values[key] = convert(value, hints[key], place)
     try:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from bench.experiment.grid import Cell
 from bench.inspection.census import Census
 from bench.inspection.reasons import reason
+from bench.planning.inputs import UNPREPARED
 from bench.planning.stages import Stage
 from bench.store.records import Record
 from bench.store.runs import FAILURE, RECORD, Failure, RunStore
@@ -34,11 +35,29 @@ def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     wanted = " ".join(given)
     near = fitting[:3] or difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
     near = near or list(known)[:3]
-    what = "no such cell" if not fitting else f"{len(fitting)} such cells"
+    said = {word for name in known for word in name.split()}
+    unknown = [word for word in given if word not in said]
+    what = f"no {unknown[0]!r}" if unknown else "no such cell"
+    if fitting:
+        what = f"{len(fitting)} such cells"
     raise InputError(
         f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, the "
         f"method left out where it is clear, such as {' or '.join(repr(name) for name in near)}."
     )
+
+
+def unprepared_of(evaluation: Stage) -> tuple[str, ...]:
+    """Name the inputs of a cell, given by its last stage, that this machine has not prepared.
+
+    Of images it is the category that is named.
+    """
+    found = {
+        name
+        for stage in evaluation.lineage()
+        for name, value in stage.parameters.items()
+        if value == UNPREPARED
+    }
+    return tuple(str(evaluation.category) if name == "images" else name for name in sorted(found))
 
 
 def explained(stage: Stage, census: Census, store: RunStore) -> list[str]:

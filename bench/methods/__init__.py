@@ -5,7 +5,6 @@ those that ``$DESTSEG_BENCH_METHODS`` names. Importing the package imports neith
 it is asked for, any method.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -17,7 +16,7 @@ from typing import Any
 
 from bench.methods.interface import Method
 from bench.methods.steps import Step
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 METHODS_VARIABLE = "DESTSEG_BENCH_METHODS"
 """Environment variable that names folders of further methods, separated as in ``PATH``."""
@@ -95,10 +94,7 @@ def method(name: str, where: str = "method") -> Method[Any, Any]:
         When there is none; ``where`` says who asked.
     """
     if name not in methods():
-        lower = {known.lower(): known for known in methods()}
-        near = difflib.get_close_matches(name.lower(), lower, n=1)
-        known = repr(lower[near[0]]) if near else ", ".join(methods())
-        raise InputError(f"{where}: unknown method {name!r}; use {known}.")
+        raise InputError(f"{where}: unknown method {name!r}; {suggestion(name, methods())}")
     return methods()[name]
 
 

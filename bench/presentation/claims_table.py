@@ -104,7 +104,7 @@ def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tupl
         "Level": MISSING
         if weakest is None or weakest.interval is None
         else f"{100 * weakest.level:.3g} %",
-        "Other categories": format_shown(found.p_elsewhere),
+        "Other categories": format_shown(found.p_elsewhere, len(results.categories)),
     }
     numbers: Numbers = {
         "claim": claim.name,

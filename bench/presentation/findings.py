@@ -2,23 +2,25 @@
 
 Where the two readings of a difference part, a sentence carries both: the interval for these
 categories under new seeds, and whether it is shown for others of this kind, by the sign-flip p
-over them (`bench.stats.contrast_p`).
+over them (`bench.stats.contrast_p`). What is shown of an effect is what the table of effects says,
+with Holm's correction; too few categories to show anything are said to be that.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.metrics import Metric
-from bench.presentation.formatting import format_percent, listed
-from bench.presentation.statistics_tables import design_of, design_scores
+from bench.presentation.formatting import format_percent, in_words, listed
+from bench.presentation.statistics_tables import Family, shown_for
 from bench.results.results import Results
 from bench.stats import (
     LEVEL,
     Interval,
     Scores,
+    can_show,
+    contrast_effect,
     contrast_p,
     estimate,
-    factorial_contrast,
     new_seeds_interval,
 )
 
@@ -57,19 +59,42 @@ class _Difference:
         For these categories under new seeds, for all comparisons at once.
     p
         For other categories of this kind, for all comparisons at once.
+    elsewhere
+        Whether it is shown for those.
+    categories
+        How many there are.
+    corrected
+        The p of an effect by Holm's method, over the table of effects.
     """
 
     mean: float
     interval: Interval | None
     p: float | None
+    elsewhere: bool
+    categories: int
+    corrected: float | None = None
+
+    @property
+    def too_few(self) -> bool:
+        """Whether no difference at all could be shown for other categories."""
+        return not can_show(self.categories)
+
+    @property
+    def has_p(self) -> bool:
+        """Whether p says something."""
+        return self.p is not None and not self.too_few
 
     @property
     def in_points(self) -> str:
-        """Such as ``"+3.3 [1.3, 5.3]"``."""
+        """Such as ``"+3.3 [1.3, 5.3] (p = .25, corrected 1)"``."""
         if self.interval is None:
             return _points(self.mean, "+")
         ends = f"[{_points(self.interval.low)}, {_points(self.interval.high)}]"
-        return f"{_points(self.mean, '+')} {ends}"
+        said = f"{_points(self.mean, '+')} {ends}"
+        if self.p is None or not self.has_p:
+            return said
+        corrected = "" if self.corrected is None else f", corrected {_bare(self.corrected)}"
+        return f"{said} ({short_p(self.p)}{corrected})"
 
     @property
     def reading(self) -> str:
@@ -78,7 +103,11 @@ class _Difference:
             return " (one seed: nothing is decided)"
         if not self.interval.excludes_zero:
             return ", not decided"
-        if self.p is not None and self.p <= 1 - LEVEL:
+        if self.too_few:
+            many = f"{in_words(self.categories)} categories"
+            count = "one category" if self.categories == 1 else many
+            return f" here; {count} can show nothing of others of this kind"
+        if self.elsewhere:
             return " for these categories and others of this kind"
         return " for these categories, not shown for others of this kind"
 
@@ -86,7 +115,7 @@ class _Difference:
 def _read(found: Mapping[str, _Difference]) -> str:
     """Name differences, those together of which the same is decided.
 
-    Such as ``"seg +3.3 [1.3, 5.3] for these categories, not shown for … (p = .25)"``.
+    Such as ``"seg +3.3 [1.3, 5.3] (p = .25) for these categories, not shown for …"``.
     """
     groups: dict[str, dict[str, _Difference]] = {}
     for name, one in found.items():
@@ -94,8 +123,7 @@ def _read(found: Mapping[str, _Difference]) -> str:
     said = []
     for reading, group in groups.items():
         numbers = listed(f"{name} {one.in_points}".lstrip() for name, one in group.items())
-        known = [short_p(one.p) for one in group.values() if one.p is not None]
-        said.append(f"{numbers}{reading}{f' ({listed(known)})' if known else ''}")
+        said.append(f"{numbers}{reading}")
     return "; ".join(said)
 
 
@@ -104,27 +132,40 @@ def _difference(contrast: Scores, comparisons: int = 1) -> _Difference:
 
     One seed at least is complete.
     """
-    p = contrast_p(contrast)
+    alone = contrast_p(contrast)
+    p = None if alone is None else min(alone * comparisons, 1.0)
     return _Difference(
         estimate(contrast).mean,
         new_seeds_interval(contrast, 1 - (1 - LEVEL) / comparisons),
-        None if p is None else min(p * comparisons, 1.0),
+        p,
+        elsewhere=p is not None and p <= 1 - LEVEL,
+        categories=len(contrast),
     )
 
 
 def _effects(results: Results) -> Iterator[str]:
-    """Say what each factor adds, the largest effect first."""
+    """Say what each factor adds, the largest effect first, as the table of effects has it."""
     method = results.known.get(results.method)
     if method is None or not method.factors:
         return
-    metric, design = main_metric(results), design_of(method)
-    scores = design_scores(results, method, metric.key)
-    contrasts = {name: factorial_contrast(scores, design, name) for name in method.factors}
-    found = {name: _difference(one) for name, one in contrasts.items() if estimate(one).n}
+    metric, family = main_metric(results), Family(results, method)
+    found = {}
+    for name in method.factors:
+        test = ((name,), metric.key)
+        ours, corrected = contrast_effect(family.contrasts[test]), family.corrected.get(test)
+        if ours.estimate.n:
+            found[name] = replace(
+                _difference(family.contrasts[test]),
+                elsewhere=shown_for(ours, corrected) == "both",
+                corrected=corrected,
+            )
     if found:
         order = sorted(found.items(), key=lambda item: -abs(item[1].mean))
         verb = "adds" if len(found) == 1 else "add"
         what = f"What {listed(found)} {verb} to {metric.display}, in points"
+        if any(one.has_p for one in found.values()):
+            tests = len(family.corrected)
+            what += f" (p corrected for the {tests} tests of all effects, by Holm's method)"
         yield f"{what}: {_read(dict(order))}"
 
 
@@ -154,8 +195,9 @@ def _standing(results: Results) -> Iterator[str]:
             what = "the floor" if len(rows) == 1 else "the better floor"
         else:
             what = "the other" if len(rows) == 1 else f"the best of the other {len(rows)}"
-        if below and len(rows) > 1:
-            what += f" (interval for all {len(rows)} at once)"
+        if below and len(rows) > 1 and found.interval is not None:
+            of = "interval and p" if found.has_p else "interval"
+            what += f" ({of} for all {len(rows)} at once)"
         side = "below" if below else "above"
         difference = _read({"": found})
         yield f"{beginning} is {side} {results.labels[nearest]}, {what}: {difference}"
@@ -181,6 +223,11 @@ def _limits(results: Results) -> str:
 def _points(fraction: float, sign: str = "-") -> str:
     """Such as ``"4.1"`` or, with a true minus sign, ``"−3.7"``; in points."""
     return f"{100 * fraction:{sign}z.1f}".replace("-", "−")
+
+
+def _bare(p: float) -> str:
+    """Such as ``".25"`` or ``"< .001"``."""
+    return short_p(p).removeprefix("p ").removeprefix("= ")
 
 
 def short_p(p: float) -> str:

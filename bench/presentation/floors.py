@@ -52,5 +52,5 @@ def _readings(ahead: Scores) -> str:
     if interval is None:
         return ""
     decided = "" if interval.excludes_zero else ", undecided"
-    others = "" if p is None else f"; for others of this kind {format_shown(p)}"
+    others = "" if p is None else f"; for others of this kind {format_shown(p, len(ahead))}"
     return f" (95 % interval for these categories {format_interval(interval)}{decided}{others})"

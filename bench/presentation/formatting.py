@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bench.metrics import Metric
 from bench.paper.published import Published
-from bench.stats import LEVEL, Estimate, Interval
+from bench.stats import LEVEL, Estimate, Interval, can_show
 
 MISSING = "—"
 
@@ -74,10 +74,12 @@ def format_p(p: float | None) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def format_shown(p: float | None) -> str:
+def format_shown(p: float | None, categories: int) -> str:
     """Such as ``"not shown, p = 0.2500"``: whether other categories of a kind say so too."""
     if p is None:
         return MISSING
+    if not can_show(categories):
+        return f"{in_words(categories)} categories cannot show it"
     size = "below 0.0001" if p < 0.0001 else f"= {format_p(p)}"
     return f"{'shown' if p <= 1 - LEVEL else 'not shown'}, p {size}"
 

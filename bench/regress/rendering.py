@@ -17,22 +17,25 @@ MEANINGS = {
 }
 
 
-def terminal_text(report: GateReport, width: int | None = None) -> str:
-    """Word a report for people; its table in so many columns, if there is an end."""
+def terminal_text(report: GateReport, adopt: str, width: int | None = None) -> str:
+    """Word a report for people; its table in so many columns, if there is an end.
+
+    ``adopt`` is the command that makes the run the baseline.
+    """
     parts = [_headline(report), *(f"  {line}" for line in _faults(report))]
     parts += _table(report, "simple", width)
     notes = [*report.notes, *_reasons(report)]
     parts += ["", *notes] if notes else []
-    return "\n".join([*parts, *_advice(report)])
+    return "\n".join([*parts, *_advice(report, f"  {adopt}")])
 
 
-def markdown_text(report: GateReport) -> str:
-    """Word a report for the page of a CI run."""
+def markdown_text(report: GateReport, adopt: str) -> str:
+    """Word a report for the page of a CI run; ``adopt`` as for `terminal_text`."""
     parts = [f"## Regression gate: {report.verdict}", "", _headline(report), ""]
     parts += [f"- {line}" for line in _faults(report)]
     parts += _table(report, "github")
     parts += ["", *(f"- {line}" for line in [*report.notes, *_reasons(report)])]
-    return "\n".join([*parts, "", *_advice(report)]).rstrip() + "\n"
+    return "\n".join([*parts, "", *_advice(report, f"\n    {adopt}")]).rstrip() + "\n"
 
 
 def sentence(change: Change) -> str:
@@ -103,8 +106,7 @@ def _reasons(report: GateReport) -> list[str]:
             return []
         count = len(cause.sources)
         told = "1 source component differs" if count == 1 else f"{count} source components differ"
-        adopt = 'adopt them with `python -m bench baseline --reason "why"`'
-        return [f"{told} from the baseline's, and no number moved; {adopt}, to name causes alone"]
+        return [f"{told} from the baseline's, and no number moved"]
     lines = []
     if cause.settings:
         lines.append(f"settings that changed: {'; '.join(_shortened(list(cause.settings)))}")
@@ -115,14 +117,21 @@ def _reasons(report: GateReport) -> list[str]:
     if cause.versions:
         lines.append(f"versions that changed: {'; '.join(cause.versions)}")
     if not lines and cause.foreign:
-        lines.append("what measures is as it was: look at what made these scores")
+        lines.append(
+            "the metrics are computed by the code of the baseline's: what changed is the program "
+            "that made these scores, or what it was given"
+        )
     elif not lines:
         lines.append("neither settings, source components nor versions differ from the baseline's")
     return lines
 
 
-def _advice(report: GateReport) -> list[str]:
-    if report.verdict in (Verdict.PASS, Verdict.INCOMPLETE):
+def _advice(report: GateReport, adopt: str) -> list[str]:
+    """Give the command that adopts a change, where there is one to adopt."""
+    if report.verdict is Verdict.INCOMPLETE:
         return []
-    adopt = 'If the change is meant, adopt it with `python -m bench baseline --reason "why"`'
-    return [f"{adopt}, options as for this run, and let the diff be reviewed."]
+    if report.verdict is Verdict.PASS:
+        if not report.cause.sources:
+            return []
+        return ["So that a later change is not put down to these, adopt them:", adopt]
+    return ["If the change is meant, adopt it, and let the diff be reviewed:", adopt]

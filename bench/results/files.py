@@ -24,7 +24,7 @@ from bench.results.costs import Cost
 from bench.results.joining import join
 from bench.results.results import Results, Standing
 from destseg.atomic import write_atomically
-from destseg.errors import InputError, one_line
+from destseg.errors import InputError, one_line, suggestion
 from destseg.folders import irregular, tell
 
 CELLS = "cells.csv"
@@ -111,9 +111,9 @@ def read_measured(folder: Path) -> Results:
     if os.path.lexists(cells_path) and (fault := irregular(cells_path)) is not None:
         raise InputError(f"{cells_path}: {fault}; {REMEDY}.")
     if not cells_path.is_file():
-        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}")))
-        there = f"there are {known}" if known else "run `python -m bench reproduce` first"
-        raise InputError(f"{folder}: no results; {there}.")
+        known = sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}"))
+        hint = suggestion(folder.name, known) if known else "run `python -m bench reproduce` first."
+        raise InputError(f"{folder}: no results; {hint}")
     cells = read_cells(cells_path)
     path = folder / HEADING
     try:

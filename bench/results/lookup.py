@@ -106,6 +106,11 @@ def _from_files(
         )
     cells, grid = found.cells, experiment.grid
     there = tuple(dict.fromkeys(cells["category"]))
+    if {*grid.categories} - {*there}:
+        chosen = " ".join(f"--category {name}" for name in there)
+        raise InputError(
+            f"{folder / CELLS}: has not all the categories asked for; those it has are {chosen}."
+        )
     categories = choose_categories(grid.categories, there, folder / CELLS)
     wanted = set(Grid(categories, grid.variants, grid.seeds).cells())
     cells = cells[[cell in wanted for cell in cells_of(cells)]]

@@ -27,7 +27,7 @@ from bench.stats.intervals import (
 )
 from bench.stats.scores import Scores, complete_seeds
 from bench.stats.seed_counts import MOST_SEEDS, seeds_to_decide
-from bench.stats.significance import holm, sign_flip_p
+from bench.stats.significance import can_show, holm, sign_flip_p
 
 __all__ = [
     "LEVEL",
@@ -38,6 +38,7 @@ __all__ = [
     "Interval",
     "Scores",
     "Worst",
+    "can_show",
     "complete_seeds",
     "contrast_effect",
     "contrast_p",

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bench.stats.intervals import LEVEL
+
 MOST_EXACT = 16
 """Up to this many values all sign patterns are tried."""
 
@@ -53,6 +55,17 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
     # Patterns that tie with the one seen must not be lost to the order of summation.
     seen = abs(values.sum()) - _TOLERANCE * np.abs(values).sum()
     return float((np.abs(sums) >= seen).mean())
+
+
+def can_show(categories: int) -> bool:
+    """Tell whether any difference on so many categories could have a `sign_flip_p` of 0.05.
+
+    Examples
+    --------
+    >>> can_show(5), can_show(6)
+    (False, True)
+    """
+    return 0.5 ** (categories - 1) <= 1 - LEVEL
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

@@ -40,20 +40,20 @@ class Outputs:
         }
         return tuple(seed for seed in self.laid.grid.seeds if seed not in lacking)
 
-    def write(self, *, seeds: Sequence[int] | None = None) -> Table:
+    def write(self, *, seeds: Sequence[int] | None = None) -> tuple[Table, Path]:
         """Write cells and tables, and, when all seeds are meant, the figures and the report.
 
         Figures are drawn again when cells or tables differ from those of the last time, and the
         report with them. What the folder holds and these cells lack is not replaced, see
         `bench.results.keeping.place_of`.
-        Returns the experiment's first table.
+        Returns the experiment's first table, and the folder.
         """
         experiment = self.laid.experiment
         finished = self.finished(tuple(seeds or self.laid.grid.seeds))
         if seeds is not None and lost_numbers(self.folder, finished.results):
             # The whole is there already, and is to stay until there is another.
             shown = joined_with(finished.results, experiment.include, self.folder.parent)
-            return build_table(experiment.tables[0], shown)
+            return build_table(experiment.tables[0], shown), self.folder
         folder = place_of(finished.results, self.folder)
         finished = self._with_costs(finished, folder, measure=seeds is None)
         before = _numbers(folder)
@@ -75,7 +75,7 @@ class Outputs:
                 from bench.workflows.reporting import write_report
 
                 write_report(shows, folder, self.command)
-        return build_table(experiment.tables[0], shown)
+        return build_table(experiment.tables[0], shown), folder
 
     def finished(self, seeds: tuple[int, ...]) -> Finished:
         """Collect the cells of some seeds."""

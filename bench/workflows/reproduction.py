@@ -17,7 +17,7 @@ from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
 from bench.workflows.outputs import Outputs
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 from destseg.folders import tell
 
 
@@ -72,7 +72,7 @@ def reproduce(
     def show_seeds_so_far(seed: int) -> None:
         complete = () if part else outputs.complete_seeds()
         if 0 < len(complete) < len(laid.grid.seeds):
-            table = outputs.write(seeds=complete)
+            table, _ = outputs.write(seeds=complete)
             print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
 
     with workers as opened:
@@ -119,5 +119,5 @@ def _check_tables(experiment: Experiment) -> None:
     unknown = [name for name in experiment.tables if name not in tables()]
     if unknown:
         raise InputError(
-            f"{experiment.name}: tables names {unknown[0]!r}; there are {', '.join(tables())}."
+            f"{experiment.name}: tables names {unknown[0]!r}; {suggestion(unknown[0], tables())}"
         )

@@ -50,11 +50,11 @@ def calibrate(
     model : DeSTSeg
         Trained.
     batches : iterable of Batch
-        Synthetic anomalies it was not trained on.
+        Synthetic anomalies it was not trained on, `CALIBRATION_BATCHES` of them.
     normal : ndarray
         (N, size, size, 3) uint8, the normal training images.
     on_progress : callable, optional
-        Called after each few images.
+        Called after each few images, and after each batch.
     """
     device = next(model.parameters()).device
 
@@ -75,7 +75,7 @@ def calibrate(
     maps = np.concatenate(parts)
     anomalous, corrupted, clean = [], [], []
     with torch.no_grad():
-        for batch in batches:
+        for number, batch in enumerate(batches, 1):
             found = mapper(batch.corrupted)
             height, width = found.shape[-2:]
             anomalous.append(found[downsampled_mask(batch.mask, (height, width)) > 0].cpu())
@@ -83,6 +83,8 @@ def calibrate(
             marked = batch.mask.flatten(1).any(dim=1).cpu().numpy()
             corrupted.append(scores_of(found.squeeze(1).cpu().numpy())[marked])
             clean.append(scores_of(mapper(batch.clean).squeeze(1).cpu().numpy())[marked])
+            if on_progress is not None:
+                on_progress("synthetic anomalies", number, CALIBRATION_BATCHES, "")
     edge = float(np.quantile(maps, NORMAL_QUANTILE))
     inside = torch.cat(anomalous)
     # A model that learned nothing still needs a scale of some length.

@@ -21,12 +21,12 @@ def choose_device(name: str) -> str:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"--device {name}: unknown device; use auto, cpu or cuda.") from None
+        raise InputError(f"device {name}: unknown; use auto, cpu or cuda.") from None
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type not in ("cpu", "cuda") or (
         device.type == "cuda" and (device.index or 0) >= cards
     ):
-        raise InputError(f"--device {name}: not available here; use auto or cpu.")
+        raise InputError(f"device {name}: not available here; use auto or cpu.")
     return name
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from destseg.application.calibration import CALIBRATION_BATCHES, calibrate
+from destseg.application.devices import choose_device
 from destseg.application.options import installed
 from destseg.application.progress import OnProgress
 from destseg.application.resuming import PartFile, identity_of
@@ -19,7 +20,7 @@ from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.card import Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
-from destseg.errors import InputError, input_faults
+from destseg.errors import InputError, input_faults, suggestion
 from destseg.folders import image_files, images_below, require_folder
 from destseg.images import bit_depth, read_rgb
 from destseg.model import DeSTSeg
@@ -85,7 +86,7 @@ def train(
     seed : int
         Of everything random.
     device : torch.device or str
-        Where to train.
+        Where to train: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
     part : Path or str, optional
         A file that keeps the unfinished training: the same call goes on where it was interrupted,
         to the same weights on a CPU. The caller removes it once the model is saved.
@@ -129,9 +130,10 @@ def train(
     >>> prediction.anomaly_map.shape, 0 < prediction.score < 1
     ((40, 40), True)
     """
+    device = choose_device(str(device))
     require_precision(config.precision, device)
     if rotation not in ROTATIONS:
-        raise InputError(f"rotation {rotation!r}: unknown; use one of {', '.join(ROTATIONS)}.")
+        raise InputError(f"rotation {rotation!r}: unknown; {suggestion(rotation, ROTATIONS)}")
     images, depth = read_folder(normal_folder(Path(data)), size)
     if len(images) < config.batch_size:
         raise InputError(

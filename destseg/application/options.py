@@ -1,15 +1,19 @@
 """What the command lines are parsed with."""
 
 import argparse
-import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+
+from destseg.errors import did_you_mean
 
 DISTRIBUTION = "destseg-bench"
 COMPLETION = "--print-completion"
 SHELLS = ("bash", "zsh", "tcsh")
+
+SYNONYMS = dict.fromkeys(("--workers", "--num-workers", "--processes", "--threads", "-j"), "--jobs")
+"""What other programs call an option of ours, so that it is suggested though no letter is alike."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,14 +32,18 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse(self, unknown: list[str]) -> NoReturn:
         known = [option for action in self._actions for option in action.option_strings]
-        near = [_meant(word.partition("=")[0], known) for word in unknown if word.startswith("-")]
-        self.error(f"unrecognized arguments: {' '.join(unknown)}{''.join(near)}")
+        named = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        asked = [did_you_mean(SYNONYMS.get(name, name), known) for name in named]
+        self.error(
+            "; ".join([f"unrecognized arguments: {' '.join(unknown)}", *filter(None, asked)])
+        )
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            error.message += _meant(str(value), map(str, action.choices or ()))
+            if asked := did_you_mean(str(value), map(str, action.choices or ())):
+                error.message += f"; {asked}"
             raise
 
 
@@ -114,11 +122,6 @@ def _complete_files(parser: argparse.ArgumentParser) -> None:
                 _complete_files(below)
         elif action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def positive(text: str) -> int:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from destseg.application.console import coloured
 from destseg.application.progress import Progress
-from destseg.atomic import write_atomically
+from destseg.atomic import write_atomically, writing
 from destseg.errors import InputError, input_faults, printable
 from destseg.folders import scan, tell
 from destseg.model import PICTURES_AT_A_TIME, DeSTSeg
@@ -62,10 +62,8 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("image", "score", "relative_score", "anomalous"))
     writer.writerows(rows)
-    try:
+    with writing(out):
         write_atomically(out / "scores.csv", table.getvalue().encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}).") from None
     count = sum(row[-1] == "yes" for row in rows)
     verdict = coloured(f"{count} of {len(rows)}", "red" if count else "green")
     limit = f"above {model.scale.limit:.4g}"
@@ -145,11 +143,9 @@ def _spare(files: list[Path], out: Path, names: dict[Path, Path]) -> None:
 def _write(prediction: Prediction, stem: Path) -> None:
     """Write the map as 32-bit TIFF and the overlay as PNG."""
     pictures = (prediction.anomaly_map, prediction.captioned())
-    try:
+    with writing(stem.parent):
         stem.parent.mkdir(parents=True, exist_ok=True)
         for (suffix, form), pixels in zip(RESULTS.items(), pictures, strict=True):
             buffer = io.BytesIO()
             Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, form)
             write_atomically(stem.with_name(stem.name + suffix), buffer.getvalue())
-    except OSError as error:
-        raise InputError(f"{stem.parent}: cannot be written ({error.strerror}).") from None

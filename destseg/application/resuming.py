@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from destseg.atomic import write_atomically
+from destseg.atomic import write_atomically, writing
 from destseg.errors import InputError, one_line
 
 FORMAT = "destseg-bench training 3"
@@ -100,11 +100,9 @@ class PartFile:
         buffer = io.BytesIO()
         torch.save(content, buffer)
         body = buffer.getvalue()
-        try:
+        with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._path, hashlib.sha256(body).digest() + body)
-        except OSError as error:
-            raise InputError(f"{self._path}: cannot be written ({error.strerror}).") from None
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -83,4 +83,4 @@ def test_two_files_are_compared_without_measuring(tmp_path, capsys):
 
 def test_a_section_that_is_not_there_is_told(capsys):
     assert main(["stepps"]) == 2
-    assert "stepps: no section; there are steps, data" in capsys.readouterr().err
+    assert "stepps: no section; did you mean steps?" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import torch
 from bench.experiment.grid import Cell
 from bench.regress.baseline import Baseline, Tolerance
 from bench.regress.measured import Measured
-from benchmarks import agreement, lease
+from benchmarks import agreement, lease, steps
 from benchmarks.agreement import Check, cells, told_checks
 from benchmarks.carrying import pack
 from benchmarks.command import main
@@ -71,7 +71,7 @@ def test_a_device_agrees_with_itself_and_not_with_another_network(monkeypatch, t
 
 def test_batches_of_a_device_are_held_to_every_bit(monkeypatch, threads):
     assert agreement._batches(64, "cpu").passed
-    drawn, one = agreement.several_batches, iter((False, True))
+    drawn, one = steps.several_batches, iter((False, True))
 
     def off_by_a_bit(*sizes):
         batches = drawn(*sizes)

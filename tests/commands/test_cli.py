@@ -60,7 +60,7 @@ def test_the_package_is_a_command(monkeypatch, capsys):
     assert caught.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: none.toml: no such experiment; there are ablation, ")
+    assert err.startswith("error: none.toml: no such experiment or file; there are ablation, ")
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_a_bad_option_is_named(reproduce, results, capsys, options, said):
 
 
 BAD = {
-    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "use den+seg.")),
-    "unknown category": (["--category", "botle"], ("'botle'", "bottle", "zipper")),
-    "unknown device": (["--device", "tpu"], ("--device tpu", "auto, cpu or cuda")),
+    "unknown variant": (["--variant", "seg+den"], ("'seg+den'", "did you mean den+seg?")),
+    "unknown category": (["--category", "botle"], ("'botle'", "did you mean bottle?")),
+    "unknown device": (["--device", "tpu"], ("device tpu", "auto, cpu or cuda")),
     "data for the miniature": (["--data", "somewhere"], ("--data somewhere", "--dataset mvtec")),
     "mvtec without data": (["--dataset", "mvtec"], ("--data", "add --data DIR")),
     "missing data": (

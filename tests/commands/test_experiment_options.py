@@ -93,8 +93,8 @@ def test_the_precision_is_of_methods_that_have_it_and_is_told(
     [
         (["--method", "mean-patch", "--precision", "bf16"], "bf16: of mean-patch none is trained"),
         (["--method", "PatchCore"], "--method PatchCore: tiny has DeSTSeg, mean-patch"),
-        (["--method", "destseg"], "--method: unknown method 'destseg'; use 'DeSTSeg'"),
-        (["--variant", "seg+den"], "unknown variant 'seg\\+den'; use den\\+seg"),
+        (["--method", "destseg"], "--method: unknown method 'destseg'; did you mean DeSTSeg\\?"),
+        (["--variant", "seg+den"], "unknown variant 'seg\\+den'; did you mean den\\+seg\\?"),
         (["--method", "mean-patch", "--variant", "seg"], "--variant seg: mean-patch has none"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

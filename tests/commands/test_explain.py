@@ -23,7 +23,7 @@ def test_the_experiment_may_stand_last(small, results, capsys):
 def test_an_unknown_cell_is_refused(small, results, capsys):
     assert main(["explain", str(small()), "botle", "none", "0", "--results", str(results)]) == 2
     err = capsys.readouterr().err
-    assert "error: 'botle none 0': the experiment has no such cell" in err
+    assert "error: 'botle none 0': the experiment has no 'botle'" in err
     assert "'bottle DeSTSeg none seed 0'" in err
 
 
@@ -52,6 +52,13 @@ def test_without_a_cell_a_whole_command_is_given_as_an_example(words, capsys):
     assert main(["explain", *words]) == 2
     example = " ".join(["python -m bench explain", *words, "bottle den+ed+seg 0"])
     assert f"`{example}`" in capsys.readouterr().err
+
+
+def test_only_what_the_cell_reads_is_told_to_be_unprepared(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
+    for row, read in (("den+ed+seg", "tile, teacher, textures"), ("pixel-nn", "tile")):
+        assert main(["explain", "tile", row, "0", "--results", str(tmp_path)]) == 0
+        assert f"not prepared here: {read}; whether" in capsys.readouterr().err
 
 
 def test_an_empty_cache_is_no_change_of_the_data(bench, tmp_path, monkeypatch):

@@ -92,7 +92,11 @@ def test_all_commands_are_listed_where_none_is_asked_for(capsys, arguments):
     [
         (["status", "--categories", "tile"], "status", "--categories; did you mean --category?"),
         (["data", "fetch", "mvtec", "--too", "x"], "data fetch", "--to"),
-        (["plan", "--workers", "3"], "plan", "unrecognized arguments: --workers"),
+        (
+            ["plan", "--workers", "3"],
+            "plan",
+            "unrecognized arguments: --workers; did you mean --jobs?",
+        ),
         (["table", "claims", "--format", "latx"], "table", "did you mean latex?"),
     ],
 )

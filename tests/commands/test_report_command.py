@@ -51,7 +51,7 @@ def test_figures_are_drawn_by_name(call, results, capsys):
     ("arguments", "said"),
     [
         (("figure", "--only", "pie"), f"--only pie: unknown; there are {', '.join(OF_CELLS)}, "),
-        (("report", "nothing"), "nothing: no such experiment; there are ablation, "),
+        (("report", "nothing"), "nothing: no such experiment or file; there are ablation, "),
         (("report", "--seed", "77"), "run `python -m bench reproduce`"),
     ],
 )

@@ -389,7 +389,7 @@ DAMAGE = {
     "no category": (
         "",
         lambda root: (root / "bottle").rename(root / "bottles"),
-        "no category 'bottle' in it; did you mean bottles",
+        "no category 'bottle'; did you mean bottles",
     ),
     "no train/good": (GOOD, shutil.rmtree, "no such folder; the training images belong there"),
     "train/ok": (GOOD, lambda path: path.rename(path.with_name("ok")), "belong there, not into ok"),
@@ -441,7 +441,7 @@ def test_damage_keeps_what_was_decoded_and_what_is_mended_is_decoded_afresh(root
 
 
 def test_unlike_any_category_lists_those_there(root, cache):
-    with pytest.raises(InputError, match="no category 'xyz' in it; it has bottle"):
+    with pytest.raises(InputError, match="no category 'xyz'; there are bottle"):
         prepare(root, cache, "xyz")
 
 

@@ -48,7 +48,7 @@ def test_a_worker_gets_the_same_kind():
 
 def test_an_unknown_kind_is_refused_by_name():
     with pytest.raises(
-        InputError, match=r"dataset.kind is 'visa'; use one of development, miniature, mvtec"
+        InputError, match=r"dataset.kind is 'visa'; there are development, miniature, mvtec"
     ):
         find_kind("visa")
 

@@ -223,7 +223,7 @@ def test_a_subset_is_right_when_it_is_asked_for(root):
     ("folder", "categories", "said"),
     [
         ("mvtec", ["botle"], "--category botle: not a category of MVTec AD; did you mean bottle?"),
-        ("mvtec", ["xyz"], "--category xyz: not a category of MVTec AD; it has bottle, toothb"),
+        ("mvtec", ["xyz"], "--category xyz: not a category of MVTec AD; there are bottle, toothb"),
         ("nowhere", [], "nowhere: no such folder; give the folder that holds the categories"),
         ("mvtec/bottle", [], "is itself a category"),
         ("mvtec/bottle/train", [], "no category in it"),

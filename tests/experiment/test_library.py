@@ -41,7 +41,7 @@ def test_a_file_is_itself_whatever_its_name(tmp_path, name):
 def test_the_nearest_and_the_known_are_named(given):
     with pytest.raises(InputError) as caught:
         find_experiment(Path(given))
-    said = f"{given}: no such experiment, the nearest is ablation; there are ablation, bottle, "
+    said = f"{given}: no such experiment or file; did you mean ablation?"
     assert str(caught.value).startswith(said)
 
 

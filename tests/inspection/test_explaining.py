@@ -53,9 +53,9 @@ def test_names_may_hold_spaces_and_be_numbers():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["botle", "den+ed", "1"], "no such cell; *'bottle DeSTSeg den+ed seed 1'"),
-        (["tile den+ed+sag seed 0"], "no such cell; *'tile DeSTSeg den+ed+seg seed 0'"),
-        (["tile", "den+ed", "7"], "no such cell; *'tile DeSTSeg den+ed seed"),
+        (["botle", "den+ed", "1"], "no 'botle'; *'bottle DeSTSeg den+ed seed 1'"),
+        (["tile den+ed+sag seed 0"], "no 'den+ed+sag'; *'tile DeSTSeg den+ed+seg seed 0'"),
+        (["tile", "den+ed", "7"], "no '7'; *'tile DeSTSeg den+ed seed"),
         (["tile", "tile", "none", "1"], "no such cell; *'tile DeSTSeg none seed 1'"),
         (["tile", "1"], "3 such cells; *CATEGORY METHOD VARIANT SEED"),
         (["tile", "1"], "3 such cells; *'tile DeSTSeg none seed 1' or"),

@@ -50,13 +50,14 @@ def test_a_model_that_learned_nothing_has_a_scale_of_some_length():
         assert scale.anomalous > scale.normal
 
 
-def test_progress_is_told_by_the_image():
+def test_progress_is_told_by_the_image_and_by_the_batch():
     told = []
     empty = torch.zeros(2, 3, 8, 8)
     batches = [Batch(empty, empty, torch.ones(2, 1, 8, 8))]
     normal = np.zeros((11, 8, 8, 3), np.uint8)
     calibrate(Known(), batches, normal, lambda *call: told.append(call))
-    assert told == [("scale", 8, 11, ""), ("scale", 11, 11, "")]
+    images = [("scale", 8, 11, ""), ("scale", 11, 11, "")]
+    assert told == [*images, ("synthetic anomalies", 1, 8, "")]
 
 
 def test_a_model_that_cannot_tell_is_called_hardly_trained():

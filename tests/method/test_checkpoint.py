@@ -277,6 +277,12 @@ def test_an_unknown_device_is_refused(tmp_path):
         load(path, "tpu9")
 
 
+def test_a_device_that_is_not_there_is_refused(tmp_path):
+    path = save(small_model(), tmp_path / "model.pt")
+    with pytest.raises(InputError, match="load: device cuda:99: cannot be used here"):
+        load(path, "cuda:99")
+
+
 def test_a_wrapped_checkpoint_is_read_and_one_of_no_numbers_is_not(tmp_path):
     state = authors_state_dict(plain_model())
     torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "a.pckl")

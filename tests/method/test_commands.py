@@ -139,10 +139,11 @@ def test_what_cannot_be_predicted_leaves_everything_alone(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["predict", "absent.pt", "x.png", "--out", "o"], "absent.pt: no such weight file"),
+        (["predict", "absent.pt", "x.png", "--out", "o"], "absent.pt: no such model file"),
+        (["info", "absent.pt"], "`python -m destseg train --data DIR --out absent.pt` writes one"),
         (["train", "--data", "absent", "--out", "m.pt"], "absent: no such folder"),
         (["train", "--data", ".", "--out", "m.pt", "--batch-size", "1"], "at least 2"),
-        (["train", "--data", ".", "--out", "m.pt", "--device", "tpu"], "--device tpu"),
+        (["train", "--data", ".", "--out", "m.pt", "--device", "tpu"], "device tpu"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, said):

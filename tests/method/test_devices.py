@@ -27,14 +27,14 @@ def test_what_is_there_may_be_asked_for(cards, name, count, chosen):
 
 @pytest.mark.parametrize("name", ["tpu", "", "gpu", "cuda:x"])
 def test_an_unknown_device_is_refused(name):
-    with pytest.raises(InputError, match=f"--device {name}: unknown device; use auto"):
+    with pytest.raises(InputError, match=f"^device {name}: unknown; use auto"):
         choose_device(name)
 
 
 @pytest.mark.parametrize(("name", "count"), [("cuda", 0), ("cuda:1", 0), ("mps", 0), ("cuda:7", 2)])
 def test_a_device_that_is_not_there_is_refused(cards, name, count):
     cards(count)
-    with pytest.raises(InputError, match=f"--device {name}: not available here"):
+    with pytest.raises(InputError, match=f"^device {name}: not available here"):
         choose_device(name)
 
 

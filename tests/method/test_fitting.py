@@ -129,7 +129,8 @@ def test_progress_is_told(fit):
     fit(on_progress=lambda *call: told.append(call[:3]))
     student = [("student", step, 3) for step in range(4)]
     segmentation = [("segmentation", step, 2) for step in range(3)]
-    assert told == [*student, *segmentation, ("scale", 6, 6)]
+    anomalies = [("synthetic anomalies", batch, 8) for batch in range(1, 9)]
+    assert told == [*student, *segmentation, ("scale", 6, 6), *anomalies]
 
 
 def test_the_papers_rotations():
@@ -171,7 +172,8 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         ({"data": empty}, "empty: neither has a folder train/good nor images"),
         ({"textures": empty}, "empty: no images in it"),
         ({"teacher": tmp_path / "x.pth"}, "x.pth: no such weight file"),
-        ({"rotation": "some"}, "rotation 'some': unknown; use one of none, slight, full"),
+        ({"device": "cuda:99"}, "device cuda:99: not available here; use auto or cpu"),
+        ({"rotation": "some"}, "rotation 'some': unknown; there are none, slight, full"),
         ({"config": TrainingConfig(batch_size=7)}, "6 images are fewer than one batch of 7"),
     ):
         with pytest.raises(InputError) as caught:

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from bench.experiment.experiment import nearest_variants
+from bench.experiment.experiment import variant_suggestion
 from bench.methods import method
 from bench.methods.destseg import METHOD, Config
 from bench.methods.destseg.variants import Variant
@@ -58,10 +58,11 @@ def test_order_of_the_papers_tables(rows):
         ("den+encoder-decoder+seg", "den+ed+seg"),
         ("den+ed+seg+no_l1", "den+ed+seg+no-l1"),
         ("den+ed+seg+feature", "den+ed+seg+features"),
+        ("nonee", "none"),
     ],
 )
 def test_the_nearest_variant_is_named(meant, nearest):
-    assert nearest_variants(meant, list(METHOD.variants))[0] == nearest
+    assert variant_suggestion(meant, list(METHOD.variants)) == f"did you mean {nearest}?"
 
 
 def test_every_row_of_the_papers_tables_is_published():

@@ -28,10 +28,12 @@ def test_three_sentences_at_most_made_from_the_numbers():
         return 0.3 + gain
 
     effects, standing, limits = findings(measured(MINIATURE, value))
-    assert effects.startswith("What den, ed and seg add to Pixel AP, in points: ed +7.2 [7.2, 7.2]")
-    assert "seg +4.0 [4.0, 4.0] for these categories and others of this kind (p < .001)" in effects
+    assert effects.startswith("What den, ed and seg add to Pixel AP, in points (p corrected for ")
+    assert "method): ed +7.2 [7.2, 7.2]" in effects
+    seg = "seg +4.0 [4.0, 4.0] (p < .001, corrected .0022) for these categories and others of this"
+    assert seg in effects
     ed, *_ = effects.split(";")
-    assert "for these categories, not shown for others of this kind (p = ." in ed
+    assert "ed +7.2 [7.2, 7.2] (p = .25, corrected 1) for these categories, not shown for" in ed
     assert standing.startswith("By Pixel AP den+ed+seg (41.2) is ")
     assert "the best of the other 7" in standing
     assert limits.startswith("Measured on the embedded miniature v1, 64 px, not on MVTec AD")
@@ -44,8 +46,39 @@ def test_the_numbers_are_those_of_the_table_of_effects():
     for row in effects.itertuples():
         interval = f"[{row.effect_low95:.1f}, {row.effect_high95:z.1f}]".replace("-", "−")
         shown = f"{row.factor} {row.effect_mean:+.1f} ".replace("-", "−")
-        assert shown + interval in said
-        assert short_p(row.p) in said
+        assert f"{shown}{interval} ({short_p(row.p)}, corrected {row.p_holm:.0f})" in said
+    assert "(p corrected for the 36 tests of all effects, by Holm's method)" in said
+
+
+def test_what_is_shown_elsewhere_is_what_the_table_of_effects_says():
+    """A p that is small by itself and not once corrected shows nothing for other categories."""
+
+    def value(variant, category):
+        return 0.3 + (0.04 if "seg" in variant and category != 0 else 0.0)
+
+    results = measured(MINIATURE, value)
+    results = replace(results, categories=results.categories[:9])
+    row = build_table("effects", results).numbers.query("metric == 'pixel_ap' and factor == 'seg'")
+    assert row["p"].item() < 0.05 < row["p_holm"].item()
+    assert row["shown_for"].item() == "these only"
+    said = findings(results)[0]
+    corrected = short_p(row["p_holm"].item()).removeprefix("p = ")
+    assert f"corrected {corrected}) for these categories, not shown for others of this kind" in said
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "one category"), (5, "five categories")])
+def test_too_few_categories_are_said_to_show_nothing_elsewhere(count, said):
+    def value(variant, category):
+        return 0.4 + 0.1 * (variant == "den+ed+seg") if "seg" in variant else 0.3
+
+    results = measured(MINIATURE, value)
+    effects, standing, _ = findings(replace(results, categories=results.categories[:count]))
+    for sentence in (effects, standing):
+        assert f"{said} can show nothing of others of this kind" in sentence
+        assert "p = " not in sentence
+    assert "corrected" not in effects
+    six = findings(replace(results, categories=results.categories[:6]))[0]
+    assert "(p = .031, corrected 1) for these categories, not shown for others" in six
 
 
 def test_that_one_of_many_is_better_is_read_from_the_stricter_interval():
@@ -53,7 +86,7 @@ def test_that_one_of_many_is_better_is_read_from_the_stricter_interval():
         return {"den+ed+seg": 0.40, "seg": 0.42}.get(variant, 0.3)
 
     behind = findings(measured(MINIATURE, value))[1]
-    assert "below seg, the best of the other 7 (interval for all 7 at once): −2.0" in behind
+    assert "below seg, the best of the other 7 (interval and p for all 7 at once): −2.0" in behind
     ahead = findings(measured(MINIATURE, lambda v, c: 0.44 if v == "den+ed+seg" else value(v, c)))[
         1
     ]

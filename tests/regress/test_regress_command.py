@@ -68,10 +68,7 @@ def test_a_floor_that_switches_the_gate_off_is_refused(file, cells, floor, capsy
 def test_usage(file, tmp_path, capsys):
     assert gate(file, tmp_path / "absent.csv") == 2
     assert main(["regress", "--experiment", "smok"]) == 2
-    assert (
-        "smok: no such experiment, the nearest is smoke; there are ablation, "
-        in capsys.readouterr().err
-    )
+    assert "smok: no such experiment or file; did you mean smoke?" in capsys.readouterr().err
 
 
 def test_everything_is_written(file, cells, tmp_path, monkeypatch, capsys):
@@ -139,3 +136,10 @@ def test_an_incomplete_baseline_is_not_written(tmp_path, cells, whole):
 def test_a_reason_is_needed(tmp_path, cells):
     path = tmp_path / "base.json"
     assert main(["baseline", "--reason", " ", "--cells", str(cells()), "--to", str(path)]) == 2
+
+
+def test_the_command_that_adopts_is_that_of_the_same_run(file, cells, capsys):
+    worse = cells(edits={(0, "pro"): 0.1})
+    assert gate(file, worse, "--experiment", "smoke") == 1
+    said = f"--reason why --experiment smoke --cells {worse} --to {file}"
+    assert capsys.readouterr().out.endswith(f"\n  python -m bench baseline {said}\n")

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.presentation.claims_table import claims_table
 from bench.presentation.report.verdicts import view_verdicts
 from tests.presentation.tabulated import CELLS, MINIATURE, MVTEC
 
@@ -62,3 +63,11 @@ def test_one_seed_has_no_interval_and_decides_nothing():
     assert (one.kind, one.interval, one.level, one.elsewhere, one.seeds) == (
         "undecided", "—", "", "", "",
     )  # fmt: skip
+
+
+def test_categories_too_few_to_show_it_elsewhere_are_said_to_be_that():
+    pair = replace(MINIATURE, categories=MINIATURE.categories[:2])
+    results = with_gain(pair, none=0.4)
+    said = "two categories cannot show it"
+    assert verdict(results, "den alone hurts the plain student").elsewhere == said
+    assert said in claims_table(results).formatted["Other categories"].tolist()

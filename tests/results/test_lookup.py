@@ -91,6 +91,19 @@ def test_a_part_of_the_grid_can_be_asked_for(find, asked, tmp_path):
         find(asked.narrowed(seeds=(9,)), tmp_path / "empty")
 
 
+def test_where_a_category_is_lacking_those_there_are_given_as_options(
+    find, results, asked, tmp_path
+):
+    known = read_results(results / "tiny")
+    cells = known.cells[known.cells["category"] == "tile"]
+    (results / "tiny" / "cells.csv").unlink()
+    write_results(results / "tiny", dataclasses.replace(known, cells=cells))
+    with pytest.raises(InputError, match=r"has not all the categories .* are --category tile"):
+        find(asked, tmp_path / "empty")
+    found = find(asked.narrowed(categories=("tile",)), tmp_path / "empty")
+    assert len(found.results.cells) == len(cells)
+
+
 def test_floors_are_no_gap_in_files_that_were_written_without_them(find, asked, tmp_path):
     wider = dataclasses.replace(
         asked,

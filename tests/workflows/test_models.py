@@ -76,7 +76,7 @@ def test_an_exported_model_has_a_scale(export):
         (of("den"), "without seg there is no whole model"),
         (of("seg"), "its student is not there"),
         (of("den+ed+seg+no-l1"), "its segmentation is not there"),
-        (of("den+ed+seg", "bottles"), "no category 'bottles'; there are bottle"),
+        (of("den+ed+seg", "bottles"), "no category 'bottles'; did you mean bottle"),
     ],
 )
 def test_a_cell_that_has_no_model(export, cell, said):

@@ -51,7 +51,7 @@ def rows(folder):
 
 
 def test_everything_is_written(outputs):
-    table = outputs.write()
+    table, _ = outputs.write()
     assert len(rows(outputs.folder)) == 8
     tables = {path.name for path in (outputs.folder / "tables").iterdir()}
     assert tables == {
@@ -96,7 +96,7 @@ def test_what_is_written_makes_the_tables_again(outputs):
 
 
 def test_the_seeds_so_far_have_tables_but_no_figures(outputs):
-    table = outputs.write(seeds=(1,))
+    table, _ = outputs.write(seeds=(1,))
     assert {row["seed"] for row in rows(outputs.folder)} == {"1"}
     assert "1 seed (1)" in " ".join(table.text().split())
     assert not (outputs.folder / "figures").exists()
@@ -170,8 +170,9 @@ def test_a_part_leaves_the_whole_as_it_is(outputs, undrawn, tmp_path, capsys):
         assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny"]
     lost = [cell for cell in outputs.laid.plan.evaluations if cell.category == "tile"]
     partial = without(outputs, lost, tmp_path)
-    table = partial.write()
+    table, place = partial.write()
     assert "INCOMPLETE" in table.text()
+    assert place == tmp_path / "tiny-part"
     assert contents(outputs.folder) == before
     assert {row["category"] for row in rows(tmp_path / "tiny-part")} == {"bottle"}
     assert f"{outputs.folder}: holds 24 numbers that these results lack" in capsys.readouterr().err
@@ -189,7 +190,8 @@ def test_a_seed_is_complete_when_all_its_cells_are(outputs, tmp_path):
 def test_without_any_cell_the_tables_say_so(outputs, tmp_path):
     empty = without(outputs, list(outputs.laid.plan.evaluations), tmp_path)
     assert empty.complete_seeds() == ()
-    assert "—" in empty.write().text()
+    table, _ = empty.write()
+    assert "—" in table.text()
     assert rows(empty.folder) == []
 
 
@@ -199,7 +201,7 @@ def test_other_results_stand_in_tables_and_report_and_not_among_the_cells(output
     cells = ours.cells[ours.cells["variant"] == "none"].assign(method="Mine", variant="")
     mine = dataclasses.replace(ours, cells=cells, experiment="score-Mine", variants={"Mine": ("",)})
     write_results(outputs.folder.parent / "score-Mine", mine)
-    table = changed(outputs, include=("score-Mine",), tables=("main", "ablation")).write()
+    table, _ = changed(outputs, include=("score-Mine",), tables=("main", "ablation")).write()
     assert table.formatted["Method"].tolist() == ["DeSTSeg", "Mine"]
     assert {row["method"] for row in rows(outputs.folder)} == {"DeSTSeg"}
     page = (outputs.folder / "report.html").read_text(encoding="utf-8")

@@ -453,7 +453,7 @@ def test_a_bad_category_takes_no_others_results(asked, maps):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"categories": ("bottles",)}, r"no category 'bottles'; there are bottle, cable"),
+        ({"categories": ("bottles",)}, r"no category 'bottles'; did you mean bottle"),
         ({"seeds": (0, 1)}, r"--seed: 2 given for 1 folders"),
         ({"maps": ("maps", "maps"), "seeds": (1, 1)}, r"--seed: 1, 1 repeats"),
         ({"maps": ("none",)}, r"no such folder; give the folder that holds <category>"),
@@ -492,7 +492,7 @@ def test_command(data, maps, tiny_file, tmp_path, capsys):
     assert main(arguments) == 3
     assert "bottle/test/good/000.tiff: missing" in capsys.readouterr().err
     assert main([*arguments, "--protocol", "x"]) == 2
-    assert "--protocol x: unknown; use one of paper, " in capsys.readouterr().err
+    assert "TOML file; there are paper, " in capsys.readouterr().err
 
 
 def test_predicted_maps_of_images_of_the_protocols_size_score_what_evaluate_gives(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.data.categories import CategoryRef, prepare_category
 from bench.data.layout import CategoryFiles, Extent, list_categories, tell_strangers
 from destseg.config import Rotation
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,7 +143,7 @@ def find_kind(name: str) -> DatasetKind:
         When there is none of that name.
     """
     if name not in all_kinds():
-        raise InputError(f"dataset.kind is {name!r}; use one of {', '.join(all_kinds())}.")
+        raise InputError(f"dataset.kind is {name!r}; {suggestion(name, all_kinds())}")
     return all_kinds()[name]
 
 

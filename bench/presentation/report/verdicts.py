@@ -7,9 +7,9 @@ from bench.metrics import ALL_METRICS
 from bench.paper.claims import Assessment
 from bench.presentation.claims_table import assessments
 from bench.presentation.findings import short_p
-from bench.presentation.formatting import format_effect, format_interval
+from bench.presentation.formatting import format_effect, format_interval, in_words
 from bench.results.results import Results
-from bench.stats import LEVEL, MOST_SEEDS
+from bench.stats import LEVEL, MOST_SEEDS, can_show
 
 SIGNS = {"holds": "✓", "fails": "✗", "undecided": "?", "unmeasured": "–"}
 """Beside the words, for those who do not see colours."""
@@ -116,13 +116,15 @@ def _view(found: Assessment, results: Results, metric: str = "") -> VerdictView:
         format_effect(part.estimate),
         format_interval(part.interval),
         "" if part.interval is None else level,
-        _elsewhere(found),
+        _elsewhere(found, len(results.categories)),
         "" if seeds is None else f"more than {MOST_SEEDS}" if seeds > MOST_SEEDS else str(seeds),
     )
 
 
-def _elsewhere(found: Assessment) -> str:
+def _elsewhere(found: Assessment, categories: int) -> str:
     p = found.p_elsewhere
     if p is None:
         return ""
+    if not can_show(categories):
+        return f"{in_words(categories)} categories cannot show it"
     return f"{'shown too' if p <= 1 - LEVEL else 'not shown'} ({short_p(p)})"
