@@ -42,7 +42,7 @@ class Example:
     anomaly_map
         float, shape (H, W).
     low, high
-        Ends of the colour scale, the same for every example of the category.
+        Ends of the `colour_scale`, the same for every example of the category.
     instance
         The one instance that is meant, where it is not all of the mask; the others are grey.
     threshold
@@ -74,6 +74,34 @@ class Example:
             )
         if not self.low < self.high:
             raise ValueError(f"{where}: colour scale from {self.low} to {self.high} is empty")
+
+
+def colour_scale(
+    maps: NDArray[np.floating], anomalous: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the ends of the colour scale that the maps of a category share.
+
+    The lower one is their least score. The upper one is reached by half of the anomalous images:
+    scores of some methods span decades, and up to the largest of all one image would have a colour
+    and the others none.
+
+    Parameters
+    ----------
+    maps
+        Float, shape (N, h, w).
+    anomalous
+        Bool, shape (N,): the images with a defect; where there is none, all count.
+
+    Returns
+    -------
+    tuple of float
+        The first is below the second, for constant maps as well.
+    """
+    low = maps.min()
+    peaks = maps.max(axis=(1, 2))
+    half = np.median(peaks[anomalous] if anomalous.any() else peaks)
+    high = half if half > low else peaks.max()
+    return float(low), float(max(high, np.nextafter(low, low.dtype.type(np.inf))))
 
 
 def examples_figure(

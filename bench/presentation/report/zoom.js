@@ -20,6 +20,7 @@ if (facts) {
     const category = picture.closest(".sheet").querySelector("h3").textContent;
     zoom.querySelector("h3").textContent = `${category}, ${picture.querySelector(".name").textContent}`;
     captions(zoom, picture);
+    scales(zoom, picture.sheet);
     const shown = visible(picture.parentElement);
     before.disabled = picture === shown[0];
     after.disabled = picture === shown.at(-1);
