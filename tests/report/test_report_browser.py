@@ -241,6 +241,7 @@ def test_a_link_leads_to_one_picture_and_its_maps(page, address):
     assert one(page, "#beside-1").is_selected()
     assert one(page, "#zoom .input").size["width"] > 250
     assert one(page, "#zoom .input").value_of_css_property("image-rendering") == "pixelated"
+    assert one(page, "#zoom .beside").get_attribute("aria-label") == "map, none, seed 0"
     assert [e.text for e in page.find_elements("css selector", "#zoom .scale")] == [
         "", "none, seed 0: 0 1 and above",
     ], "one of the two has maps of this category"  # fmt: skip

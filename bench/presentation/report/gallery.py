@@ -24,8 +24,8 @@ from bench.results.results import Results, Row
 TILE = 64
 """Side of a tile in pixels."""
 
-_QUALITY = 60
-"""Of WebP; maps are smooth and look the same far below it."""
+_QUALITY = 80
+"""Of WebP, for images, which are looked at large; maps are smooth and look the same far below."""
 
 _MAP_QUALITY = 40
 
@@ -258,25 +258,25 @@ def _maps(given: Scored, anomalous: NDArray[np.bool_]) -> Maps:
         ]
     )
     scale = colour_scale(tiles, anomalous)
-    content = _webp(arrange(colours(tiles, scale)), _MAP_QUALITY)
+    content = _webp(arrange(colours(tiles, scale)), quality=_MAP_QUALITY)
     return Maps(content, scale, judge(given.scores, anomalous))
 
 
 def _colour_sheet(images: NDArray[np.uint8]) -> bytes:
     tiles = [np.asarray(_small(Image.fromarray(np.asarray(image)))) for image in images]
-    return _webp(arrange(np.stack(tiles)), _QUALITY)
+    return _webp(arrange(np.stack(tiles)), quality=_QUALITY)
 
 
 def _truth_sheet(masks: NDArray[np.bool_]) -> bytes:
     tiles = [np.asarray(_small(Image.fromarray(255 * mask.astype(np.uint8)))) for mask in masks]
-    return _webp(arrange(np.stack(tiles)[..., None].repeat(3, axis=-1)), _QUALITY)
+    return _webp(arrange(np.stack(tiles)[..., None].repeat(3, axis=-1)), lossless=True)
 
 
 def _small(image: Image.Image) -> Image.Image:
     return image.resize((TILE, TILE), Image.Resampling.BILINEAR)
 
 
-def _webp(pixels: NDArray[np.uint8], quality: int) -> bytes:
+def _webp(pixels: NDArray[np.uint8], **how: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=quality, method=1)
+    Image.fromarray(pixels).save(buffer, "WEBP", method=4, **how)
     return buffer.getvalue()
