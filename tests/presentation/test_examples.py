@@ -122,7 +122,7 @@ def test_what_is_said_below_stays_inside_however_few_the_examples():
     grey = replace(one, threshold=0.5, instance=one.mask & (np.arange(8) < 6))
     figure = examples_figure([grey], MVTEC, "Missed", "by rule")
     assert "grey: other instances of the image" in words(figure)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     for text in figure.texts:
         box = text.get_window_extent()
         assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
