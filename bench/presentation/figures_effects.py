@@ -75,7 +75,7 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
             1, len(method.factors), sharex=True, sharey=True, squeeze=False
         ).ravel()
         figure.subplots_adjust(
-            left=(0.16 + text_inches(names, 72 * head.em)) / COLUMN,
+            left=(0.2 + text_inches(names, 72 * head.em)) / COLUMN,
             right=1 - 0.08 / COLUMN,
             top=(foot + inner) / height,
             bottom=foot / height,
@@ -93,7 +93,7 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
             axes.grid(visible=False, axis="y")
         panels[0].set_yticks(range(len(metrics)), names)
         panels[0].set_ylim(len(metrics) - 0.5, -0.5)
-        panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], prune="both"))
         figure.supxlabel("points: mean with it minus mean without", y=0.05 / height)
         head.draw(figure)
     return figure

@@ -32,6 +32,8 @@ from bench.stats import Scores, complete_seeds, estimate
 _ASIDE = 0.24
 _PLOT = 2.1
 """Inches of the part with the marks."""
+_BELOW = 0.4
+"""Rows of dots left free below that part, where its lowest number stands."""
 _SEED_MARK: dict[str, Any] = {"linestyle": "", "markersize": 3.2, "alpha": 0.5, "mew": 0}
 
 
@@ -54,7 +56,9 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
         names = [results.labels[row] for row in rows]
         em, points = head.em, 72 * head.em
         foot = 0.06 + (
-            1.5 * em * len(parts) if parts else 2 * em + 0.45 * text_inches(names, points)
+            1.5 * em * (len(parts) + _BELOW)
+            if parts
+            else 2 * em + 0.45 * text_inches(names, points)
         )
         height = head.height + 0.08 + _PLOT + foot
         figure = Figure(figsize=(width, height))
@@ -199,7 +203,7 @@ def _draw_switches(axes: Axes, parts: Mapping[str, Sequence[bool]]) -> None:
             axes.plot(x, row, marker="o", markersize=6, color="0.2" if on else FAINT)
         axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(parts)), parts)
-    axes.set_ylim(len(parts) - 0.4, -0.6)
+    axes.set_ylim(len(parts) - 0.4, -0.6 - _BELOW)
     _clear(axes)
 
 
