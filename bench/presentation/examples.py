@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.presentation.figure_style import MUTED, Head, style
+from bench.presentation.figure_style import COLUMN, MUTED, Head, style
 from bench.results.results import Results
 
 HEAT = "inferno"
@@ -42,7 +42,7 @@ class Example:
     anomaly_map
         float, shape (H, W).
     low, high
-        Ends of the colour scale, the same for every example of the category.
+        Ends of the `colour_scale`, the same for every example of the category.
     instance
         The one instance that is meant, where it is not all of the mask; the others are grey.
     threshold
@@ -76,6 +76,32 @@ class Example:
             raise ValueError(f"{where}: colour scale from {self.low} to {self.high} is empty")
 
 
+def colour_scale(maps: NDArray[np.floating], anomalous: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the ends of the colour scale that the maps of a category share.
+
+    The lower one is their least score. The upper one is reached by half of the anomalous images:
+    scores of some methods span decades, and up to the largest of all one image would have a colour
+    and the others none.
+
+    Parameters
+    ----------
+    maps
+        Float, shape (N, h, w).
+    anomalous
+        Bool, shape (N,): the images with a defect; where there is none, all count.
+
+    Returns
+    -------
+    tuple of float
+        The first is below the second, for constant maps as well.
+    """
+    low = maps.min()
+    peaks = maps.max(axis=(1, 2))
+    half = np.median(peaks[anomalous] if anomalous.any() else peaks)
+    high = half if half > low else peaks.max()
+    return float(low), float(max(high, np.nextafter(low, low.dtype.type(np.inf))))
+
+
 def examples_figure(
     examples: Sequence[Example],
     results: Results,
@@ -96,14 +122,15 @@ def examples_figure(
         raise ValueError("there are no examples to draw")
     bands = -(-len(examples) // _MOST_COLUMNS)
     columns = -(-len(examples) // bands)
-    with style():
-        tile, gap, left = 0.92, 0.04, 0.3
-        band_height = len(_PANELS) * (tile + gap) - gap + 0.24
-        # A lone example still needs the width of the title.
-        width = max(left + columns * (tile + gap) + 0.04, 4.6)
+    tile, gap, left = 0.92, 0.04, 0.3
+    # A lone example still needs the width of the title.
+    width = max(left + columns * (tile + gap) + 0.04, COLUMN)
+    with style(width):
         head = Head(title, results, width, detail)
-        said = _explanation(examples)
-        foot = 0.3 + 0.13 * len(said)
+        name_height = 2 * head.em
+        band_height = len(_PANELS) * (tile + gap) - gap + name_height
+        said = [line for text in _explanation(examples) for line in head.wrapped(text, less=1.38)]
+        foot = 0.15 + 1.25 * head.em * len(said)
         height = head.height + bands * band_height + foot
         figure = Figure(figsize=(width, height))
         for index, example in enumerate(examples):
@@ -111,7 +138,7 @@ def examples_figure(
             x = left + column * (tile + gap)
             panels = dict(zip(_PANELS, _panels(example), strict=True))
             for row, name in enumerate(_PANELS):
-                top = height - head.height - band * band_height - 0.2
+                top = height - head.height - band * band_height - 1.7 * head.em
                 y = top - (row + 1) * tile - row * gap
                 axes = figure.add_axes((x / width, y / height, tile / width, tile / height))
                 axes.imshow(panels[name], interpolation="nearest", aspect="equal")
@@ -119,26 +146,27 @@ def examples_figure(
                 axes.grid(visible=False)
                 axes.spines[:].set_visible(False)
                 if row == 0:
-                    axes.set_title(example.category, fontsize=8.5, pad=2.5)
+                    axes.set_title(example.category, pad=2.5)
                 if column == 0:
-                    axes.set_ylabel(name, fontsize=8.5, labelpad=3)
+                    axes.set_ylabel(name, labelpad=3)
                 if row == 1 and not example.mask.any():
                     axes.text(
-                        0.5, 0.5, "no anomaly", transform=axes.transAxes, fontsize=7.5,
-                        color=_ON_BLACK, ha="center", va="center",
+                        0.5, 0.5, "no anomaly", transform=axes.transAxes, color=_ON_BLACK,
+                        ha="center", va="center",
                     )  # fmt: skip
             _draw_threshold(axes, example)
         head.draw(figure)
-        scale = figure.add_axes((left / width, (foot - 0.22) / height, 1.0 / width, 0.09 / height))
+        scale = figure.add_axes(
+            (left / width, (foot - 0.08 - head.em) / height, 1.0 / width, 0.09 / height)
+        )
         bar = figure.colorbar(
             ScalarMappable(Normalize(0, 1), HEAT), cax=scale, orientation="horizontal", ticks=[]
         )
         bar.outline.set_visible(False)
         figure.text(
             (left + 1.08) / width,
-            (foot - 0.1) / height,
+            (foot - 0.08) / height,
             "\n".join(said),
-            fontsize=7.5,
             color=MUTED,
             va="top",
         )
@@ -160,7 +188,7 @@ def _draw_threshold(axes: Axes, example: Example) -> None:
 
 def _explanation(examples: Sequence[Example]) -> list[str]:
     """Say what the colours and lines are that these examples have, line by line."""
-    said = ["low to high anomaly score, one scale per category"]
+    said = ["low to high anomaly score; half of a category's anomalous images reach the lightest"]
     if any(example.threshold is not None for example in examples):
         said.append("blue line: around the scores that reach the threshold")
     if any(e.instance is not None and (e.mask & ~e.instance).any() for e in examples):

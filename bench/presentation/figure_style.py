@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,17 +13,25 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 
 from bench.results.results import Results, Row
 
 DPI = 150
 COLUMN = 4.6
-"""Inches of a figure that is legible in one column of a paper, at about 3.35."""
+"""Inches of a figure for one column of a paper; wider ones are for the whole width of a page."""
 
-_ENTRY, _LETTER = 0.45, 0.066
-"""Inches of a legend that a mark takes with the space about it, and a letter."""
-_EDGE, _TITLE, _TEXT_LINE, _LEGEND_ROW = 0.08, 0.3, 0.137, 0.165
-_TEXT_LETTER = 0.0565
+PRINTED = {"column": 3.35, "page": 6.9}
+"""Inches of each in print: 8.5 cm and 17.5 cm."""
+
+_LEAST, WIDE_TYPE = 7.1, 8.0
+"""Points of type in print, and of wide figures as they are drawn, at least."""
+
+_ENTRY, _LETTER = 4.05, 0.594
+"""Of a legend what a mark takes with the space about it, and a letter, in sizes of its type."""
+_TITLE, _TITLE_LINE, _TEXT_LETTER, _TEXT_LINE, _LEGEND_ROW = 1.15, 1.45, 0.51, 1.24, 1.49
+"""The title's type, its lines, and letters and lines of text, likewise."""
+_EDGE = 0.08
 _UNCUT = 0.34
 
 FAINT = "0.88"
@@ -84,21 +92,48 @@ def mark_name(results: Results, row: Row) -> str:
     return method if is_on(results, row) else f"{method}, other variants"
 
 
+def printed_width(width: float) -> float:
+    """Return the inches in print of a figure so many inches wide."""
+    return PRINTED["column" if width <= COLUMN else "page"]
+
+
+def type_size(width: float) -> float:
+    """Return the points of all type of a figure so many inches wide: 7 in print, or more.
+
+    Examples
+    --------
+    >>> round(type_size(4.6), 2), type_size(6.6)
+    (9.75, 8.0)
+    """
+    size = _LEAST * width / printed_width(width)
+    return size if width <= COLUMN else max(size, WIDE_TYPE)
+
+
+def text_inches(texts: Iterable[str], points: float) -> float:
+    """Return the width of the widest of some texts, inside of `style`."""
+    drawn = (TextPath((0, 0), text, size=points) for text in texts if text.strip())
+    return max((float(path.get_extents().width) / 72 for path in drawn), default=0.0)
+
+
 @contextmanager
-def style() -> Iterator[None]:
-    """Set the look of whatever is drawn inside the ``with`` block."""
+def style(width: float) -> Iterator[None]:
+    """Set the look of whatever is drawn inside the ``with`` block, for a figure so wide."""
+    size = type_size(width)
     settings = {
         **sns.axes_style("whitegrid"),
         "axes.edgecolor": "0.6",
-        "axes.labelsize": 8.5,
+        "axes.labelsize": size,
         "axes.linewidth": 0.6,
+        "axes.titlesize": size,
+        "figure.labelsize": size,
         "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
-        "font.size": 8.5,
+        "font.size": size,
         "grid.color": FAINT,
         "grid.linewidth": 0.6,
+        "legend.fontsize": size,
         "text.parse_math": False,  # a name with $ in it is no formula
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
+        "xtick.labelsize": size,
+        "ytick.labelsize": size,
     }
     with mpl.rc_context(settings):
         yield
@@ -107,7 +142,7 @@ def style() -> Iterator[None]:
 def png(figure: Figure) -> bytes:
     """Render as PNG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    with style():  # ticks take their look when they are drawn
+    with style(figure.get_figwidth()):  # ticks take their look when they are drawn
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -115,7 +150,7 @@ def png(figure: Figure) -> bytes:
 def pdf(figure: Figure) -> bytes:
     """Render as PDF, without date and with type that can be copied; the same figure, same bytes."""
     buffer = io.BytesIO()
-    with style(), mpl.rc_context({"pdf.fonttype": 42}):
+    with style(figure.get_figwidth()), mpl.rc_context({"pdf.fonttype": 42}):
         figure.savefig(buffer, format="pdf", dpi=DPI, metadata={"CreationDate": None})
     return buffer.getvalue()
 
@@ -124,7 +159,7 @@ def svg(figure: Figure) -> bytes:
     """Render as SVG, without date or random names; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     # Element names are hashes of a random salt unless one is given.
-    with style(), mpl.rc_context({"svg.hashsalt": "destseg-bench"}):
+    with style(figure.get_figwidth()), mpl.rc_context({"svg.hashsalt": "destseg-bench"}):
         figure.savefig(buffer, format="svg", dpi=DPI, metadata={"Date": None})
     return buffer.getvalue()
 
@@ -164,36 +199,58 @@ class Head:
         if not results.comparable:
             what = "the paper's protocol" if results.standing == "original" else "MVTec AD"
             lines.append(f"Not {what}: not comparable with the numbers of the paper")
-        letters = int((self.width - 2 * _EDGE) / _TEXT_LETTER)
-        return [part for line in lines for part in textwrap.wrap(line, letters)]
+        return [part for line in lines for part in self.wrapped(line)]
+
+    @cached_property
+    def _title_lines(self) -> list[str]:
+        return self.wrapped(self.title, 1.1 * _TITLE)  # its letters are bold
+
+    @property
+    def em(self) -> float:
+        """The size of the figure's type, in inches."""
+        return type_size(self.width) / 72
+
+    def wrapped(self, text: str, size: float = 1.0, less: float = 0.0) -> list[str]:
+        """Break text, of so many times the usual size, at the width less so many inches."""
+        return textwrap.wrap(
+            text, int((self.width - 2 * _EDGE - less) / (_TEXT_LETTER * size * self.em))
+        )
 
     @cached_property
     def _legend_rows(self) -> int:
-        return legend_rows(list(self.legend), self.width - 2 * _EDGE) if self.legend else 0
+        inches = self.width - 2 * _EDGE
+        return legend_rows(list(self.legend), inches / self.em) if self.legend else 0
+
+    @property
+    def _text_top(self) -> float:
+        return _EDGE + _TITLE_LINE * _TITLE * self.em * len(self._title_lines)
+
+    @property
+    def _legend_top(self) -> float:
+        return self._text_top + _TEXT_LINE * self.em * len(self._lines) + 0.06
 
     @property
     def height(self) -> float:
         """Inches from the top of the figure to what is below."""
         rows = self._legend_rows
-        return _TITLE + _TEXT_LINE * len(self._lines) + (0.06 + _LEGEND_ROW * rows if rows else 0)
+        return self._legend_top + (_LEGEND_ROW * self.em * rows if rows else -0.06)
 
     def draw(self, figure: Figure) -> None:
         """Write it."""
         width, height = figure.get_size_inches()
         left = _EDGE / width
-        figure.text(left, 1 - 0.08 / height, self.title, fontsize=10.5, weight="bold", va="top")
-        lines = "\n".join(self._lines)
-        figure.text(left, 1 - _TITLE / height, lines, fontsize=8, color=MUTED, va="top")
+        title, lines = ("\n".join(text) for text in (self._title_lines, self._lines))
+        size = _TITLE * self.em * 72
+        figure.text(left, 1 - _EDGE / height, title, fontsize=size, weight="bold", va="top")
+        figure.text(left, 1 - self._text_top / height, lines, color=MUTED, va="top")
         if self.legend:
-            under = _TITLE + _TEXT_LINE * len(self._lines) + 0.06
             figure.legend(
                 handles=[
                     Line2D([], [], label=label, **look) for label, look in self.legend.items()
                 ],
                 loc="upper left",
-                bbox_to_anchor=(left, 1 - under / height),
+                bbox_to_anchor=(left, 1 - self._legend_top / height),
                 ncols=-(-len(self.legend) // self._legend_rows),
-                fontsize=8,
                 borderaxespad=0,
                 borderpad=0,
                 frameon=False,
@@ -202,12 +259,15 @@ class Head:
             )
 
 
-def legend_rows(labels: Sequence[str], inches: float) -> int:
-    """Return the fewest rows of a legend that is at most so wide; entries go down, then across."""
+def legend_rows(labels: Sequence[str], width: float) -> int:
+    """Return the fewest rows of a legend; entries go down, then across.
+
+    The width is in sizes of its type.
+    """
     for rows in range(1, len(labels)):
         columns = [labels[start : start + rows] for start in range(0, len(labels), rows)]
         widths = [_ENTRY + _LETTER * max(map(len, column)) for column in columns]
-        if sum(widths) <= inches:
+        if sum(widths) <= width:
             return rows
     return len(labels)
 

@@ -284,7 +284,8 @@ def _of_maps(excerpts: Excerpts, results: Results) -> Iterator[Drawing]:
                 name,
                 kind,
                 f"{title} of {whose}: {rule}; input, ground truth and anomaly map. "
-                f"One colour scale for each category.{more}",
+                "Each category has one colour scale, up to the score that half of its anomalous "
+                f"images reach.{more}",
                 f"Input, ground truth and anomaly map of {shown}.",
                 partial(examples_figure, examples, results, f"{title} of {whose}", rule),
             )

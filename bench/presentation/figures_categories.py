@@ -1,5 +1,6 @@
 """The categories one by one: single seeds, and every variant beside the others."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from bench.presentation.figure_style import (
     COLUMN,
     MUTED,
     PAPER_MARK,
+    WIDE_TYPE,
     Head,
     begin_at_zero,
     floor_look,
     mark,
     style,
+    text_inches,
+    type_size,
 )
 from bench.presentation.formatting import format_percent
 from bench.results.results import Results
@@ -31,8 +35,17 @@ _FLOOR_MARK: dict[str, Any] = {"linestyle": "", "markersize": 4, "mew": 1}
 _BEST = "#4a90d0"
 """The best of a row; light enough for black numbers on it."""
 
-_CELL = 0.45, 0.25
-"""Inches of a cell of the heat map."""
+_CELL, _CELL_WIDE = 2.75, 3.4
+"""Widths of a cell of the heat map in sizes of its type, in a column and on a page."""
+
+_PAD = 2.5
+"""Points between a name of the heat map and its cells."""
+
+_RIGHT = 0.04
+"""Inches at the right of the heat map."""
+
+_ROW = 1.87
+"""Height of a category's row, likewise."""
 
 
 def seeds_figure(results: Results, metric: Metric) -> Figure:
@@ -59,12 +72,13 @@ def seeds_figure(results: Results, metric: Metric) -> Figure:
     seeds = len(results.seeds)
     detail = f"{seeds} single seeds, line: mean" if seeds > 1 else "one seed"
     head = Head(f"{metric.display} of each category", results, COLUMN, detail, legend)
-    rows, left = 0.25 * len(results.categories), 0.16 + 0.062 * max(map(len, results.categories))
-    with style():
-        height = head.height + 0.08 + rows + 0.42
+    rows, foot = _ROW * head.em * len(results.categories), 3.5 * head.em
+    with style(COLUMN):
+        left = 0.16 + text_inches(results.categories, 72 * head.em)
+        height = head.height + 0.08 + rows + foot
         figure = Figure(figsize=(COLUMN, height))
         width = 1 - (left + 0.08) / COLUMN
-        axes = figure.add_axes((left / COLUMN, 0.42 / height, width, rows / height))
+        axes = figure.add_axes((left / COLUMN, foot / height, width, rows / height))
         for index, (method, variant) in enumerate(shown):
             shift = band * (index - (len(shown) - 1) / 2)
             matrix = 100 * results.scores(metric.key, method=method, variant=variant)
@@ -121,27 +135,36 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
     seeds = len(results.seeds)
     detail = f"mean over {seeds} seeds, %" if seeds > 1 else "one seed, %"
     title = f"{metric.display} of each {what}"
-    with style():
-        longest = max(map(len, names))
-        foot = max(0.75 + 0.018 * longest, 0.62 + 0.03 * longest)  # room for the slanting names
-        left = 0.14 + 0.062 * max(map(len, rows))
-        width = max(left + _CELL[0] * len(names) + 0.1, COLUMN)
+    width = _heatmap_width(rows, len(names))
+    with style(width):
         head = Head(title, results, width, detail)
-        inner = _CELL[1] * len(rows)
+        em, points = head.em, 72 * head.em
+        left = _left(rows, points)
+        said = [
+            f"points from the row's {best_one} (•)",
+            "▲: a floor better than it" if (behind[:, learning:] < 0).any() else "",
+            "hatched: a seed is missing" if np.isnan(means).any() else "",
+        ]
+        said = [line for text in said for line in head.wrapped(text, less=left + 1.3)]
+        under = 0.1 + em * max(1.25 * len(said), 2.2)  # the scale, and what is said of it
+        foot = under + 1.3 * em + 0.45 * text_inches(names, points)  # the slanting names
+        inner = _ROW * em * len(rows)
         height = head.height + 0.06 + inner + foot
         figure = Figure(figsize=(width, height))
-        box = (left / width, foot / height, 1 - (left + 0.1) / width, inner / height)
+        box = (left / width, foot / height, 1 - (left + _RIGHT) / width, inner / height)
         axes = figure.add_axes(box)
-        scale = figure.add_axes((left / width, 0.3 / height, 1.2 / width, 0.09 / height))
+        scale = figure.add_axes(
+            (left / width, (under - 0.8 * em) / height, 1.2 / width, 0.7 * em / height)
+        )
         sns.heatmap(
             -behind,
             ax=axes,
             cmap=sns.light_palette(_BEST, as_cmap=True),
             vmin=-max(float(np.nanmax(behind[:, :learning], initial=0.0)), 1.0),
             vmax=0,
-            annot=_annotations(metric, means, behind),
+            annot=_annotations(metric, means),
             fmt="",
-            annot_kws={"fontsize": 7.5, "color": "0.1"},
+            annot_kws={"fontsize": points, "color": "0.1"},
             linewidths=0.5,
             linecolor="white",
             mask=np.isnan(means),
@@ -153,24 +176,19 @@ def heatmap_figure(results: Results, metric: Metric) -> Figure:
         axes.axhline(len(results.categories), color="0.2", linewidth=1)
         if results.floors:
             axes.axvline(learning, color="0.2", linewidth=1)
-        axes.tick_params(left=False, bottom=False, labelsize=7.5)
+        _mark_best(axes, behind)
+        axes.tick_params(length=0, pad=_PAD)
         axes.tick_params(axis="y", rotation=0)
         axes.set_xticklabels(names, rotation=25, ha="right", rotation_mode="anchor")
         axes.patch.set(facecolor="white", edgecolor="0.75", hatch="////")  # seen where one lacks
         axes.grid(visible=False)
-        scale.tick_params(labelsize=7, length=2, pad=1.5)
-        said = [
-            f"points from the row's {best_one} (•), the strongest",
-            "▲: a floor better than it" if (behind[:, learning:] < 0).any() else "",
-            "hatched: a seed is missing" if np.isnan(means).any() else "",
-        ]
+        scale.tick_params(length=2, pad=1.5)
         figure.text(
             (left + 1.3) / width,
-            0.345 / height,
-            "\n".join(filter(None, said)),
-            fontsize=7,
+            under / height,
+            "\n".join(said),
             color=MUTED,
-            va="center",
+            va="top",
         )
         head.draw(figure)
     return figure
@@ -198,11 +216,34 @@ def _printed(results: Results, metric: Metric, category: str) -> float | None:
     return None if figure is None else figure.mean
 
 
-def _annotations(
-    metric: Metric, means: NDArray[np.float64], behind: NDArray[np.float64]
-) -> NDArray[np.object_]:
+def _left(rows: Sequence[str], points: float) -> float:
+    """Return the inches that the names of the rows take."""
+    return 0.06 + _PAD / 72 + text_inches(rows, points)
+
+
+def _heatmap_width(rows: Sequence[str], columns: int) -> float:
+    """Return a column's width where that many columns of cells fit, else what they take."""
+    with style(COLUMN):
+        narrow, wide = (
+            _left(rows, points) + columns * cell * points / 72 + _RIGHT
+            for cell, points in ((_CELL, type_size(COLUMN)), (_CELL_WIDE, WIDE_TYPE))
+        )
+    return COLUMN if narrow <= COLUMN else max(wide, 1.1 * COLUMN)
+
+
+def _annotations(metric: Metric, means: NDArray[np.float64]) -> NDArray[np.object_]:
     texts = np.empty(means.shape, dtype=object)
     for place, mean in np.ndenumerate(means):
-        sign = "•" if behind[place] == 0 else "▲" if behind[place] < 0 else ""
-        texts[place] = "" if np.isnan(mean) else f"{format_percent(mean / 100, metric)}{sign}"
+        text = "" if np.isnan(mean) else format_percent(mean / 100, metric)
+        texts[place] = text.replace("100.0", "100")  # the one number that is wider than a cell
     return texts
+
+
+def _mark_best(axes: Axes, behind: NDArray[np.float64]) -> None:
+    """Mark the best of each row in the corner of its cell, and floors that are better."""
+    for marker, where, label in (("o", behind == 0, "best"), ("^", behind < 0, "better floor")):
+        rows, columns = np.nonzero(where)
+        axes.plot(
+            columns + 0.93, rows + 0.13, linestyle="", marker=marker, markersize=2.8, color="0.1",
+            label=label,
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.presentation.figure_style import Head, mark, style
+from bench.presentation.figure_style import COLUMN, Head, mark, style
 from bench.results.results import Results, Row
 
 _MOST_COLUMNS = 5
@@ -63,18 +63,19 @@ def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figur
     looks = {row: _line(results, row, place) for place, row in enumerate(reversed(rows))}
     legend = {results.labels[row]: {**looks[row], "markersize": 5} for row in rows}
     legend[f"k = {k:g} %"] = _K_LINE
-    with style():
-        width = max(0.6 + 1.2 * columns, 4.6)
+    width = max(0.6 + 1.2 * columns, COLUMN)
+    with style(width):
         detail = f"seed {seed} · mark: the precision at k"
         head = Head("Precision over instance recall", results, width, detail, legend)
-        height = head.height + 0.28 + 1.32 * bands + 0.3
+        over, under = 2.4 * head.em, 4.2 * head.em
+        height = head.height + over + 1.1 * bands + 0.22 * (bands - 1) + under
         figure = Figure(figsize=(width, height))
         panels = figure.subplots(bands, columns, sharex=True, sharey=True, squeeze=False).ravel()
         figure.subplots_adjust(
-            left=0.6 / width,
+            left=5.2 * head.em / width,
             right=1 - 0.1 / width,
-            bottom=0.5 / height,
-            top=1 - (head.height + 0.28) / height,
+            bottom=under / height,
+            top=1 - (head.height + over) / height,
             wspace=0.1,
             hspace=0.26,
         )
@@ -83,13 +84,13 @@ def curves_figure(curves: Sequence[Curve], results: Results, seed: int) -> Figur
             for curve in curves:
                 if curve.category == category:
                     _draw(axes, curve, dict(looks[curve.row]))
-            axes.set_title(category, fontsize=8, pad=2.5)
-            axes.tick_params(labelsize=7.5, length=0)
+            axes.set_title(category, pad=2.5)
+            axes.tick_params(length=0)
         for axes in panels[len(categories) :]:
             axes.set_visible(False)
         panels[0].set(xlim=(0, 102), ylim=(0, 102), xticks=(0, 50, k), yticks=(0, 50, 100))
-        figure.supxlabel("instance recall (%)", fontsize=8.5, y=0.1 / height)
-        figure.supylabel("precision (%)", fontsize=8.5, x=0.1 / width)
+        figure.supxlabel("instance recall (%)", y=0.1 / height)
+        figure.supylabel("precision (%)", x=0.1 / width)
         head.draw(figure)
     return figure
 

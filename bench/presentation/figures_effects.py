@@ -9,7 +9,16 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.methods.interface import Method
 from bench.paper.published import is_whole, published_effect
-from bench.presentation.figure_style import BLUE, COLUMN, MUTED, ORANGE, PAPER_MARK, Head, style
+from bench.presentation.figure_style import (
+    BLUE,
+    COLUMN,
+    MUTED,
+    ORANGE,
+    PAPER_MARK,
+    Head,
+    style,
+    text_inches,
+)
 from bench.presentation.formatting import listed
 from bench.presentation.statistics_tables import design_of, design_scores
 from bench.results.results import Results
@@ -57,18 +66,19 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
         f"{seeds} seeds" if seeds > 1 else "one seed, no interval",
         _legend(effects.values(), with_paper=with_paper),
     )
-    with style():
-        inner = 0.3 * len(metrics)
-        height = head.height + 0.27 + inner + 0.42
+    with style(COLUMN):
+        names = [metric.display for metric in metrics]
+        inner, foot = 0.3 * len(metrics), 3.5 * head.em
+        height = head.height + 2.2 * head.em + inner + foot
         figure = Figure(figsize=(COLUMN, height))
         panels = figure.subplots(
             1, len(method.factors), sharex=True, sharey=True, squeeze=False
         ).ravel()
         figure.subplots_adjust(
-            left=0.92 / COLUMN,
+            left=(0.2 + text_inches(names, 72 * head.em)) / COLUMN,
             right=1 - 0.08 / COLUMN,
-            top=(0.42 + inner) / height,
-            bottom=0.42 / height,
+            top=(foot + inner) / height,
+            bottom=foot / height,
             wspace=0.07,
         )
         for axes, factor in zip(panels, method.factors, strict=True):
@@ -79,12 +89,12 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
                 printed = published_effect(results.categories, method, weights, metric.key)
                 if with_paper and printed is not None:
                     axes.plot(printed, row - 0.28, **PAPER_MARK | {"markersize": 4})
-            axes.set_title(factor, fontsize=9, weight="bold", pad=4)
+            axes.set_title(factor, weight="bold", pad=4)
             axes.grid(visible=False, axis="y")
-        panels[0].set_yticks(range(len(metrics)), [metric.display for metric in metrics])
+        panels[0].set_yticks(range(len(metrics)), names)
         panels[0].set_ylim(len(metrics) - 0.5, -0.5)
-        panels[0].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        figure.supxlabel("points: mean with it minus mean without", fontsize=8.5, y=0.05 / height)
+        panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], prune="both"))
+        figure.supxlabel("points: mean with it minus mean without", y=0.05 / height)
         head.draw(figure)
     return figure
 
@@ -93,8 +103,8 @@ def _draw_effect(axes: Axes, row: int, effect: Effect) -> None:
     ours = effect.estimate
     if ours.n == 0:
         axes.annotate(
-            "not measured", (0.5, row), xycoords=("axes fraction", "data"), fontsize=6.5,
-            color=MUTED, ha="center", va="center",
+            "not measured", (0.5, row), xycoords=("axes fraction", "data"), color=MUTED,
+            ha="center", va="center",
         )  # fmt: skip
         return
     for interval, y, look in (

@@ -10,6 +10,8 @@ from bench.presentation.figure_style import COLUMN, Head, begin_at_zero, floor_l
 from bench.presentation.formatting import in_words
 from bench.results.results import Results
 
+_HEIGHT = 3.9
+
 
 def training_figure(results: Results) -> Figure:
     """Draw each method's curve over its training compute, a large mark at the setting of the run.
@@ -19,8 +21,8 @@ def training_figure(results: Results) -> Figure:
     metric = ALL_METRICS[CURVE_METRIC]
     looks: dict[str, Any] = {}
     ticks: list[float] = []
-    with style():
-        figure = Figure(figsize=(COLUMN, 3.7))
+    with style(COLUMN):
+        figure = Figure(figsize=(COLUMN, _HEIGHT))
         axes = figure.subplots()
         for method, variant in results.fulls.items():
             means = curve_means(results, method)
@@ -43,14 +45,17 @@ def training_figure(results: Results) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("billion multiply-adds of training (one category, one seed)")
+        axes.set_xlabel("billion multiply-adds for one category and seed")
         axes.set_ylabel(f"{metric.display} (%)")
         axes.margins(y=0.08)
         begin_at_zero(axes, "y")
         title = f"{metric.display} by length of training"
         head = Head(title, results, COLUMN, "large: the tables' setting", looks, _whose(results))
         figure.subplots_adjust(
-            left=0.12, right=0.985, bottom=0.12, top=1 - (head.height + 0.06) / 3.7
+            left=5 * head.em / COLUMN,
+            right=0.985,
+            bottom=3.5 * head.em / _HEIGHT,
+            top=1 - (head.height + 0.06) / _HEIGHT,
         )
         head.draw(figure)
     return figure

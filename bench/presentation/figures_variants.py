@@ -22,6 +22,7 @@ from bench.presentation.figure_style import (
     mark,
     mark_name,
     style,
+    text_inches,
 )
 from bench.presentation.formatting import listed
 from bench.results.results import Results, Row
@@ -31,6 +32,8 @@ from bench.stats import Scores, complete_seeds, estimate
 _ASIDE = 0.24
 _PLOT = 2.1
 """Inches of the part with the marks."""
+_BELOW = 0.4
+"""Rows of dots left free below that part, where its lowest number stands."""
 _SEED_MARK: dict[str, Any] = {"linestyle": "", "markersize": 3.2, "alpha": 0.5, "mew": 0}
 
 
@@ -47,14 +50,19 @@ def variants_figure(results: Results, metric: Metric) -> Figure:
     seeds = len(results.seeds)
     spread = f"mean ± std over {seeds} seeds" if seeds > 1 else "one seed, no spread"
     title = f"{metric.display} with and without {listed(parts)}" if parts else metric.display
-    with style():
-        width = COLUMN if parts else max(COLUMN, 0.8 + 0.48 * len(rows))
+    width = COLUMN if parts else max(COLUMN, 0.8 + 0.48 * len(rows))
+    with style(width):
         head = Head(title, results, width, spread, _legend(results, with_paper=any(paper)))
         names = [results.labels[row] for row in rows]
-        foot = 0.06 + (0.19 * len(parts) if parts else 0.26 + 0.028 * max(map(len, names)))
+        em, points = head.em, 72 * head.em
+        foot = 0.06 + (
+            1.5 * em * (len(parts) + _BELOW)
+            if parts
+            else 2 * em + 0.45 * text_inches(names, points)
+        )
         height = head.height + 0.08 + _PLOT + foot
         figure = Figure(figsize=(width, height))
-        left = max(0.6, 0.14 + 0.06 * max(map(len, parts), default=0))  # room for parts' names
+        left = max(5 * em, 0.16 + text_inches(parts, points))  # room for parts' names
         grid = figure.add_gridspec(
             2,
             1,
@@ -118,7 +126,6 @@ def _draw_variant(axes: Axes, x: int, scores: Scores, look: dict[str, Any]) -> b
             xycoords=axes.get_xaxis_transform(),
             ha="center",
             va="bottom",
-            fontsize=6.5,
             color=MUTED,
         )
     if ours.n == 0:
@@ -196,14 +203,14 @@ def _draw_switches(axes: Axes, parts: Mapping[str, Sequence[bool]]) -> None:
             axes.plot(x, row, marker="o", markersize=6, color="0.2" if on else FAINT)
         axes.axhline(row, color=FAINT, linewidth=0.6, zorder=0)
     axes.set_yticks(range(len(parts)), parts)
-    axes.set_ylim(len(parts) - 0.4, -0.6)
+    axes.set_ylim(len(parts) - 0.4, -0.6 - _BELOW)
     _clear(axes)
 
 
 def _draw_names(axes: Axes, names: Sequence[str]) -> None:
     """Write what stands above, slanting."""
     for x, name in enumerate(names):
-        axes.text(x, 0.92, name, fontsize=7.5, rotation=25, ha="right", va="top")
+        axes.text(x, 0.92, name, rotation=25, ha="right", va="top", rotation_mode="anchor")
     axes.set_yticks([])
     axes.set_ylim(0, 1)
     _clear(axes)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.metrics.counted import Counted, count
 from bench.metrics.curves import instance_levels, instance_recall_index
-from bench.presentation.examples import Example
+from bench.presentation.examples import Example, colour_scale
 from bench.presentation.figures import Excerpts
 from bench.presentation.figures_curves import Curve
 from bench.results.finished import Finished, ScoredImages
@@ -101,16 +101,15 @@ def _example(
     counted: Counted | None = None,
     instance: np.ndarray | None = None,
 ) -> Example:
-    low = scored.maps.min()
+    low, high = colour_scale(scored.maps, np.asarray(scored.masks.any(axis=(1, 2))))
     return Example(
         category=scored.cell.category,
         name=scored.names[index],
         image=scored.image(index),
         mask=scored.masks[index],
         anomaly_map=scored.maps[index],
-        low=float(low),
-        # Maps that are constant still need a scale.
-        high=float(max(scored.maps.max(), np.nextafter(low, np.float32(np.inf)))),
+        low=low,
+        high=high,
         instance=None if instance is None else instance[index],
         threshold=None
         if counted is None

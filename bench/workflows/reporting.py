@@ -109,9 +109,10 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
     shown = sum(len(sheet.names) for sheet in gallery.sheets)
     note = (
         f"All {shown} test images of {len(gallery.sheets)} categories: input, ground truth and "
-        "anomaly map. The maps of a category, variant and seed share one colour scale from their "
-        "least to their largest score; lighter is more anomalous. Their threshold is the one of "
-        "best F1 on these very images: one that is chosen beforehand does not do better."
+        "anomaly map. The maps of a category, variant and seed share one colour scale, from their "
+        "least score to the one that half of the anomalous images reach; lighter is more "
+        "anomalous. Their threshold is the one of best F1 on these very images: one that is chosen "
+        "beforehand does not do better."
     )
     if gallery.left_out:
         note += (

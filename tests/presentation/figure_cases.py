@@ -13,12 +13,13 @@ def example(category="bottle", *, low=0.0, high=1.0, score=0.5):
 
 
 def words(figure):
+    """All that is written, each text in a line of its own."""
     texts = [text.get_text() for text in figure.texts]
     for legend in figure.legends:
         texts += [text.get_text() for text in legend.get_texts()]
     for axes in figure.axes:
         texts += [text.get_text() for text in axes.texts] + [axes.get_title()]
-    return "\n".join(texts)
+    return "\n".join(" ".join(text.split()) for text in texts)
 
 
 def points(figure, marker):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.paper.published import MVTEC_CATEGORIES
-from bench.presentation.examples import examples_figure
+from bench.presentation.examples import colour_scale, examples_figure
 from tests.presentation.figure_cases import example, words
 from tests.presentation.tabulated import MINIATURE, MVTEC
 
@@ -38,6 +38,20 @@ def test_the_colour_scale_is_the_categorys_and_not_the_images():
     assert strong[2, 5].sum() > faint[2, 5].sum() + 200
     np.testing.assert_array_equal(strong, heat(example(high=0.2, score=0.9)))
     np.testing.assert_array_equal(heat(example(score=0.2))[0, 0], heat(example(score=0.9))[0, 0])
+
+
+def test_the_scale_ends_where_half_of_the_anomalous_images_end():
+    maps = np.zeros((5, 2, 2), np.float32)
+    maps[:, 0, 0] = 0.5, 3, 2, 1, 40  # the first is good
+    maps += 0.25
+    anomalous = np.arange(5) > 0
+    assert colour_scale(maps, anomalous) == (0.25, 2.75)
+    assert colour_scale(maps, ~anomalous) == (0.25, 0.75)
+    assert colour_scale(maps, np.zeros(5, np.bool_)) == (0.25, 2.25), "of all where none is"
+    maps[1:4] = 0.25
+    assert colour_scale(maps, anomalous) == (0.25, 40.25), "most show nothing at all"
+    low, high = colour_scale(np.full((2, 2, 2), 3, np.float32), np.ones(2, np.bool_))
+    assert low == 3 < high
 
 
 def test_examples_do_not_touch_their_arrays():
@@ -108,7 +122,7 @@ def test_what_is_said_below_stays_inside_however_few_the_examples():
     grey = replace(one, threshold=0.5, instance=one.mask & (np.arange(8) < 6))
     figure = examples_figure([grey], MVTEC, "Missed", "by rule")
     assert "grey: other instances of the image" in words(figure)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     for text in figure.texts:
         box = text.get_window_extent()
         assert 0 <= box.x0 < box.x1 <= figure.bbox.x1

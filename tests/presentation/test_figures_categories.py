@@ -56,9 +56,15 @@ def test_the_heat_map_has_every_mean_and_marks_the_best():
     means = means.loc[list(MVTEC_CATEGORIES), list(ABLATION)]
     means.loc["all"] = means.mean()
     said = [text.get_text() for text in figure.axes[0].texts]
-    assert [text.rstrip("•") for text in said] == [f"{x:.1f}" for x in means.to_numpy().ravel()]
-    best = [int(np.flatnonzero(row == row.max())[0]) for row in means.to_numpy()]
-    assert [i % 8 for i, text in enumerate(said) if text.endswith("•")] == best
+    assert said == [f"{x:.1f}" for x in means.to_numpy().ravel()]
+    best = {(int(np.argmax(row)), place) for place, row in enumerate(means.to_numpy())}
+    assert {(int(x), int(y)) for x, y in points(figure, "o")} == best
+
+
+def test_a_hundred_percent_fits_its_cell():
+    cells = CELLS.assign(iap=np.where(CELLS["variant"] == "seg", 1.0, 0.9996))
+    figure = heatmap_figure(of(MINIATURE, cells), METRICS["iap"])
+    assert {text.get_text() for text in figure.axes[0].texts} == {"100"}
 
 
 def test_what_is_missing_has_no_colour_and_no_number():
@@ -74,7 +80,7 @@ def test_what_is_missing_has_no_colour_and_no_number():
 
 def test_long_names_end_above_the_colour_bar():
     figure = heatmap_figure(BOTH, METRICS["iap"])
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     axes, bar = figure.axes[:2]
     lowest = min(label.get_window_extent().y0 for label in axes.get_xticklabels())
     assert lowest > bar.get_window_extent().y1

@@ -75,6 +75,6 @@ def test_a_metric_that_is_asked_for_has_a_row():
 def test_names_of_metrics_stay_inside_however_few_the_factors():
     one = replace(METHOD, factors={"seg": METHOD.factors["seg"]}, default=("none", "seg"))
     figure = effects_figure(MINIATURE, one)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     for label in figure.axes[0].get_yticklabels():
         assert label.get_window_extent().x0 >= 0

@@ -160,6 +160,8 @@ def test_two_are_seen_beside_each_other_and_where_they_differ(page):
     said = one(page, "#sheet-0 li:nth-child(2)").text
     assert "den+ed+seg, seed 0: ! false alarm: score 0.7, threshold 0.3" in said
     assert "none, seed 0: ✓ passed: score 0.2, threshold 0.3" in said
+    scales = [e.text for e in page.find_elements("css selector", "#sheet-0 .scale")]
+    assert scales == ["den+ed+seg, seed 0: 0 1 and above", "none, seed 0: 0 1 and above"]
     choose(page, outcome="differ")
     assert pictures(page) == ["good/001"]
     click(page, "#beside-none")
@@ -237,7 +239,12 @@ def test_a_link_leads_to_one_picture_and_its_maps(page, address):
     assert one(page, "#zoom h3").text.lower() == "metal nut, hole/000"
     assert one(page, "#view-3").is_selected()
     assert one(page, "#beside-1").is_selected()
-    assert one(page, "#zoom .input").size["width"] > 150
+    assert one(page, "#zoom .input").size["width"] > 250
+    assert one(page, "#zoom .input").value_of_css_property("image-rendering") == "pixelated"
+    assert one(page, "#zoom .beside").get_attribute("aria-label") == "map, none, seed 0"
+    assert [e.text for e in page.find_elements("css selector", "#zoom .scale")] == [
+        "", "none, seed 0: 0 1 and above",
+    ], "one of the two has maps of this category"  # fmt: skip
     assert background_of(page, "#zoom .input") == background_of(page, "#sheet-1 .input")
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from bench.presentation.report.gallery import (
     TILE,
+    Scored,
     View,
     arrange,
     colours,
@@ -53,19 +54,19 @@ def test_sheets_show_input_truth_and_map():
     np.testing.assert_allclose(shown, first.images[4].mean(axis=(0, 1)), atol=12)
     truth = tile(sheet, sheet.truth, 2)
     assert np.ptp(truth) > 150
-    rising = tile(sheet, sheet.maps[View(NONE, 0)], 2).sum(axis=-1)
+    rising = tile(sheet, sheet.maps[View(NONE, 0)].content, 2).sum(axis=-1)
     assert rising[:, -5:].mean() > rising[:, :5].mean() + 300
-    falling = tile(sheet, sheet.maps[View(FULL, 0)], 2).sum(axis=-1)
+    falling = tile(sheet, sheet.maps[View(FULL, 0)].content, 2).sum(axis=-1)
     assert falling[:, -5:].mean() < falling[:, :5].mean() - 300
 
 
 def test_each_view_judges_the_images_it_has_maps_of():
     made = gallery()
     first, second = made.sheets
-    assert first.judged.keys() == first.maps.keys() == {*made.views}
-    assert second.judged.keys() == second.maps.keys()
+    assert first.maps.keys() == {*made.views}
+    assert {*made.views} - second.maps.keys() == {View(NONE, 1)}
     assert [share > 0 for share in first.marked] == MARKED.tolist()
-    assert first.judged[View(FULL, 0)].outcomes == "pafff"
+    assert first.maps[View(FULL, 0)].judged.outcomes == "pafff"
     assert made.defects == ("good", "hole", "scratch")
 
 
@@ -100,9 +101,31 @@ def test_of_several_methods_the_one_whose_tables_these_are_is_shown_first():
 def test_a_scale_is_shared_by_the_images_of_a_category():
     levels = np.zeros((2, 4, 4), np.float32)
     levels[0], levels[1, 0, 0] = 0.5, 1.0
-    coloured = colours(levels).astype(int).sum(axis=-1)
+    coloured = colours(levels, (0.0, 1.0)).astype(int).sum(axis=-1)
     assert coloured[1, 1, 1] < coloured[0, 0, 0] < coloured[1, 0, 0]
-    assert np.ptp(colours(np.full((2, 4, 4), 3.0))) < 10
+    np.testing.assert_array_equal(colours(levels, (0.5, 0.75)), colours(levels, (0.5, 1.0)))
+
+
+def test_each_view_has_colours_however_its_scores_are_spread():
+    """Of one view an image has a hundred times the scores of the others, which stay visible."""
+
+    def spread(category, view):
+        given = scored(category, view)
+        if given is None or view.row == FULL:
+            return given
+        factor = np.array([1, 1, 1, 100, 1])[:, None, None] * 1e-3
+        return Scored(given.maps * factor, given.scores)
+
+    made = make_gallery(category_images(), RESULTS, spread, 1_000_000)
+    sheet = made.sheets[0]
+    for view, bright in ((View(NONE, 0), np.s_[:, -4:]), (View(FULL, 0), np.s_[:, :4])):
+        for index in (2, 3, 4):
+            seen = tile(sheet, sheet.maps[view].content, index)
+            assert seen[bright].sum(axis=-1).mean() > 500, "half of the anomalous reach the top"
+    assert sheet.maps[View(FULL, 0)].scale == (0, 1)
+    assert sheet.maps[View(NONE, 0)].scale == pytest.approx((0, 1e-3))
+    named = str(made.views.index(View(NONE, 0)))
+    assert made.facts()["sheets"][0][named]["scale"] == ["0", "0.001"]
 
 
 def test_what_would_be_too_large_is_left_out_view_by_view():
@@ -110,7 +133,8 @@ def test_what_would_be_too_large_is_left_out_view_by_view():
 
     def size(made):
         return sum(
-            len(s.inputs) + len(s.truth) + sum(map(len, s.maps.values())) for s in made.sheets
+            len(s.inputs) + len(s.truth) + sum(len(m.content) for m in s.maps.values())
+            for s in made.sheets
         )
 
     budget = size(whole) - 1

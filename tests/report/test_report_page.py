@@ -191,6 +191,11 @@ def test_maps_follow_the_chosen_views(page, text):
 def test_without_a_script_the_scores_of_the_first_view_are_there(page):
     (place,) = page.all("li", id="bottle/good/001")
     assert "! false alarm: score 0.7, threshold 0.3" in place["text"]
+    scales = page.all("span", class_="scale")
+    assert " ".join(scales[0]["text"].split()) == "0 1 and above"
+    assert ["hidden" in e["attrs"] for e in scales] == [False, False, True], (
+        "the last is the zoom's"
+    )
 
 
 def test_a_name_that_is_no_address_becomes_one():

@@ -40,6 +40,24 @@ function captions(holder, picture) {
   }
 }
 
+// The ends of the colours that the chosen views have for a sheet.
+function scales(holder, sheet) {
+  const beside = chosen("beside");
+  const elements = holder.querySelectorAll(".scale");
+  [chosen("view"), beside].forEach((view, place) => {
+    const element = elements[place];
+    const own = view === null ? undefined : facts.sheets[sheet][view];
+    element.hidden = own === undefined;
+    if (own !== undefined) {
+      element.querySelector(".whose").textContent = beside === null ? "" : `${facts.views[view]}:`;
+      [".least", ".most"].forEach((end, index) => {
+        element.querySelector(end).textContent = own.scale[index];
+      });
+    }
+  });
+  holder.querySelector(".scales").hidden = [...elements].every((element) => element.hidden);
+}
+
 // The pictures of a sheet that are shown, in their order.
 function visible(list) {
   return [...list.children].filter((picture) => !picture.hidden);
@@ -100,6 +118,7 @@ if (facts) {
       }
       const order = own.every((picture) => picture.found) ? form.order.value : "";
       list.append(...own.sort((a, b) => orders[order](a, b) || a.index - b.index));
+      scales(sheets[number], number);
       const left = visible(list);
       own.forEach((picture) => (picture.firstElementChild.tabIndex = picture === left[0] ? 0 : -1));
       sheets[number].hidden = left.length === 0;

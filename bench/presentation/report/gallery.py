@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.methods import FLOORS
-from bench.presentation.examples import HEAT
+from bench.presentation.examples import HEAT, colour_scale
 from bench.presentation.report.outcomes import OUTCOMES, Judged, judge, shown
 from bench.results.results import Results, Row
 
 TILE = 64
 """Side of a tile in pixels."""
 
-_QUALITY = 60
-"""Of WebP; maps are smooth and look the same far below it."""
+_QUALITY = 80
+"""Of WebP, for images, which are looked at large; maps are smooth and look the same far below."""
 
 _MAP_QUALITY = 40
 
@@ -36,6 +36,25 @@ class View:
 
     row: Row
     seed: int
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What a view shows of a category.
+
+    Attributes
+    ----------
+    content
+        A WebP file.
+    scale
+        The scores that are black, and from which on the colour is the lightest.
+    judged
+        What the image scores say.
+    """
+
+    content: bytes
+    scale: tuple[float, float]
+    judged: Judged
 
 
 @dataclass(frozen=True)
@@ -53,9 +72,7 @@ class Sheet:
     inputs, truth
         WebP files.
     maps
-        A WebP file for each view that has maps of this category.
-    judged
-        What the image scores of each of these views say.
+        Of each view that has maps of this category.
     """
 
     category: str
@@ -65,8 +82,7 @@ class Sheet:
     marked: tuple[float, ...]
     inputs: bytes
     truth: bytes
-    maps: dict[View, bytes]
-    judged: dict[View, Judged]
+    maps: dict[View, Maps]
 
     def position(self, index: int) -> tuple[float, float]:
         """Return where a tile lies in percent, as CSS has it for backgrounds."""
@@ -110,18 +126,19 @@ class Gallery:
         return tuple(sorted(set(names)))
 
     def facts(self) -> dict[str, object]:
-        """Return what a script needs to sort and filter: names of views, scores, outcomes."""
+        """Return what a script says, sorts and filters by: names of views, scores, outcomes."""
         return {
             "views": [f"{self.labels[view.row]}, seed {view.seed}" for view in self.views],
             "outcomes": OUTCOMES,
             "sheets": [
                 {
                     str(self.views.index(view)): {
-                        "scores": [float(shown(score)) for score in judged.scores],
-                        "threshold": judged.least,
-                        "outcomes": judged.outcomes,
+                        "scores": [float(shown(score)) for score in maps.judged.scores],
+                        "threshold": maps.judged.least,
+                        "outcomes": maps.judged.outcomes,
+                        "scale": [shown(end) for end in maps.scale],
                     }
-                    for view, judged in sheet.judged.items()
+                    for view, maps in sheet.maps.items()
                 }
                 for sheet in self.sheets
             ],
@@ -160,8 +177,7 @@ def make_gallery(
     """
     bases = [(one, _colour_sheet(one.images), _truth_sheet(one.masks)) for one in tests]
     used = sum(len(inputs) + len(truth) for _, inputs, truth in bases)
-    found: dict[View, dict[str, bytes]] = {}
-    judged: dict[tuple[View, str], Judged] = {}
+    found: dict[View, dict[str, Maps]] = {}
     left_out = 0
     for view in _in_order(results):
         made = {}
@@ -169,10 +185,8 @@ def make_gallery(
             for one in tests:
                 given = scored(one.category, view)
                 if given is not None:
-                    made[one.category] = _map_sheet(given.maps)
-                    defective = np.asarray(one.masks.any(axis=(1, 2)))
-                    judged[view, one.category] = judge(given.scores, defective)
-        size = sum(map(len, made.values()))
+                    made[one.category] = _maps(given, np.asarray(one.masks.any(axis=(1, 2))))
+        size = sum(len(maps.content) for maps in made.values())
         if left_out or used + size > budget:
             left_out += 1
         elif made:
@@ -183,7 +197,6 @@ def make_gallery(
     sheets = []
     for one, inputs, truth in bases:
         name = one.category
-        own = [view for view, made in found.items() if name in made]
         sheets.append(
             Sheet(
                 name,
@@ -192,8 +205,7 @@ def make_gallery(
                 tuple(map(float, one.masks.mean(axis=(1, 2)))),
                 inputs,
                 truth,
-                {view: found[view][name] for view in own},
-                {view: judged[view, name] for view in own},
+                {view: made[name] for view, made in found.items() if name in made},
             )
         )
     return Gallery(results.labels, results.seeds, tuple(found), tuple(sheets), left_out)
@@ -221,10 +233,9 @@ def arrange(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return turned.reshape(rows * side, columns * side, 3)
 
 
-def colours(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Colour maps, shape (N, h, w), on the one scale from their least to their largest value."""
-    low, high = float(maps.min()), float(maps.max())
-    levels = Normalize(low, high if high > low else low + 1)(maps).data
+def colours(maps: NDArray[np.floating], scale: tuple[float, float]) -> NDArray[np.uint8]:
+    """Colour maps, shape (N, h, w), on one scale; what lies beyond it has the colour of its end."""
+    levels = Normalize(*scale, clip=True)(maps).data
     coloured: NDArray[np.uint8] = mpl.colormaps[HEAT](levels, bytes=True)[..., :3]
     return coloured
 
@@ -235,31 +246,37 @@ def _in_order(results: Results) -> list[View]:
     return [View(row, seed) for seed in results.seeds for row in rows]
 
 
-def _map_sheet(maps: NDArray[np.floating]) -> bytes:
+def _maps(given: Scored, anomalous: NDArray[np.bool_]) -> Maps:
     """Make a sheet of maps; enlarged as scores and coloured after, as the figures have them."""
     size = (TILE, TILE)
-    tiles = [
-        np.asarray(Image.fromarray(one.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-        for one in maps
-    ]
-    return _webp(arrange(colours(np.stack(tiles))), _MAP_QUALITY)
+    tiles = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(one.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+            )
+            for one in given.maps
+        ]
+    )
+    scale = colour_scale(tiles, anomalous)
+    content = _webp(arrange(colours(tiles, scale)), quality=_MAP_QUALITY)
+    return Maps(content, scale, judge(given.scores, anomalous))
 
 
 def _colour_sheet(images: NDArray[np.uint8]) -> bytes:
     tiles = [np.asarray(_small(Image.fromarray(np.asarray(image)))) for image in images]
-    return _webp(arrange(np.stack(tiles)), _QUALITY)
+    return _webp(arrange(np.stack(tiles)), quality=_QUALITY)
 
 
 def _truth_sheet(masks: NDArray[np.bool_]) -> bytes:
     tiles = [np.asarray(_small(Image.fromarray(255 * mask.astype(np.uint8)))) for mask in masks]
-    return _webp(arrange(np.stack(tiles)[..., None].repeat(3, axis=-1)), _QUALITY)
+    return _webp(arrange(np.stack(tiles)[..., None].repeat(3, axis=-1)), lossless=True)
 
 
 def _small(image: Image.Image) -> Image.Image:
     return image.resize((TILE, TILE), Image.Resampling.BILINEAR)
 
 
-def _webp(pixels: NDArray[np.uint8], quality: int) -> bytes:
+def _webp(pixels: NDArray[np.uint8], **how: int) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=quality, method=1)
+    Image.fromarray(pixels).save(buffer, "WEBP", method=4, **how)
     return buffer.getvalue()

@@ -3,13 +3,21 @@
 import re
 from importlib import resources
 
+import matplotlib as mpl
+import numpy as np
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.colors import to_hex
 
+from bench.presentation.examples import HEAT
 from bench.presentation.report.content import ReportPage
 from bench.presentation.report.downloads import data_uri, of_figure, of_table
 from bench.presentation.report.gallery import Gallery
+from bench.presentation.report.outcomes import shown
 from bench.presentation.report.table_view import common_notes, view_table
+
+_STOPS = 12
+"""Of a gradient that looks like the colours of the maps."""
 
 _STYLES = ("page.css", "tables.css", "gallery.css", "print.css")
 _SCRIPTS = ("tables.js", "gallery.js", "zoom.js")
@@ -26,6 +34,7 @@ def render(report: ReportPage) -> str:
     )
     environment.filters |= {
         "data_uri": data_uri, "of_table": of_table, "of_figure": of_figure, "unbroken": unbroken,
+        "score": shown,
     }  # fmt: skip
     common = common_notes([report.lead, *report.tables])
     told = {*common, *report.lead.findings}
@@ -60,14 +69,15 @@ def unbroken(text: str) -> str:
 
 
 def gallery_style(gallery: Gallery) -> str:
-    """Write the rules that put the sheets behind the tiles.
+    """Write the rules that put the sheets behind the tiles, and the colours into their legend.
 
     Which maps are behind theirs follows from the chosen radio buttons by CSS alone, so that the
     gallery needs no script, and each sheet stands on the page once.
     """
-    rules = []
+    stops = ",".join(map(to_hex, mpl.colormaps[HEAT](np.linspace(0, 1, _STOPS))))
+    rules = [f".heat{{background:linear-gradient(to right,{stops})}}"]
     for number, sheet in enumerate(gallery.sheets):
-        maps = {f"map-{gallery.views.index(view)}": content for view, content in sheet.maps.items()}
+        maps = {f"map-{gallery.views.index(view)}": m.content for view, m in sheet.maps.items()}
         pictures = {"input": sheet.inputs, "truth": sheet.truth, **maps}
         own = "".join(
             f"--{name}:url({data_uri(content, 'image/webp')});"

@@ -17,9 +17,15 @@ if (facts) {
     large.className = `large of-${picture.sheet}`;
     large.setAttribute("style", picture.getAttribute("style"));
     large.replaceChildren(...[...picture.querySelectorAll(".tile")].map((tile) => tile.cloneNode()));
+    for (const [tile, view] of [[".map", chosen("view")], [".beside", chosen("beside")]]) {
+      if (view !== null) {
+        large.querySelector(tile).ariaLabel = `map, ${facts.views[view]}`;
+      }
+    }
     const category = picture.closest(".sheet").querySelector("h3").textContent;
     zoom.querySelector("h3").textContent = `${category}, ${picture.querySelector(".name").textContent}`;
     captions(zoom, picture);
+    scales(zoom, picture.sheet);
     const shown = visible(picture.parentElement);
     before.disabled = picture === shown[0];
     after.disabled = picture === shown.at(-1);
