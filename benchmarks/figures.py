@@ -13,6 +13,9 @@ from destseg.errors import InputError
 
 SCHEMA = 1
 
+LOAD = "load before"
+"""Of `Benchmark.machine`: what it had to do besides, the load average of the minute before."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -134,7 +137,11 @@ def comparison(before: Benchmark, now: Benchmark) -> str:
     for side, one, other in (("before", old, new), ("now", new, old)):
         lone = [" ".join(place) for place in one if place not in other]
         notes += [f"only {side}: {'; '.join(lone)}"] if lone else []
-    differing = [key for key, value in now.machine.items() if before.machine.get(key) != value]
+    differing = [
+        key
+        for key, value in now.machine.items()
+        if key != LOAD and before.machine.get(key) != value
+    ]
     if before.setting != now.setting:
         differing.append("setting")
     if differing:

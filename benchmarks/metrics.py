@@ -1,17 +1,17 @@
 """Time and memory of the metrics against other exact implementations.
 
-Each implementation gets a fresh process with one thread and the same synthetic maps; memory is the
-peak above the loaded input.
+On the same synthetic maps, with one thread: times are taken in turns in one process, memory, the
+peak above the loaded input, in a fresh process for each.
 """
 
 import math
 import statistics
 import tempfile
-import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,10 @@ from bench.common.provenance import peak_memory
 from bench.metrics import evaluate
 from bench.running.isolation import alone
 from benchmarks.figures import Figure, Setting
+from benchmarks.timing import in_one_thread, in_turns, median_ratio, seconds
 from destseg.application.progress import progress
+
+T = TypeVar("T")
 
 Maps = NDArray[np.float32]
 Masks = NDArray[np.bool_]
@@ -145,34 +148,37 @@ IMPLEMENTATIONS: Final[Mapping[str, Callable[[Maps, Masks], dict[str, float]]]] 
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """Median seconds, peak bytes above the input, and the values of one implementation."""
+class Observed:
+    """Peak bytes above the input, and the values of one implementation."""
 
-    seconds: float
     extra_bytes: int
     values: dict[str, float]
 
 
-def _measure_here(name: str, folder: Path, repeats: int) -> Measurement:
-    """Run one of `IMPLEMENTATIONS` on what `_store` wrote into a folder.
-
-    A first run warms up and is measured for memory, the repeats are timed.
-    """
+def _observe(name: str, folder: Path) -> Observed:
+    """Run one of `IMPLEMENTATIONS` once on what `_store` wrote into a folder."""
     maps, masks = np.load(folder / "maps.npy"), np.load(folder / "masks.npy")
-    run = IMPLEMENTATIONS[name]
     before = peak_memory()
-    values = run(maps, masks)
-    extra = peak_memory() - before
-    seconds = timeit.repeat(lambda: run(maps, masks), repeat=repeats, number=1)
-    return Measurement(statistics.median(seconds), extra, values)
+    values = IMPLEMENTATIONS[name](maps, masks)
+    return Observed(peak_memory() - before, values)
 
 
-def _store(images: int, folder: Path) -> tuple[Maps, Masks]:
-    """Make maps and masks of so many images, and write them for the fresh processes."""
+def _time(names: Iterable[str], folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Time some of `IMPLEMENTATIONS` in turns, each after a few maps to begin with."""
+    maps, masks = np.load(folder / "maps.npy"), np.load(folder / "masks.npy")
+    runs = {name: IMPLEMENTATIONS[name] for name in names}
+    for run in runs.values():
+        run(maps[:4], masks[:4])
+    works = {name: partial(seconds, partial(run, maps, masks)) for name, run in runs.items()}
+    return in_turns("metrics", works, rounds)
+
+
+def _store(images: int, folder: Path) -> int:
+    """Write maps and masks of so many images for the fresh processes; return the pixels."""
     maps, masks = synthetic_maps(images)
     np.save(folder / "maps.npy", maps)
     np.save(folder / "masks.npy", masks)
-    return maps, masks
+    return maps.size
 
 
 def measure(setting: Setting) -> list[Figure]:
@@ -185,10 +191,10 @@ def measure(setting: Setting) -> list[Figure]:
     for wanted in progress(scales, "test sets", len(scales), unit="set"):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            n = _store(max(1, round(wanted / SIDE**2)), folder)[0].size
-            found = _measured(OURS, folder, setting)
-        figures.append(Figure(f"{n} pixels, six metrics", found.seconds * 1e3, "ms"))
-        pace = found.seconds * 1e9 / (n * math.log2(n))
+            n = _store(max(1, round(wanted / SIDE**2)), folder)
+            median = statistics.median(_apart(setting, _time, [OURS], folder, setting.rounds)[OURS])
+        figures.append(Figure(f"{n} pixels, six metrics", median * 1e3, "ms"))
+        pace = median * 1e9 / (n * math.log2(n))
         figures.append(Figure(f"{n} pixels, six metrics per n log2 n", pace, "ns"))
     return figures
 
@@ -198,25 +204,30 @@ def _compared(images: int, setting: Setting) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _store(images, folder)
+        times = _apart(setting, _time, [*IMPLEMENTATIONS], folder, setting.rounds)
         found = {
-            key: _measured(key, folder, setting)
-            for key in progress(IMPLEMENTATIONS, "metrics", len(IMPLEMENTATIONS), unit="way")
+            key: _apart(setting, _observe, key, folder)
+            for key in progress(IMPLEMENTATIONS, "memory", len(IMPLEMENTATIONS), unit="way")
         }
-    ours, baseline = found[OURS], found[PRO]
+    ours = found[OURS]
     figures = []
     for key, result in found.items():
-        figures.append(Figure(f"{images} maps, {key}", result.seconds * 1e3, "ms"))
-        if result is not baseline:
-            figures.append(Figure(f"{key} ÷ {PRO}", result.seconds / baseline.seconds))
-        figures.append(Figure(f"{key}, memory beside the input", result.extra_bytes / 1e6, "MB"))
+        figures.append(Figure(f"{images} maps, {key}", statistics.median(times[key]) * 1e3, "ms"))
+        if key != PRO:
+            figures.append(Figure(f"{key} ÷ {PRO}", median_ratio(times[key], times[PRO])))
+        # At the smallest sizes all is in one process, whose peak says nothing of one of them.
+        if not setting.smoke:
+            extra = result.extra_bytes / 1e6
+            figures.append(Figure(f"{key}, memory beside the input", extra, "MB"))
         if result is not ours and result.values:
             worst = max(abs(value - ours.values[name]) for name, value in result.values.items())
             figures.append(Figure(f"{key}, largest deviation from ours", worst))
     return figures
 
 
-def _measured(name: str, folder: Path, setting: Setting) -> Measurement:
+def _apart(setting: Setting, work: Callable[..., T], *arguments: object) -> T:
     """Measure in a fresh process with one thread; at the smallest sizes in this one."""
     if setting.smoke:
-        return _measure_here(name, folder, setting.rounds)
-    return alone(_measure_here, name, folder, setting.rounds)
+        return work(*arguments)
+    found: T = alone(in_one_thread, work, *arguments)
+    return found

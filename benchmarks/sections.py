@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import threading
 from typing import TYPE_CHECKING
 
-from benchmarks.figures import Benchmark, Figure, Section, Setting
+from benchmarks.figures import LOAD, Benchmark, Section, Setting
+from benchmarks.timing import in_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +16,9 @@ SECTIONS = (
     Section("steps", "both training stages at 256 px against the authors' full work"),
     Section("data", "training samples on one thread against the authors' way"),
     Section("metrics", "the six metrics against other exact implementations", alone=False),
-    Section("grid", "a small grid from nothing, one worker and two", alone=False),
+    Section("grid", "16 small cells from nothing, one worker and two", alone=False),
     Section("predict", "den+ed+seg at 256 px, one image and 32"),
-    Section("store", "reading 100,000 records"),
+    Section("store", "reading 10,000 records"),
 )
 
 
@@ -25,24 +26,17 @@ def run_sections(sections: Sequence[Section], setting: Setting) -> Benchmark:
     """Measure sections one after the other, in processes of one thread."""
     from bench.running.isolation import alone
 
+    load = f"{os.getloadavg()[0]:.1f}"
     found = {}
     for section in sections:
         print(f"{section.name}: {section.about}", file=sys.stderr, flush=True)
         found[section.name] = (
-            alone(_in_one_thread, section, setting) if section.alone else section.measure(setting)
+            alone(in_one_thread, section.measure, setting)
+            if section.alone
+            else section.measure(setting)
         )
     commit, machine = _where(setting.device)
-    return Benchmark(commit, machine, setting, found)
-
-
-def _in_one_thread(section: Section, setting: Setting) -> tuple[Figure, ...]:
-    import torch
-    from tqdm import tqdm
-
-    torch.set_num_threads(1)
-    # The process is ended, not left: a lock between processes would be missed then.
-    tqdm.set_lock(threading.RLock())
-    return section.measure(setting)
+    return Benchmark(commit, {**machine, LOAD: load}, setting, found)
 
 
 def _where(device: str) -> tuple[str, dict[str, str]]:

@@ -20,7 +20,7 @@ from bench.store.runs import RECORD, RunStore
 from benchmarks.figures import Figure, Setting
 from benchmarks.timing import in_turns, median_ratio, seconds
 
-RECORDS, SMALL = 100_000, 30
+RECORDS, SMALL = 10_000, 30
 
 
 def fill(store: RunStore, count: int) -> None:

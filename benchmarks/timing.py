@@ -1,10 +1,25 @@
 """How everything is timed: medians of repetitions that take turns."""
 
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from destseg.application.progress import Progress
+
+T = TypeVar("T")
+
+
+def in_one_thread(work: Callable[..., T], *arguments: object) -> T:
+    """Call what `bench.running.isolation.alone` calls in a process that is to have one thread."""
+    import torch
+    from tqdm import tqdm
+
+    torch.set_num_threads(1)
+    # The process is ended, not left: a lock between processes would be missed then.
+    tqdm.set_lock(threading.RLock())
+    return work(*arguments)
 
 
 def seconds(work: Callable[[], object], device: str = "cpu") -> float:

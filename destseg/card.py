@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from destseg.config import PRECISIONS, Precision
+
 HARDLY_TRAINED = 0.7
 """Separation below which a model is said to be hardly trained.
 
@@ -44,6 +46,12 @@ class Card:
     good: str = ""
     good_scores: tuple[float, ...] = ()
     separation: float | None = None
+
+    @property
+    def precision(self) -> Precision:
+        """What it was trained in, by its recipe; ``float32`` where that does not say."""
+        said = self.recipe.get("precision")
+        return next((known for known in PRECISIONS if known == said), "float32")
 
     @property
     def warning(self) -> str | None:

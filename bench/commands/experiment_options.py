@@ -97,6 +97,8 @@ def chosen_experiment(options: argparse.Namespace) -> tuple[Experiment, str]:
     before = {k: v for k, v in stated.precisions.items() if k in experiment.configs}
     if options.precision is not None and experiment.precisions != before:
         parts.append(options.precision)
+        # Beside the experiment as it is stated it must be told from that.
+        experiment = dataclasses.replace(experiment, name="-".join(parts))
     return experiment, "-".join(parts)
 
 

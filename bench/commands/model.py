@@ -123,6 +123,8 @@ def _table(found: ModelMetrics, protocol: Protocol, width: int | None) -> str:
         f"{found.category}, {found.test} test images, protocol {protocol.label}; "
         "in percent, one model"
     )
+    if found.precision != "float32":
+        title += f", trained in {found.precision}"
     headers = ["Anomaly map", *(metric.display for metric in METRICS)]
     table = fitted(
         rows, headers, width, disable_numparse=True, colalign=["left"] + ["right"] * len(METRICS)

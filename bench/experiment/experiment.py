@@ -132,15 +132,6 @@ class Experiment:
                         found[name] = step.settings["precision"]
         return found
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Sentences for the heads of its tables."""
-        if not self.precisions:
-            return ()
-        trained = [f"{name} is trained in {kind}" for name, kind in self.precisions.items()]
-        maps = "all else, anomaly maps included, is computed in float32"
-        return (f"Precision: {', '.join(trained)}; {maps}.",)
-
     def in_precision(self, precision: Precision) -> "Experiment":
         """Return the experiment with those of its methods that can be trained in a precision.
 

@@ -55,6 +55,7 @@ def grid_notes(
     notes = [
         f"Dataset: {results.dataset}; {results.categories_text}, {results.seeds_text}.",
         f"Protocol: {results.protocol.label}.",
+        *precision_notes(results),
         *results.remarks,
     ]
     if results.not_comparable is not None:
@@ -73,6 +74,15 @@ def grid_notes(
             "a seed counts only where every category has a value."
         )
     return tuple(notes)
+
+
+def precision_notes(results: Results) -> tuple[str, ...]:
+    """Say what was trained in another precision than float32; nothing where nothing was."""
+    if not results.precisions:
+        return ()
+    trained = [f"{name} is trained in {kind}" for name, kind in results.precisions.items()]
+    maps = "all else, anomaly maps included, is computed in float32"
+    return (f"Precision: {', '.join(trained)}; {maps}.",)
 
 
 def _missing(results: Results, metrics: Collection[Metric], row: Row) -> int:

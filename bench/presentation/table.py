@@ -80,10 +80,16 @@ class Table:
         return "\n\n".join(parts) + "\n"
 
     def csv(self) -> str:
-        """Write the numbers; every row says of which data and protocol, lest it be mistaken."""
+        """Write the numbers; every row says of which data and protocol, lest it be mistaken.
+
+        So does it of precisions, where one is not float32.
+        """
         frame = self.numbers.copy()
         frame.insert(0, "dataset", self.results.dataset)
         frame.insert(1, "protocol", self.results.protocol.label)
+        if precisions := self.results.precisions:
+            said = "; ".join(f"{name} {kind}" for name, kind in precisions.items())
+            frame.insert(2, "precision", said)
         return frame.map(_plain).to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:

@@ -95,6 +95,8 @@ def dumped(baseline: Baseline) -> str:
     head = {name: getattr(baseline, name) for name in ("schema", *_STATED)}
     head |= {name: getattr(measured, name) for name in ("dataset", "images", "versions")}
     head["protocol"] = measured.protocols
+    if measured.precisions:
+        head["precisions"] = measured.precisions
     if baseline.comparison == "records":
         head["tolerance"] = tolerance
     lines = [
@@ -128,7 +130,12 @@ def read_baseline(path: Path) -> Baseline:
         return Baseline(
             **{name: table[name] for name in _STATED},
             measured=Measured(
-                table["dataset"], table["images"], protocols, table["versions"], cells
+                table["dataset"],
+                table["images"],
+                protocols,
+                table["versions"],
+                cells,
+                dict(table.get("precisions", {})),
             ),
             tolerance=Tolerance(**{**spread, "runs": tuple(spread.get("runs", ()))}),
         )

@@ -113,6 +113,11 @@ def incomparable(baseline: Baseline, now: Measured) -> tuple[str, ...]:
     ]
     if now.cells and (then.protocols != now.protocols or len(now.protocols) != 1):
         lines.append(f"protocol: {', '.join(then.protocols)} -> {', '.join(now.protocols)}")
+    lines += [
+        f"{name} trained in: {then.precision(name)} -> {now.precision(name)}"
+        for name in sorted(then.methods & now.methods)
+        if then.precision(name) != now.precision(name)
+    ]
     return tuple(lines)
 
 

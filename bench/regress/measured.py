@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS, METRICS
+from bench.results.cells import REFERENCE, precisions_of
 from bench.results.cells_file import read_cells
 from destseg.errors import InputError
 
@@ -25,7 +26,7 @@ class Measured:
 
     ``images`` holds the digest of each category's images, ``protocols`` the labels that the cells
     were scored under, which is one if all is well, and ``versions`` those of the packages that do
-    the arithmetic.
+    the arithmetic. ``precisions`` names methods that were trained in another than float32.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class Measured:
     protocols: tuple[str, ...]
     versions: Mapping[str, str]
     cells: Mapping[Cell, MetricValues]
+    precisions: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -44,7 +46,16 @@ class Measured:
     @property
     def subject(self) -> str:
         """What the numbers are of: the methods, by name."""
-        return ", ".join(sorted({cell.method for cell in self.cells}))
+        return ", ".join(sorted(self.methods))
+
+    @property
+    def methods(self) -> set[str]:
+        """Names of the methods that have a cell."""
+        return {cell.method for cell in self.cells}
+
+    def precision(self, method: str) -> str:
+        """Return what a method was trained in."""
+        return self.precisions.get(method, REFERENCE)
 
 
 NOTHING = Measured("", {}, (), {}, {})
@@ -83,12 +94,14 @@ def spread_between(now: Measured, runs: Mapping[str, Measured]) -> dict[str, flo
     Raises
     ------
     InputError
-        When another run has not the same cells, of the same images.
+        When another run has not the same cells, of the same images and precision.
     """
     spread = dict.fromkeys(now.metrics, 0.0)
     for name, run in runs.items():
         if run.cells.keys() != now.cells.keys() or run.images != now.images:
             raise InputError(f"--spread {name}: other cells or images than the run's; run it anew.")
+        if run.precisions != now.precisions:
+            raise InputError(f"--spread {name}: another precision than the run's; run it anew.")
         for cell, values in run.cells.items():
             for metric in spread:
                 old, new = now.cells[cell].get(metric), values.get(metric)
@@ -111,7 +124,8 @@ def measured_from(cells: pd.DataFrame, path: Path) -> Measured:
     Raises
     ------
     InputError
-        When a cell is there twice, or a category with other images.
+        When a cell is there twice, or a category with other images, or a method in several
+        precisions.
     """
     metrics = [key for key in ALL_METRICS if key in cells]
     found: dict[Cell, MetricValues] = {}
@@ -127,4 +141,5 @@ def measured_from(cells: pd.DataFrame, path: Path) -> Measured:
         protocols=tuple(sorted(set(cells["protocol"]))),
         versions={name: ", ".join(sorted(set(cells[name]))) for name in VERSIONS if name in cells},
         cells=found,
+        precisions=precisions_of(cells, path),
     )

@@ -19,6 +19,7 @@ from bench.common.spreadsheets import guarded
 from bench.data.kinds import all_kinds
 from bench.experiment.reading import convert
 from bench.metrics import ALL_METRICS, Protocol
+from bench.results.cells import REFERENCE, precisions_of
 from bench.results.cells_file import REMEDY, read_cells
 from bench.results.costs import Cost
 from bench.results.joining import join
@@ -194,6 +195,14 @@ def _require_own_curve(curve: pd.DataFrame, results: Results, path: Path) -> Non
             raise InputError(
                 f"{path}: measured on the dataset {dataset!r}, which is not for choosing settings "
                 f"for the dataset of the results beside it. {_CURVE_REMEDY}"
+            )
+    trained = precisions_of(curve, path)
+    for method in {*curve["method"]} & {*results.variants}:
+        kind, other = (found.get(method, REFERENCE) for found in (trained, results.precisions))
+        if kind != other:
+            raise InputError(
+                f"{path}: {method} is trained in {kind}, and in {other} in the results beside it. "
+                f"{_CURVE_REMEDY}"
             )
     for category, digests in curve.groupby("category")["images"]:
         if digests.nunique() > 1:

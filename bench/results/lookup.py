@@ -12,7 +12,7 @@ from bench.methods import FLOORS
 from bench.metrics import metrics_of
 from bench.planning.experiment_plan import ExperimentPlan, look_up, required_inputs
 from bench.planning.inputs import Sources, cached_images
-from bench.results.cells import cell_row, cells_of, tidy
+from bench.results.cells import REFERENCE, cell_row, cells_of, tidy
 from bench.results.files import CELLS, read_results, with_costs
 from bench.results.finished import Finished
 from bench.results.keeping import other_settings
@@ -74,7 +74,13 @@ def finished_of(
     }
     results = Results(
         cells=tidy(
-            cell_row(record, cell, dataset=origin.name, scores=scores)
+            cell_row(
+                record,
+                cell,
+                dataset=origin.name,
+                scores=scores,
+                precision=experiment.precisions.get(cell.method, REFERENCE),
+            )
             for cell, (record, scores) in records.items()
             if record is not None
         ),
@@ -88,7 +94,6 @@ def finished_of(
         metrics=metrics_of(experiment.metrics),
         provenance=provenance,
         paper_setting=experiment.has_paper_setting,
-        remarks=experiment.remarks,
         settings=experiment.settings,
     )
     failures = tuple(filter(None, map(store.failure, laid.plan.stages)))

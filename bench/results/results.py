@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bench.methods import methods
 from bench.metrics import METRICS, PAPER, Metric, Protocol
 from bench.paper.published import is_whole
+from bench.results.cells import precisions_of
 from bench.results.laid_out import LaidOut
 from bench.results.rows import Row as Row
 from bench.results.rows import Rows
@@ -68,8 +69,8 @@ class Results(Rows):
     Raises
     ------
     InputError
-        If a part of the grid is empty, repeats itself or is not known, if a cell occurs twice, or
-        if one was measured under another protocol.
+        If a part of the grid is empty, repeats itself or is not known, if a cell occurs twice, if
+        one was measured under another protocol, or a method trained in several precisions.
     """
 
     cells: pd.DataFrame = field(repr=False)
@@ -104,6 +105,7 @@ class Results(Rows):
                 listed = ", ".join(names)
                 raise InputError(f"{self.experiment}: {method} has no such variants as {listed}.")
         _require_protocol(self.cells, self.protocol)
+        _ = self.precisions
         if (repeated := self._laid.repeated()) is not None:
             row, category, seed, count = repeated
             raise InputError(
@@ -135,6 +137,11 @@ class Results(Rows):
         cells = self.cells.groupby(["method", "variant", "category"])["key"]
         once = (cells.nunique() == 1) & (cells.size() > 1)
         return tuple(str(name) for name, alone in once.groupby("method").all().items() if alone)
+
+    @cached_property
+    def precisions(self) -> Mapping[str, str]:
+        """Methods that were trained in another precision than float32, with theirs."""
+        return precisions_of(self.cells, self.experiment)
 
     # The numbers
 

@@ -23,6 +23,7 @@ from destseg.application.calibration import CALIBRATION_BATCHES, calibrate
 from destseg.application.progress import stage_progress
 from destseg.batches import TrainingImages, training_batches
 from destseg.card import Card
+from destseg.config import Precision
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, upsample
 from destseg.model import DeSTSeg
@@ -34,12 +35,13 @@ class ModelMetrics:
     """The six metrics of a model's maps, ``segmentation`` and ``distance``, on one category.
 
     `test` is the number of test images; `in_paper` is whether the paper's numbers are of them and
-    may stand beside.
+    may stand beside. The precision is the one the model was trained in, by its card.
     """
 
     category: str
     test: int
     in_paper: bool
+    precision: Precision
     scores: dict[str, dict[str, float]]
 
 
@@ -70,7 +72,7 @@ def evaluate_model(
         for name, mapper in mappers.items()
     }
     original = folder_origin({category: ref}).standing == "original"
-    return ModelMetrics(category, len(data.test), original, scores)
+    return ModelMetrics(category, len(data.test), original, model.card.precision, scores)
 
 
 def model_of_cell(
@@ -123,12 +125,19 @@ def model_of_cell(
         name=str(cell),
         images=len(normal),
         recipe=dataclasses.asdict(config.training),
+        trained=_day(store, maps.parents[-1]),
         version=__version__,
         good="the training images, which it knows",
         good_scores=found.scores,
         separation=found.separation,
     )
     return model
+
+
+def _day(store: RunStore, stage: Stage) -> str:
+    """Return the day of a finished stage."""
+    record = store.get(stage.key)
+    return "" if record is None else record.provenance.get("started", "")[:10]
 
 
 def _weights(store: RunStore, stage: Stage, cell: Cell) -> dict[str, torch.Tensor]:

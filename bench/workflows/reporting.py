@@ -14,6 +14,7 @@ from bench.experiment.tables import CLAIMS
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
 from bench.presentation.findings import findings, main_metric
 from bench.presentation.formatting import in_words
+from bench.presentation.notes import precision_notes
 from bench.presentation.report.content import ReportPage
 from bench.presentation.report.downloads import figure_bytes
 from bench.presentation.report.gallery import CategoryImages, Gallery, Scored, View, make_gallery
@@ -167,7 +168,7 @@ def _summary(results: Results) -> tuple[str, ...]:
     else:
         state = f"complete: all {results.expected} cells are measured."
     what = f"{results.dataset[0].upper()}{results.dataset[1:]}, {grid}, {state}"
-    return (what, *results.remarks)
+    return (what, *precision_notes(results), *results.remarks)
 
 
 def _lead_figure(results: Results, chosen: Sequence[Drawing]) -> Drawing | None:

@@ -16,6 +16,7 @@ from destseg.errors import InputError
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg
+from destseg.precision import arithmetic
 from destseg.prediction import Scale, files_of, top_pixels
 
 CALIBRATION_BATCHES = 8
@@ -74,7 +75,8 @@ def calibrate(
             on_progress("scale", start + len(chosen), len(normal), "")
     maps = np.concatenate(parts)
     anomalous, corrupted, clean = [], [], []
-    with torch.no_grad():
+    # As the maps of the clean images above, and as `predict` computes them.
+    with torch.no_grad(), arithmetic("float32", device):
         for number, batch in enumerate(batches, 1):
             found = mapper(batch.corrupted)
             height, width = found.shape[-2:]

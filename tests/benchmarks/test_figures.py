@@ -1,11 +1,13 @@
 """Figures are kept as JSON and compared with another commit's by their ratio."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.command import main
 from benchmarks.figures import (
+    LOAD,
     Benchmark,
     Figure,
     Setting,
@@ -44,6 +46,16 @@ def test_a_value_has_four_digits_and_its_unit():
 def test_another_machine_is_told():
     text = comparison(benchmark(first=2.0), benchmark(machine="two", first=2.0))
     assert "not the same: cpu; ratios are of more than the commits" in text
+
+
+def test_what_else_the_machine_does_is_told_and_never_the_same():
+    quiet, busy = (
+        replace(benchmark(first=2.0), machine={"cpu": "one", LOAD: load}) for load in ("0.1", "5.2")
+    )
+    text = comparison(quiet, busy)
+    assert "load before 0.1" in text
+    assert "load before 5.2" in text
+    assert "not the same" not in text
 
 
 def test_a_figure_of_nothing_has_no_ratio():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import data, predict
+from benchmarks import data, metrics, predict, store
 from benchmarks.command import main
 from benchmarks.figures import Setting, read_benchmark
 from benchmarks.sections import SECTIONS
@@ -42,6 +42,21 @@ def test_one_image_and_many_are_predicted():
     found = {figure.name: figure for figure in predict.measure(SMOKE)}
     assert found["batch 32, rate"].unit == "images/s"
     assert min(figure.value for figure in found.values()) > 0
+
+
+def test_all_ways_to_the_metrics_agree():
+    maps, masks = metrics.synthetic_maps(4)
+    ours = metrics.all_six(maps, masks)
+    found = {name: run(maps, masks) for name, run in metrics.IMPLEMENTATIONS.items()}
+    assert {name for name, values in found.items() if not values} == {"np.sort of the scores alone"}
+    for values in found.values():
+        assert values == {name: pytest.approx(ours[name], abs=1e-9) for name in values}
+
+
+def test_a_store_is_read_both_ways():
+    times = {figure.name: figure for figure in store.measure(SMOKE)}
+    assert [figure.unit for figure in times.values()] == ["s", "s", ""]
+    assert min(figure.value for figure in times.values()) > 0
 
 
 @pytest.mark.slow

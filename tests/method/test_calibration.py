@@ -1,9 +1,13 @@
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import destseg
+from destseg import inference
+from destseg.application import calibration
 from destseg.application.calibration import calibrate, limit_for, set_limit
 from destseg.batches import Batch
 from destseg.card import Card
@@ -22,6 +26,28 @@ class Known(torch.nn.Module):
 
     def forward(self, images):
         return destseg.Output(images[:, :1, ::2, ::2] * self.weight, None, None)
+
+
+def test_all_that_is_measured_is_computed_in_float32(monkeypatch):
+    """On a GPU torch would take TF32 for whatever is outside."""
+    inside = []
+
+    @contextmanager
+    def arithmetic(precision, device):
+        inside.append(precision)
+        yield
+        inside.pop()
+
+    class Watched(Known):
+        def forward(self, images):
+            assert inside == ["float32"]
+            return super().forward(images)
+
+    for module in (calibration, inference):
+        monkeypatch.setattr(module, "arithmetic", arithmetic)
+    shown = torch.zeros(2, 3, 8, 8)
+    normal = np.zeros((5, 8, 8, 3), np.uint8)
+    calibrate(Watched(), [Batch(shown, shown, shown[:, :1] + 1)], normal)
 
 
 def test_the_scale_is_measured_on_normal_pixels_and_synthetic_anomalies():

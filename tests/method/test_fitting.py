@@ -25,6 +25,7 @@ ANOMALIES = AnomalyConfig(lattice_exponents=3)
 
 
 WHOLE = TrainingConfig(**vars(RECIPE) | {"data_stream": "whole"})
+ROUNDED = TrainingConfig(**vars(RECIPE) | {"precision": "bf16"})
 
 
 @pytest.fixture(scope="module")
@@ -241,10 +242,22 @@ def test_interrupted_twice(fit, plain, interrupted_at, tmp_path):
     assert not changed(model, snapshot(plain))
 
 
+def test_a_training_in_bfloat16_is_continued_and_told(fit, plain, interrupted_at, tmp_path):
+    whole = fit(config=ROUNDED)
+    assert changed(whole, snapshot(plain))
+    assert (whole.card.precision, plain.card.precision) == ("bf16", "float32")
+    interrupted_at("student", 3, config=ROUNDED)
+    interrupted_at("segmentation", 2, config=ROUNDED)
+    model = fit(part=tmp_path / "model.part", config=ROUNDED)
+    assert not changed(model, snapshot(whole))
+    assert model.scale == whole.scale
+
+
 def test_another_training_is_not_continued(fit, interrupted_at, parts, tmp_path):
     interrupted_at("student", 2)
     before = (tmp_path / "model.part").read_bytes()
-    for options in ({"seed": 1}, {"student": "encoder"}, {"textures": parts / "train"}):
+    others = ({"seed": 1}, {"student": "encoder"}, {"textures": parts / "train"})
+    for options in (*others, {"config": ROUNDED}):
         with pytest.raises(InputError, match=r"model\.part: of a training with other images or"):
             fit(part=tmp_path / "model.part", **options)
     assert (tmp_path / "model.part").read_bytes() == before

@@ -322,6 +322,19 @@ def test_the_tables_in_the_repository_are_made_of_its_cells():
             assert text.encode() == path.with_suffix(suffix).read_bytes()
 
 
+def test_a_precision_is_told_in_every_form():
+    told = of(MINIATURE, CELLS.assign(precision="bf16"))
+    table = build_table("ablation", told)
+    said = "Precision: DeSTSeg is trained in bf16; all else, anomaly maps included, is computed in"
+    assert said in flat(table)
+    assert said in table.markdown()
+    assert said in table.latex()
+    assert {row["precision"] for row in rows(table)} == {"DeSTSeg bf16"}
+    plain = build_table("ablation", MINIATURE)
+    assert "precision" not in rows(plain)[0]
+    assert "Precision" not in plain.text()
+
+
 def test_csv_holds_the_numbers_in_percent():
     lines = {line["variant"]: line for line in rows(build_table("ablation", MVTEC))}
     means = seed_means(CELLS, "ed+seg", "iap")

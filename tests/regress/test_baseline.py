@@ -29,6 +29,13 @@ def test_what_is_written_is_read(file, baseline):
     assert dumped(read) == dumped(baseline) == file.read_text()
 
 
+def test_a_precision_is_kept_where_there_is_one(tmp_path):
+    assert "precisions" not in json.loads(dumped(small_baseline()))
+    rounded = small_baseline(measured=measured(precisions={"DeSTSeg": "bf16"}))
+    write_baseline(rounded, tmp_path / "bf16.json")
+    assert read_baseline(tmp_path / "bf16.json").measured == rounded.measured
+
+
 def test_order_and_digits_do_not_show(baseline):
     cells = dict(reversed(baseline.measured.cells.items()))
     cells[CELL] = {name: value + 1e-9 for name, value in reversed(cells[CELL].items())}

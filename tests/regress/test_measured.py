@@ -39,6 +39,13 @@ def test_a_file_is_read_as_its_table(frame, tmp_path):
     assert read_measured(path).cells == {}
 
 
+def test_a_precision_is_taken_out_and_must_be_one(frame, tmp_path):
+    assert measured_from(frame.assign(precision="tf32"), tmp_path).precision("DeSTSeg") == "tf32"
+    assert measured_from(frame, tmp_path).precision("DeSTSeg") == "float32"
+    with pytest.raises(InputError, match="DeSTSeg was trained in bf16 and in float32"):
+        measured_from(frame.assign(precision=["float32", "bf16"]), tmp_path)
+
+
 def test_what_a_cell_lacks_is_named(frame, tmp_path):
     frame.loc[0, "pro"] = None
     run = measured_from(frame.drop(columns="iap"), tmp_path)
@@ -85,6 +92,8 @@ def test_spread_is_the_largest_difference_over_runs():
 def test_other_cells_are_refused():
     with pytest.raises(InputError, match="--spread a: other cells"):
         spread_between(measured(), {"a": measured(seeds=(0,))})
+    with pytest.raises(InputError, match="--spread a: another precision"):
+        spread_between(measured(), {"a": measured(precisions={"DeSTSeg": "bf16"})})
 
 
 def test_a_missing_metric_is_refused():

@@ -106,6 +106,7 @@ def test_whatever_is_missing_is_incomplete(baseline, name, side):
         ({"dataset": "mvtec"}, "dataset: miniature -> mvtec"),
         ({"images": {"grid": "9" * 64, "tile": "2" * 64}}, "images of grid: digest 111111111111"),
         ({"protocols": ("paper v1",)}, "protocol: paper v1 size=48 -> paper v1"),
+        ({"precisions": {"DeSTSeg": "bf16"}}, "DeSTSeg trained in: float32 -> bf16"),
     ],
 )
 def test_other_measurements_are_not_comparable(baseline, changes, said):

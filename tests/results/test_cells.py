@@ -1,11 +1,13 @@
 import dataclasses
 
+import pandas as pd
 import pytest
 
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.results.cells import PROVENANCE, cell_row, tidy
+from bench.results.cells import PROVENANCE, cell_row, precisions_of, tidy
 from bench.store.records import Record
+from destseg.errors import InputError
 
 LEADING = ["dataset", "method", "category", "variant", "den", "ed", "seg", "seed"]
 SIX = ["image_auroc", "pixel_auroc", "pixel_ap", "pro", "iap", "iap90"]
@@ -60,6 +62,26 @@ def test_further_metrics_follow_the_six(record):
 def test_what_is_no_variant_of_a_known_method_has_no_factors(record, cell):
     row = cell_row(record, cell, dataset="d")
     assert {row[name] for name in ("den", "ed", "seg", "student", "l1", "fusion_input")} == {None}
+
+
+def test_a_precision_is_told_of_every_row_or_of_none(record):
+    rows = [
+        cell_row(record, CELL, dataset="d", precision=kind) for kind in ("float32", "bf16", "tf32")
+    ]
+    assert "precision" not in tidy(rows[:1])
+    frame = tidy(rows)
+    assert list(frame)[-1] == "precision"
+    assert frame["precision"].tolist() == ["float32", "bf16", "tf32"]
+
+
+def test_one_method_is_of_one_precision():
+    kinds = {"DeSTSeg": "bf16", "Rival": "float32", "Other": None}
+    cells = pd.DataFrame(kinds.items(), columns=["method", "precision"])
+    assert precisions_of(cells, "here") == {"DeSTSeg": "bf16"}
+    assert precisions_of(cells.drop(columns="precision"), "here") == {}
+    twice = pd.concat([cells, cells.assign(precision="tf32")])
+    with pytest.raises(InputError, match="here: DeSTSeg was trained in bf16 and in tf32; keep"):
+        precisions_of(twice, "here")
 
 
 def test_factors_and_parts_of_other_methods_come_last(record, monkeypatch):

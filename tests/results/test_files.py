@@ -102,6 +102,22 @@ def test_a_part_has_the_costs_of_the_whole_that_it_is_of(folder):
     assert with_costs(others, folder).costs == {}
 
 
+def test_a_precision_comes_back_and_must_be_one(folder):
+    ours = read_results(folder)
+    method = ours.cells["method"]
+    trained = ours.cells.assign(precision=method.map({"DeSTSeg": "bf16"}))
+    write_results(folder, dataclasses.replace(ours, cells=trained))
+    found = read_results(folder)
+    assert found.precisions == {"DeSTSeg": "bf16"}
+    assert set(found.cells["precision"][method != "DeSTSeg"]) == {"float32"}
+    with_value(folder, "precision", "half")
+    with pytest.raises(InputError, match="line 3: precision is 'half'; it must be one of float32"):
+        read_results(folder)
+    with_value(folder, "precision", "")
+    with pytest.raises(InputError, match="DeSTSeg was trained in bf16 and in float32; keep"):
+        read_results(folder)
+
+
 def test_a_curve_comes_back(folder):
     cells = read_results(folder).cells.head(4).assign(dataset="development")
     curve = cells.assign(factor=[0.5, 1.0, 2.0, 2.0])
@@ -131,6 +147,7 @@ def test_a_curve_comes_back(folder):
         ("curve.csv", "BAD FACTOR"),
         ("curve.csv", "TEST IMAGES"),
         ("curve.csv", "IMAGES OF TWO KINDS"),
+        ("curve.csv", "ANOTHER PRECISION"),
     ],
 )
 def test_damaged_costs_and_curves_are_named(folder, name, text):
@@ -146,6 +163,8 @@ def test_damaged_costs_and_curves_are_named(folder, name, text):
     elif text == "IMAGES OF TWO KINDS":
         twice = pd.concat([cells.assign(factor=1), cells.assign(factor=2, images="other")])
         text = twice.to_csv(index=False)
+    elif text == "ANOTHER PRECISION":
+        text = cells.assign(factor=1, precision="bf16").to_csv(index=False)
     elif text == "ANOTHER PROTOCOL":
         text = cells.assign(factor=1, protocol="other v1 size=9").to_csv(index=False)
     (folder / name).write_text(text, encoding="utf-8")

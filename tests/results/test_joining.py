@@ -23,6 +23,12 @@ def test_a_method_on_both_sides_bears_the_name_of_its_experiment():
         join(both, [other])
 
 
+def test_precisions_of_either_side_stay_told():
+    rounded = replace(OURS, cells=OURS.cells.assign(precision="bf16"), experiment="ablation-bf16")
+    assert join(OURS, [rounded]).precisions == {"DeSTSeg (ablation-bf16)": "bf16"}
+    assert join(rounded, [OURS]).precisions == {"DeSTSeg": "bf16"}
+
+
 def test_floors_come_once():
     found = with_floors()
     both = join(found, [replace(found, experiment="longer")])

@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from bench.running.workers import InProcess
 from bench.store.runs import RunStore
 from bench.workflows import models
 from bench.workflows.models import evaluate_model, model_of_cell
+from destseg.card import Card
 from destseg.errors import InputError
 
 CELL = Cell("DeSTSeg", "den+ed+seg", "bottle", 0)
@@ -29,14 +32,17 @@ def finished(tiny, tiny_inputs, tmp_path_factory):
     laid = plan(tiny, [CELL, of("den+ed")], tiny_inputs)
     store = RunStore(results / "runs")
     run(laid, tiny, tiny_inputs, store, InProcess("cpu"))
+    rounded = tiny.in_precision("bf16")
+    run(plan(rounded, [CELL], tiny_inputs), rounded, tiny_inputs, store, InProcess("cpu"))
     records = {cell: store.get(stage.key) for cell, stage in laid.evaluations.items()}
     return results, {cell.variant: record.metrics for cell, record in records.items()}
 
 
 @pytest.fixture
 def export(tiny, finished, shared_cache):
-    def export(cell=CELL):
-        return model_of_cell(tiny, Sources(None, None, shared_cache), finished[0], cell, "cpu")
+    def export(cell=CELL, experiment=tiny):
+        sources = Sources(None, None, shared_cache)
+        return model_of_cell(experiment, sources, finished[0], cell, "cpu")
 
     return export
 
@@ -61,11 +67,18 @@ def test_an_exported_model_has_the_metrics_of_its_cells(
             assert found.scores[name][metric.key] == pytest.approx(recorded, abs=1e-6)
 
 
+def test_a_model_says_when_and_in_which_precision_it_was_trained(export, tiny):
+    card = export(experiment=tiny.in_precision("bf16")).card
+    assert card.precision == "bf16"
+    date.fromisoformat(card.trained)
+
+
 def test_an_exported_model_has_a_scale(export):
     model = export()
     assert 0 < model.scale.normal < model.scale.anomalous
     assert 0 < model.scale.limit < 1
     assert not model.training
+    assert model.card.precision == "float32"
     picture = np.zeros((40, 50, 3), np.uint8)
     assert model.predict(picture)[0].anomaly_map.shape == (40, 50)
 
@@ -98,7 +111,7 @@ def test_export_and_evaluate(finished, tiny_file, tmp_path, mvtec_folder, capsys
     data = ["--data", str(mvtec_folder), "--category", "bottle", "--device", "cpu"]
     assert main(["model", "evaluate", str(path), *data]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("bottle, 6 test images, protocol paper v1; in percent, one model")
+    assert out.startswith("bottle, 6 test images, protocol paper v1; in percent, one model\n")
     lines = [line.split() for line in out.splitlines()]
     assert [line[0] for line in lines if line][-2:] == ["segmentation", "distance"]
     assert "paper," not in out.split("percent")[1], "a folder of that name is not MVTec AD"
@@ -108,11 +121,13 @@ def test_published_figures_stand_beside_mvtec_ad_alone(tmp_path, mvtec_folder, c
     model = destseg.DeSTSeg(
         destseg.resnet.ResNet18(8, 3), destseg.ModelConfig(8, 8, (1, 2)), size=32
     )
+    model.card = Card(recipe={"precision": "bf16"})
     path = destseg.save(model, tmp_path / "model.pt")
     arguments = ["model", "evaluate", str(path), "--data", str(mvtec_folder), "--category"]
     monkeypatch.setattr(models, "folder_origin", lambda _: find_kind("mvtec").origin({}))
     assert main([*arguments, "bottle", "--device", "cpu"]) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("in percent, one model, trained in bf16")
     assert last.startswith("paper, mean ± std of 5 seeds")
     for figure in ("99.2 ± 0.2", "90.3 ± 1.8", "90.5 ± 1.7", "82.5 ± 4.1"):
         assert figure in last

@@ -50,10 +50,12 @@ def test_the_gallery_has_every_test_image(built, tiny_finished):
 
 
 def test_of_an_incomplete_run_the_missing_cells_are_counted(tiny_finished):
-    results = dataclasses.replace(tiny_finished.results, cells=tiny_finished.results.cells[:5])
+    cells = tiny_finished.results.cells[:5].assign(precision="bf16")
+    results = dataclasses.replace(tiny_finished.results, cells=cells)
     part = dataclasses.replace(tiny_finished, results=results, images={})
     made = build_report(part, "again", ())
     assert "INCOMPLETE: 3 of 8 cells are missing" in made.summary[0]
+    assert made.summary[1].startswith("Precision: DeSTSeg is trained in bf16")
     assert made.gallery is None
     assert "decoded images are not at hand" in made.gallery_note
 
