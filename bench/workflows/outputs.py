@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.common.provenance import foot
+from bench.common.provenance import device_name, foot
 from bench.experiment.tables import COSTS
 from bench.methods import method
 from bench.planning.experiment_plan import ExperimentPlan
@@ -79,7 +79,16 @@ class Outputs:
 
     def finished(self, seeds: tuple[int, ...]) -> Finished:
         """Collect the cells of some seeds."""
-        return finished_of(self.laid, self.store, seeds=seeds, provenance=self._provenance())
+        found = finished_of(self.laid, self.store, seeds=seeds, provenance=self._provenance())
+        devices = found.results.cells["device"].value_counts()
+        if {*devices.index} <= {device_name(self.device)}:
+            return found
+        # The machine of the foot is the one that writes the tables.
+        where = ", ".join(f"{name} ({count})" for name, count in sorted(devices.items()))
+        said = (*found.results.provenance, f"Cells by device: {where}")
+        return dataclasses.replace(
+            found, results=dataclasses.replace(found.results, provenance=said)
+        )
 
     def _with_costs(self, finished: Finished, folder: Path, *, measure: bool) -> Finished:
         """Add what a folder knows of the methods' costs, or measure those that are shown."""

@@ -162,6 +162,13 @@ def test_another_run_of_the_same_numbers_changes_no_file(outputs, undrawn, tmp_p
     assert contents(outputs.folder) == before
 
 
+def test_cells_of_another_device_are_told_in_the_heading(outputs, monkeypatch):
+    assert "Cells by device" not in str(outputs.finished((0,)).results.provenance)
+    monkeypatch.setattr("bench.workflows.outputs.device_name", lambda _: "a GPU")
+    monkeypatch.setattr("bench.common.provenance.device_name", lambda _: "a GPU")
+    assert "Cells by device: cpu (4)" in outputs.finished((0,)).results.provenance
+
+
 def test_a_part_leaves_the_whole_as_it_is(outputs, undrawn, tmp_path, capsys):
     outputs.write()
     before = contents(outputs.folder)
