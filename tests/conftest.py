@@ -1,5 +1,6 @@
 """What the tests of the harness share: a cache of their own and an experiment of seconds."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bench.results.lookup import finished_of
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
+from bench.workflows import reporting
 from destseg.resnet import ResNet18
 from tests.folders import write_category
 
@@ -71,8 +73,12 @@ def own_cache(monkeypatch, shared_cache):
 
 @pytest.fixture(autouse=True, scope="session")
 def not_to_wait_for():
-    """Starting processes to prepare a few small images, and disks: nobody cuts the power."""
+    """Starting processes to prepare a few small images, and disks: nobody cuts the power.
+
+    And fonts made for each PDF, which take longer than its figure: one test makes them.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.presentation.figures.pdf", lambda figure: b"%PDF")
         patch.setattr(reproduce, "processes", lambda: 1)
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
@@ -90,7 +96,7 @@ def leave_undrawn(monkeypatch):
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "report.html").touch()
 
-    monkeypatch.setattr("bench.workflows.reporting.write_all", write_all)
+    monkeypatch.setattr(reporting, "write_all", write_all)
     return commands
 
 
@@ -101,8 +107,10 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def page_alone(monkeypatch):
-    """Runs write the report without files of its figures."""
-    monkeypatch.setattr("bench.workflows.reporting.write_figures", lambda chosen, folder: [])
+    """Runs write the report, of figures only those of variants, and without files of them."""
+    few = functools.partial(reporting.draw, kinds=("variants",))
+    monkeypatch.setattr(reporting, "draw", few)
+    monkeypatch.setattr(reporting, "write_figures", lambda chosen, folder: [])
 
 
 @pytest.fixture(autouse=True)
