@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench import methods
-from bench.commands import reproduce
+from bench.commands import curve, reproduce
 from bench.data.cache import CACHE_VARIABLE
 from bench.experiment.grid import Grid
 from bench.experiment.reading import load_experiment
@@ -79,7 +79,8 @@ def not_to_wait_for():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.presentation.figures.pdf", lambda figure: b"%PDF")
-        patch.setattr(reproduce, "processes", lambda: 1)
+        for command in (curve, reproduce):
+            patch.setattr(command, "processes", lambda: 1)
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
 
