@@ -30,7 +30,7 @@ def workshop(tmp_path_factory):
     destseg.save(small_model(size=64, scale=destseg.Scale(0.1, 0.4, 0.2)), root / "small.pt")
     options = ["--teacher", str(root / "teacher.pth"), "--size", "64", "--batch-size", "3"]
     arguments = ["train", "--data", str(root / "parts"), "--out", str(root / "new" / "model.pt")]
-    assert main([*arguments, *options, "--steps", "1", "1", "--device", "cpu"]) == 0
+    assert main([*arguments, *options, "--steps", "2", "1", "--device", "cpu"]) == 0
     return root
 
 

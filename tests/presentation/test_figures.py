@@ -107,7 +107,7 @@ def test_what_a_few_categories_carry_is_captioned_as_theirs():
     assert "one seed has no interval" in alone.caption
 
 
-TWICE = ("effects", "curves", "missed")
+TWICE = ("effects", "missed")
 
 
 def test_files_are_images_and_the_same_every_time(excerpts, tmp_path, monkeypatch):

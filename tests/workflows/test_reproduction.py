@@ -26,9 +26,10 @@ ROOT = Path(__file__).parents[2]
 IDENTITY = ("dataset", "method", "category", "variant", "den", "ed", "seg", "seed")
 NUMBERS = tuple(metric.key for metric in METRICS)
 CELLS = 2 * 8 * 2
-STAGES = 24
-"""Of a category and seed: a student for each den and ed, a net for each of these, two times maps
-and evaluations."""
+PART = ("--category", "tile", "--variant", "none", "--variant", "seg", "--variant", "den+ed+seg")
+PART_CELLS = 3 * 2
+PART_STAGES = 10 * 2
+"""Of each seed two students, two nets beside them, three times maps and evaluations."""
 DEADLINE = 300
 
 
@@ -105,9 +106,7 @@ def test_running_again_computes_nothing(whole, tiny_path, capsys, caplog, monkey
     edited = "bench.workflows.reproduction.edited_methods"
     monkeypatch.setattr(edited, lambda stages, find: (f"{len(stages)} stages",))
     before, cells = records(whole), numbers(whole)
-    started = time.perf_counter()
     assert main(["reproduce", str(tiny_path), "--results", str(whole), "--in-process"]) == 0
-    assert time.perf_counter() - started < 10
     out = capsys.readouterr().out
     assert f"0 cells computed; {CELLS} were there." in out
     assert "note: 96 stages" in caplog.text, "of methods that were edited"
@@ -185,36 +184,35 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
     whole, tiny_path, tmp_path, capsys, workers
 ):
     """One process made the whole; another, or two workers of it, begin and die on the way."""
-    part = ("--category", "tile", "--seed", "0")
     with subprocess.Popen(
-        command(tiny_path, tmp_path, *part, *workers),
+        command(tiny_path, tmp_path, *PART, *workers),
         cwd=ROOT,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + DEADLINE
-        while len(records(tmp_path)) < STAGES // 6:
+        while len(records(tmp_path)) < PART_STAGES // 4:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     survived = records(tmp_path)
-    assert len(survived) < STAGES, "nothing was left to do"
+    assert len(survived) < PART_STAGES, "nothing was left to do"
 
-    words = ["reproduce", str(tiny_path), *part, "--results", str(tmp_path), "--in-process"]
+    words = ["reproduce", str(tiny_path), *PART, "--results", str(tmp_path), "--in-process"]
     assert main(words) == 0
     found = numbers(tmp_path)
-    assert len(found) == len(ABLATION)
+    assert len(found) == PART_CELLS
     assert found == {key: numbers(whole)[key] for key in found}
     after = records(tmp_path)
-    assert len(after) == STAGES
+    assert len(after) == PART_STAGES
     assert {path: after[path] for path in survived} == survived, "what was there ran again"
     out, err = capsys.readouterr()
     assert out.rstrip().splitlines()[-1].startswith("den+ed+seg")
     assert "seed 0 is complete" in err
-    assert re.search(rf"tiny: 100%.* {len(ABLATION)}/{len(ABLATION)} \[.*cell.*\]\n", err)
+    assert re.search(rf"tiny: 100%.* {PART_CELLS}/{PART_CELLS} \[.*cell.*\]\n", err)
     assert "\r" not in err
 
 
