@@ -1,6 +1,5 @@
 """What the tests of the harness share: a cache of their own and an experiment of seconds."""
 
-import functools
 import os
 from pathlib import Path
 
@@ -109,8 +108,10 @@ def undrawn(monkeypatch):
 @pytest.fixture
 def page_alone(monkeypatch):
     """Runs write the report, of figures only those of variants, and without files of them."""
-    few = functools.partial(reporting.draw, kinds=("variants",))
-    monkeypatch.setattr(reporting, "draw", few)
+    draw = reporting.draw
+    monkeypatch.setattr(
+        reporting, "draw", lambda finished, kinds=("variants",): draw(finished, kinds)
+    )
     monkeypatch.setattr(reporting, "write_figures", lambda chosen, folder: [])
 
 
