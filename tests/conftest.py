@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench import methods
-from bench.commands import reproduce
+from bench.commands import curve, reproduce
 from bench.data.cache import CACHE_VARIABLE
 from bench.experiment.grid import Grid
 from bench.experiment.reading import load_experiment
@@ -18,6 +18,7 @@ from bench.results.lookup import finished_of
 from bench.running.runner import run
 from bench.running.workers import InProcess
 from bench.store.runs import RunStore
+from bench.workflows import reporting
 from destseg.resnet import ResNet18
 from tests.folders import write_category
 
@@ -71,9 +72,14 @@ def own_cache(monkeypatch, shared_cache):
 
 @pytest.fixture(autouse=True, scope="session")
 def not_to_wait_for():
-    """Starting processes to prepare a few small images, and disks: nobody cuts the power."""
+    """Starting processes to prepare a few small images, and disks: nobody cuts the power.
+
+    And fonts made for each PDF, which take longer than its figure: one test makes them.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reproduce, "processes", lambda: 1)
+        patch.setattr("bench.presentation.figures.pdf", lambda figure: b"%PDF")
+        for command in (curve, reproduce):
+            patch.setattr(command, "processes", lambda: 1)
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
 
@@ -90,7 +96,7 @@ def leave_undrawn(monkeypatch):
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "report.html").touch()
 
-    monkeypatch.setattr("bench.workflows.reporting.write_all", write_all)
+    monkeypatch.setattr(reporting, "write_all", write_all)
     return commands
 
 
@@ -101,8 +107,12 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def page_alone(monkeypatch):
-    """Runs write the report without files of its figures."""
-    monkeypatch.setattr("bench.workflows.reporting.write_figures", lambda chosen, folder: [])
+    """Runs write the report, of figures only those of variants, and without files of them."""
+    draw = reporting.draw
+    monkeypatch.setattr(
+        reporting, "draw", lambda finished, kinds=("variants",): draw(finished, kinds)
+    )
+    monkeypatch.setattr(reporting, "write_figures", lambda chosen, folder: [])
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ def call(write_tiny, results, weights, tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.usefixtures("page_alone")
 def test_from_the_table_of_cells_there_is_a_report_without_gallery(call, results, capsys):
     assert call("report") == 0
     path = results / "tiny" / "report.html"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.presentation import figure_style
 from bench.presentation.figures import (
     KINDS,
     OF_CELLS,
@@ -106,17 +107,21 @@ def test_what_a_few_categories_carry_is_captioned_as_theirs():
     assert "one seed has no interval" in alone.caption
 
 
-def test_files_are_images_and_the_same_every_time(excerpts, tmp_path):
-    kinds = ("effects", "curves", "missed")
-    chosen = drawings(MINIATURE, excerpts, kinds)
-    first = write_figures(chosen, tmp_path / "a")
-    again = drawings(MINIATURE, excerpts, kinds)
-    second = write_figures(again, tmp_path / "b")
-    names = [f"{stem}.{form}" for stem in kinds for form in ("png", "svg", "pdf")]
+TWICE = ("effects", "missed")
+
+
+def test_files_are_images_and_the_same_every_time(excerpts, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.presentation.figures.pdf", figure_style.pdf)
+    of_each_kind = {drawing.kind: drawing for drawing in drawings(MINIATURE, excerpts)}.values()
+    first = write_figures(of_each_kind, tmp_path / "a")
+    names = [f"{each.name}.{form}" for each in of_each_kind for form in ("png", "svg", "pdf")]
     assert [path.name for path in first] == names
     assert {path.name for path in (tmp_path / "a").iterdir()} == set(names)
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
+    again = write_figures(drawings(MINIATURE, excerpts, TWICE), tmp_path / "b")
+    assert len(again) == 3 * len(TWICE)
+    for one in again:
+        assert one.read_bytes() == (tmp_path / "a" / one.name).read_bytes()
+    for one in first:
         if one.suffix == ".png":
             with Image.open(one) as image:
                 assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)

@@ -99,7 +99,7 @@ def test_a_stage_that_is_always_killed_is_a_failure_and_others_go_on(job_of, chi
     assert child.run(job_of(RunStore))[0].status == "done"
 
 
-def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, job_of, child):
+def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, child):
     job = pair_of(Deadly)
     outcomes = child.run(job)
     assert [each.key for each in outcomes] == [stage.key for stage in job.stages]
@@ -108,7 +108,6 @@ def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, job_of, chil
         "the process was ended by SIGKILL(-9), perhaps for want of memory"
     }
     assert len((job.store.root / "attempts").read_text().split()) == 1
-    assert child.run(job_of(RunStore))[0].status == "done"
 
 
 @pytest.mark.slow

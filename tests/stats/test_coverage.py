@@ -66,7 +66,7 @@ def test_new_seeds_covers_95_percent(seeds, trials, within):
     assert within(new_seeds_coverage(seeds, trials), f"new seeds, {seeds} seeds", trials)
 
 
-FEW = ("skewed, like pixel AP", 1000, 999)
+FEW = ("skewed, like pixel AP", 500, 999)
 MANY = [
     pytest.param(name, 4000, intervals.RESAMPLES, marks=pytest.mark.slow) for name in POPULATIONS
 ]
@@ -85,4 +85,4 @@ def test_like_these_covers_95_percent_whatever_the_categories(
 def test_a_bootstrap_that_is_not_expanded_would_cover_too_little(monkeypatch):
     monkeypatch.setattr(intervals, "RESAMPLES", 999)
     monkeypatch.setattr(intervals, "_expanded_level", lambda _: 0.95)
-    assert like_these_coverage("normal", 3, trials=1000) < 0.93
+    assert like_these_coverage("normal", 3, trials=500) < 0.93

@@ -194,6 +194,7 @@ def test_a_seed_is_complete_when_all_its_cells_are(outputs, tmp_path):
     assert len(rows(partial.folder)) == 7
 
 
+@pytest.mark.usefixtures("page_alone")
 def test_without_any_cell_the_tables_say_so(outputs, tmp_path):
     empty = without(outputs, list(outputs.laid.plan.evaluations), tmp_path)
     assert empty.complete_seeds() == ()

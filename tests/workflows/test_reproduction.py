@@ -26,6 +26,10 @@ ROOT = Path(__file__).parents[2]
 IDENTITY = ("dataset", "method", "category", "variant", "den", "ed", "seg", "seed")
 NUMBERS = tuple(metric.key for metric in METRICS)
 CELLS = 2 * 8 * 2
+PART = ("--category", "tile", "--variant", "none", "--variant", "seg", "--variant", "den+ed+seg")
+PART_CELLS = 3 * 2
+PART_STAGES = 10 * 2
+"""Of each seed two students, two nets beside them, three times maps and evaluations."""
 DEADLINE = 300
 
 
@@ -102,9 +106,7 @@ def test_running_again_computes_nothing(whole, tiny_path, capsys, caplog, monkey
     edited = "bench.workflows.reproduction.edited_methods"
     monkeypatch.setattr(edited, lambda stages, find: (f"{len(stages)} stages",))
     before, cells = records(whole), numbers(whole)
-    started = time.perf_counter()
     assert main(["reproduce", str(tiny_path), "--results", str(whole), "--in-process"]) == 0
-    assert time.perf_counter() - started < 10
     out = capsys.readouterr().out
     assert f"0 cells computed; {CELLS} were there." in out
     assert "note: 96 stages" in caplog.text, "of methods that were edited"
@@ -158,8 +160,8 @@ def test_other_results_that_cannot_be_joined_are_refused_before_the_run(
     [
         ("--seed 1 --category tile --variant den+seg --variant none --variant den",
          ["none", "den", "den+seg"], 3),
-        ("--seed 1 --seed 0 --category tile --category bottle --variant den+ed+seg --variant none",
-         ["none", "den+ed+seg"], 8),
+        ("--seed 1 --seed 0 --category tile --category bottle --variant den+ed+seg",
+         ["den+ed+seg"], 4),
     ],
 )  # fmt: skip
 def test_a_part_in_any_order_has_the_numbers_of_the_whole(
@@ -183,30 +185,34 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
 ):
     """One process made the whole; another, or two workers of it, begin and die on the way."""
     with subprocess.Popen(
-        command(tiny_path, tmp_path, *workers),
+        command(tiny_path, tmp_path, *PART, *workers),
         cwd=ROOT,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + DEADLINE
-        while len(records(tmp_path)) < len(records(whole)) // 6:
+        while len(records(tmp_path)) < PART_STAGES // 4:
             assert process.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     survived = records(tmp_path)
-    assert len(survived) < len(records(whole)), "nothing was left to do"
+    assert len(survived) < PART_STAGES, "nothing was left to do"
 
-    assert main(["reproduce", str(tiny_path), "--results", str(tmp_path), "--in-process"]) == 0
-    assert numbers(tmp_path) == numbers(whole)
+    words = ["reproduce", str(tiny_path), *PART, "--results", str(tmp_path), "--in-process"]
+    assert main(words) == 0
+    found = numbers(tmp_path)
+    assert len(found) == PART_CELLS
+    assert found == {key: numbers(whole)[key] for key in found}
     after = records(tmp_path)
+    assert len(after) == PART_STAGES
     assert {path: after[path] for path in survived} == survived, "what was there ran again"
     out, err = capsys.readouterr()
     assert out.rstrip().splitlines()[-1].startswith("den+ed+seg")
     assert "seed 0 is complete" in err
-    assert re.search(rf"tiny: 100%.* {CELLS}/{CELLS} \[.*cell.*\]\n", err)
+    assert re.search(rf"tiny: 100%.* {PART_CELLS}/{PART_CELLS} \[.*cell.*\]\n", err)
     assert "\r" not in err
 
 

@@ -296,7 +296,7 @@ def test_published_numbers_stand_beside_mvtec_ad_and_the_papers_protocol_alone(
 
 
 def test_from_maps_to_tables_and_report_beside_the_grid(
-    tiny, filled, tiny_finished, shared_cache, write_tiny, tmp_path, undrawn, capsys
+    tiny, filled, tiny_finished, shared_cache, write_tiny, tmp_path, undrawn, page_alone, capsys
 ):
     """After ``bench score`` one command shows the method beside DeSTSeg."""
     (data,) = shared_cache.glob(f"miniature-*-{tiny.dataset.size}")
