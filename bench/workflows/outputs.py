@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,8 +81,8 @@ class Outputs:
     def finished(self, seeds: tuple[int, ...]) -> Finished:
         """Collect the cells of some seeds."""
         found = finished_of(self.laid, self.store, seeds=seeds, provenance=self._provenance())
-        devices = found.results.cells["device"].value_counts()
-        if {*devices.index} <= {device_name(self.device)}:
+        devices = Counter(found.results.cells.get("device", ()))
+        if {*devices} <= {device_name(self.device)}:
             return found
         # The machine of the foot is the one that writes the tables.
         where = ", ".join(f"{name} ({count})" for name, count in sorted(devices.items()))
