@@ -58,7 +58,8 @@ def _flops(network: nn.Module, shown: Tensor, back: bool) -> float:
         found = network(shown)
         if back:
             torch.stack([each.sum() for each in found]).sum().backward()  # type: ignore[no-untyped-call]
-    return float(counter.get_total_flops())
+    counts = counter.get_flop_counts()["Global"]
+    return float(sum(count for kind, count in counts.items() if "convolution" in str(kind)))
 
 
 def measured_rates(setting: Setting) -> list[Figure]:

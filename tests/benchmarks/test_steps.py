@@ -69,7 +69,7 @@ def test_both_stages_are_timed_in_each_precision():
     assert min(found.values()) > 0
     for name in steps.precisions("cpu"):
         for stage in (1, 2):
-            assert f"stage {stage}, batch 2 of 64 px, {name}" in found
+            assert f"stage {stage}, batch 32 of 32 px, {name}" in found
             assert f"stage {stage}, {name}, times as fast as the reference" in found
 
 

@@ -26,7 +26,7 @@ def test_what_is_redirected_is_utf8_whatever_the_machine_says(encoding):
 
 
 def test_an_error_commands_no_terminal_and_keeps_its_lines(capsys):
-    print_error(InputError("404 \x1b[31mgone\r\nand \udce9"))
+    print_error(InputError("404 \x1b[31mgone\r", "and \udce9"))
     assert capsys.readouterr().err == "error: 404 \\x1b[31mgone\\r\nand \\udce9\n"
 
 

@@ -102,6 +102,12 @@ def test_the_table_says_what_the_cells_say(whole):
     assert f"{25 * sum(values):.1f} ±" in line
 
 
+def assert_ends_with_the_table(out):
+    *_, table, where = out.rstrip().split("\n\n")
+    assert table.splitlines()[-1].startswith("den+ed+seg")
+    assert where.endswith("cells.csv, tables, figures and report.html.")
+
+
 def test_running_again_computes_nothing(whole, tiny_path, capsys, caplog, monkeypatch):
     edited = "bench.workflows.reproduction.edited_methods"
     monkeypatch.setattr(edited, lambda stages, find: (f"{len(stages)} stages",))
@@ -110,7 +116,7 @@ def test_running_again_computes_nothing(whole, tiny_path, capsys, caplog, monkey
     out = capsys.readouterr().out
     assert f"0 cells computed; {CELLS} were there." in out
     assert "note: 96 stages" in caplog.text, "of methods that were edited"
-    assert out.rstrip().splitlines()[-1].startswith("den+ed+seg"), "the table comes last"
+    assert_ends_with_the_table(out)
     assert records(whole) == before
     assert numbers(whole) == cells
 
@@ -210,7 +216,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
     assert len(after) == PART_STAGES
     assert {path: after[path] for path in survived} == survived, "what was there ran again"
     out, err = capsys.readouterr()
-    assert out.rstrip().splitlines()[-1].startswith("den+ed+seg")
+    assert_ends_with_the_table(out)
     assert "seed 0 is complete" in err
     assert re.search(rf"tiny: 100%.* {PART_CELLS}/{PART_CELLS} \[.*cell.*\]\n", err)
     assert "\r" not in err
