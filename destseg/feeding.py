@@ -24,6 +24,9 @@ threads would wait for each other: Pillow turns images under the interpreter's l
 PREFETCH = 2
 """Batches that each of them may be ahead."""
 
+OTHERS = 8
+"""Trainings that may want as much of the shared memory at the same time: a machine's cards."""
+
 SHARED = Path("/dev/shm")  # noqa: S108 - not a file of ours: where processes share memory
 """Through which batches come from other processes; containers often have little of it."""
 
@@ -76,8 +79,8 @@ def ahead(
     first = draw(left.pop(0))  # tells the size of all
     yield mapped(Tensor.pin_memory, first) if pin else first
     size = sum(part.nbytes for part in tensors(first))
-    room = shutil.disk_usage(SHARED).free // (PREFETCH * size) if SHARED.is_dir() else 0
-    workers = min(AHEAD, os.cpu_count() or 1, room)
+    free = shutil.disk_usage(SHARED).free if SHARED.is_dir() else 0
+    workers = min(AHEAD, _cores(), free // (OTHERS * PREFETCH * size))
     yield from DataLoader(
         _Drawn(draw, left),
         batch_size=None,
@@ -88,6 +91,12 @@ def ahead(
         pin_memory=pin,
         generator=torch.Generator(),  # of seeds that nobody uses, instead of the global one
     )
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def placed(batches: Iterable[B], device: torch.device) -> Iterator[B]:

@@ -80,6 +80,9 @@ def dark_labels(levels: NDArray[Any], scale: int = 1) -> list[int]:
 
     if len(np.unique(levels)) <= FEW + 1:
         return []
+    # A soft edge that was enlarged by repeating pixels is as even as a label.
+    step = _repeats(levels)
+    levels = levels[::step, ::step]
     dark = (levels > 0) & (levels < (NOISE + 1) * scale)
     if not dark.any() or not (dark := dark & ~_near(levels, 128 * scale)).any():
         return []
@@ -156,6 +159,24 @@ def _noisy_place(levels: NDArray[np.uint8], least: int) -> NDArray[np.bool_]:
     if not _is_compressed(levels):
         return np.zeros(levels.shape, np.bool_)
     return _near(levels, least)
+
+
+def _repeats(levels: NDArray[Any]) -> int:
+    """Return how many pixels each was repeated to along an axis, at least: 1 where none was.
+
+    By the runs of pixels between two changes, on either side of which there are others than black.
+    """
+    runs = []
+    for along in (levels, levels.T):
+        rows, columns = np.nonzero(along[:, 1:] != along[:, :-1])
+        here = (np.diff(rows) == 0) & (along[rows, columns] > 0)[:-1]
+        here &= (along[rows, columns + 1] > 0)[:-1] & (along[rows, columns + 1] > 0)[1:]
+        runs.append(np.diff(columns)[here])
+    lengths = np.concatenate(runs)
+    if not lengths.size:
+        return 1
+    least = int(lengths.min())
+    return least if np.mean(lengths <= least + 1) >= HARD else 1
 
 
 def _near(levels: NDArray[Any], least: int) -> NDArray[np.bool_]:

@@ -43,10 +43,13 @@ class Recorded(Generic[B]):
             self._work(batch)
             return
         self._calls += 1
+        if self._own is not None and _shapes(batch) != _shapes(self._own):
+            # Its results would be others' than those that stay in the same tensors.
+            self._calls, self._own, self._replay = 1, None, None
         if self._own is None and self._calls > BEFORE:
             own = self._own = mapped(torch.clone, batch)
             self._replay = _record(lambda: self._work(own), first.device)
-        if self._own is None or self._replay is None or _shapes(batch) != _shapes(self._own):
+        if self._own is None or self._replay is None:
             _aside(lambda: self._work(batch), first.device)
             return
         for mine, given in zip(tensors(self._own), tensors(batch), strict=True):
@@ -58,7 +61,8 @@ def _record(work: Callable[[], None], device: torch.device) -> Callable[[], None
     """Record kernels without computing anything; return what computes."""
     graph = torch.cuda.CUDAGraph()
     # The thread that brings batches may go on asking CUDA for memory meanwhile.
-    with torch.cuda.device(device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    stream = _other_stream(device)  # of this card: torch's own is of the first that was used
+    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
         work()
     return graph.replay
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
-from bench.regress.baseline import Baseline
+from bench.regress.baseline import DIGITS, Baseline
 from bench.regress.gate_report import Cause, Change, GateReport, incomparable, wide_notes
 from bench.regress.measured import Measured, missing_values, told
 from bench.regress.t_tests import (
@@ -86,7 +86,8 @@ def _matrix(measured: Measured, row: tuple[str, str], metric: str) -> Scores:
     chosen = sorted(cell for cell in measured.cells if (cell.method, cell.variant) == row)
     values = [measured.cells[cell][metric] for cell in chosen]
     categories = {cell.category for cell in chosen}
-    return np.array(values, dtype=np.float64).reshape(len(categories), -1)
+    # As a baseline keeps them: of what has no seed the rest would be a change beyond all chance.
+    return np.array(values, dtype=np.float64).round(DIGITS).reshape(len(categories), -1)
 
 
 def _tests(

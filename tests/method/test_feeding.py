@@ -58,7 +58,7 @@ def test_without_memory_to_share_batches_are_drawn_here(monkeypatch, tmp_path):
 
 def test_no_more_memory_is_asked_for_than_there_is(monkeypatch):
     # Two numbers of eight bytes a batch, and each process may be two batches ahead.
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=40))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=8 * 40))
     found = list(ahead(drawn, range(8)))
     assert len({int(each.process) for each in found[1:]} - {os.getpid()}) == 1
 

@@ -2,10 +2,10 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from destseg.errors import InputError
-from destseg.labels import even_area, faint_regions, find_labels
+from destseg.labels import dark_labels, even_area, faint_regions, find_labels
 from destseg.masks import decode_mask, read_mask
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
@@ -163,3 +163,15 @@ def test_dark_labels_among_many_levels_are_named(tmp_path, name):
     Image.fromarray(pixels).save(tmp_path / "m.png")
     with pytest.raises(InputError, match=rf"m\.png: areas of ({said})"):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("size", [100, 150, 256])
+def test_a_soft_mask_enlarged_by_repeating_pixels_has_no_dark_labels(size):
+    image = Image.new("L", (900, 900))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((100, 150, 380, 330), fill=255)
+    draw.ellipse((500, 420, 780, 700), fill=255)
+    small = image.resize((size, size), Image.Resampling.LANCZOS)
+    levels = np.asarray(small.resize((900, 900), Image.Resampling.NEAREST))
+    assert len(np.unique(levels)) > 32
+    assert dark_labels(levels) == []

@@ -96,6 +96,29 @@ def test_each_test_sees_what_the_other_does_not():
     assert all(change.p is not None for change in (*one.changes, *every.changes))
 
 
+def test_what_has_no_seed_and_is_the_same_is_no_change():
+    """A baseline keeps six digits, a run has all: with no variance any difference would be sure."""
+    rng = np.random.default_rng(0)
+    values = {c: rng.random(len(METRICS)) for c in CATEGORIES}
+
+    def floor(seeds, digits):
+        return {
+            Cell("pixel-nn", "", category, seed): {
+                metric.key: round(float(value), digits)
+                for metric, value in zip(METRICS, values[category], strict=True)
+            }
+            for category in CATEGORIES
+            for seed in seeds
+        }
+
+    old, new = (simulated(rng, seeds) for seeds in (range(5), range(5, 8)))
+    old = dataclasses.replace(old, cells=floor(range(5), 6))
+    new = dataclasses.replace(new, cells=floor(range(5, 8), 17))
+    report = compare(old, new)
+    assert report.verdict is Verdict.PASS
+    assert report.changes == ()
+
+
 def test_a_change_below_the_floor_is_not_told():
     rng = np.random.default_rng(3)
     old = simulated(rng, range(5))
