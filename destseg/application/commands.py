@@ -214,6 +214,10 @@ def _add_convert(commands: Commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.out.is_dir():
+        raise InputError(
+            f"--out {options.out}: a folder; name a file, such as {options.out / 'model.pt'}."
+        )
     require_writable(options.out.absolute().parent)
     if options.batch_size < 2:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")

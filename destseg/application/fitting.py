@@ -136,9 +136,11 @@ def train(
         raise InputError(f"rotation {rotation!r}: unknown; {suggestion(rotation, ROTATIONS)}")
     images, depth = read_folder(normal_folder(Path(data)), size)
     if len(images) < config.batch_size:
+        # The largest power of two that they fill, as batches usually are.
+        smaller = 2 ** (len(images).bit_length() - 1)
         raise InputError(
-            f"{data}: {len(images)} images are fewer than one batch of {config.batch_size}; "
-            "give more images or a smaller batch size."
+            f"{data}: {len(images)} images are fewer than one batch of {config.batch_size}; give "
+            f"more images, or a smaller batch size: --batch-size {max(2, smaller)}, another recipe."
         )
     if textures is None:
         sources = procedural_textures(size)

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -79,11 +80,13 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
 
 
 def require_writable(folder: Path) -> None:
-    """Make a folder, or refuse it."""
+    """Make a folder, or refuse it, before anything is computed that is to be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another.") from None
+    with writing(folder), tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _files(given: Iterable[Path]) -> tuple[list[Path], list[str]]:

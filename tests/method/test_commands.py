@@ -1,6 +1,7 @@
 import csv
 import re
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from PIL import Image
 
 import destseg
 from destseg.application.commands import main
+from destseg.application.predicting import require_writable
 from destseg.card import Card
+from destseg.errors import InputError
 from destseg.resnet import ResNet18
 from tests.method.small_networks import small_model
 
@@ -248,3 +251,17 @@ def test_usage_errors():
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
         assert stopped.value.code == 2
+
+
+def test_a_place_that_cannot_hold_the_model_is_refused_before_training(tmp_path, capsys):
+    assert main(["train", "--data", str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert "a folder; name a file, such as" in capsys.readouterr().err
+
+
+def test_a_folder_that_takes_no_file_is_refused(tmp_path, monkeypatch):
+    def refused(**_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(InputError, match="Read-only"):
+        require_writable(tmp_path)
