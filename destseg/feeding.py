@@ -1,6 +1,5 @@
 """How batches come from where they are drawn to the step: processes, memory and copies."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -11,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def ahead(
     yield mapped(Tensor.pin_memory, first) if pin else first
     size = sum(part.nbytes for part in tensors(first))
     free = shutil.disk_usage(SHARED).free if SHARED.is_dir() else 0
-    workers = min(AHEAD, _cores(), free // (OTHERS * PREFETCH * size))
+    workers = min(AHEAD, usable_cores(), free // (OTHERS * PREFETCH * size))
     yield from DataLoader(
         _Drawn(draw, left),
         batch_size=None,
@@ -91,12 +92,6 @@ def ahead(
         pin_memory=pin,
         generator=torch.Generator(),  # of seeds that nobody uses, instead of the global one
     )
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def placed(batches: Iterable[B], device: torch.device) -> Iterator[B]:

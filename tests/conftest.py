@@ -79,7 +79,7 @@ def not_to_wait_for():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.presentation.figures.pdf", lambda figure: b"%PDF")
         for command in (curve, reproduce):
-            patch.setattr(command, "processes", lambda: 1)
+            patch.setattr(command, "usable_cores", lambda: 1)
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
 

@@ -13,8 +13,9 @@ from bench.commands.experiment_options import (
     chosen_sources,
 )
 from bench.commands.parsers import Commands, add_command, add_wide, typed
-from bench.commands.worker_options import add_worker_options, on_cluster, open_workers, processes
+from bench.commands.worker_options import add_worker_options, on_cluster, open_workers
 from bench.common.exit_codes import DONE, FAILURES
+from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         chosen_sources(options),
         store,
         lambda: open_workers(options, device),
-        jobs=options.jobs or processes(),
+        jobs=options.jobs or usable_cores(),
         command=typed(*sys.argv[1:]),
     )
     place = place_of_curve(curve, options.results / folder)

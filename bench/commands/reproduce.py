@@ -18,9 +18,9 @@ from bench.commands.worker_options import (
     add_worker_options,
     on_cluster,
     open_workers,
-    processes,
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
+from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
     from bench.running.runner import Summary
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         options.results,
         folder,
         open_workers(options, device),
-        jobs=options.jobs or processes(),
+        jobs=options.jobs or usable_cores(),
         device=device,
         command=typed(*sys.argv[1:]),
         part=options.shard,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from typing import TYPE_CHECKING
 
 from destseg.application.options import positive
 from destseg.errors import InputError
+from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
     from bench.running.workers import Workers
@@ -59,13 +59,6 @@ def add_worker_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def processes() -> int:
-    """Count the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def on_cluster(options: argparse.Namespace) -> bool:
     """Tell whether a dask cluster computes; refuse options that contradict each other."""
     given = options.scheduler is not None
@@ -94,7 +87,7 @@ def open_workers(options: argparse.Namespace, device: str) -> Workers:
 def places(device: str) -> list[str]:
     """Name the devices that have a worker each: every core, or all GPUs unless one is chosen."""
     if device == "cpu":
-        return ["cpu"] * processes()
+        return ["cpu"] * usable_cores()
     if device == "cuda":
         import torch
 
@@ -110,7 +103,7 @@ def beside(device: str, workers: int) -> int:
     """
     from destseg.feeding import AHEAD
 
-    return 0 if device == "cpu" else max(1, min(BESIDE, processes() - workers * (1 + AHEAD)))
+    return 0 if device == "cpu" else max(1, min(BESIDE, usable_cores() - workers * (1 + AHEAD)))
 
 
 def _devices(options: argparse.Namespace, device: str) -> list[str]:

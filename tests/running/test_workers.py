@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.commands import worker_options
-from bench.commands.worker_options import BESIDE, add_worker_options, open_workers, processes
+from bench.commands.worker_options import BESIDE, add_worker_options, open_workers
 from bench.experiment.grid import Cell, Grid
 from bench.experiment.reading import load_experiment
 from bench.planning.stages import plan
@@ -18,6 +18,7 @@ from bench.running.runner import run
 from bench.running.workers import Children, InProcess
 from bench.store.runs import RunStore
 from destseg.feeding import AHEAD
+from destseg.processors import usable_cores
 
 CARD = "cpu:0"
 """What plays a card: torch takes it for the CPU, and nothing else does."""
@@ -37,7 +38,7 @@ def devices(text, device):
 
 
 def test_every_core_has_a_process():
-    assert devices("", "cpu") == ["cpu"] * processes()
+    assert devices("", "cpu") == ["cpu"] * usable_cores()
     assert devices("--jobs 3", "cpu") == ["cpu"] * 3
 
 
@@ -64,7 +65,7 @@ def test_beside_gpus_there_is_a_process_for_each_core_that_is_left(
     monkeypatch, text, device, cores, expected
 ):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(worker_options, "processes", lambda: cores)
+    monkeypatch.setattr(worker_options, "usable_cores", lambda: cores)
     with workers(text, device) as found:
         assert found.beside == expected
         assert [child._device for child in found._others] == ["cpu"] * expected
@@ -76,10 +77,10 @@ def test_one_process_is_enough_for_a_debugger():
 
 def test_cores_are_those_this_process_may_use(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 5, 7}, raising=False)
-    assert processes() == 3
+    assert usable_cores() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert processes() == 1
+    assert usable_cores() == 1
 
 
 @pytest.mark.parametrize(
