@@ -115,24 +115,25 @@ def corrupt(
 def _rotations(degrees: NDArray[np.float64], size: tuple[int, int]) -> Iterator[Tensor]:
     """Where pixels of noise rotated about the image centre come from, (1, H, W, 2) for each.
 
-    The bits of ``affine_grid`` of all, without its homogeneous grid for each of a batch.
+    The bits of ``affine_grid`` of all, without its homogeneous grid for each of a batch. All
+    coordinates across lie before all those down in memory: ``grid_sample`` has less to sort then.
     """
     height, width = size
     radians = torch.from_numpy(np.radians(degrees)).float()
     cos, sin = torch.cos(radians), torch.sin(radians)
     # grid_sample's coordinates run over [-1, 1] on each axis: keep the angle true off square.
     aspect = (height - 1) / max(width - 1, 1)
-    turned = torch.stack([cos, sin / aspect, -sin * aspect, cos], dim=1).view(-1, 2, 2)
+    turned = torch.stack([cos, -sin * aspect, sin / aspect, cos], dim=1).view(-1, 2, 2)
     upright = _upright(height, width)
     for matrix in turned:
-        yield (upright @ matrix).view(1, height, width, 2)
+        yield (matrix @ upright).view(1, 2, height, width).permute(0, 2, 3, 1)
 
 
 @lru_cache(maxsize=8)
 def _upright(height: int, width: int) -> Tensor:
-    """Coordinates of pixels, across and down: (H W, 2)."""
+    """Coordinates of pixels, across and down: (2, H W)."""
     across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
-    return torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=-1).view(-1, 2)
+    return torch.stack(torch.meshgrid(across, down, indexing="xy")).view(2, -1)
 
 
 def _sampled(noise: Tensor, grid: Tensor) -> Tensor:

@@ -20,6 +20,11 @@ from destseg.feeding import Reused, stream
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 ROTATION_FILL = (114, 114, 114)
+_QUARTERS = (
+    Image.Transpose.ROTATE_90,
+    Image.Transpose.ROTATE_180,
+    Image.Transpose.ROTATE_270,
+)
 
 
 class Batch(NamedTuple):
@@ -128,42 +133,39 @@ def _write(
     clean: NDArray[np.float32],
     mask: NDArray[np.float32],
 ) -> None:
-    """Write an image, normalised (3, H, W), as it is, and blended with a source under its mask."""
-    clean[...] = image.transpose(2, 0, 1)
-    clean /= 255
-    _normalise(clean)
-    corrupted[...] = clean
+    """Write an image, normalised (3, H, W), as it is, and blended with a source under its mask.
+
+    Colour by colour, which stay in the processor's cache.
+    """
     under = np.flatnonzero(mask > 0)
-    original, foreign = (
-        np.divide(pixels.reshape(-1, 3).take(under, axis=0).T, 255, dtype=np.float32)
-        for pixels in (image, source)
-    )
-    mixed = blended(original, foreign, weight)
-    _normalise(mixed)
-    for plane, values in zip(corrupted, mixed, strict=True):
-        plane.reshape(-1)[under] = values
-
-
-def _normalise(images: NDArray[np.float32]) -> None:
-    """Do in place, to one image (3, ...), what `normalise` does to a batch."""
-    for plane, mean, deviation in zip(images, IMAGENET_MEAN, IMAGENET_STD, strict=True):
-        plane -= np.float32(mean)
-        plane /= np.float32(deviation)
+    foreign = source.reshape(-1, 3).take(under, axis=0)
+    for channel, (mean, deviation) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
+        plane = clean[channel]
+        plane[...] = image[..., channel]
+        plane /= 255
+        own = plane.reshape(-1).take(under)
+        mixed = blended(own, np.divide(foreign[:, channel], 255, dtype=np.float32), weight)
+        for values in (plane, mixed):
+            values -= np.float32(mean)
+            values /= np.float32(deviation)
+        corrupted[channel] = plane
+        corrupted[channel].reshape(-1)[under] = mixed
 
 
 def turn(
     image: NDArray[np.uint8], rotation: Rotation, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Rotate an image (H, W, 3) at random; corners turned into view are grey."""
-    if rotation.quarter_turns:
-        image = np.rot90(image, int(rng.integers(4)))
+    if not rotation.quarter_turns and rotation.degrees <= 0:
+        return image
+    turned = Image.fromarray(image)
+    # Pillow moves pixels, NumPy bytes, for which it takes five times as long.
+    if rotation.quarter_turns and (quarter := int(rng.integers(4))):
+        turned = turned.transpose(_QUARTERS[quarter - 1])
     if rotation.degrees > 0:
         angle = rng.uniform(-rotation.degrees, rotation.degrees)
-        turned = Image.fromarray(np.ascontiguousarray(image)).rotate(
-            angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL
-        )
-        image = np.asarray(turned)
-    return np.ascontiguousarray(image)
+        turned = turned.rotate(angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL)
+    return np.asarray(turned)
 
 
 def as_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision.transforms import functional
 
 from destseg import anomalies, feeding
@@ -239,6 +240,25 @@ def test_no_rotation(picture):
     state = rng.bit_generator.state
     assert np.array_equal(turn(picture, Rotation(), rng), picture)
     assert rng.bit_generator.state == state
+
+
+@pytest.mark.parametrize("size", [(16, 16), (33, 33), (24, 40), (7, 64), (1, 5)])
+@pytest.mark.parametrize("degrees", [0.0, 5.0, 180.0])
+@pytest.mark.parametrize("quarter_turns", [False, True])
+def test_turns_are_those_of_the_definition_to_the_bit(size, degrees, quarter_turns):
+    """NumPy's quarter turns, then Pillow's rotation."""
+    rng, same = np.random.default_rng(6), np.random.default_rng(6)
+    for picture in np.random.default_rng(5).integers(0, 256, (12, *size, 3), np.uint8):
+        expected = picture
+        if quarter_turns:
+            expected = np.ascontiguousarray(np.rot90(expected, same.integers(4)))
+        if degrees:
+            image = Image.fromarray(expected)
+            angle = same.uniform(-degrees, degrees)
+            expected = image.rotate(angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL)
+        turned = turn(picture, Rotation(quarter_turns=quarter_turns, degrees=degrees), rng)
+        assert np.array_equal(turned, np.asarray(expected))
+    assert rng.bit_generator.state == same.bit_generator.state
 
 
 def test_quarter_turns_are_exact_and_equally_likely(picture):
