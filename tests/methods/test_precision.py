@@ -1,0 +1,103 @@
+"""The rivals' trainings in bfloat16: what says so is trained so, and all the rest is float32."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.experiment import experiment as experiments
+from bench.experiment.reading import load_experiment
+from bench.running.site import StageSite
+from destseg.errors import InputError
+from tests.methods.conftest import METHODS
+from tests.methods.test_conformance import laid_out
+
+RIVALS = Path(__file__).parents[2] / "experiments" / "rivals.toml"
+TRAINED = ("STFPM", "DRAEM", "DSR")
+
+each_rival = pytest.mark.parametrize("name", TRAINED)
+
+
+@pytest.fixture
+def stages(small_experiment, small_inputs):
+    """The stages of one category and seed, with a method in a precision."""
+
+    def stages(name, precision="float32"):
+        experiment = small_experiment(METHODS[name], precision=precision)
+        laid = laid_out(experiment, small_inputs)
+        return [s for s in laid.stages.values() if s.category in ("one", "") and not s.seed]
+
+    return stages
+
+
+class Listening(StageSite):
+    """Keeps the losses that a training tells."""
+
+    losses = ()
+
+    def beat(self, steps):
+        self.losses = []
+        return lambda _, loss: self.losses.append(loss)
+
+
+def computed(stages, inputs, kind):
+    """The first losses of the trainings, their states, and the maps."""
+    losses, results = [], {}
+    for stage in stages[:-1]:
+        site = Listening(stage, inputs, kind, "cpu")
+        results[stage.key] = stage.step.run(site, *(results[p.key] for p in stage.parents))
+        losses.extend(site.losses[:1])
+    *states, scores = results.values()
+    return losses, states, scores.maps
+
+
+@each_rival
+def test_in_bfloat16_it_begins_as_in_float32_and_gives_float32(name, stages, small_inputs, kind):
+    exact, _, plain = computed(stages(name), small_inputs, kind)
+    losses, states, maps = computed(stages(name, "bf16"), small_inputs, kind)
+    assert losses == pytest.approx(exact, rel=0.02)  # before any update
+    assert all(ours != theirs for ours, theirs in zip(losses, exact, strict=True))
+    for tensor in (tensor for state in states for tensor in state.values()):
+        assert tensor.dtype in (torch.float32, torch.int64, torch.float64)  # errors, STFPM's
+        assert tensor.is_contiguous()
+        assert tensor.isfinite().all()
+    assert maps.dtype == "float32"
+    assert (maps != plain).any()
+    _, again, same = computed(stages(name, "bf16"), small_inputs, kind)
+    assert (maps == same).all()
+    for state, other in zip(states, again, strict=True):
+        assert all(torch.equal(state[name], other[name]) for name in state)
+
+
+@each_rival
+def test_every_training_has_a_key_of_its_own(name, stages):
+    plain, rounded = stages(name), stages(name, "bf16")
+    assert not {stage.key for stage in rounded} & {stage.key for stage in plain}
+    for ours, theirs in zip(rounded[:-2], plain[:-2], strict=True):  # but maps and evaluation
+        assert ours.parameters == {**theirs.parameters, "precision": "bf16"}
+
+
+@each_rival
+def test_tf32_is_refused_on_a_cpu(name, stages, small_inputs, kind):
+    with pytest.raises(InputError, match="precision tf32: only GPUs have it"):
+        computed(stages(name, "tf32"), small_inputs, kind)
+
+
+def test_of_the_rivals_those_that_are_trained_have_a_precision():
+    rivals = load_experiment(RIVALS)
+    found = rivals.in_precision("bf16")
+    assert found.precisions == dict.fromkeys(("DeSTSeg", *TRAINED), "bf16")
+    assert found.in_precision("float32") == rivals
+    with pytest.raises(InputError, match="bf16: of PatchCore none is trained in another"):
+        rivals.narrowed(methods=["PatchCore"]).in_precision("bf16")
+
+
+def test_a_method_whose_steps_do_not_carry_it_is_float32(small_experiment, monkeypatch):
+    """Whatever it says that it can."""
+    says_so = dataclasses.replace(METHODS["mean-patch"], in_precision=lambda config, _: config)
+    monkeypatch.setattr(experiments, "method", lambda _: says_so)
+    experiment = small_experiment(says_so)
+    assert experiment.precisions == {}
+    with pytest.raises(InputError, match="bf16: of mean-patch none is trained in another"):
+        experiment.in_precision("bf16")
