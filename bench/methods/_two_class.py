@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -38,6 +39,13 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+@contextmanager
+def in_float32(device: torch.device) -> Iterator[None]:
+    """Compute in float32 proper inside, whatever a training around it computes in."""
+    with arithmetic("float32", device), autocast("float32", device):
+        yield
 
 
 def widened(x: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ import torch
 
 from bench.experiment import experiment as experiments
 from bench.experiment.reading import load_experiment
+from bench.methods._two_class import in_float32
 from bench.running.site import StageSite
 from destseg.errors import InputError
+from destseg.precision import arithmetic
 from tests.methods.conftest import METHODS
 from tests.methods.test_conformance import laid_out
 
@@ -34,10 +36,9 @@ def stages(small_experiment, small_inputs):
 class Listening(StageSite):
     """Keeps the losses that a training tells."""
 
-    losses = ()
+    losses: list[float]
 
     def beat(self, steps):
-        self.losses = []
         return lambda _, loss: self.losses.append(loss)
 
 
@@ -47,6 +48,7 @@ def computed(small_inputs, kind):
 
     def computed(stage, parents):
         site = Listening(stage, small_inputs, kind, "cpu")
+        site.losses = []
         result = stage.step.run(site, *parents)
         return site.losses[:1], result
 
@@ -87,6 +89,15 @@ def test_every_training_has_a_key_of_its_own(name, stages):
 def test_tf32_is_refused_on_a_cpu(name, stages, computed):
     with pytest.raises(InputError, match="precision tf32: only GPUs have it"):
         computed(stages(name, "tf32")[0], ())
+
+
+def test_what_stays_float32_is_so_in_tf32_too(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+    matmul = torch.backends.cuda.matmul
+    with arithmetic("tf32", "cuda"):
+        with in_float32(torch.device("cuda")):
+            assert not matmul.allow_tf32
+        assert matmul.allow_tf32
 
 
 def test_of_the_rivals_those_that_are_trained_have_a_precision():

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
-from destseg.precision import autocast
+from bench.methods._two_class import in_float32
 
 WINDOW = 11
 SIGMA = 1.5
@@ -46,7 +46,7 @@ def ssim_map(reconstruction: Tensor, images: Tensor) -> Tensor:
     window = ssim_window(images).expand(channels, 1, -1, -1)
 
     def mean(values: Tensor) -> Tensor:
-        with autocast("float32", values.device):  # variances are differences of close numbers
+        with in_float32(values.device):  # variances are differences of close numbers
             return F.conv2d(values, window, padding=WINDOW // 2, groups=channels)
 
     reach = dynamic_range(reconstruction)

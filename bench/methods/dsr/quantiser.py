@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
-from destseg.precision import autocast
+from bench.methods._two_class import in_float32
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -42,8 +42,8 @@ class Quantised(NamedTuple):
 class Quantiser(nn.Module):
     """Replaces each feature by the nearest code; in train mode the codes follow the features.
 
-    All in float32, whatever convolutions around it compute in: with the 8 bits of bfloat16 other
-    codes would be the nearest, and the hundredth by which they follow would be rounded away.
+    All in float32, whatever convolutions around it compute in: with fewer bits
+    other codes would be the nearest, and the hundredth by which they follow be rounded away.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Quantiser(nn.Module):
     def distances(self, vectors: Tensor) -> Tensor:
         """Return the squared distances of (n, D) to all codes, (n, K)."""
         norms = vectors.pow(2).sum(dim=1, keepdim=True) + self.embedding.pow(2).sum(dim=1)
-        with autocast("float32", vectors.device):
+        with in_float32(vectors.device):
             return norms - 2 * vectors @ self.embedding.T
 
     @torch.no_grad()
@@ -106,7 +106,7 @@ class Quantiser(nn.Module):
         for part, nearest in zip(
             torch.split(vectors, AT_A_TIME), torch.split(codes, AT_A_TIME), strict=True
         ):
-            with autocast("float32", part.device):
+            with in_float32(part.device):
                 sums += F.one_hot(nearest, len(sums)).to(part).T @ part
         size = DECAY * self._ema_cluster_size + (1 - DECAY) * self.hits(codes)
         total = size.sum()

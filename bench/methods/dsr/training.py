@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from bench.methods._two_class import focal_loss, train
+from bench.methods._two_class import focal_loss, in_float32, train
 from bench.methods.dsr.anomalies import corrupted
 from bench.methods.dsr.quantiser import Reseeding, perplexity
-from destseg.precision import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,7 +91,7 @@ def train_latent(
 
     def loss(images: Tensor) -> Tensor:
         if rng is not None and not seeds:
-            with autocast("float32", images.device):
+            with in_float32(images.device):
                 seeds.extend(_started(model, images, rng))
         latent = model(images)
         if rng is not None:
