@@ -63,7 +63,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="in what methods that have it, DeSTSeg, are trained; default: the experiment's, "
+        help="in what DeSTSeg, STFPM, DRAEM and DSR are trained; default: the experiment's, "
         "float32",
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")

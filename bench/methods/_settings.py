@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from destseg.config import Precision
+
 C = TypeVar("C", bound="DataclassInstance")
 
 
@@ -16,6 +18,26 @@ def multiplied(config: C, factor: float, *names: str) -> C:
         name: max(1, round(count * factor)) for name, count in counts.items() if count is not None
     }
     return dataclasses.replace(config, **changed)
+
+
+def in_precision(config: C, precision: "Precision") -> C:
+    """Return a dataclass with another value of its field ``precision``."""
+    return dataclasses.replace(config, precision=precision)
+
+
+def of_step(precision: "Precision") -> "Precision | None":
+    """Return what a step's field holds: None for float32, which has the keys of before."""
+    return None if precision == "float32" else precision
+
+
+def as_papers(precision: "Precision") -> "Precision":
+    """Return float32 for TF32 too, which is torch's own choice on the cards of the papers' time."""
+    return "float32" if precision == "tf32" else precision
+
+
+def with_precision(words: str, precision: "Precision") -> str:
+    """Add a precision other than float32 to a summary."""
+    return words if precision == "float32" else f"{words}, in {precision}"
 
 
 def require_at_least(least: float, **values: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 from destseg.batches import as_tensor
 from destseg.descent import Descent, descend
 from destseg.errors import InputError
+from destseg.precision import arithmetic, autocast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from destseg.config import Precision
     from destseg.descent import OnStep
 
 N = TypeVar("N", bound=nn.Module)
@@ -36,6 +39,18 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+@contextmanager
+def in_float32(device: torch.device) -> Iterator[None]:
+    """Compute in float32 proper inside, whatever a training around it computes in."""
+    with arithmetic("float32", device), autocast("float32", device):
+        yield
+
+
+def widened(x: Tensor) -> Tensor:
+    """Bring what a convolution gave in bfloat16 to float32, for all that is not one."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class Encoder(nn.Module):
@@ -148,6 +163,7 @@ def train(
     loss: Callable[[B], Tensor],
     batches: Iterable[B],
     *,
+    precision: Precision = "float32",
     milestones: Sequence[int] = (),
     factor: float = 1.0,
     on_step: OnStep | None = None,
@@ -162,6 +178,8 @@ def train(
         Batch -> loss.
     batches : iterable
         One update each.
+    precision : {"float32", "tf32", "bf16"}
+        In what convolutions compute; what networks give is `widened`.
     milestones : sequence of int
         Indices of updates before which the learning rates are multiplied.
     factor : float
@@ -173,7 +191,14 @@ def train(
     ------
     TrainingDiverged
         When the loss is not finite.
+    InputError
+        When the device has not the precision.
     """
+    device = optimiser.param_groups[0]["params"][0].device
+
+    def losses(batch: B) -> list[Tensor]:
+        with autocast(precision, device):
+            return [loss(batch)]
 
     def paced() -> Iterator[B]:
         for index, batch in enumerate(batches):
@@ -181,7 +206,8 @@ def train(
                 group["lr"] *= factor ** list(milestones).count(index)
             yield batch
 
-    (fault,) = descend([Descent(optimiser, lambda batch: [loss(batch)])], paced(), on_step)
+    with arithmetic(precision, device):
+        (fault,) = descend([Descent(optimiser, losses)], paced(), on_step)
     if fault is not None:
         raise fault
 

@@ -9,7 +9,7 @@ from scipy.ndimage import affine_transform, uniform_filter
 from skimage.metrics import structural_similarity
 
 from bench.methods._perlin import draw_masks, draw_normal, fitted, rotated
-from bench.methods._two_class import focal_loss, pooled_scores, score_window, train
+from bench.methods._two_class import focal_loss, pooled_scores, score_window, train, widened
 from bench.methods.draem import METHOD, last_step
 from bench.methods.draem.batches import draw_batch, training_batches
 from bench.methods.draem.config import Anomalies, Config
@@ -17,6 +17,7 @@ from bench.methods.draem.losses import ssim_map
 from bench.methods.draem.networks import DRAEM, from_authors
 from bench.methods.draem.operations import OPERATIONS, PAPER, augment
 from bench.methods.draem.steps import DECAYS, Train
+from bench.methods.draem.training import train_networks
 from destseg import anomalies
 from destseg.descent import TrainingDiverged
 from destseg.errors import InputError
@@ -47,6 +48,34 @@ def test_ssim_is_scikit_images_where_the_window_fits():
     np.testing.assert_allclose(
         ours[0, :, inner, inner].permute(1, 2, 0), theirs[inner, inner], rtol=1e-10
     )
+
+
+def test_ssim_is_float32_whatever_is_around_it():
+    first, second = torch.rand(2, 1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = ssim_map(first, second)
+    assert torch.equal(inside, ssim_map(first, second))
+
+
+@pytest.mark.parametrize(
+    ("precision", "widths", "last"),
+    [("bf16", (128, 64), True), ("bf16", (64, 32), False), ("float32", (128, 64), False)],
+)
+def test_wide_networks_are_laid_channels_last_while_they_are_trained(precision, widths, last):
+    class Networks(torch.nn.Conv2d):
+        def forward(self, images):
+            seen.append(self.weight.is_contiguous(memory_format=torch.channels_last))
+            found = widened(super().forward(images))
+            return found, found[:, :2].softmax(dim=1)
+
+    seen = []
+    networks = Networks(3, 3, 3, padding=1)
+    networks.widths = widths
+    batch = draw_batch(np.random.default_rng(0), pixels(2, 32), pixels(2, 32, 1), 2, Anomalies())
+    train_networks(networks, [batch], lr=1e-4, precision=precision)
+    assert seen == [last]
+    assert networks.weight.is_contiguous()
+    assert networks.weight.dtype == torch.float32
 
 
 @pytest.mark.parametrize(("lowest", "reach"), [(-0.5, 1), (-0.51, 2)])
@@ -240,6 +269,8 @@ def test_weights_of_others_are_refused():
     [
         ({}, True),
         ({"decay": "paper"}, True),
+        ({"precision": "tf32"}, True),
+        ({"precision": "bf16"}, False),
         ({"anomalies": Anomalies(max_original_weight=0.9, operations="paper")}, True),
         ({"anomalies": Anomalies(lattice_exponents=4)}, False),
         ({"steps": 20_000}, False),

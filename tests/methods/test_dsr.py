@@ -1,5 +1,6 @@
 """DSR's parts against their definitions, its draws against what the program draws."""
 
+import copy
 import functools
 import itertools
 
@@ -71,6 +72,15 @@ def test_codes_move_in_train_mode_alone(quantiser, features):
     assert torch.equal(quantiser.embedding, before)
     quantiser.train()(features)
     assert not torch.equal(quantiser.embedding, before)
+
+
+def test_codes_are_found_and_moved_in_float32_whatever_is_around_them(quantiser, features):
+    other = copy.deepcopy(quantiser).train()
+    plain = quantiser.train()(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = other(features)
+    assert all(torch.equal(*pair) for pair in zip(inside, plain, strict=True))
+    assert torch.equal(other.embedding, quantiser.embedding)
 
 
 @pytest.mark.parametrize("strength", [0.2, 0.55, 1.0])
@@ -231,6 +241,8 @@ def test_weights_of_others_are_refused():
     [
         ({}, True),
         ({"upsampling_steps": 20_000}, True),
+        ({"precision": "tf32"}, True),
+        ({"precision": "bf16"}, False),
         ({"least_strength": 0.05, "clean_share": 0.0}, True),
         ({"latent": Latent(codebook="cold", seed=1)}, True),
         ({"latent": Latent(codes=256)}, False),

@@ -10,7 +10,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from bench.methods.stfpm import METHOD, Config, last_step
+from bench.methods.stfpm import METHOD, Config, last_step, training
 from bench.methods.stfpm.steps import ERRORS
 from bench.methods.stfpm.student import (
     anomaly_map,
@@ -152,6 +152,39 @@ def test_the_programs_training(name):
     assert deviation(maps[:, ::4, ::4], ARRAYS[f"{name}_after_map64_s4"]) <= AFTER_STEPS
     scores = upsample(maps.numpy(), IMAGE).max(axis=(1, 2))
     assert deviation(scores, golden["after_image_scores"]) <= AFTER_STEPS
+
+
+def test_channels_last_the_same_training_and_float32_distances(monkeypatch):
+    """Where layouts differ; a heap that its gradient corrupts ends the process."""
+    images = inputs(0, (4, 3, 32, 32))
+    torch.manual_seed(0)
+    teacher = Teacher(ResNet18(64, 3))
+    losses, students, seen = {}, {}, set()
+
+    def spied(teacher, student):
+        seen.update((level.dtype, torch.is_autocast_enabled("cpu")) for level in student)
+        return squared_distances(teacher, student)
+
+    monkeypatch.setattr(training, "squared_distances", spied)
+    for precision in ("float32", "bf16"):
+        student = build_student(64, seed=1)
+        losses[precision] = []
+        best = Best(student, lambda: 0.5, 1, 2)
+        train(
+            teacher,
+            student,
+            torch.split(images, 2),
+            Recipe(lr=0.1, precision=precision),
+            on_step=lambda _, loss, told=losses[precision]: told.append(loss),
+            best=best,
+        )
+        students[precision] = [student.state_dict(), best.kept()]
+    assert seen == {(torch.float32, False)}
+    assert losses["bf16"] == pytest.approx(losses["float32"], rel=0.02)
+    assert losses["bf16"] != losses["float32"]
+    for state in students["bf16"]:
+        assert {value.dtype for value in state.values()} == {torch.float32, torch.int64}
+        assert all(value.is_contiguous() for value in state.values())
 
 
 @pytest.mark.parametrize("case", NUMBERS["selection"])
@@ -357,6 +390,8 @@ def test_settings_that_cannot_be_are_refused(settings, said):
     [
         ({}, True),
         ({"loss_factor": 0.5, "fusion": "image", "epochs": 200}, True),
+        ({"precision": "tf32"}, True),
+        ({"precision": "bf16"}, False),
         ({"epochs": 3}, False),
         ({"select": "last"}, False),
         ({"width": 16}, False),
@@ -370,6 +405,8 @@ def test_what_the_foot_of_a_table_says():
     assert METHOD.summary(Config()).startswith("100 epochs of 32 images, width 64, best on held")
     steps = Config(steps=70, select="last")
     assert METHOD.summary(steps) == "70 steps of 32 images, width 64, last kept"
+    rounded = Config(steps=70, select="last", precision="bf16")
+    assert METHOD.summary(rounded) == METHOD.summary(steps) + ", in bf16"
 
 
 def test_work_counts_epochs_or_steps():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from bench.methods._settings import multiplied
+from bench.methods._settings import as_papers, in_precision, multiplied, of_step, with_precision
 from bench.methods.destseg.claims import CLAIMS, COMPARISONS
 from bench.methods.destseg.steps import Map, TrainSegmentation, TrainStudent
 from bench.methods.destseg.variants import ABLATION, FACTORS, FULL, VARIANTS, Variant
@@ -40,7 +40,7 @@ def last_step(config: Config, variant: Variant) -> Map:
         "batch_size": training.batch_size,
         "momentum": training.momentum,
         "weight_decay": training.weight_decay,
-        "precision": None if training.precision == "float32" else training.precision,
+        "precision": of_step(training.precision),
     }
     student = TrainStudent(
         **data,
@@ -73,13 +73,13 @@ def is_papers(config: Config) -> bool:
     """Whether networks, steps, optimiser and anomalies are the paper's.
 
     In either reading where paper and released program differ by a switch; see
-    ``docs/differences.md``. TF32 is torch's own choice on the cards of the time.
+    ``docs/differences.md``.
     """
     training = dataclasses.replace(
         config.training,
         den_off_statistics=TrainingConfig.den_off_statistics,
         data_stream=TrainingConfig.data_stream,
-        precision="float32" if config.training.precision == "tf32" else config.training.precision,
+        precision=as_papers(config.training.precision),
     )
     anomalies = dataclasses.replace(config.anomalies, rotation_stream=AnomalyConfig.rotation_stream)
     return Config(config.model, anomalies, training) == Config()
@@ -91,10 +91,9 @@ def scaled(config: Config, factor: float) -> Config:
     return dataclasses.replace(config, training=training)
 
 
-def in_precision(config: Config, precision: Precision) -> Config:
+def trained_in(config: Config, precision: Precision) -> Config:
     """Return the configuration with both stages computed in a precision."""
-    training = dataclasses.replace(config.training, precision=precision)
-    return dataclasses.replace(config, training=training)
+    return dataclasses.replace(config, training=in_precision(config.training, precision))
 
 
 def summary(config: Config) -> str:
@@ -102,7 +101,7 @@ def summary(config: Config) -> str:
     training = config.training
     steps = f"{training.student_steps} + {training.segmentation_steps} steps"
     words = f"{steps} of {training.batch_size} images, width {config.model.width}"
-    return words if training.precision == "float32" else f"{words}, in {training.precision}"
+    return with_precision(words, training.precision)
 
 
 BIBTEX = """\
@@ -133,5 +132,5 @@ METHOD = Method(
     summary=summary,
     least_images=lambda config: config.training.batch_size,
     scaled=scaled,
-    in_precision=in_precision,
+    in_precision=trained_in,
 )

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from bench.methods._settings import multiplied
+from bench.methods._settings import as_papers, in_precision, multiplied, of_step, with_precision
 from bench.methods.draem.config import Anomalies, Config
 from bench.methods.draem.steps import Map, Train
 from bench.methods.interface import Method
@@ -13,6 +13,7 @@ def last_step(config: Config, _: None) -> Map:
     settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     if config.steps is not None:
         settings["epochs"] = None
+    settings["precision"] = of_step(config.precision)
     return Map(Train(**settings))
 
 
@@ -26,14 +27,16 @@ def is_papers(config: Config) -> bool:
         operations=readings.operations,
         max_image_rotation=readings.max_image_rotation,
     )
-    return dataclasses.replace(config, anomalies=anomalies, decay=Config.decay) == Config()
+    known = in_precision(config, as_papers(config.precision))
+    return dataclasses.replace(known, anomalies=anomalies, decay=Config.decay) == Config()
 
 
 def summary(config: Config) -> str:
     """Return updates, batch size and widths in words."""
     length = f"{config.epochs} epochs" if config.steps is None else f"{config.steps} steps"
     widths = f"{config.width} and {config.discriminative_width}"
-    return f"{length} of {config.batch_size} images, widths {widths}"
+    words = f"{length} of {config.batch_size} images, widths {widths}"
+    return with_precision(words, config.precision)
 
 
 BIBTEX = """\
@@ -56,4 +59,5 @@ METHOD = Method(
     is_papers=is_papers,
     summary=summary,
     scaled=lambda config, factor: multiplied(config, factor, "epochs", "steps"),
+    in_precision=in_precision,
 )

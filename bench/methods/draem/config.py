@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.methods._settings import require_at_least, require_shares
+from destseg.config import Precision
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Config:
         First learning rate of Adam.
     decay : {"program", "paper"}
         Rates times 0.2 after 80 % and 90 % of the updates, or times 0.1 after 4/7 and 6/7.
+    precision : {"float32", "tf32", "bf16"}
+        In what its convolutions compute while it is trained; see ``docs/method.md``.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Config:
     steps: int | None = None
     lr: float = 1e-4
     decay: Literal["program", "paper"] = "program"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         require_at_least(2, batch_size=self.batch_size)

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
+from bench.methods._two_class import in_float32
+
 WINDOW = 11
 SIGMA = 1.5
 
@@ -44,7 +46,8 @@ def ssim_map(reconstruction: Tensor, images: Tensor) -> Tensor:
     window = ssim_window(images).expand(channels, 1, -1, -1)
 
     def mean(values: Tensor) -> Tensor:
-        return F.conv2d(values, window, padding=WINDOW // 2, groups=channels)
+        with in_float32(values.device):  # variances are differences of close numbers
+            return F.conv2d(values, window, padding=WINDOW // 2, groups=channels)
 
     reach = dynamic_range(reconstruction)
     c1, c2 = (0.01 * reach) ** 2, (0.03 * reach) ** 2

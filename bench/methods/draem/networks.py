@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from bench.methods._two_class import Encoder, initialise, load_authors
+from bench.methods._two_class import Encoder, initialise, load_authors, widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,7 @@ class DRAEM(nn.Module):
 
     def __init__(self, width: int, discriminative_width: int) -> None:
         super().__init__()
+        self.widths = width, discriminative_width
         self.encoder = Encoder(3, _widths(width, 5), block)
         self.decoder = PlainDecoder(width)
         self.encoder_segment = Encoder(6, _widths(discriminative_width, 6), block)
@@ -123,14 +124,13 @@ class DRAEM(nn.Module):
         probabilities : Tensor
             (B, 2, H, W): of normal and of anomalous.
         """
-        reconstruction: Tensor = self.decoder(self.encoder(images)[-1])
+        reconstruction = widened(self.decoder(self.encoder(images)[-1]))
         return reconstruction, torch.softmax(self.logits(reconstruction, images), dim=1)
 
     def logits(self, reconstruction: Tensor, images: Tensor) -> Tensor:
         """Return what the probabilities are the softmax of."""
         joined = torch.cat([reconstruction, images], dim=1)
-        logits: Tensor = self.decoder_segment(self.encoder_segment(joined))
-        return logits
+        return widened(self.decoder_segment(self.encoder_segment(joined)))
 
 
 def _widths(width: int, blocks: int) -> list[int]:

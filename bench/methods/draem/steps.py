@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.methods.codecs import SCORES, WEIGHTS
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bench.methods.draem.config import Anomalies
     from bench.methods.draem.networks import DRAEM
+    from destseg.config import Precision
 
 LEAST_SIDE = 32
 
@@ -39,6 +40,8 @@ class Train(Step["dict[str, Tensor]"]):
     steps: int | None
     lr: float
     decay: Literal["program", "paper"]
+    precision: Precision | None = field(default=None, kw_only=True)
+    """None for float32."""
 
     kind = "draem.training"
     reads = ("images", "textures")
@@ -79,6 +82,7 @@ class Train(Step["dict[str, Tensor]"]):
             networks,
             batches,
             lr=self.lr,
+            precision=self.precision or "float32",
             milestones=[int(part * steps) for part in parts],
             factor=factor,
             on_step=site.beat(steps),

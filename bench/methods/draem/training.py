@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from bench.methods._two_class import focal_loss, train
 from bench.methods.draem.losses import l2_loss, ssim_loss
+from destseg.precision import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench.methods.draem.batches import Batch
     from bench.methods.draem.networks import DRAEM
+    from destseg.config import Precision
     from destseg.descent import OnStep
 
 
@@ -42,6 +45,7 @@ def train_networks(
     batches: Iterable[Batch],
     *,
     lr: float,
+    precision: Precision = "float32",
     milestones: Sequence[int] = (),
     factor: float = 1.0,
     on_step: OnStep | None = None,
@@ -56,19 +60,31 @@ def train_networks(
         One update each.
     lr : float
         First learning rate of Adam.
-    milestones, factor, on_step
+    precision, milestones, factor, on_step
         See `bench.methods._two_class.train`.
 
     Raises
     ------
     TrainingDiverged
         When the loss is not finite.
+    InputError
+        When the device has not the precision.
     """
-    optimiser = torch.optim.Adam(networks.train().parameters(), lr=lr)
+    laid = layout(math.gcd(*networks.widths), precision)
+    networks.train().to(memory_format=laid)
+    optimiser = torch.optim.Adam(networks.parameters(), lr=lr)
 
     def loss(batch: Batch) -> Tensor:
         found = losses_of(networks, batch)
         return found.l2 + found.ssim + found.focal
 
-    train(optimiser, loss, batches, milestones=milestones, factor=factor, on_step=on_step)
-    networks.requires_grad_(False).eval()
+    train(
+        optimiser,
+        loss,
+        batches,
+        precision=precision,
+        milestones=milestones,
+        factor=factor,
+        on_step=on_step,
+    )
+    networks.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from bench.methods._settings import multiplied
+from bench.methods._settings import as_papers, in_precision, multiplied, of_step, with_precision
 from bench.methods.dsr.config import Config, Latent
 from bench.methods.dsr.steps import Map, TrainLatent, TrainSubspaces, TrainUpsampling
 from bench.methods.interface import Method
@@ -12,7 +12,8 @@ def last_step(config: Config, _: None) -> Map:
     """Return the maps."""
     names = "batch_size", "lattice_exponents", "clean_share", "lr"
     settings = {name: getattr(config, name) for name in names}
-    latent = TrainLatent(config.width, config.latent)
+    settings["precision"] = of_step(config.precision)
+    latent = TrainLatent(config.width, config.latent, precision=settings["precision"])
     subspaces = TrainSubspaces(
         **settings, steps=config.steps, least_strength=config.least_strength, latent=latent
     )
@@ -31,6 +32,7 @@ def is_papers(config: Config) -> bool:
         clean_share=Config.clean_share,
         least_strength=Config.least_strength,
         upsampling_steps=Config.upsampling_steps,
+        precision=as_papers(config.precision),
     )
     return known == Config() and config.upsampling_steps in (Config.upsampling_steps, 20_000)
 
@@ -44,11 +46,12 @@ def scaled(config: Config, factor: float) -> Config:
 def summary(config: Config) -> str:
     """Return updates, batch size, width and codes in words."""
     latent = config.latent
-    return (
+    words = (
         f"{latent.steps} steps of {latent.batch_size} textures for the latent model, then "
         f"{config.steps} + {config.upsampling_steps} of {config.batch_size} images, "
         f"width {config.width}, {latent.codes} codes"
     )
+    return with_precision(words, config.precision)
 
 
 BIBTEX = """\
@@ -71,4 +74,5 @@ METHOD = Method(
     is_papers=is_papers,
     summary=summary,
     scaled=scaled,
+    in_precision=in_precision,
 )

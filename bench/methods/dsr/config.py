@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.methods._settings import require_at_least, require_shares
+from destseg.config import Precision
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Config:
         second in the program, 20,000 in the paper.
     lr : float
         Of Adam; a tenth of it in the last fifth of the steps.
+    precision : {"float32", "tf32", "bf16"}
+        In what convolutions compute in all trainings, the latent model's too; codes are float32.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class Config:
     steps: int = 100_000
     upsampling_steps: int = 50_000
     lr: float = 2e-4
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         require_at_least(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.methods._two_class import widened
 from bench.methods.dsr.quantiser import Quantised, Quantiser
 
 LAYERS = 2
@@ -137,8 +138,7 @@ class ImageDecoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, 3, 4H, 4W)."""
         x = torch.relu(self._conv_trans_1(self._residual_stack(self._conv_1(x))))
-        image: Tensor = self._conv_trans_2(x)
-        return image
+        return widened(self._conv_trans_2(x))
 
 
 class LatentModel(nn.Module):
@@ -169,12 +169,11 @@ class LatentModel(nn.Module):
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Encode (B, 3, H, W): the fine encoder's features, and the coarse level's, unquantised."""
         fine = self._encoder_b(images)
-        return fine, self._pre_vq_conv_top(self._encoder_t(fine))
+        return fine, widened(self._pre_vq_conv_top(self._encoder_t(fine)))
 
     def features_hi(self, fine: Tensor, enlarged: Tensor) -> Tensor:
         """Return the fine level's features, unquantised, in view of the coarse codes."""
-        features: Tensor = self._pre_vq_conv_bot(torch.cat([fine, enlarged], dim=1))
-        return features
+        return widened(self._pre_vq_conv_bot(torch.cat([fine, enlarged], dim=1)))
 
     def joined(self, lo: Tensor, hi: Tensor) -> Tensor:
         """Return what a decoder is fed of codes of both levels, (B, 2D, H/4, W/4)."""

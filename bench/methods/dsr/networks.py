@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.methods._two_class import Encoder, initialise, load_authors
+from bench.methods._two_class import Encoder, initialise, load_authors, widened
 from bench.methods.dsr.latent import ImageDecoder, LatentModel, Sizes
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ class SubspaceRestriction(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map (B, D, H, W) to features of that shape, unquantised."""
-        features: Tensor = self.unet(codes)
-        return features
+        return widened(self.unet(codes))
 
 
 class TwoClassNet(nn.Module):
@@ -111,8 +110,7 @@ class TwoClassNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, 2, H, W)."""
-        logits: Tensor = self.unet(x)
-        return logits
+        return widened(self.unet(x))
 
 
 class ObjectDecoder(ImageDecoder):

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
+from bench.methods._two_class import in_float32
+
 if TYPE_CHECKING:
     from numpy.random import Generator
 
@@ -39,6 +41,9 @@ class Quantised(NamedTuple):
 
 class Quantiser(nn.Module):
     """Replaces each feature by the nearest code; in train mode the codes follow the features.
+
+    All in float32, whatever convolutions around it compute in: with fewer bits
+    other codes would be the nearest, and the hundredth by which they follow be rounded away.
 
     Parameters
     ----------
@@ -79,7 +84,8 @@ class Quantiser(nn.Module):
     def distances(self, vectors: Tensor) -> Tensor:
         """Return the squared distances of (n, D) to all codes, (n, K)."""
         norms = vectors.pow(2).sum(dim=1, keepdim=True) + self.embedding.pow(2).sum(dim=1)
-        return norms - 2 * vectors @ self.embedding.T
+        with in_float32(vectors.device):
+            return norms - 2 * vectors @ self.embedding.T
 
     @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
@@ -100,7 +106,8 @@ class Quantiser(nn.Module):
         for part, nearest in zip(
             torch.split(vectors, AT_A_TIME), torch.split(codes, AT_A_TIME), strict=True
         ):
-            sums += F.one_hot(nearest, len(sums)).to(part).T @ part
+            with in_float32(part.device):
+                sums += F.one_hot(nearest, len(sums)).to(part).T @ part
         size = DECAY * self._ema_cluster_size + (1 - DECAY) * self.hits(codes)
         total = size.sum()
         size = (size + EPSILON) / (total + len(size) * EPSILON) * total

@@ -6,7 +6,7 @@ latent model --> subspaces, decoder, detection --> upsampling --> maps
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.methods.codecs import SCORES, WEIGHTS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bench.methods.dsr.config import Latent
     from bench.methods.dsr.networks import DSR
+    from destseg.config import Precision
 
 State = dict[str, "Tensor"]
 
@@ -48,6 +49,8 @@ class TrainLatent(Step[State]):
 
     width: int
     training: Latent
+    precision: Precision | None = field(default=None, kw_only=True)
+    """None for float32."""
 
     kind = "dsr.latent"
     seeded = False
@@ -87,6 +90,7 @@ class TrainLatent(Step[State]):
             model,
             batches,
             lr=latent.lr,
+            precision=self.precision or "float32",
             rng=np.random.default_rng(seed("codes")) if reseeds else None,
             on_step=site.beat(latent.steps),
         )
@@ -103,6 +107,8 @@ class _OfCategory(Step[State]):
     clean_share: float
     steps: int
     lr: float
+    precision: Precision | None = field(default=None, kw_only=True)
+    """None for float32."""
 
     reads = ("images",)
     codec = WEIGHTS
@@ -148,7 +154,12 @@ class TrainSubspaces(_OfCategory):
         )
         networks = _networks(self.latent, site, *parents, seed=site.seed("weights"))
         train_subspaces(
-            networks, batches, lr=self.lr, steps=self.steps, on_step=site.beat(self.steps)
+            networks,
+            batches,
+            lr=self.lr,
+            precision=self.precision or "float32",
+            steps=self.steps,
+            on_step=site.beat(self.steps),
         )
         report = fidelity(networks.vq, shown(images, site.device))
         trained = _only(networks, "srm_hi", "srm_lo", "dec", "seg")
@@ -183,7 +194,13 @@ class TrainUpsampling(_OfCategory):
             device=site.device,
         )
         networks = _networks(self.latent, site, *parents, seed=site.seed("weights"))
-        train_upsampling(networks, batches, lr=self.lr, on_step=site.beat(self.steps))
+        train_upsampling(
+            networks,
+            batches,
+            lr=self.lr,
+            precision=self.precision or "float32",
+            on_step=site.beat(self.steps),
+        )
         return _only(networks, "up")
 
 

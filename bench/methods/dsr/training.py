@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from bench.methods._two_class import focal_loss, train
+from bench.methods._two_class import focal_loss, in_float32, train
 from bench.methods.dsr.anomalies import corrupted
 from bench.methods.dsr.quantiser import Reseeding, perplexity
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.methods.dsr.batches import Normal, Smudged
     from bench.methods.dsr.latent import LatentModel
     from bench.methods.dsr.networks import DSR
+    from destseg.config import Precision
     from destseg.descent import OnStep
 
 IMAGE_WEIGHT = 10.0
@@ -56,6 +57,7 @@ def train_latent(
     batches: Iterable[Tensor],
     *,
     lr: float,
+    precision: Precision = "float32",
     rng: Generator | None,
     on_step: OnStep | None = None,
 ) -> None:
@@ -69,6 +71,8 @@ def train_latent(
         (B, 3, H, W), BGR in [0, 1]; one update each.
     lr : float
         Of Adam.
+    precision : {"float32", "tf32", "bf16"}
+        In what convolutions compute; codes and losses are float32.
     rng : Generator or None
         Of the features that codes are set to; None to leave dead codes alone.
     on_step
@@ -78,6 +82,8 @@ def train_latent(
     ------
     TrainingDiverged
         When the loss is not finite.
+    InputError
+        When the device has not the precision.
     """
     levels = model.lo, model.hi
     parameters = [each for each in model.parameters() if each.requires_grad]
@@ -85,7 +91,8 @@ def train_latent(
 
     def loss(images: Tensor) -> Tensor:
         if rng is not None and not seeds:
-            seeds.extend(_started(model, images, rng))
+            with in_float32(images.device):
+                seeds.extend(_started(model, images, rng))
         latent = model(images)
         if rng is not None:
             for seed, found in zip(seeds, (latent.lo, latent.hi), strict=True):
@@ -99,7 +106,8 @@ def train_latent(
 
     model.train()
     assert not any(level.embedding.requires_grad for level in levels)
-    train(torch.optim.Adam(parameters, lr=lr), loss, batches, on_step=on_step)
+    optimiser = torch.optim.Adam(parameters, lr=lr)
+    train(optimiser, loss, batches, precision=precision, on_step=on_step)
     model.requires_grad_(False).eval()
 
 
@@ -169,6 +177,7 @@ def train_subspaces(
     batches: Iterable[Normal],
     *,
     lr: float,
+    precision: Precision = "float32",
     steps: int,
     on_step: OnStep | None = None,
 ) -> None:
@@ -182,6 +191,8 @@ def train_subspaces(
         One update each.
     lr : float
         Of Adam.
+    precision : {"float32", "tf32", "bf16"}
+        In what convolutions compute; codes and losses are float32.
     steps : int
         Number of the batches.
     on_step
@@ -191,6 +202,8 @@ def train_subspaces(
     ------
     TrainingDiverged
         When the loss is not finite.
+    InputError
+        When the device has not the precision.
     """
     # The latent model in evaluation mode, or its codes would move; the others have no modes.
     networks.requires_grad_(False).eval()
@@ -200,6 +213,7 @@ def train_subspaces(
         torch.optim.Adam(parameters, lr=lr),
         lambda batch: subspace_losses(networks, batch).total,
         batches,
+        precision=precision,
         milestones=[int(DECAY_AFTER * steps)],
         factor=DECAY,
         on_step=on_step,
@@ -208,7 +222,12 @@ def train_subspaces(
 
 
 def train_upsampling(
-    networks: DSR, batches: Iterable[Smudged], *, lr: float, on_step: OnStep | None = None
+    networks: DSR,
+    batches: Iterable[Smudged],
+    *,
+    lr: float,
+    precision: Precision = "float32",
+    on_step: OnStep | None = None,
 ) -> None:
     """Train the upsampling module in place; see `train_subspaces`."""
     networks.requires_grad_(False).eval()
@@ -217,5 +236,6 @@ def train_upsampling(
     def loss(batch: Smudged) -> Tensor:
         return focal_loss(networks.refine(*networks.compare(batch.images)), batch.mask)
 
-    train(torch.optim.Adam(networks.up.parameters(), lr=lr), loss, batches, on_step=on_step)
+    optimiser = torch.optim.Adam(networks.up.parameters(), lr=lr)
+    train(optimiser, loss, batches, precision=precision, on_step=on_step)
     networks.requires_grad_(False)

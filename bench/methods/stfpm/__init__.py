@@ -4,9 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from bench.methods._settings import multiplied
+from bench.methods._settings import as_papers, in_precision, multiplied, of_step, with_precision
 from bench.methods.interface import Backbone, Method
 from bench.methods.stfpm.steps import Fusion, Map, Select, TrainStudent
+from destseg.config import Precision
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Config:
     fusion : {"first-level", "image"}
         The size at which the levels' maps are multiplied: the first level's, as in the program, or
         the image's, as in the paper.
+    precision : {"float32", "tf32", "bf16"}
+        In what its convolutions compute while it is trained; see ``docs/method.md``.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Config:
     loss_factor: float = 1.0
     select: Select = "validation"
     fusion: Fusion = "first-level"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         for name in ("width", "batch_size", "epochs", "steps"):
@@ -76,6 +80,7 @@ def last_step(config: Config, _: None) -> Map:
         weight_decay=config.weight_decay,
         loss_factor=config.loss_factor,
         select=config.select,
+        precision=of_step(config.precision),
     )
     return Map(config.fusion, student)
 
@@ -89,6 +94,7 @@ def is_papers(config: Config) -> bool:
     }
     known = all(getattr(config, name) in values for name, values in readings.items())
     defaults = {name: values[0] for name, values in readings.items()}
+    defaults["precision"] = as_papers(config.precision)
     return known and dataclasses.replace(config, **defaults) == Config()
 
 
@@ -96,7 +102,8 @@ def summary(config: Config) -> str:
     """Return length of training, batch size, width and selection in words."""
     length = f"{config.epochs} epochs" if config.steps is None else f"{config.steps} steps"
     kept = {"validation": "best on held-out training images kept", "last": "last kept"}
-    return f"{length} of {config.batch_size} images, width {config.width}, {kept[config.select]}"
+    words = f"{length} of {config.batch_size} images, width {config.width}, {kept[config.select]}"
+    return with_precision(words, config.precision)
 
 
 BIBTEX = """\
@@ -119,6 +126,7 @@ METHOD = Method(
     is_papers=is_papers,
     summary=summary,
     scaled=lambda config, factor: multiplied(config, factor, "epochs", "steps"),
+    in_precision=in_precision,
     # One held out and one trained on.
     least_images=lambda config: 2 if config.select == "validation" else 1,
 )

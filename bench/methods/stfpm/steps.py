@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.methods.codecs import SCORES, WEIGHTS
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from destseg.config import Precision
     from destseg.resnet import ResNet18
 
 State = dict[str, "Tensor"]
@@ -39,6 +40,8 @@ class TrainStudent(Step[State]):
     weight_decay: float
     loss_factor: float
     select: Select
+    precision: Precision | None = field(default=None, kw_only=True)
+    """None for float32."""
 
     kind = "stfpm.student"
     reads = ("images", "teacher")
@@ -96,7 +99,13 @@ class TrainStudent(Step[State]):
         batches = shuffled_batches(
             images, self.batch_size, steps, seed=site.seed("data"), device=site.device
         )
-        recipe = Recipe(self.lr, self.momentum, self.weight_decay, self.loss_factor)
+        recipe = Recipe(
+            self.lr,
+            self.momentum,
+            self.weight_decay,
+            self.loss_factor,
+            self.precision or "float32",
+        )
         train(teacher, student, batches, recipe, on_step=site.beat(steps), best=best)
         if best is None:
             return student.state_dict()

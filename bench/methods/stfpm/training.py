@@ -15,7 +15,9 @@ from torch import Tensor
 
 from bench.methods.stfpm.student import anomaly_map, matching_loss, squared_distances
 from destseg.batches import as_tensor, normalise
+from destseg.config import Precision
 from destseg.descent import UNKEPT, Descent, OnStep, TrainingDiverged, descend
+from destseg.precision import arithmetic, autocast, layout
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
 
@@ -71,12 +73,13 @@ def shuffled_batches(
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD's settings, and the factor of the loss."""
+    """SGD's settings, the factor of the loss, and in what convolutions compute."""
 
     lr: float = 0.4
     momentum: float = 0.9
     weight_decay: float = 1e-4
     loss_factor: float = 1.0
+    precision: Precision = "float32"
 
 
 @torch.no_grad()
@@ -88,12 +91,13 @@ def validation_error(
 ) -> float:
     """Return the mean of `anomaly_map` over all pixels of images, in float64.
 
-    The student is left in training mode.
+    Maps are float32, whatever the student is trained in; it is left in training mode.
     """
     student.eval()
     total, pixels = 0.0, 0
     for images in batches:
-        maps = anomaly_map(squared_distances(teacher(images), student(images)), size)
+        with arithmetic("float32", images.device):
+            maps = anomaly_map(squared_distances(teacher(images), student(images)), size)
         total += float(maps.double().sum())
         pixels += maps.numel()
     student.train()
@@ -137,7 +141,8 @@ class Best:
         if error < self._least:  # never true of NaN
             self._least = error
             self._state = {
-                name: value.clone() for name, value in self._student.state_dict().items()
+                name: value.clone(memory_format=torch.contiguous_format)
+                for name, value in self._student.state_dict().items()
             }
 
     def kept(self) -> dict[str, Tensor]:
@@ -171,8 +176,12 @@ def train(
     ------
     TrainingDiverged
         When the loss is not finite.
+    InputError
+        When the device has not the precision.
     """
-    student.train()
+    precision, device = recipe.precision, next(student.parameters()).device
+    laid = layout(teacher.encoder.channels[0], precision)
+    student.train().to(memory_format=laid)
     optimiser = torch.optim.SGD(
         student.parameters(),
         lr=recipe.lr,
@@ -181,10 +190,14 @@ def train(
     )
 
     def losses(images: Tensor) -> list[Tensor]:
-        distances = squared_distances(teacher(images), student(images))
+        images = images.contiguous(memory_format=laid)
+        with autocast(precision, device):
+            pair = teacher(images), student(images)
+        distances = squared_distances(*([level.float() for level in levels] for levels in pair))
         return [recipe.loss_factor * matching_loss(distances)]
 
-    (fault,) = descend([Descent(optimiser, losses)], batches, on_step, best or UNKEPT)
-    student.requires_grad_(False).eval()
+    with arithmetic(precision, device):
+        (fault,) = descend([Descent(optimiser, losses)], batches, on_step, best or UNKEPT)
+    student.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
     if fault is not None:
         raise fault
