@@ -229,12 +229,26 @@ def test_limits_that_are_none_are_refused(workshop, tmp_path, option, capsys):
     assert capsys.readouterr().err.startswith("usage: python -m destseg predict")
 
 
-def test_mistakes_are_answered_with_the_commands_usage(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "said", "asked"),
+    [
+        ("predict m.pt x.png --out o --thresholds 1", "unrecognized", ["--threshold"]),
+        ("train --dta x", "arguments are required: --data, --out", ["--data"]),
+        ("train --dta x --oot y --siz 64", "required", ["--data", "--out"]),
+        ("train --data x --out y --batchsize=8", "unrecognized", ["--batch-size"]),
+        ("train --data x --out y --size 0 --sedd 1", "whole number", ["--seed"]),
+        ("trian --versoin x", "invalid choice: 'trian'", ["train"]),
+        ("--versoin", "required: COMMAND", ["--version"]),
+    ],
+)
+def test_mistakes_are_answered_with_the_commands_usage(capsys, arguments, said, asked):
     with pytest.raises(SystemExit):
-        main(["predict", "m.pt", "x.png", "--out", "o", "--thresholds", "1"])
+        main(arguments.split())
     err = capsys.readouterr().err
-    assert err.startswith("usage: python -m destseg predict")
-    assert "did you mean --threshold?" in err
+    command = next((f" {name} " for name in ("predict", "train") if name in arguments), " ")
+    assert err.startswith(f"usage: python -m destseg{command}")
+    assert said in err
+    assert re.findall(r"did you mean (\S+)\?", err) == asked
 
 
 @pytest.mark.parametrize("command", ["train", "predict", "convert", "calibrate", "info", "export"])
