@@ -18,7 +18,7 @@ def described(model: DeSTSeg) -> str:
     measured = f"{len(card.good_scores)} scores of {card.good}" if card.good_scores else unknown
     separation = unknown
     if card.separation is not None:
-        separation = f"{card.separation:.3f} (AUROC, synthetic anomalies against clean images)"
+        separation = f"{card.separation:.3f} (AUROC of synthetic anomalies, 0.5 is chance)"
     lines = {
         "name": card.name or unknown,
         "training images": card.images or unknown,

@@ -16,7 +16,7 @@ from destseg.application.console import coloured
 from destseg.application.progress import Progress
 from destseg.atomic import write_atomically, writing
 from destseg.errors import InputError, input_faults, printable
-from destseg.folders import scan, tell
+from destseg.folders import scan, tell_of
 from destseg.model import PICTURES_AT_A_TIME, DeSTSeg
 from destseg.prediction import Prediction, files_of, read_picture
 
@@ -111,8 +111,7 @@ def _files(given: Iterable[Path]) -> tuple[list[Path], list[str]]:
             raise input_faults(str(path), listing.faults) if listing.faults else none
         found += listing.files
         faults += listing.faults
-        for sentence in listing.passed_over:
-            tell(sentence)
+        tell_of(path, listing)
     return list(dict.fromkeys(found)), faults
 
 
