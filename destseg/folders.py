@@ -99,8 +99,8 @@ def tell_of(folder: Path, found: Scan) -> None:
         tell(sentence)
     if count := len(found.others):
         names = [path.relative_to(folder).as_posix() for path in found.others[:NAMED]]
-        what = "1 file is not an image" if count == 1 else f"{count} files are not images"
-        tell(f"{folder}: {what}, passed over: {', '.join(names)}{', ...' * (count > NAMED)}")
+        what = f"skipped what is not an image, {errors.counted(count, 'file')}"
+        tell(f"{folder}: {what}: {', '.join(names)}{', ...' * (count > NAMED)}")
 
 
 def entries_below(folder: Path) -> Iterator[Path]:

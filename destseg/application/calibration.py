@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from destseg.application.progress import OnProgress
 from destseg.batches import Batch
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg
@@ -180,9 +180,9 @@ def limit_for(scores: Sequence[float], rate: float) -> float:
     needed = math.ceil(1 / rate - 1e-9) - 1
     if len(scores) < needed:
         raise InputError(
-            f"false alarms {rate:g}: {len(scores)} good images cannot tell so small a share; "
-            f"{needed} are needed, in a folder for `python -m destseg calibrate --good DIR`, or "
-            "ask for a larger share."
+            f"false alarms {rate:g}: {counted(len(scores), 'good image')} cannot tell so small a "
+            f"share; {needed} are needed, in a folder for `python -m destseg calibrate --good DIR`, "
+            "or ask for a larger share."
         )
     # Less a rounding error, as 100 * (1 - 0.01) is not quite 99.
     rank = math.ceil((len(scores) + 1) * (1 - rate) - 1e-9)

@@ -21,7 +21,7 @@ from destseg.application.recipes import announcement, forecasting, recipe_for
 from destseg.checkpoint import load, save, save_authors
 from destseg.config import PRECISIONS, STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 from destseg.model import DeSTSeg
 
 Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001
@@ -79,8 +79,19 @@ def _add_train(commands: Commands) -> None:
         help="imagenet (torchvision's ResNet18_Weights.IMAGENET1K_V1; timm's plain resnet18 is "
         "another network) or a state dict under torchvision's names; default: imagenet",
     )
-    command.add_argument("--rotation", choices=tuple(ROTATIONS), default="none")
-    command.add_argument("--student", choices=STUDENT_KINDS, default="encoder-decoder")
+    command.add_argument(
+        "--rotation",
+        choices=tuple(ROTATIONS),
+        default="none",
+        help="how images are turned at random in training, as parts may lie: slight, by up to 5 "
+        "degrees; full, in any of four directions besides; default: none",
+    )
+    command.add_argument(
+        "--student",
+        choices=STUDENT_KINDS,
+        default="encoder-decoder",
+        help="the student's shape; default: the paper's encoder-decoder",
+    )
     command.add_argument(
         "--size", type=positive, metavar="PX", help="default: 256 on a GPU, 128 on a CPU"
     )
@@ -98,7 +109,9 @@ def _add_train(commands: Commands) -> None:
         help="images in a batch; default: the paper's 32 on a GPU, 8 on a CPU, or all where there "
         "are fewer",
     )
-    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument(
+        "--seed", type=int, default=0, help="of all that is drawn at random; default: 0"
+    )
     command.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -264,7 +277,7 @@ def _set_limit(model: DeSTSeg, rate: float, good: Path | None = None) -> None:
     """Set the limit for a rate of false alarms, and say on what that rests."""
     set_limit(model, rate, good)
     said = f"limit {model.scale.limit:.4g} for {rate:g} false alarms"
-    print(f"{said}, by {len(model.card.good_scores)} scores of {model.card.good}.")
+    print(f"{said}, by {counted(len(model.card.good_scores), 'score')} of {model.card.good}.")
 
 
 def _warn(model: DeSTSeg) -> None:

@@ -19,7 +19,7 @@ from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.card import Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
-from destseg.errors import InputError, suggestion
+from destseg.errors import InputError, counted, suggestion
 from destseg.folders import images_below
 from destseg.model import DeSTSeg
 from destseg.precision import require_precision
@@ -136,10 +136,10 @@ def train(
         raise InputError(f"size {size}: the smallest useful one is {SMALLEST} pixels.")
     images, depth = read_images(normal_files(Path(data)), size, str(data), least=SMALLEST)
     if len(images) < config.batch_size:
-        counted = "1 image is" if len(images) == 1 else f"{len(images)} images are"
         raise InputError(
-            f"{data}: {counted} fewer than one batch of {config.batch_size}; give more images, or "
-            "a smaller batch size (--batch-size, TrainingConfig.batch_size), which is at least 2."
+            f"{data}: {counted(len(images), 'image')} cannot fill one batch of "
+            f"{config.batch_size}; give more images, or a smaller batch size (--batch-size, "
+            "TrainingConfig.batch_size), which is at least 2."
         )
     if textures is None:
         sources = procedural_textures(size)

@@ -9,6 +9,7 @@ import torch
 
 from destseg.application.progress import OnProgress
 from destseg.config import Precision, TrainingConfig
+from destseg.errors import counted
 
 SEGMENTATION_COST = 4
 """Updates of the student that take as long as one of the segmentation net: four on a CPU, three on
@@ -59,10 +60,9 @@ def recipe_for(
 def announcement(recipe: Recipe, device: str, images: int) -> str:
     """Say what is going to be trained, and how that is not the paper's."""
     config = recipe.config
-    counted = "1 image" if images == 1 else f"{images} images"
     said = (
-        f"training on {device}: {counted} of {recipe.size} px, {config.student_steps} + "
-        f"{config.segmentation_steps} updates of {config.batch_size} images"
+        f"training on {device}: {counted(images, 'image')} of {recipe.size} px, "
+        f"{config.student_steps} + {config.segmentation_steps} updates of {config.batch_size} images"
     )
     paper = PAPER.config
     if recipe.size == PAPER.size and _amount(config) == _amount(paper):

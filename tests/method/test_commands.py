@@ -257,11 +257,11 @@ def test_limits_that_are_none_are_refused(workshop, tmp_path, option, capsys):
     [
         ("predict m.pt x.png --out o --thresholds 1", "unrecognized", ["--threshold"]),
         ("train --dta x", "arguments are required: --data, --out", ["--data"]),
-        ("train --dta x --oot y --siz 64", "required", ["--data", "--out"]),
+        ("train --dta x --oot y --prec bf16", "required", ["--data", "--out"]),
         ("train --data x --out y --batchsize=8", "unrecognized", ["--batch-size"]),
         ("train --data x --out y --size 0 --sedd 1", "whole number", ["--seed"]),
-        ("trian --versoin x", "invalid choice: 'trian'", ["train"]),
-        ("--versoin", "required: COMMAND", ["--version"]),
+        ("trian --versions x", "invalid choice: 'trian'", ["train"]),
+        ("--versions", "required: COMMAND", ["--version"]),
     ],
 )
 def test_mistakes_are_answered_with_the_commands_usage(capsys, arguments, said, asked):

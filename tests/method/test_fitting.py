@@ -169,8 +169,8 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         ({"teacher": tmp_path / "x.pth"}, "x.pth: no such weight file"),
         ({"device": "cuda:99"}, "device cuda:99: not available here; use auto or cpu"),
         ({"rotation": "some"}, "rotation 'some': unknown; there are none, slight, full"),
-        ({"config": TrainingConfig(batch_size=7)}, "6 images are fewer than one batch of 7"),
-        ({"data": single}, "1 image is fewer than one batch of 4; give more images, or a smaller"),
+        ({"config": TrainingConfig(batch_size=7)}, "6 images cannot fill one batch of 7"),
+        ({"data": single}, "1 image cannot fill one batch of 4; give more images, or a smaller"),
         ({"size": 31}, "size 31: the smallest useful one is 32 pixels"),
     ):
         with pytest.raises(InputError) as caught:

@@ -143,9 +143,12 @@ def test_images_that_are_not_read_are_told(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["film.MP4"], "1 file is not an image, passed over: film.MP4"),
-        (["a/2.mov", "b.avi"], "2 files are not images, passed over: a/2.mov, b.avi"),
-        (["a.txt", "b.csv", "c.mp4", "d"], "4 files are not images, passed over: a.txt, b.csv, "),
+        (["film.MP4"], "skipped what is not an image, 1 file: film.MP4"),
+        (["a/2.mov", "b.avi"], "skipped what is not an image, 2 files: a/2.mov, b.avi"),
+        (
+            ["a.txt", "b.csv", "c.mp4", "d"],
+            "skipped what is not an image, 4 files: a.txt, b.csv, ",
+        ),
     ],
 )
 def test_what_is_no_image_is_counted_in_a_line(tmp_path, caplog, names, said):
