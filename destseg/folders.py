@@ -93,11 +93,11 @@ def scan(folder: Path) -> Scan:
     )
 
 
-def tell_of(folder: Path, found: Scan) -> None:
-    """Say what is passed over in a folder of images, and how many files are none."""
+def tell_of(folder: Path, found: Scan, *, own: bool) -> None:
+    """Say what is passed over in a folder, as `images_below` does."""
     for sentence in found.passed_over:
         tell(sentence)
-    if count := len(found.others):
+    if own and (count := len(found.others)):
         names = [path.relative_to(folder).as_posix() for path in found.others[:NAMED]]
         what = f"skipped what is not an image, {errors.counted(count, 'file')}"
         tell(f"{folder}: {what}: {', '.join(names)}{', ...' * (count > NAMED)}")
@@ -166,10 +166,11 @@ def image_files(folder: Path) -> list[Path]:
     return [path for path in entries if looks_like_image(path)]
 
 
-def images_below(folder: Path, remedy: str) -> list[Path]:
+def images_below(folder: Path, remedy: str, *, own: bool = False) -> list[Path]:
     """List every image below a folder, in the order of the relative paths.
 
-    What is passed over is told.
+    What looks like an image and is passed over is told; in a folder of somebody's ``own`` pictures
+    also how many files are none.
 
     Raises
     ------
@@ -183,7 +184,7 @@ def images_below(folder: Path, remedy: str) -> list[Path]:
         raise input_faults(str(folder), found.faults)
     if not found.files:
         raise InputError(f"{folder}: no images in it; {remedy}.")
-    tell_of(folder, found)
+    tell_of(folder, found, own=own)
     return list(found.files)
 
 

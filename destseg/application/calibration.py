@@ -181,8 +181,8 @@ def limit_for(scores: Sequence[float], rate: float) -> float:
     if len(scores) < needed:
         raise InputError(
             f"false alarms {rate:g}: {counted(len(scores), 'good image')} cannot tell so small a "
-            f"share; {needed} are needed, in a folder for `python -m destseg calibrate --good DIR`, "
-            "or ask for a larger share."
+            f"share; {needed} are needed, in a folder for `python -m destseg calibrate --good "
+            "DIR`, or ask for a larger share."
         )
     # Less a rounding error, as 100 * (1 - 0.01) is not quite 99.
     rank = math.ceil((len(scores) + 1) * (1 - rate) - 1e-9)

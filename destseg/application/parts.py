@@ -30,7 +30,7 @@ def normal_folder(data: Path) -> Path:
 
 def normal_files(data: Path) -> list[Path]:
     """List the normal images of a folder as `normal_folder` finds it, with those below it."""
-    return images_below(normal_folder(data), FOLDER)
+    return images_below(normal_folder(data), FOLDER, own=True)
 
 
 def read_images(

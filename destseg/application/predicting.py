@@ -111,7 +111,7 @@ def _files(given: Iterable[Path]) -> tuple[list[Path], list[str]]:
             raise input_faults(str(path), listing.faults) if listing.faults else none
         found += listing.files
         faults += listing.faults
-        tell_of(path, listing)
+        tell_of(path, listing, own=True)
     return list(dict.fromkeys(found)), faults
 
 

@@ -62,7 +62,8 @@ def announcement(recipe: Recipe, device: str, images: int) -> str:
     config = recipe.config
     said = (
         f"training on {device}: {counted(images, 'image')} of {recipe.size} px, "
-        f"{config.student_steps} + {config.segmentation_steps} updates of {config.batch_size} images"
+        f"{config.student_steps} + {config.segmentation_steps} updates of "
+        f"{config.batch_size} images"
     )
     paper = PAPER.config
     if recipe.size == PAPER.size and _amount(config) == _amount(paper):

@@ -155,6 +155,8 @@ def test_what_is_no_image_is_counted_in_a_line(tmp_path, caplog, names, said):
     made(tmp_path, "0.png", "Thumbs.db", *names)
     assert relative(tmp_path, scan(tmp_path).others) == names
     assert relative(tmp_path, images_below(tmp_path, "give one")) == ["0.png"]
+    assert not caplog.records
+    assert relative(tmp_path, images_below(tmp_path, "give one", own=True)) == ["0.png"]
     (record,) = caplog.records
     assert record.getMessage().startswith(f"note: {tmp_path}: {said}")
 
