@@ -9,8 +9,8 @@ from destseg.config import PRECISIONS, Precision
 HARDLY_TRAINED = 0.7
 """Separation below which a model is said to be hardly trained.
 
-Of 32 pairs, as batches of 8 give, an untrained model's lies in 0.5 ± 0.07 (standard error): above
-this it comes once in three hundred times."""
+Chance is 0.5. Image scores of an untrained model exceed this now and then, being few; its pixels,
+which are many, were not seen above 0.6 ("Has it learned anything?" in docs/own-parts.md)."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Card:
     good_scores : tuple of float
         Image scores of normal images, from which a limit for a rate of false alarms follows.
     separation : float, optional
-        How well image scores tell training images with a synthetic anomaly, none of which it was
-        trained on, from the same images without: AUROC, where 0.5 is chance.
+        How well it tells synthetic anomalies, on none of which it was trained: the smaller of two
+        AUROCs, of image scores, training images with one against the same without, and of map
+        values, pixels in one against those around it. 0.5 is chance.
     """
 
     name: str = ""
@@ -59,9 +60,9 @@ class Card:
         if self.separation is None or self.separation >= HARDLY_TRAINED:
             return None
         return (
-            f"this model has hardly been trained: its scores tell synthetic anomalies from the "
-            f"clean images with an AUROC of {self.separation:.2f}, where 0.5 is chance; train "
-            "longer, or with other settings."
+            f"this model has hardly been trained: it tells synthetic anomalies with an AUROC of "
+            f"{self.separation:.2f}, where 0.5 is chance; train longer (--steps), or with other "
+            "settings."
         )
 
     def stored(self) -> dict[str, Any]:

@@ -34,8 +34,14 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Folders that systems and network drives make, some with small copies of the images."""
 
+SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+"""Files that systems leave in folders of images, in lower case."""
+
 LARGEST = 2 << 30
 """Bytes of a file above which it is neither image nor map: more than Pillow's limit of pixels."""
+
+NAMED = 3
+"""Files that are no images, named in what is said of them; the rest are counted."""
 
 _MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
 
@@ -50,6 +56,7 @@ class Scan:
     faults: tuple[str, ...]  # images that cannot be read, by name alone; a sentence each
     passed_over: tuple[str, ...]  # what looks like an image but is not called one
     unread: tuple[Path, ...]  # the images that the faults are of
+    others: tuple[Path, ...]  # what is no image, such as a film
 
 
 def scan(folder: Path) -> Scan:
@@ -58,6 +65,7 @@ def scan(folder: Path) -> Scan:
     faults: list[str] = []
     passed_over: list[str] = []
     unread: dict[Path, str] = {}
+    others: list[Path] = []
     entries = sorted(_walk(folder, faults), key=lambda path: path.relative_to(folder).as_posix())
     for path in entries:
         suffix = path.suffix.lower()
@@ -68,13 +76,31 @@ def scan(folder: Path) -> Scan:
                 unread[path] = f"{path}: {irregular(path)}; replace or remove it"
             elif _begins_as_image(path):
                 passed_over.append(f"{path}: an image by its content, not by its name; passed over")
+            elif path.name.lower() not in SYSTEM_FILES:
+                others.append(path)
         elif (fault := unfit(path)) is not None:
             unread[path] = f"{path}: {fault}; replace or remove it"
         elif not _is_utf8(path.relative_to(folder).as_posix()):
             unread[path] = f"{printable(path)}: its name is not UTF-8; rename it"
         else:
             files.append(path)
-    return Scan(tuple(files), (*faults, *unread.values()), tuple(passed_over), tuple(unread))
+    return Scan(
+        tuple(files),
+        (*faults, *unread.values()),
+        tuple(passed_over),
+        tuple(unread),
+        tuple(others),
+    )
+
+
+def tell_of(folder: Path, found: Scan, *, own: bool) -> None:
+    """Say what is passed over in a folder, as `images_below` does."""
+    for sentence in found.passed_over:
+        tell(sentence)
+    if own and (count := len(found.others)):
+        names = [path.relative_to(folder).as_posix() for path in found.others[:NAMED]]
+        what = f"skipped what is not an image, {errors.counted(count, 'file')}"
+        tell(f"{folder}: {what}: {', '.join(names)}{', ...' * (count > NAMED)}")
 
 
 def entries_below(folder: Path) -> Iterator[Path]:
@@ -140,10 +166,11 @@ def image_files(folder: Path) -> list[Path]:
     return [path for path in entries if looks_like_image(path)]
 
 
-def images_below(folder: Path, remedy: str) -> list[Path]:
+def images_below(folder: Path, remedy: str, *, own: bool = False) -> list[Path]:
     """List every image below a folder, in the order of the relative paths.
 
-    What is passed over is told.
+    What looks like an image and is passed over is told; in a folder of somebody's ``own`` pictures
+    also how many files are none.
 
     Raises
     ------
@@ -157,8 +184,7 @@ def images_below(folder: Path, remedy: str) -> list[Path]:
         raise input_faults(str(folder), found.faults)
     if not found.files:
         raise InputError(f"{folder}: no images in it; {remedy}.")
-    for sentence in found.passed_over:
-        tell(sentence)
+    tell_of(folder, found, own=own)
     return list(found.files)
 
 

@@ -79,7 +79,7 @@ def to_rgb(
         if depth is not None and own > depth:
             raise InputError(
                 f"{where}: values up to {largest}, but the other images have {depth} bits; store "
-                "all alike."
+                "all with the same number of bits."
             )
     if not is_deep(image):
         return np.array(flatten(where, image, "RGB", background=255))

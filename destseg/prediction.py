@@ -204,7 +204,7 @@ def files_of(given: Path) -> list[Path]:
         When a folder or a pattern has no images.
     """
     if given.is_dir():
-        return images_below(given, "give a folder that has some")
+        return images_below(given, "give a folder that has some", own=True)
     if given.exists() or not glob.has_magic(str(given)):
         return [given]
     found = sorted(filter(is_image, map(Path, glob.glob(str(given), recursive=True))))  # noqa: PTH207

@@ -79,7 +79,7 @@ class PublishedWeights:
                 self._download()
             except (OSError, HTTPException, ValueError) as error:  # no network, no space, ...
                 raise InputError(
-                    f"{place}: {self.name} cannot be had ({one_line(error)}); {remedy}."
+                    f"{place}: {self.name} cannot be obtained ({one_line(error)}); {remedy}."
                 ) from None
         with place.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()

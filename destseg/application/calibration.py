@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from destseg.application.progress import OnProgress
 from destseg.batches import Batch
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg
@@ -35,7 +35,7 @@ class Calibration(NamedTuple):
     scores: tuple[float, ...]
     """Image scores of the normal images."""
     separation: float | None
-    """AUROC of image scores, synthetic anomalies against the same images clean; None without."""
+    """Of synthetic anomalies, see `destseg.card.Card`; None without."""
 
 
 def calibrate(
@@ -74,28 +74,35 @@ def calibrate(
         if on_progress is not None:
             on_progress("scale", start + len(chosen), len(normal), "")
     maps = np.concatenate(parts)
-    anomalous, corrupted, clean = [], [], []
+    anomalous, around, corrupted, clean = [], [], [], []
     # As the maps of the clean images above, and as `predict` computes them.
     with torch.no_grad(), arithmetic("float32", device):
         for number, batch in enumerate(batches, 1):
             found = mapper(batch.corrupted)
             height, width = found.shape[-2:]
-            anomalous.append(found[downsampled_mask(batch.mask, (height, width)) > 0].cpu())
+            inside = downsampled_mask(batch.mask, (height, width)) > 0
+            anomalous.append(found[inside].cpu())
             # Those alone that have an anomaly, each beside the same image without.
-            marked = batch.mask.flatten(1).any(dim=1).cpu().numpy()
-            corrupted.append(scores_of(found.squeeze(1).cpu().numpy())[marked])
-            clean.append(scores_of(mapper(batch.clean).squeeze(1).cpu().numpy())[marked])
+            marked = batch.mask.flatten(1).any(dim=1)
+            around.append(found[marked][~inside[marked]].cpu())
+            beside = mapper(batch.clean)[marked]
+            corrupted.append(scores_of(found[marked].squeeze(1).cpu().numpy()))
+            clean.append(scores_of(beside.squeeze(1).cpu().numpy()))
             if on_progress is not None:
                 on_progress("synthetic anomalies", number, CALIBRATION_BATCHES, "")
     edge = float(np.quantile(maps, NORMAL_QUANTILE))
-    inside = torch.cat(anomalous)
+    pixels = torch.cat(anomalous)
     # A model that learned nothing still needs a scale of some length.
-    typical = max(float(inside.median()) if len(inside) else 1.0, edge + 1e-3)
+    typical = max(float(pixels.median()) if len(pixels) else 1.0, edge + 1e-3)
     scores = image_scores(maps, top_pixels(model.size))
+    told = (
+        auroc(np.concatenate(corrupted), np.concatenate(clean)),
+        auroc(pixels.numpy(), torch.cat(around).numpy()),
+    )
     return Calibration(
         Scale(edge, typical, float(scores.max())),
         tuple(map(float, scores)),
-        auroc(np.concatenate(corrupted), np.concatenate(clean)),
+        min((each for each in told if each is not None), default=None),
     )
 
 
@@ -173,9 +180,9 @@ def limit_for(scores: Sequence[float], rate: float) -> float:
     needed = math.ceil(1 / rate - 1e-9) - 1
     if len(scores) < needed:
         raise InputError(
-            f"false alarms {rate:g}: {len(scores)} good images cannot tell so small a share; "
-            f"{needed} are needed, in a folder for `python -m destseg calibrate --good DIR`, or "
-            "ask for a larger share."
+            f"false alarms {rate:g}: {counted(len(scores), 'good image')} cannot tell so small a "
+            f"share; {needed} are needed, in a folder for `python -m destseg calibrate --good "
+            "DIR`, or ask for a larger share."
         )
     # Less a rounding error, as 100 * (1 - 0.01) is not quite 99.
     rank = math.ceil((len(scores) + 1) * (1 - rate) - 1e-9)

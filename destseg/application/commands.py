@@ -11,52 +11,22 @@ from destseg.application.calibration import set_limit
 from destseg.application.console import coloured, open_console, print_error
 from destseg.application.describing import described
 from destseg.application.devices import choose_device, memory_for
+from destseg.application.examples import CALIBRATE_EXAMPLES, PREDICT_EXAMPLES, TRAIN_EXAMPLES
 from destseg.application.fitting import ROTATIONS, train
 from destseg.application.options import Parser, finite, positive, program, share
+from destseg.application.parts import normal_files
 from destseg.application.predicting import predict_files, require_writable
 from destseg.application.progress import stage_progress
+from destseg.application.recipes import announcement, forecasting, recipe_for
 from destseg.checkpoint import load, save, save_authors
 from destseg.config import PRECISIONS, STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 from destseg.model import DeSTSeg
 
 Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
-
-TRAIN_EXAMPLES = """\
-examples:
-  python -m destseg train --data parts --out model.pt
-      the paper's recipe on the images in parts/train/good, or in parts itself: made for a GPU
-  python -m destseg train --data parts --out model.pt --size 128 --batch-size 8 --steps 150 400
-      a short training that a CPU can bear
-  python -m destseg train --data parts --out model.pt --textures dtd/images --rotation full
-      the paper's anomaly sources; parts that may lie in any direction
-"""
-
-PREDICT_EXAMPLES = """\
-examples:
-  python -m destseg predict model.pt part.png --out found
-      found/part.tiff (anomaly map, 32-bit), found/part_overlay.png, found/scores.csv
-  python -m destseg predict model.pt bottle/test --out found/bottle/test
-      every image below a folder, in the same folders below found/bottle/test
-  python -m destseg predict model.pt parts --out found --false-alarms 0.02
-      another limit than the largest score of the training images, the default
-
-The line in an overlay goes around pixels above the limit; verdict and score stand below.
-
-exit codes: 0 done, 2 bad input or usage, 3 some images could not be predicted, which are listed
-at the end, 130 interrupted
-"""
-
-
-CALIBRATE_EXAMPLES = """\
-examples:
-  python -m destseg calibrate model.pt --good held_out --false-alarms 0.01
-      at most one in a hundred pictures that are like those in held_out will exceed the limit; they
-      must not be training images, and 99 of them are needed
-"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -91,7 +61,6 @@ def _parser(arguments: Sequence[str]) -> Parser:
 
 
 def _add_train(commands: Commands) -> None:
-    recipe = TrainingConfig()
     command = commands.add_parser(
         "train",
         help="train a model on a folder of normal images",
@@ -110,25 +79,43 @@ def _add_train(commands: Commands) -> None:
         help="imagenet (torchvision's ResNet18_Weights.IMAGENET1K_V1; timm's plain resnet18 is "
         "another network) or a state dict under torchvision's names; default: imagenet",
     )
-    command.add_argument("--rotation", choices=tuple(ROTATIONS), default="none")
-    command.add_argument("--student", choices=STUDENT_KINDS, default="encoder-decoder")
-    command.add_argument("--size", type=positive, default=256, metavar="PX", help="default: 256")
+    command.add_argument(
+        "--rotation",
+        choices=tuple(ROTATIONS),
+        default="none",
+        help="how images are turned at random in training, as parts may lie: slight, by up to 5 "
+        "degrees; full, in any of four directions besides; default: none",
+    )
+    command.add_argument(
+        "--student",
+        choices=STUDENT_KINDS,
+        default="encoder-decoder",
+        help="the student's shape; default: the paper's encoder-decoder",
+    )
+    command.add_argument(
+        "--size", type=positive, metavar="PX", help="default: 256 on a GPU, 128 on a CPU"
+    )
     command.add_argument(
         "--steps",
         type=positive,
         nargs=2,
-        default=(recipe.student_steps, recipe.segmentation_steps),
         metavar=("STUDENT", "SEGMENTATION"),
-        help="updates of the two stages; default: the paper's 1000 4000",
+        help="updates of the two stages; default: the paper's 1000 4000 on a GPU, 150 400 on a CPU",
     )
     command.add_argument(
-        "--batch-size", type=positive, default=recipe.batch_size, metavar="N", help="default: 32"
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        help="images in a batch; default: the paper's 32 on a GPU, 8 on a CPU, or all where there "
+        "are fewer",
     )
-    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument(
+        "--seed", type=int, default=0, help="of all that is drawn at random; default: 0"
+    )
     command.add_argument(
         "--precision",
         choices=PRECISIONS,
-        default=recipe.precision,
+        default=TrainingConfig().precision,
         help="in what networks compute in training; tf32 needs a GPU; default: float32",
     )
     command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
@@ -219,36 +206,39 @@ def _train(options: argparse.Namespace) -> int:
             f"--out {options.out}: a folder; name a file, such as {options.out / 'model.pt'}."
         )
     require_writable(options.out.absolute().parent)
-    if options.batch_size < 2:
+    if options.batch_size == 1:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
-    student_steps, segmentation_steps = options.steps
     part = options.out.with_name(f"{options.out.name}.part")
     device = choose_device(options.device)
-    sizes = f"--batch-size {options.batch_size} --size {options.size}"
+    count = len(normal_files(options.data))
+    asked = {name: getattr(options, name) for name in ("size", "batch_size", "steps", "precision")}
+    recipe = recipe_for(device, count, **asked)
+    _say(announcement(recipe, device, count))
+    size, config = recipe
+    sizes = f"--batch-size {config.batch_size} --size {size}"
     with stage_progress() as progress, memory_for(sizes, device):
         model = train(
             options.data,
             textures=options.textures,
             teacher=options.teacher,
-            size=options.size,
+            size=size,
             rotation=options.rotation,
             student=options.student,
-            config=TrainingConfig(
-                batch_size=options.batch_size,
-                student_steps=student_steps,
-                segmentation_steps=segmentation_steps,
-                precision=options.precision,
-            ),
+            config=config,
             seed=options.seed,
             device=device,
             part=part,
-            on_progress=progress,
+            on_progress=forecasting(progress, config, _say),
         )
     save(model, options.out)
     part.unlink(missing_ok=True)
     print(f"{options.out}: a picture is called anomalous above {model.scale.limit:.4g}.")
     _warn(model)
     return DONE
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -287,7 +277,7 @@ def _set_limit(model: DeSTSeg, rate: float, good: Path | None = None) -> None:
     """Set the limit for a rate of false alarms, and say on what that rests."""
     set_limit(model, rate, good)
     said = f"limit {model.scale.limit:.4g} for {rate:g} false alarms"
-    print(f"{said}, by {len(model.card.good_scores)} scores of {model.card.good}.")
+    print(f"{said}, by {counted(len(model.card.good_scores), 'score')} of {model.card.good}.")
 
 
 def _warn(model: DeSTSeg) -> None:

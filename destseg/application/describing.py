@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from destseg.errors import counted
 from destseg.model import DeSTSeg
 
 REPEATS = 5
@@ -15,10 +16,12 @@ def described(model: DeSTSeg) -> str:
     """Return a model's card, and what is measured here: parameters and the time of a picture."""
     card = model.card
     unknown = "not in this file"
-    measured = f"{len(card.good_scores)} scores of {card.good}" if card.good_scores else unknown
+    measured = (
+        f"{counted(len(card.good_scores), 'score')} of {card.good}" if card.good_scores else unknown
+    )
     separation = unknown
     if card.separation is not None:
-        separation = f"{card.separation:.3f} (AUROC, synthetic anomalies against clean images)"
+        separation = f"{card.separation:.3f} (AUROC of synthetic anomalies, 0.5 is chance)"
     lines = {
         "name": card.name or unknown,
         "training images": card.images or unknown,

@@ -7,22 +7,20 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from destseg.application.calibration import CALIBRATION_BATCHES, calibrate
 from destseg.application.devices import choose_device
 from destseg.application.options import installed
+from destseg.application.parts import FOLDER, SMALLEST, normal_files, read_images
 from destseg.application.progress import OnProgress
 from destseg.application.resuming import PartFile, identity_of
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.card import Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
-from destseg.errors import InputError, input_faults, suggestion
-from destseg.folders import image_files, images_below, require_folder
-from destseg.images import bit_depth, read_rgb
+from destseg.errors import InputError, counted, suggestion
+from destseg.folders import images_below
 from destseg.model import DeSTSeg
 from destseg.precision import require_precision
 from destseg.seeding import derive_seed
@@ -134,18 +132,20 @@ def train(
     require_precision(config.precision, device)
     if rotation not in ROTATIONS:
         raise InputError(f"rotation {rotation!r}: unknown; {suggestion(rotation, ROTATIONS)}")
-    images, depth = read_folder(normal_folder(Path(data)), size)
+    if size < SMALLEST:
+        raise InputError(f"size {size}: the smallest useful one is {SMALLEST} pixels.")
+    images, depth = read_images(normal_files(Path(data)), size, str(data), least=SMALLEST)
     if len(images) < config.batch_size:
-        # The largest power of two that they fill, as batches usually are.
-        smaller = 2 ** (len(images).bit_length() - 1)
         raise InputError(
-            f"{data}: {len(images)} images are fewer than one batch of {config.batch_size}; give "
-            f"more images, or a smaller batch size: --batch-size {max(2, smaller)}, another recipe."
+            f"{data}: {counted(len(images), 'image')} cannot fill one batch of "
+            f"{config.batch_size}; give more images, or a smaller batch size (--batch-size, "
+            "TrainingConfig.batch_size), which is at least 2."
         )
     if textures is None:
         sources = procedural_textures(size)
     else:
-        sources, _ = read_folder(Path(textures), size)
+        files = images_below(Path(textures), FOLDER)
+        sources, _ = read_images(files, size, str(textures))
     trunk = load_trunk(find_weights(teacher), width=sizes.width)
     model = DeSTSeg(trunk, sizes, student=student, size=size, depth=depth)
 
@@ -206,49 +206,10 @@ def train(
     return model
 
 
-def normal_folder(data: Path) -> Path:
-    """Return the folder of normal images: ``train/good`` below ``data``, or ``data`` itself."""
-    require_folder(data, "give one with train/good, or of images")
-    good = data / "train" / "good"
-    if good.is_dir():
-        return good
-    if not image_files(data):
-        raise InputError(f"{data}: neither has a folder train/good nor images; give one that has.")
-    return data
-
-
 def _name(data: Path) -> str:
     """Return what a folder of parts is called, ``bottle`` of ``bottle/train/good`` too."""
     place = data.resolve()
     return place.parents[1].name if place.parts[-2:] == ("train", "good") else place.name
-
-
-def read_folder(folder: Path, size: int) -> tuple[NDArray[np.uint8], int | None]:
-    """Read every image below a folder, by path.
-
-    Returns
-    -------
-    images : ndarray
-        (N, size, size, 3) uint8.
-    depth : int or None
-        The bits of those that are stored with 16, see `destseg.images.bit_depth`.
-
-    Raises
-    ------
-    InputError
-        When there is none, or with all that cannot be read.
-    """
-    images, faults = [], []
-    files = images_below(folder, "give a folder that has some")
-    depth = bit_depth(files)
-    for file in files:
-        try:
-            images.append(read_rgb(file, size, depth=depth))
-        except InputError as error:
-            faults.append(str(error))
-    if faults:
-        raise input_faults(str(folder), faults)
-    return np.stack(images), depth
 
 
 def _fit(

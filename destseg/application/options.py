@@ -2,7 +2,9 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,20 +25,30 @@ class Parser(argparse.ArgumentParser):
     whose usage says nothing of it.
     """
 
+    _given: Sequence[str] = ()
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse, and refuse what is not known."""
-        parsed, unknown = super().parse_known_args(args, namespace)
+        self._given = sys.argv[1:] if args is None else list(args)
+        parsed, unknown = super().parse_known_args(self._given, namespace)
         if unknown:
-            self._refuse(unknown)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
 
-    def _refuse(self, unknown: list[str]) -> NoReturn:
-        known = [option for action in self._actions for option in action.option_strings]
-        named = [word.partition("=")[0] for word in unknown if word.startswith("-")]
-        asked = [did_you_mean(SYNONYMS.get(name, name), known) for name in named]
-        self.error(
-            "; ".join([f"unrecognized arguments: {' '.join(unknown)}", *filter(None, asked)])
-        )
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and ask after each option that is none: it may be what is missing."""
+        super().error("; ".join([message, *self._asked()]))
+
+    def _asked(self) -> list[str]:
+        known = list(self._option_string_actions)
+        own: Iterable[str] = self._given
+        if self._subparsers:  # what follows the name of a command is that command's
+            own = takewhile(lambda word: word.startswith("-"), own)
+        named = [word.partition("=")[0] for word in own if word.startswith("-")]
+        # argparse takes the beginning of an option for the option.
+        strange = [name for name in named if not any(one.startswith(name) for one in known)]
+        asked = [did_you_mean(SYNONYMS.get(name, name), known) for name in strange]
+        return list(filter(None, dict.fromkeys(asked)))
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

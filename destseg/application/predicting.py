@@ -15,8 +15,8 @@ from PIL import Image
 from destseg.application.console import coloured
 from destseg.application.progress import Progress
 from destseg.atomic import write_atomically, writing
-from destseg.errors import InputError, input_faults, printable
-from destseg.folders import scan, tell
+from destseg.errors import InputError, counted, input_faults, printable
+from destseg.folders import scan, tell_of
 from destseg.model import PICTURES_AT_A_TIME, DeSTSeg
 from destseg.prediction import Prediction, files_of, read_picture
 
@@ -66,9 +66,9 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
     with writing(out):
         write_atomically(out / "scores.csv", table.getvalue().encode("utf-8", "surrogateescape"))
     count = sum(row[-1] == "yes" for row in rows)
-    verdict = coloured(f"{count} of {len(rows)}", "red" if count else "green")
+    verdict = coloured(f"{count} of {counted(len(rows), 'image')}", "red" if count else "green")
     limit = f"above {model.scale.limit:.4g}"
-    print(f"{verdict} images called anomalous, {limit}; maps and overlays in {out}.")
+    print(f"{verdict} called anomalous, {limit}; maps and overlays in {out}.")
     if rows:
         each = 1000 * seconds / len(rows)
         device = next(model.parameters()).device.type
@@ -111,8 +111,7 @@ def _files(given: Iterable[Path]) -> tuple[list[Path], list[str]]:
             raise input_faults(str(path), listing.faults) if listing.faults else none
         found += listing.files
         faults += listing.faults
-        for sentence in listing.passed_over:
-            tell(sentence)
+        tell_of(path, listing, own=True)
     return list(dict.fromkeys(found)), faults
 
 

@@ -106,6 +106,16 @@ def test_a_model_that_cannot_tell_is_called_hardly_trained():
     assert none.separation is None
 
 
+def test_scores_that_tell_by_chance_do_not_hide_pixels_that_do_not():
+    """Anomalous images as wholes above the same without, their anomalies nowhere above the rest."""
+    seen = torch.zeros(4, 3, 8, 8)
+    seen[:2] = 1.0
+    mask = torch.zeros(4, 1, 8, 8)
+    mask[:2, :, :4] = 1
+    batch = Batch(seen, torch.zeros_like(seen), mask)
+    assert calibrate(Known(), [batch], np.zeros((2, 8, 8, 3), np.uint8)).separation == 0.5
+
+
 @pytest.mark.parametrize("count", [19, 20, 39, 100])
 def test_at_most_the_share_of_good_pictures_exceeds_the_limit(count):
     """On average over the scores the limit is taken from: 1 in 20, of any continuous law."""

@@ -159,6 +159,29 @@ def test_bad_input_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, sai
     assert not list(tmp_path.rglob("*.*"))
 
 
+@pytest.mark.parametrize(
+    ("options", "size", "batch"),
+    [([], 128, 3), (["--size", "64", "--batch-size", "2"], 64, 2), (["--batch-size", "4"], 128, 4)],
+)
+def test_a_training_of_few_parts_without_options_fits_a_cpu(
+    workshop, tmp_path, monkeypatch, capsys, options, size, batch
+):
+    given = {}
+
+    def remember(_, **options):
+        given.update(options)
+        raise InputError("enough.")
+
+    monkeypatch.setattr("destseg.application.commands.train", remember)
+    arguments = ["--data", str(workshop / "parts"), "--out", str(tmp_path / "m"), "--device", "cpu"]
+    assert main(["train", *arguments, *options]) == 2
+    config = given["config"]
+    assert (given["size"], config.batch_size) == (size, batch)
+    assert (config.student_steps, config.segmentation_steps) == (150, 400)
+    said = f"training on cpu: 3 images of {size} px, 150 + 400 updates of {batch} images; the paper"
+    assert said in capsys.readouterr().err
+
+
 def test_divergence_has_its_own_exit_code(workshop, tmp_path, monkeypatch, capsys):
     def diverge(*_arguments, **_options):
         raise destseg.TrainingDiverged("the loss is nan after 3 updates; lower the learning rate")
@@ -229,12 +252,26 @@ def test_limits_that_are_none_are_refused(workshop, tmp_path, option, capsys):
     assert capsys.readouterr().err.startswith("usage: python -m destseg predict")
 
 
-def test_mistakes_are_answered_with_the_commands_usage(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "said", "asked"),
+    [
+        ("predict m.pt x.png --out o --thresholds 1", "unrecognized", ["--threshold"]),
+        ("train --dta x", "arguments are required: --data, --out", ["--data"]),
+        ("train --dta x --oot y --prec bf16", "required", ["--data", "--out"]),
+        ("train --data x --out y --batchsize=8", "unrecognized", ["--batch-size"]),
+        ("train --data x --out y --size 0 --sedd 1", "whole number", ["--seed"]),
+        ("trian --versions x", "invalid choice: 'trian'", ["train"]),
+        ("--versions", "required: COMMAND", ["--version"]),
+    ],
+)
+def test_mistakes_are_answered_with_the_commands_usage(capsys, arguments, said, asked):
     with pytest.raises(SystemExit):
-        main(["predict", "m.pt", "x.png", "--out", "o", "--thresholds", "1"])
+        main(arguments.split())
     err = capsys.readouterr().err
-    assert err.startswith("usage: python -m destseg predict")
-    assert "did you mean --threshold?" in err
+    command = next((f" {name} " for name in ("predict", "train") if name in arguments), " ")
+    assert err.startswith(f"usage: python -m destseg{command}")
+    assert said in err
+    assert re.findall(r"did you mean (\S+)\?", err) == asked
 
 
 @pytest.mark.parametrize("command", ["train", "predict", "convert", "calibrate", "info", "export"])

@@ -7,7 +7,8 @@ from PIL import Image
 
 import destseg
 from destseg.application import resuming
-from destseg.application.fitting import ROTATIONS, normal_folder, read_folder, train
+from destseg.application.fitting import ROTATIONS, train
+from destseg.application.parts import normal_files, read_images
 from destseg.batches import TrainingImages, training_batches
 from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
@@ -36,7 +37,7 @@ def parts(tmp_path_factory):
     for name in ("train/good", "test/hole"):
         (folder / name).mkdir(parents=True)
     for index in range(6):
-        image = Image.fromarray(rng.integers(80, 120, (40, 30, 3), np.uint8))
+        image = Image.fromarray(rng.integers(80, 120, (40, 32, 3), np.uint8))
         image.save(folder / "train" / "good" / f"{index}.png")
     (folder / "test" / "hole" / "000.png").write_bytes(b"must not be read")
     return folder
@@ -89,7 +90,7 @@ def test_the_stages_are_the_steps_of_the_harness(fit, parts, weights):
     initial, order = (
         derive_seed(stage="student", stream=stream, seed=3) for stream in ("weights", "data")
     )
-    data = TrainingImages(read_folder(normal_folder(parts), 32)[0], procedural_textures(32))
+    data = TrainingImages(read_images(normal_files(parts), 32, "")[0], procedural_textures(32))
     student = train_student(
         Teacher(load_trunk(weights, width=CONFIG.width)),
         build_student(CONFIG, "encoder-decoder", seed=initial),
@@ -145,21 +146,11 @@ def test_a_folder_has_one_depth_and_the_model_keeps_it(fit, tmp_path):
     for index in range(6):
         grey = np.random.default_rng(index).integers(100, 4000 - 700 * index, (40, 40), np.uint16)
         Image.fromarray(grey).save(folder / f"{index}.tif")
-    images, depth = read_folder(folder, 40)
+    images, depth = read_images(normal_files(folder), 40, "")
     assert depth == 12
     assert grey.max() < 1024, "alone it would have another"
     assert np.array_equal(images[5, ..., 0], grey >> 4)
     assert fit(folder).depth == 12
-
-
-def test_hidden_folders_are_not_trained_on_and_subfolders_are(parts, tmp_path):
-    folder = shutil.copytree(parts, tmp_path / "parts") / "train" / "good"
-    known, _ = read_folder(folder, 32)
-    for name, count in ((".ipynb_checkpoints", 0), ("__MACOSX", 0), ("day2", 1)):
-        (folder / name).mkdir()
-        shutil.copy(next(folder.glob("*.png")), folder / name / "new.png")
-        images, _ = read_folder(folder, 32)
-        assert len(images) == len(known) + count
 
 
 # Bad input
@@ -168,6 +159,9 @@ def test_hidden_folders_are_not_trained_on_and_subfolders_are(parts, tmp_path):
 def test_bad_input_is_one_sentence(fit, parts, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
+    single = tmp_path / "single"
+    single.mkdir()
+    shutil.copy(parts / "train" / "good" / "0.png", single)
     for options, said in (
         ({"data": tmp_path / "absent"}, "absent: no such folder; give one with train/good"),
         ({"data": empty}, "empty: neither has a folder train/good nor images"),
@@ -175,21 +169,13 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         ({"teacher": tmp_path / "x.pth"}, "x.pth: no such weight file"),
         ({"device": "cuda:99"}, "device cuda:99: not available here; use auto or cpu"),
         ({"rotation": "some"}, "rotation 'some': unknown; there are none, slight, full"),
-        ({"config": TrainingConfig(batch_size=7)}, "6 images are fewer than one batch of 7"),
+        ({"config": TrainingConfig(batch_size=7)}, "6 images cannot fill one batch of 7"),
+        ({"data": single}, "1 image cannot fill one batch of 4; give more images, or a smaller"),
+        ({"size": 31}, "size 31: the smallest useful one is 32 pixels"),
     ):
         with pytest.raises(InputError) as caught:
             fit(**options)
         assert said in str(caught.value)
-
-
-def test_all_damaged_images_are_named(parts, tmp_path):
-    damaged = shutil.copytree(parts, tmp_path / "damaged")
-    for name in ("a.png", "b.png"):
-        (damaged / "train" / "good" / name).write_bytes(b"damaged")
-    with pytest.raises(InputError) as caught:
-        read_folder(normal_folder(damaged), 32)
-    assert "a.png" in str(caught.value)
-    assert "b.png" in str(caught.value)
 
 
 # Interruptions

@@ -53,11 +53,12 @@ def relative(root, paths):
 
 def test_subfolders_belong_and_hidden_and_system_folders_do_not(tmp_path):
     hidden = (".ipynb_checkpoints/0-checkpoint.png", "__MACOSX/0.png", "a/@eaDir/0.jpg", ".x.png")
-    junk = ("Thumbs.db", "a/.DS_Store", "a/notes.txt", "._0.png", "a/scores.csv")
+    junk = ("Thumbs.db", "a/.DS_Store", "a/desktop.ini", "._0.png")
     made(tmp_path, "0.png", "a/1.WEBP", "a/b/2.jfif", "a/c.png/3.ppm", *hidden, *junk)
     found = scan(tmp_path)
     assert relative(tmp_path, found.files) == ["0.png", "a/1.WEBP", "a/b/2.jfif", "a/c.png/3.ppm"]
     assert found.faults == found.passed_over == ()
+    assert not found.others
     assert subfolders(tmp_path) == [tmp_path / "a"]
 
 
@@ -138,6 +139,27 @@ def test_images_that_are_not_read_are_told(tmp_path, caplog):
     (tmp_path / "1.heic").unlink()
     images_below(tmp_path, "give one")
     assert f"{tmp_path / '3'}: an image by its content" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["film.MP4"], "skipped what is not an image, 1 file: film.MP4"),
+        (["a/2.mov", "b.avi"], "skipped what is not an image, 2 files: a/2.mov, b.avi"),
+        (
+            ["a.txt", "b.csv", "c.mp4", "d"],
+            "skipped what is not an image, 4 files: a.txt, b.csv, ",
+        ),
+    ],
+)
+def test_what_is_no_image_is_counted_in_a_line(tmp_path, caplog, names, said):
+    made(tmp_path, "0.png", "Thumbs.db", *names)
+    assert relative(tmp_path, scan(tmp_path).others) == names
+    assert relative(tmp_path, images_below(tmp_path, "give one")) == ["0.png"]
+    assert not caplog.records
+    assert relative(tmp_path, images_below(tmp_path, "give one", own=True)) == ["0.png"]
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"note: {tmp_path}: {said}")
 
 
 def test_a_name_that_is_not_utf8_is_a_fault_that_can_be_printed(tmp_path):

@@ -282,7 +282,7 @@ def test_published_weights_are_downloaded_once(published, server, tmp_path):
 
 def test_a_download_that_is_another_file_is_not_kept(published, tmp_path):
     other = replace(published, sha256="0" * 64)
-    with pytest.raises(InputError, match=r"some net cannot be had \(its SHA-256 is"):
+    with pytest.raises(InputError, match=r"some net cannot be obtained \(its SHA-256 is"):
         other.file()
     assert not list((tmp_path / "torch").rglob("*.*"))
 
@@ -299,7 +299,7 @@ def test_a_download_beyond_all_bounds_ends(published, server, tmp_path, monkeypa
     server.script.length = length
     monkeypatch.setattr(weights, "LARGEST", len(CONTENT) // 4)
     monkeypatch.setattr(weights, "CHUNK", 1000)
-    with pytest.raises(InputError, match=r"some net cannot be had \(it has more than"):
+    with pytest.raises(InputError, match=r"some net cannot be obtained \(it has more than"):
         published.file()
     assert not list((tmp_path / "torch").rglob("*.*"))
     published.place.write_bytes(CONTENT)
@@ -317,7 +317,7 @@ def test_offline_says_what_to_put_where(published):
     away = replace(published, url="http://127.0.0.1:9/net.pth")
     with pytest.raises(InputError) as caught:
         away.file()
-    assert str(caught.value).startswith(f"{away.place}: some net cannot be had")
+    assert str(caught.value).startswith(f"{away.place}: some net cannot be obtained")
     assert f"put the file from {away.url} there, or give the path" in str(caught.value)
 
 
