@@ -4,6 +4,8 @@ import argparse
 
 from bench.commands.parsers import Commands, add_command, add_include, add_results, add_wide
 from bench.common.exit_codes import DONE
+from bench.experiment.library import experiment_names
+from destseg.application.options import offer
 from destseg.errors import InputError, suggestion
 
 HELP = """\
@@ -34,14 +36,15 @@ def add_parser(commands: Commands) -> None:
 
     page = HELP.format(tables=", ".join(tables()))
     command = add_command(commands, "table", page, run=run)
-    command.add_argument("name", metavar="NAME", help="one of the tables below")
-    command.add_argument(
+    offer(command.add_argument("name", metavar="NAME", help="one of the tables below"), tables())
+    experiment = command.add_argument(
         "experiment",
         nargs="?",
         default="ablation",
         metavar="EXPERIMENT",
         help="folder below --results; default: ablation",
     )
+    offer(experiment, experiment_names())
     add_include(command)
     command.add_argument(
         "--format", choices=list(FORMATS), default="text", help="default: %(default)s"

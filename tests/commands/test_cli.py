@@ -345,18 +345,3 @@ def test_without_options_the_experiment_stands(request_of, tiny_file):
     assert request.experiment.grid.categories == ("tile", "bottle")
     assert request.experiment.teacher == "imagenet"
     assert request.command.startswith("python -m bench")
-
-
-def test_a_reader_that_has_enough_is_no_fault(monkeypatch, tmp_path):
-    """As in ``python -m bench table main | head -1``."""
-    writer = (tmp_path / "out").open("w", encoding="utf-8")
-
-    def broken(*_, **__):
-        raise BrokenPipeError
-
-    monkeypatch.setattr("bench.commands.table.run", broken)
-    monkeypatch.setattr(sys, "stdout", writer)
-    assert main(["table", "main"]) == 0
-    print("nobody reads this")
-    writer.close()
-    assert (tmp_path / "out").read_text(encoding="utf-8") == ""
