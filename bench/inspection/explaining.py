@@ -75,7 +75,8 @@ def explained(stage: Stage, census: Census, store: RunStore) -> list[str]:
     found = reason(stage, census.catalogue)
     if found is None:
         return [*lines, f"never computed; its record would be {folder / RECORD}"]
-    lines.append(f"nearest: {_made(found.record, store)[0]}")
+    apart = ", another experiment's" if census.states[key] == "missing" else ""
+    lines.append(f"nearest{apart}: {_made(found.record, store)[0]}")
     lines += [f"  {difference}" for difference in found.own]
     lines += [f"  parents: the {kind} is another, see there" for kind in found.parents]
     if found.unprepared:

@@ -130,6 +130,12 @@ def _advice(report: GateReport, adopt: str) -> list[str]:
     """Give the command that adopts a change, where there is one to adopt."""
     if report.verdict is Verdict.INCOMPLETE:
         return []
+    if report.verdict is Verdict.NOT_COMPARABLE:
+        # A command that adopts this would put other data's numbers into the baseline's place.
+        return [
+            "Compare a run of the same images, protocol and precision. Where these were changed on "
+            "purpose, write the baseline anew, see `python -m bench baseline --help`."
+        ]
     if report.verdict is Verdict.PASS:
         if not report.cause.sources:
             return []
