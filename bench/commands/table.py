@@ -7,6 +7,7 @@ from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names
 from destseg.application.options import offer
 from destseg.errors import InputError, suggestion
+from destseg.folders import tell
 
 HELP = """\
 Print a table of finished results.
@@ -23,7 +24,8 @@ examples:
   python -m bench table effects --format latex > effects.tex
       ready for a paper: booktabs, with the setting as comments
   python -m bench table pixel mvtec --include score-PatchCore
-      the paper's Table 2, with maps measured by `python -m bench score` beside DeSTSeg
+      the paper's Table 2, with maps measured by `python -m bench score` beside DeSTSeg; without
+      results of mvtec here beside the published numbers alone
 
 exit codes: 0 done, 2 bad input or usage
 """
@@ -58,12 +60,15 @@ def run(options: argparse.Namespace) -> int:
     from bench.common.columns import screen_width
     from bench.presentation.table import FORMATS
     from bench.presentation.tables import build_table, tables
-    from bench.results.files import joined_with, read_results
+    from bench.results.files import CELLS, joined_with, read_results
 
     if options.name not in tables():
         raise InputError(f"table {options.name!r}: unknown; {suggestion(options.name, tables())}")
-    own = read_results(options.results / options.experiment)
-    results = joined_with(own, options.include, options.results)
+    first, *others = (options.experiment, *options.include)
+    if others and first in experiment_names() and not (options.results / first / CELLS).exists():
+        tell(f"{options.results / first}: no results; the included ones are shown without them")
+        first, *others = others
+    results = joined_with(read_results(options.results / first), others, options.results)
     table = build_table(options.name, results)
     if options.format == "text":
         text = table.text(screen_width(wide=options.wide))
