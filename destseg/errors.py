@@ -38,12 +38,24 @@ def one_line(error: Exception) -> str:
 
 def input_faults(subject: str, faults: Sequence[str]) -> InputError:
     """Put all faults of a folder into one error: a sentence, then a line for each fault."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    lines = [f"{subject}: {count} found; mend the files listed here and start again:"]
+    lines = [
+        f"{subject}: {counted(len(faults), 'fault')} found; mend the files listed here and start again:"
+    ]
     lines += [f"  - {fault}" for fault in faults[:LISTED_FAULTS]]
     if len(faults) > LISTED_FAULTS:
         lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")
     return InputError(*lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """Put a number before a noun whose plural has an s.
+
+    Examples
+    --------
+    >>> counted(1, "cell"), counted(0, "cell")
+    ('1 cell', '0 cells')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from bench.commands.parsers import Commands, add_command, add_results
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names, find_experiment
 from destseg.application.options import offer
+from destseg.errors import counted
 
 HELP = """\
 Delete records that no experiment and no results folder refers to.
@@ -94,5 +95,6 @@ def run(options: argparse.Namespace) -> int:
             store.remove(key)
         for path in temporary:
             path.unlink(missing_ok=True)
-        print(f"\n{len(doomed)} records and {len(temporary)} temporary files deleted.")
+        files = counted(len(temporary), "temporary file")
+        print(f"\n{counted(len(doomed), 'record')} and {files} deleted.")
     return DONE

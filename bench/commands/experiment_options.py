@@ -142,7 +142,7 @@ def tell_unprepared(names: Iterable[str]) -> None:
     """Say on stderr which inputs are not prepared, which decides how an answer is to be read."""
     if listed := ", ".join(names):
         print(
-            f"not prepared here: {listed}; whether finished stages are of them cannot be told. "
+            f"not prepared here: {listed}; so nobody can tell which finished stages used the same. "
             "`python -m bench reproduce` prepares them first.",
             file=sys.stderr,
         )

@@ -102,9 +102,7 @@ def _of_results(folder: Path) -> str:
     """Say what to give instead of a folder of results."""
     from bench.results.files import read_measured
 
-    said = [line for line in read_measured(folder).provenance if line.startswith("Command: ")]
-    made = said[0].removeprefix("Command: ") if said else "a command that is not known"
     return (
         f"{folder}: a folder of results, and no experiment; give the experiment and the options "
-        f"that it was made with, by `{made}`."
+        f"that it was made with, by `{read_measured(folder).command}`."
     )

@@ -20,6 +20,7 @@ from bench.commands.worker_options import (
     open_workers,
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
+from destseg.errors import counted
 from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
@@ -102,10 +103,13 @@ def _report(summary: Summary) -> int:
             f"them now. Finished stages are kept; this goes on:\n  {again}"
         )
         return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
-    parts = [f"{_cells(summary.done)} computed", f"{summary.cached} {'was' if summary.cached == 1 else 'were'} there"]
+    parts = [
+        f"{counted(summary.done, 'cell')} computed",
+        f"{summary.cached} {'was' if summary.cached == 1 else 'were'} there",
+    ]
     if summary.busy or summary.busy_beside:
         share = summary.busy / (summary.wall * summary.workers)
-        workers = "1 worker" if summary.workers == 1 else f"{summary.workers} workers"
+        workers = counted(summary.workers, "worker")
         parts.append(
             f"{summary.wall:.0f} s, {workers} {share:.1%} busy ({summary.busy:.0f} s of stages)"
         )
@@ -114,7 +118,7 @@ def _report(summary: Summary) -> int:
         parts.append(f"{summary.busy_beside:.0f} s of stages that need no GPU, on {others} beside")
     print(f"\n{'; '.join(parts)}.")
     if summary.failures:
-        print(f"{_cells(len(summary.failures))} failed:")
+        print(f"{counted(len(summary.failures), 'cell')} failed:")
         for failure in summary.failures:
             print(f"  {failure.cell}: {failure.message}")
         print(f"This tries only them again:\n  {_rerun(summary)}")
@@ -122,10 +126,6 @@ def _report(summary: Summary) -> int:
         print(f"stopped early: {summary.stopped}.\nFinished stages are kept; this goes on:")
         print(f"  {again}")
     return FAILURES if summary.failures or summary.stopped else DONE
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
 
 
 def _rerun(summary: Summary) -> str:

@@ -34,8 +34,8 @@ examples:
 done: there is a record. failed: the last attempt failed. damaged: the record is not whole.
 stale: there is a record for the same cell, but settings, code or data have changed since; see
 `python -m bench explain`. Records behind another experiment's results count for that one alone.
-unprepared: there is a record, and the data that would tell whether it is
-of the same are not prepared on this machine. missing: never computed.
+unprepared: there is a record, but its data are not prepared on this machine, so that nobody can
+tell whether it still fits. missing: never computed.
 
 exit codes: 0 all is done, 2 bad input or usage, 3 something is not
 """

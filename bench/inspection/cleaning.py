@@ -98,5 +98,6 @@ def keys_in(path: Path) -> list[str]:
         return list(pd.read_csv(path, usecols=["key"], dtype=str, keep_default_na=False)["key"])
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: its records cannot be told ({error!r}); mend or remove it first."
+            f"{path}: cannot be read ({error!r}), so nobody can tell which records it names; mend "
+            "or remove it first."
         ) from None

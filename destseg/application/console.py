@@ -65,7 +65,7 @@ def _unbreakable(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     # Without a buffer where Python was told so (-u).
     buffer = pipe if isinstance(stream.buffer, io.FileIO) else io.BufferedWriter(pipe)
     return io.TextIOWrapper(
-        buffer,  # type: ignore[arg-type]
+        buffer,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -20,7 +20,7 @@ from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.card import Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
-from destseg.errors import InputError, input_faults, suggestion
+from destseg.errors import InputError, counted, input_faults, suggestion
 from destseg.folders import image_files, images_below, require_folder
 from destseg.images import bit_depth, read_rgb
 from destseg.model import DeSTSeg
@@ -139,7 +139,7 @@ def train(
         # The largest power of two that they fill, as batches usually are.
         smaller = 2 ** (len(images).bit_length() - 1)
         raise InputError(
-            f"{data}: {len(images)} images are fewer than one batch of {config.batch_size}; give "
+            f"{data}: {counted(len(images), 'image')}, and one batch takes {config.batch_size}; give "
             f"more images, or a smaller batch size: --batch-size {max(2, smaller)}, another recipe."
         )
     if textures is None:

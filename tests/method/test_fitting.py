@@ -175,7 +175,7 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         ({"teacher": tmp_path / "x.pth"}, "x.pth: no such weight file"),
         ({"device": "cuda:99"}, "device cuda:99: not available here; use auto or cpu"),
         ({"rotation": "some"}, "rotation 'some': unknown; there are none, slight, full"),
-        ({"config": TrainingConfig(batch_size=7)}, "6 images are fewer than one batch of 7"),
+        ({"config": TrainingConfig(batch_size=7)}, "6 images, and one batch takes 7; give more"),
     ):
         with pytest.raises(InputError) as caught:
             fit(**options)

@@ -95,7 +95,9 @@ def test_no_weight_file(tmp_path, content):
     path = tmp_path / "other.pth"
     path.write_bytes(content)
     said = refusal(path)
-    assert re.match("not a PyTorch file(;| of plain tensors: it is damaged or)", said.split(": ", 1)[1])
+    assert re.match(
+        "not a PyTorch file(;| of plain tensors: it is damaged or)", said.split(": ", 1)[1]
+    )
     assert said.endswith("; give a state dict written by torch.save(model.state_dict(), path).")
 
 
