@@ -38,9 +38,8 @@ def one_line(error: Exception) -> str:
 
 def input_faults(subject: str, faults: Sequence[str]) -> InputError:
     """Put all faults of a folder into one error: a sentence, then a line for each fault."""
-    lines = [
-        f"{subject}: {counted(len(faults), 'fault')} found; mend the files listed here and start again:"
-    ]
+    count = counted(len(faults), "fault")
+    lines = [f"{subject}: {count} found; mend the files listed here and start again:"]
     lines += [f"  - {fault}" for fault in faults[:LISTED_FAULTS]]
     if len(faults) > LISTED_FAULTS:
         lines.append(f"  - and {len(faults) - LISTED_FAULTS} more")

@@ -103,10 +103,8 @@ def _report(summary: Summary) -> int:
             f"them now. Finished stages are kept; this goes on:\n  {again}"
         )
         return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
-    parts = [
-        f"{counted(summary.done, 'cell')} computed",
-        f"{summary.cached} {'was' if summary.cached == 1 else 'were'} there",
-    ]
+    were = "was" if summary.cached == 1 else "were"
+    parts = [f"{counted(summary.done, 'cell')} computed", f"{summary.cached} {were} there"]
     if summary.busy or summary.busy_beside:
         share = summary.busy / (summary.wall * summary.workers)
         workers = counted(summary.workers, "worker")

@@ -64,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.name not in tables():
         raise InputError(f"table {options.name!r}: unknown; {suggestion(options.name, tables())}")
-    first, *others = (options.experiment, *options.include)
+    first: str = options.experiment
+    others: list[str] = options.include
     if others and first in experiment_names() and not (options.results / first / CELLS).exists():
         tell(f"{options.results / first}: no results; the included ones are shown without them")
         first, *others = others

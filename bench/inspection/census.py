@@ -49,9 +49,9 @@ class Census:
     """The stages of a plan with the state of each, beside what a store has.
 
     ``stale`` is a stage without a record while there is one for the same place in the grid under
-    another key, which is not another experiment's; ``unprepared`` one whose key is not known, since its inputs are not prepared here,
-    while there is a record that fits in all else; ``not needed`` one without a record that nothing
-    lacks.
+    another key, which is not another experiment's; ``unprepared`` one whose key is not known, since
+    its inputs are not prepared here, while there is a record that fits in all else; ``not needed``
+    one without a record that nothing lacks.
     """
 
     plan: Plan

@@ -41,8 +41,8 @@ def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     if fitting:
         what = f"{len(fitting)} such cells"
     raise InputError(
-        f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, where "
-        f"the method may be left out if it is clear, such as {' or '.join(repr(name) for name in near)}."
+        f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, where the "
+        f"method may be left out if it is clear, such as {' or '.join(map(repr, near))}."
     )
 
 

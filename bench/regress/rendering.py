@@ -132,10 +132,8 @@ def _advice(report: GateReport, adopt: str) -> list[str]:
         return []
     if report.verdict is Verdict.NOT_COMPARABLE:
         # A command that adopts this would put other data's numbers into the baseline's place.
-        return [
-            "Compare a run of the same images, protocol and precision. Where these were changed on "
-            "purpose, write the baseline anew, see `python -m bench baseline --help`."
-        ]
+        like = "Compare a run of the same images, protocol and precision. Where these were changed"
+        return [f"{like} on purpose, write the baseline anew: `python -m bench baseline --help`."]
     if report.verdict is Verdict.PASS:
         if not report.cause.sources:
             return []

@@ -142,15 +142,15 @@ def place_of(results: Results, folder: Path) -> Path:
     part = folder.with_name(folder.name + PART)
     require_same(part, results, {})
     print(
-        f"{folder}: holds {counted(lost, 'number')} that these results lack; it is left as it is, and they "
-        f"go to {part}.",
+        f"{folder}: holds {counted(lost, 'number')} that these results lack; it is left as it is, "
+        f"and they go to {part}.",
         file=sys.stderr,
     )
     other = results_there(part)
     if other is not None and (lost := lost_numbers(part, results)):
         print(
-            f"{part}: holds {counted(lost, 'number')} of another part, which these replace; what made that "
-            f"shows it again, and computes nothing twice:\n  {other.command}",
+            f"{part}: holds {counted(lost, 'number')} of another part, which these replace; what "
+            f"made that shows it again, and computes nothing twice:\n  {other.command}",
             file=sys.stderr,
         )
     return part

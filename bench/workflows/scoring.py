@@ -71,9 +71,10 @@ class ScoreRequest:
 
     def __post_init__(self) -> None:
         if len(self.maps) != len(self.seeds):
+            folders = counted(len(self.maps), "folder")
             raise InputError(
-                f"--seed: {len(self.seeds)} given for {counted(len(self.maps), 'folder')} of maps; give as "
-                "many, or none to count from 0."
+                f"--seed: {len(self.seeds)} given for {folders} of maps; give as many, or none to "
+                "count from 0."
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise InputError(

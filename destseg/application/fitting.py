@@ -139,8 +139,8 @@ def train(
         # The largest power of two that they fill, as batches usually are.
         smaller = 2 ** (len(images).bit_length() - 1)
         raise InputError(
-            f"{data}: {counted(len(images), 'image')}, and one batch takes {config.batch_size}; give "
-            f"more images, or a smaller batch size: --batch-size {max(2, smaller)}, another recipe."
+            f"{data}: {counted(len(images), 'image')}, and one batch takes {config.batch_size}; "
+            f"give more, or a smaller batch size: --batch-size {max(2, smaller)}, another recipe."
         )
     if textures is None:
         sources = procedural_textures(size)
