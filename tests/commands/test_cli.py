@@ -97,7 +97,7 @@ BAD = {
         ["--dataset", "mvtec", "--data", "nowhere"],
         ("nowhere: no such folder", "give the folder"),
     ),
-    "missing textures": (["--textures", "nowhere", *PART], ("nowhere: no such folder", "give a")),
+    "missing textures": (["--textures", "nowhere", *PART], ("nowhere: no such folder", "give --textures a")),
     "missing weights": (["--teacher", "nowhere.pth", *PART], ("nowhere.pth", "give")),
 }
 
