@@ -97,7 +97,10 @@ BAD = {
         ["--dataset", "mvtec", "--data", "nowhere"],
         ("nowhere: no such folder", "give the folder"),
     ),
-    "missing textures": (["--textures", "nowhere", *PART], ("nowhere: no such folder", "give --textures a")),
+    "missing textures": (
+        ["--textures", "nowhere", *PART],
+        ("nowhere: no such folder", "--textures a"),
+    ),
     "missing weights": (["--teacher", "nowhere.pth", *PART], ("nowhere.pth", "give")),
 }
 
