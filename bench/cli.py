@@ -1,12 +1,11 @@
 """The command line: sub-commands, and errors turned into exit codes."""
 
 import errno
-import os
 import sys
 from importlib import import_module
 
 from bench.commands.parsers import add_command
-from bench.common.exit_codes import BAD_INPUT, DONE, FAILURES, INTERRUPTED
+from bench.common.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.application.console import open_console, print_error
 from destseg.application.options import Parser, asks_completion, program
 from destseg.errors import InputError
@@ -48,10 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print_error(error)
         return BAD_INPUT
-    except BrokenPipeError:
-        # Who reads, such as `head`, has enough; nothing but print is left to do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

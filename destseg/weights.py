@@ -174,11 +174,23 @@ def read_file(path: Path) -> Any:
         raise InputError(
             f"{path}: no such weight file; give the path of one that torch.save wrote."
         ) from None
-    except Exception as error:  # a damaged file raises anything: IndexError, struct.error, ...
+    except Exception:  # a damaged file raises anything: IndexError, struct.error, ...
         raise InputError(
-            f"{path}: not a PyTorch file of plain tensors ({one_line(error)[:120]}); "
-            "give a state dict written by torch.save(model.state_dict(), path)."
+            f"{path}: {_fault(path)}; give a state dict written by "
+            "torch.save(model.state_dict(), path)."
         ) from None
+
+
+def _fault(path: Path) -> str:
+    """Say what is wrong with a file that torch does not read; its own words are of its insides."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(2)
+    except OSError as error:
+        return f"cannot be read ({one_line(error)})"
+    if head == b"PK" or head[:1] == b"\x80":  # a zip file or a pickle, as torch writes
+        return "not a PyTorch file of plain tensors: it is damaged or holds other Python objects"
+    return "not a PyTorch file"
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

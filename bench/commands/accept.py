@@ -6,6 +6,7 @@ from collections import Counter
 from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE, FAILURES
+from destseg.errors import counted
 
 HELP = """\
 Take over records that only a version of code makes stale.
@@ -59,11 +60,11 @@ def run(options: argparse.Namespace) -> int:
     rows = [[*what, count] for what, count in counts.items()]
     print(tabulate(rows, ["stage", "code", "records"]))
     if not options.yes:
-        print(f"\n{len(chosen)} records would be taken over; add --yes to do it.")
+        print(f"\n{counted(len(chosen), 'record')} would be taken over; add --yes to do it.")
         return DONE
     check_writable(store.root)
     count, faults = accept(chosen, store, reason)
-    print(f"\n{count} records taken over.")
+    print(f"\n{counted(count, 'record')} taken over.")
     for fault in faults:
         print(f"not taken over: {fault}")
     return FAILURES if faults else DONE

@@ -15,7 +15,7 @@ from bench.commands.gate_options import (
 )
 from bench.commands.parsers import Commands, add_command
 from bench.common.exit_codes import DONE
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 
 if TYPE_CHECKING:
     import argparse
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         ),
         path,
     )
-    size = f"{len(now.cells)} cells of {len(now.metrics)} metrics"
+    size = f"{counted(len(now.cells), 'cell')} of {counted(len(now.metrics), 'metric')}"
     print(f"{path}: {size}; its diff says what moved.")
     return DONE
 

@@ -8,6 +8,8 @@ from bench.commands.experiment_options import chosen_sources, chosen_store
 from bench.commands.parsers import Commands, add_command, add_results
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names, find_experiment
+from destseg.application.options import offer
+from destseg.errors import counted
 
 HELP = """\
 Delete records that no experiment and no results folder refers to.
@@ -31,13 +33,14 @@ exit codes: 0 done, 2 bad input or usage
 def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(commands, "clean", HELP, run=run)
-    command.add_argument(
+    experiments = command.add_argument(
         "experiments",
         nargs="*",
         type=Path,
         metavar="EXPERIMENT",
         help="keep what these refer to; default: all in experiments/",
     )
+    offer(experiments, experiment_names())
     command.add_argument("--data", type=Path, metavar="DIR", help="folder in MVTec AD layout")
     command.add_argument(
         "--textures", type=Path, metavar="DIR", help="anomaly source images that may be in use"
@@ -92,5 +95,6 @@ def run(options: argparse.Namespace) -> int:
             store.remove(key)
         for path in temporary:
             path.unlink(missing_ok=True)
-        print(f"\n{len(doomed)} records and {len(temporary)} temporary files deleted.")
+        files = counted(len(temporary), "temporary file")
+        print(f"\n{counted(len(doomed), 'record')} and {files} deleted.")
     return DONE

@@ -15,6 +15,7 @@ from bench.commands.experiment_options import (
 from bench.commands.parsers import Commands, add_command, add_wide, typed
 from bench.commands.worker_options import add_worker_options, on_cluster, open_workers
 from bench.common.exit_codes import DONE, FAILURES
+from destseg.errors import counted
 from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     )
     place = place_of_curve(curve, options.results / folder)
     write_curve(place, curve)
-    print(f"{len(curve)} cells in {place / CURVE}")
+    print(f"{counted(len(curve), 'cell')} in {place / CURVE}")
     if (place / CELLS).is_file():
         table = curve_table(read_results(place))
         print(f"\n{table.text(screen_width(wide=options.wide))}")

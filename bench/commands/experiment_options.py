@@ -11,6 +11,7 @@ from bench.commands.parsers import add_results
 from bench.data.cache import cache_root
 from bench.experiment.library import experiment_names, find_experiment
 from bench.store.runs import RunStore
+from destseg.application.options import offer
 from destseg.config import PRECISIONS
 from destseg.errors import InputError
 
@@ -27,7 +28,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     from bench.data.kinds import all_kinds
 
-    command.add_argument(
+    experiment = command.add_argument(
         "experiment",
         nargs="?",
         type=Path,
@@ -35,6 +36,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help=f"a TOML file, or one of {', '.join(experiment_names())}; "
         "default: ablation, or mvtec with --dataset mvtec",
     )
+    offer(experiment, experiment_names())
     grid = command.add_argument_group("grid", "each may be given several times")
     grid.add_argument("--category", action="append", metavar="C", help="only this category")
     grid.add_argument(
@@ -140,7 +142,7 @@ def tell_unprepared(names: Iterable[str]) -> None:
     """Say on stderr which inputs are not prepared, which decides how an answer is to be read."""
     if listed := ", ".join(names):
         print(
-            f"not prepared here: {listed}; whether finished stages are of them cannot be told. "
+            f"not prepared here: {listed}; so nobody can tell which finished stages used the same. "
             "`python -m bench reproduce` prepares them first.",
             file=sys.stderr,
         )

@@ -1,7 +1,9 @@
 """``python -m bench explain``: why a cell would run again."""
 
-import argparse
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.commands.experiment_options import (
     add_options,
@@ -15,6 +17,12 @@ from bench.commands.status import coloured_state
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names
 from destseg.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from bench.experiment.grid import Cell
 
 HELP = """\
 Tell why a cell would run again.
@@ -32,9 +40,6 @@ exit codes: 0 done, 2 bad input or usage
 """
 
 
-EXAMPLE = ("bottle", "den+ed+seg", 0)
-
-
 def add_parser(commands: Commands) -> None:
     """Add the command and its options."""
     command = add_command(commands, "explain", HELP, run=run)
@@ -50,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.inspection.census import take_census
     from bench.inspection.explaining import explained, find_cell, unprepared_of
     from bench.planning.experiment_plan import look_up
+    from bench.results.files import CELLS
 
     words = [str(options.experiment), *options.cell] if options.experiment else []
     # The first word is the experiment's by its place, even where none is given, and some
@@ -58,22 +64,45 @@ def run(options: argparse.Namespace) -> int:
     named = {*experiment_names()} - categories
     files = [word for word in words if word.endswith(".toml") or word in named]
     options.experiment = Path(files[0]) if files else None
-    if not words or words == files:
+    for word in words:
+        if word not in {*files, *categories} and (options.results / word / CELLS).is_file():
+            raise InputError(_of_results(options.results / word))
+    experiment, folder = chosen_experiment(options)
+    laid = look_up(experiment, chosen_sources(options), assume=words == files)
+    if words == files:
+        example = typed("explain", *files, *_example(laid.grid.cells()))
         raise InputError(
-            "explain: of which cell? Give category, variant and seed, such as "
-            f"`{typed('explain', *files, *EXAMPLE)}`; `python -m bench status` says what there is."
+            f"explain: of which cell? Give category, variant and seed, such as `{example}`; "
+            "`python -m bench status` says what there is."
         )
-    experiment, _ = chosen_experiment(options)
-    laid = look_up(experiment, chosen_sources(options))
     cell = find_cell([word for word in words if word not in files], laid.grid.cells())
     evaluation = laid.plan.evaluations[cell]
     tell_unprepared(unprepared_of(evaluation))
     store = chosen_store(options)
     print(cell)
-    census = take_census(laid.plan, store)
+    census = take_census(laid.plan, store, options.results / folder)
     for stage in dict.fromkeys(evaluation.lineage()):
         head, *lines = explained(stage, census, store)
         kind, _, state = head.rpartition(": ")
         head = f"{kind}: {coloured_state(state, state)}"
         print("\n".join([f"  {head}", *(f"      {line}" for line in lines)]))
     return DONE
+
+
+def _example(cells: Sequence[Cell]) -> tuple[object, ...]:
+    """Return the words for one of some cells, of the full method where it is among them."""
+    from bench.methods import PAPER, method
+
+    full = method(PAPER).full
+    cell = next((cell for cell in cells if cell.variant == full), cells[0])
+    return cell.category, cell.variant or cell.method, cell.seed
+
+
+def _of_results(folder: Path) -> str:
+    """Say what to give instead of a folder of results."""
+    from bench.results.files import read_measured
+
+    return (
+        f"{folder}: a folder of results, and no experiment; give the experiment and the options "
+        f"that it was made with, by `{read_measured(folder).command}`."
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.commands.parsers import typed
-from bench.experiment.library import baseline_of, find_experiment
+from bench.experiment.library import baseline_of, experiment_names, find_experiment
+from destseg.application.options import offer
 from destseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ PASSED_ON = {
 
 def add_run_options(command: argparse.ArgumentParser) -> None:
     """Add the options that choose and run an experiment."""
-    command.add_argument(
+    experiment = command.add_argument(
         "--experiment",
         type=Path,
         metavar="EXPERIMENT",
         help="a TOML file, or the name of one in experiments/; default: smoke; with --cells none",
     )
+    offer(experiment, experiment_names())
     command.add_argument(
         "--cells",
         type=Path,

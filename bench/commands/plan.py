@@ -9,6 +9,7 @@ from bench.commands.parsers import Commands, add_command, add_wide
 from bench.commands.worker_options import beside, places
 from bench.common.exit_codes import DONE
 from destseg.application.options import positive
+from destseg.errors import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -71,13 +72,13 @@ def run(options: argparse.Namespace) -> int:
     if expected is None:
         print("\nno estimate of the whole: a kind of stage has never run here.")
         return DONE
-    count = "1 worker" if workers == 1 else f"{workers} workers"
     apart = ""
     if expected.beside:
         beside_them = "a process" if others == 1 else f"{others} processes"
         apart = f"; of it {duration(expected.beside)} need no GPU, on {beside_them} beside"
     print(
-        f"\n{expected.stages} stages, {duration(expected.work)} of work; with {count} "
+        f"\n{counted(expected.stages, 'stage')}, {duration(expected.work)} of work; with "
+        f"{counted(workers, 'worker')} "
         f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy{apart}."
     )
     return DONE

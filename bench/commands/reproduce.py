@@ -20,6 +20,7 @@ from bench.commands.worker_options import (
     open_workers,
 )
 from bench.common.exit_codes import DONE, FAILURES, INTERRUPTED, TERMINATED
+from destseg.errors import counted
 from destseg.processors import usable_cores
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
         part=options.shard,
     )
     code = _report(summary)
+    if summary.signal is not None:
+        return code
     if options.shard is None:
         table, place = outputs.write()
         print(f"\n{table.text(screen_width(wide=options.wide))}")
@@ -92,10 +95,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _report(summary: Summary) -> int:
     """Print how the run went, and turn it into an exit code."""
-    parts = [f"{summary.done} cells computed", f"{summary.cached} were there"]
+    again = typed(*sys.argv[1:])
+    if summary.signal is not None:
+        there = summary.cached + summary.done
+        print(
+            f"\n{summary.stopped}. Finished cells: {there} of {summary.cells}, {summary.done} of "
+            f"them now. Finished stages are kept; this goes on:\n  {again}"
+        )
+        return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
+    were = "was" if summary.cached == 1 else "were"
+    parts = [f"{counted(summary.done, 'cell')} computed", f"{summary.cached} {were} there"]
     if summary.busy or summary.busy_beside:
         share = summary.busy / (summary.wall * summary.workers)
-        workers = "1 worker" if summary.workers == 1 else f"{summary.workers} workers"
+        workers = counted(summary.workers, "worker")
         parts.append(
             f"{summary.wall:.0f} s, {workers} {share:.1%} busy ({summary.busy:.0f} s of stages)"
         )
@@ -104,15 +116,13 @@ def _report(summary: Summary) -> int:
         parts.append(f"{summary.busy_beside:.0f} s of stages that need no GPU, on {others} beside")
     print(f"\n{'; '.join(parts)}.")
     if summary.failures:
-        print(f"{len(summary.failures)} cells failed:")
+        print(f"{counted(len(summary.failures), 'cell')} failed:")
         for failure in summary.failures:
             print(f"  {failure.cell}: {failure.message}")
         print(f"This tries only them again:\n  {_rerun(summary)}")
     if summary.stopped is not None:
         print(f"stopped early: {summary.stopped}.\nFinished stages are kept; this goes on:")
-        print(f"  {typed(*sys.argv[1:])}")
-        if summary.signal is not None:
-            return INTERRUPTED if summary.signal == signal.SIGINT else TERMINATED
+        print(f"  {again}")
     return FAILURES if summary.failures or summary.stopped else DONE
 
 

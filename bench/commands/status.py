@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from bench.commands.experiment_options import add_options, chosen_store, look_up_chosen
+from bench.commands.experiment_options import (
+    add_options,
+    chosen_experiment,
+    chosen_store,
+    look_up_chosen,
+)
 from bench.commands.parsers import Commands, add_command, add_wide
 from bench.common.exit_codes import DONE, FAILURES
 
@@ -28,8 +33,9 @@ examples:
 
 done: there is a record. failed: the last attempt failed. damaged: the record is not whole.
 stale: there is a record for the same cell, but settings, code or data have changed since; see
-`python -m bench explain`. unprepared: there is a record, and the data that would tell whether it is
-of the same are not prepared on this machine. missing: never computed.
+`python -m bench explain`. Records behind another experiment's results count for that one alone.
+unprepared: there is a record, but its data are not prepared on this machine, so that nobody can
+tell whether it still fits. missing: never computed.
 
 exit codes: 0 all is done, 2 bad input or usage, 3 something is not
 """
@@ -63,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
     from bench.inspection.edits import edited_methods
 
     store = chosen_store(options)
-    census = take_census(look_up_chosen(options).plan, store)
+    _, folder = chosen_experiment(options)
+    census = take_census(look_up_chosen(options).plan, store, options.results / folder)
     width = screen_width(wide=options.wide)
     print(_counts(census, "stage", lambda stage: stage.kind, width))
     print(f"\n{_counts(census, 'category', lambda stage: stage.category or 'all', width)}")

@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -197,6 +198,22 @@ def _has_ended(process: int) -> bool:
 
 def _machine() -> str:
     return re.sub(r"\W", "-", platform.node())
+
+
+def require_writable(cache: Path) -> None:
+    """Refuse a cache that cannot be written to: once, and not for all that is to go into it.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written to.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError as error:
+        raise unwritable(cache, error) from None
 
 
 def unwritable(folder: Path, error: OSError) -> InputError:

@@ -16,7 +16,7 @@ from bench.common.plain_files import TEXT_LIMIT, read_plain
 from bench.data.cache import NotCached, publish, recipe_key, require_leave, require_whole
 from bench.data.pretraining import RECIPE_VERSION, Recipe, pretrain
 from bench.data.wide_resnet import WIDE_RESNET, WideResNet50, wide_imagenet
-from destseg.errors import InputError
+from destseg.errors import InputError, suggestion
 from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
 from destseg.weights import PublishedWeights, imagenet, load_trunk, read_state_dict, weight_path
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 TRUNK = "trunk.pth"
 REPORT = "report.json"
+
+TEACHERS = ("distilled", "procedural", "untrained", "imagenet")
+"""Those that have a name."""
 
 DISTILLED = Path(__file__).with_name("teachers") / "distilled.pth"
 """A small teacher that sees as ImageNet's ResNet-18 does; the card beside it tells how."""
@@ -108,6 +111,11 @@ def prepare_teacher(
         ref = _keep(file, network.state_dict(), source, width, cache)
         return replace(ref, is_wide=True)
     file = weight_path(source)
+    if not file.exists() and Path(source).name == source and not file.suffix:
+        raise InputError(
+            f"teacher {source!r}: neither a teacher's name nor a weight file; "
+            f"{suggestion(source, TEACHERS)}"
+        )
     return _import(file, file.stem, width, cache, setting)
 
 

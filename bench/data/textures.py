@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from bench.data.cache import content_digest, publish, recipe_key, require_whole
 from destseg.errors import InputError, input_faults
-from destseg.folders import images_below
+from destseg.folders import images_below, require_folder
 from destseg.images import bit_depth, read_rgb, resize_rgb
 from destseg.procedural import FAMILIES
 from destseg.textures import VARIATIONS, procedural_texture
@@ -62,6 +62,9 @@ def prepare_textures(folder: Path | None, size: int, cache: Path) -> TexturesRef
     InputError
         When the folder is missing or has no image, or with every image that is damaged.
     """
+    if folder is not None:
+        remedy = "give --textures a folder of images, such as DTD's, or leave it out for the"
+        require_folder(folder, f"{remedy} embedded ones")
     source = embedded_textures(size, cache) if folder is None else folder
     files = texture_files(source)
     digest = content_digest(source, files, cache)

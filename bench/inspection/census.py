@@ -2,17 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from bench.common.provenance import PACKAGES
 from bench.inspection.catalogue import Catalogue, place_of, read_catalogue
-from bench.inspection.reasons import reason
+from bench.inspection.cleaning import keys_in
+from bench.inspection.reasons import reason, same_but_code
 from bench.planning.experiment_plan import is_known
 from bench.planning.schedule import Schedule
 from bench.planning.stages import Plan, Stage, step_types
+from bench.results.files import CELLS
+from bench.results.keeping import PART
 from bench.store.records import Record
 from bench.store.runs import Failure, RunStore
+from destseg.errors import InputError
 
 State = Literal["done", "not needed", "failed", "damaged", "stale", "unprepared", "missing"]
 
@@ -43,9 +49,9 @@ class Census:
     """The stages of a plan with the state of each, beside what a store has.
 
     ``stale`` is a stage without a record while there is one for the same place in the grid under
-    another key; ``unprepared`` one whose key is not known, since its inputs are not prepared here,
-    while there is a record that fits in all else; ``not needed`` one without a record that nothing
-    lacks.
+    another key, which is not another experiment's; ``unprepared`` one whose key is not known, since
+    its inputs are not prepared here, while there is a record that fits in all else; ``not needed``
+    one without a record that nothing lacks.
     """
 
     plan: Plan
@@ -76,8 +82,18 @@ class Census:
         return found
 
 
-def take_census(plan: Plan, store: RunStore) -> Census:
+def take_census(plan: Plan, store: RunStore, own: Path | None = None) -> Census:
     """Compare a plan with a store.
+
+    Parameters
+    ----------
+    plan
+        What is wanted.
+    store
+        What there is.
+    own
+        The experiment's folder of results, which need not exist. What the cells of folders beside
+        it came from, and its own did not, is another experiment's.
 
     Raises
     ------
@@ -85,6 +101,7 @@ def take_census(plan: Plan, store: RunStore) -> Census:
         When a newer version of the program wrote a record.
     """
     catalogue = read_catalogue(store)
+    others = set() if own is None else _of_others(own, catalogue)
     schedule = Schedule(plan, catalogue.records.__contains__)
     pending = {stage.key for stage in schedule.pending}
     failures = {
@@ -102,15 +119,34 @@ def take_census(plan: Plan, store: RunStore) -> Census:
             return "damaged"
         if key in failures:
             return "failed"
-        if not catalogue.at(place_of(stage)):
-            return "missing"
-        if is_known(stage):
-            return "stale"
         nearest = reason(stage, catalogue)
-        return "unprepared" if nearest is not None and nearest.fits else "stale"
+        if nearest is None:
+            return "missing"
+        if nearest.fits and not is_known(stage):
+            return "unprepared"
+        mine = (
+            record.key not in others or same_but_code(record, stage, catalogue)
+            for record in catalogue.at(place_of(stage))
+        )
+        return "stale" if any(mine) else "missing"
 
     states = {key: state(key, stage) for key, stage in plan.stages.items()}
     return Census(plan, catalogue, states, failures)
+
+
+def _of_others(own: Path, catalogue: Catalogue) -> set[str]:
+    """Return the keys of what other results came from, and those of a folder did not."""
+    mine: set[str] = set()
+    others: set[str] = set()
+    for path in own.parent.glob(f"*/{CELLS}"):
+        found = mine if path.parent.name in (own.name, own.name + PART) else others
+        # A file that cannot be read claims nothing.
+        with suppress(InputError):
+            for key in keys_in(path):
+                record = catalogue.records.get(key)
+                lineage = None if record is None else catalogue.lineage(record)
+                found.update(each.key for each in lineage or ())
+    return others - mine
 
 
 def mixed_environments(records: Iterable[Record]) -> dict[str, Counter[str]]:

@@ -59,7 +59,7 @@ def named_by_results(results: Path, store: RunStore) -> set[str]:
         When a ``cells.csv`` cannot be read.
     """
     found: set[str] = set()
-    waiting = [key for path in sorted(results.glob("*/cells.csv")) for key in _keys_of(path)]
+    waiting = [key for path in sorted(results.glob("*/cells.csv")) for key in keys_in(path)]
     while waiting:
         key = waiting.pop()
         if key not in found:
@@ -86,10 +86,18 @@ def leftovers(folder: Path, age: float = DAY) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def _keys_of(path: Path) -> list[str]:
+def keys_in(path: Path) -> list[str]:
+    """Return the keys in a ``cells.csv``.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read.
+    """
     try:
         return list(pd.read_csv(path, usecols=["key"], dtype=str, keep_default_na=False)["key"])
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: its records cannot be told ({error!r}); mend or remove it first."
+            f"{path}: cannot be read ({error!r}), so nobody can tell which records it names; mend "
+            "or remove it first."
         ) from None

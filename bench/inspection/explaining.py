@@ -41,8 +41,8 @@ def find_cell(words: Sequence[str], cells: Iterable[Cell]) -> Cell:
     if fitting:
         what = f"{len(fitting)} such cells"
     raise InputError(
-        f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, the "
-        f"method left out where it is clear, such as {' or '.join(repr(name) for name in near)}."
+        f"{wanted!r}: the experiment has {what}; a cell is CATEGORY METHOD VARIANT SEED, where the "
+        f"method may be left out if it is clear, such as {' or '.join(map(repr, near))}."
     )
 
 
@@ -75,7 +75,8 @@ def explained(stage: Stage, census: Census, store: RunStore) -> list[str]:
     found = reason(stage, census.catalogue)
     if found is None:
         return [*lines, f"never computed; its record would be {folder / RECORD}"]
-    lines.append(f"nearest: {_made(found.record, store)[0]}")
+    apart = ", another experiment's" if census.states[key] == "missing" else ""
+    lines.append(f"nearest{apart}: {_made(found.record, store)[0]}")
     lines += [f"  {difference}" for difference in found.own]
     lines += [f"  parents: the {kind} is another, see there" for kind in found.parents]
     if found.unprepared:

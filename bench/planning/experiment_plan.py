@@ -19,7 +19,7 @@ from bench.planning.inputs import (
     unprepared_inputs,
 )
 from bench.planning.stages import Plan, Stage, plan
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,8 @@ def lay_out(experiment: Experiment, sources: Sources, jobs: int) -> ExperimentPl
         least = method(name).least_images(config)
         if smallest.train < least:
             raise InputError(
-                f"{smallest.category}: {smallest.train} training images are fewer than the {least} "
-                f"that {name} needs for one batch; set a smaller batch_size in the experiment's "
-                "file."
+                f"{smallest.category}: has {counted(smallest.train, 'training image')}, and {name} "
+                f"needs {least} for one batch; set a smaller batch_size in the experiment's file."
             )
     return _laid_out(experiment, required, inputs)
 

@@ -11,7 +11,7 @@ from typing import Any
 from joblib import Parallel, delayed, parallel_config
 
 from bench.common.processes import end_with
-from bench.data.cache import NotCached, only_cached
+from bench.data.cache import NotCached, only_cached, require_writable
 from bench.data.categories import CategoryRef
 from bench.data.kinds import DatasetKind
 from bench.data.teacher import TeacherRef, prepare_teacher
@@ -65,7 +65,8 @@ def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inp
     InputError
         With the faults of all inputs together.
     """
-    return _named(required, _prepare_all(_preparations(required, sources), jobs))
+    preparations = _preparations(required, sources)
+    return _named(required, _prepare_all(preparations, sources.cache, jobs))
 
 
 def look_up_inputs(required: RequiredInputs, sources: Sources) -> Inputs:
@@ -144,11 +145,12 @@ def _cached(prepares: Sequence[Callable[[], Any]], *, check: bool) -> list[Any]:
         return [_attempt(prepare) for prepare in prepares]
 
 
-def _prepare_all(prepares: Sequence[Callable[[], Any]], jobs: int) -> list[Any]:
+def _prepare_all(prepares: Sequence[Callable[[], Any]], cache: Path, jobs: int) -> list[Any]:
     """Return each result or `InputError`; what the cache lacks is made by worker processes."""
     done = _cached(prepares, check=True)
     lacking = [index for index, result in enumerate(done) if isinstance(result, NotCached)]
     if lacking:
+        require_writable(cache)
         # Set as in `bench.running.runner.run`, so that its workers are these and none start anew.
         with parallel_config(backend="loky", inner_max_num_threads=1):
             made = Parallel(n_jobs=jobs, return_as="generator")(

@@ -19,8 +19,8 @@ def measure(experiment: Path, options: Sequence[str] = ()) -> Measured:
 
     A stage is found again by its key, which a change of code does not touch unless somebody
     raises its version, and so is a decoded image. Neither results nor cache are therefore
-    those of the machine. Options are those of ``python -m bench reproduce``, and what that says
-    goes to standard error.
+    those of the machine. Options are those of ``python -m bench reproduce``, whose progress and
+    failures are told on standard error. Its tables are not shown, and gone with their folder.
 
     Raises
     ------
@@ -38,8 +38,8 @@ def measure(experiment: Path, options: Sequence[str] = ()) -> Measured:
             # The code beside this file, whatever else is installed.
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         }
-        code = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode  # noqa: S603
-        if code == BAD_INPUT:
+        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+        if done.returncode == BAD_INPUT:
             raise InputError(f"{experiment}: the run refused its input, as said above; mend that.")
         # The folder is named after the experiment and, on another dataset, after that as well.
         tables = sorted(results.glob(f"{experiment.stem}*/cells.csv"))

@@ -4,6 +4,7 @@ from bench.common.columns import fitted
 from bench.metrics import ALL_METRICS
 from bench.regress.gate_report import Change, GateReport, Verdict
 from bench.regress.measured import name_of
+from destseg.errors import counted
 
 SHOWN = 12
 """Changes and missing cells that are spelled out; the rest is counted."""
@@ -58,9 +59,8 @@ def sentence(change: Change) -> str:
 
 def _headline(report: GateReport) -> str:
     worse = sum(change.worse for change in report.changes)
-    counts = (
-        f"{report.compared} numbers compared, {worse} worse, {len(report.changes) - worse} better"
-    )
+    better = len(report.changes) - worse
+    counts = f"{counted(report.compared, 'number')} compared, {worse} worse, {better} better"
     return f"{report.experiment}: {report.verdict}: {MEANINGS[report.verdict]} {counts}."
 
 
@@ -104,8 +104,8 @@ def _reasons(report: GateReport) -> list[str]:
     if report.verdict is Verdict.PASS:
         if not cause.sources:
             return []
-        count = len(cause.sources)
-        told = "1 source component differs" if count == 1 else f"{count} source components differ"
+        differ = "differs" if len(cause.sources) == 1 else "differ"
+        told = f"{counted(len(cause.sources), 'source component')} {differ}"
         return [f"{told} from the baseline's, and no number moved"]
     lines = []
     if cause.settings:
@@ -130,6 +130,10 @@ def _advice(report: GateReport, adopt: str) -> list[str]:
     """Give the command that adopts a change, where there is one to adopt."""
     if report.verdict is Verdict.INCOMPLETE:
         return []
+    if report.verdict is Verdict.NOT_COMPARABLE:
+        # A command that adopts this would put other data's numbers into the baseline's place.
+        like = "Compare a run of the same images, protocol and precision. Where these were changed"
+        return [f"{like} on purpose, write the baseline anew: `python -m bench baseline --help`."]
     if report.verdict is Verdict.PASS:
         if not report.cause.sources:
             return []

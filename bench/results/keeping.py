@@ -19,7 +19,7 @@ from bench.results.cells import cells_of, tidy
 from bench.results.cells_file import read_cells
 from bench.results.files import CURVE, read_measured, write_results
 from bench.results.results import Results
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 
 WORDS = ("metrics", "protocol.name")
 """Settings that move no number that is there."""
@@ -128,7 +128,8 @@ def with_others(folder: Path, results: Results, known: Collection[str]) -> Resul
 def place_of(results: Results, folder: Path) -> Path:
     """Return a folder where results replace none that they lack: this one, or the one for parts.
 
-    A part takes the place of another part. That it is one is said on standard error.
+    A part takes the place of another part. That it is one, and what it replaces, is said on
+    standard error.
 
     Raises
     ------
@@ -140,12 +141,18 @@ def place_of(results: Results, folder: Path) -> Path:
         return folder
     part = folder.with_name(folder.name + PART)
     require_same(part, results, {})
-    count = "a number" if lost == 1 else f"{lost} numbers"
     print(
-        f"{folder}: holds {count} that these results lack; it is left as it is, and they go to "
-        f"{part}.",
+        f"{folder}: holds {counted(lost, 'number')} that these results lack; it is left as it is, "
+        f"and they go to {part}.",
         file=sys.stderr,
     )
+    other = results_there(part)
+    if other is not None and (lost := lost_numbers(part, results)):
+        print(
+            f"{part}: holds {counted(lost, 'number')} of another part, which these replace; what "
+            f"made that shows it again, and computes nothing twice:\n  {other.command}",
+            file=sys.stderr,
+        )
     return part
 
 

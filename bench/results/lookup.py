@@ -114,7 +114,8 @@ def _from_files(
     if {*grid.categories} - {*there}:
         chosen = " ".join(f"--category {name}" for name in there)
         raise InputError(
-            f"{folder / CELLS}: has not all the categories asked for; those it has are {chosen}."
+            f"{folder / CELLS}: lacks some of the categories asked for; ask for those it has: "
+            f"{chosen}."
         )
     categories = choose_categories(grid.categories, there, folder / CELLS)
     wanted = set(Grid(categories, grid.variants, grid.seeds).cells())

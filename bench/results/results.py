@@ -196,6 +196,12 @@ class Results(Rows):
         return (*said, "Command, commit, machine and date: heading.json")
 
     @property
+    def command(self) -> str:
+        """The command that made them."""
+        lines = (line.partition(": ") for line in self.provenance)
+        return next((said for name, _, said in lines if name == "Command"), "not known")
+
+    @property
     def comparable(self) -> bool:
         """Whether published numbers may stand beside: MVTec AD under the paper's protocol.
 

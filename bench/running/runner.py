@@ -45,6 +45,7 @@ class Summary:
     signal: int | None = None  # the signal that ended it
     beside: int = 0  # workers beside these, for what needs no accelerator
     busy_beside: float = 0.0  # seconds of their stages together
+    cells: int = 0  # cells of the plan
 
 
 def run(
@@ -127,6 +128,7 @@ class _Run:
             signal=interruption.signal,
             beside=self.workers.beside,
             busy_beside=self._busy[True],
+            cells=len(self.plan.evaluations),
         )
 
     def _work(self, interruption: Interruption) -> None:
@@ -148,8 +150,9 @@ class _Run:
             if interruption.signal is not None and not told:
                 told = True
                 self._shown.say(
-                    f"stopping after {_running_stages(running.values())}; "
-                    "interrupt again to stop now"
+                    f"stopping after {_running_stages(running.values())}; interrupt again to stop "
+                    "now, which loses the last two minutes of DeSTSeg's trainings and all of other "
+                    "stages"
                 )
             if interruption.again:
                 self.workers.close()
@@ -213,5 +216,7 @@ class _Run:
 
 
 def _running_stages(jobs: Iterable[Job]) -> str:
-    count = sum(len(job.stages) for job in jobs)
-    return "1 running stage" if count == 1 else f"{count} running stages"
+    first, *others = (stage for job in jobs for stage in job.stages)
+    if not others:
+        return f"the running stage, {first}"
+    return f"{1 + len(others)} running stages, {first} among them"

@@ -63,16 +63,17 @@ class DamagedArtifact(Exception):
 def check_writable(folder: Path, *names: str) -> None:
     """Refuse a folder that cannot take results, files of some names among them.
 
-    Whoever computes asks before anything is computed.
+    Whoever computes asks before anything is computed. The folder is not made: what is refused for
+    another reason leaves nothing behind.
 
     Raises
     ------
     InputError
         Naming the folder and the reason.
     """
-    probe = folder / f".writable-{os.getpid()}"
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    probe = there / f".writable-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:

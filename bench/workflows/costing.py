@@ -19,7 +19,7 @@ from bench.running.execution import result_of
 from bench.running.isolation import alone
 from bench.running.site import Images, StageSite
 from bench.store.runs import DamagedArtifact, RunStore
-from destseg.application.progress import progress
+from destseg.application.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,37 +68,48 @@ def costs_of(
     """
     found: dict[str, Cost] = {}
     wanted = [row for row in variants.items() if row[1] in laid.grid.methods.get(row[0], ())]
-    for method, variant in progress(wanted, "costs", len(wanted), unit="method"):
-        lineages = _lineages(laid, method, variant)
-        first = next(iter(lineages))
-        last, cell = lineages[first][-1], laid.plan.evaluations[first].key
-        before = known.get(method)
-        if before is not None and (before.key, before.device) == (last.key, device_name(device)):
-            found[method] = replace(before, cell=cell)
-            continue
-        seconds = _training_seconds(lineages, store)
-        if seconds is None:
-            continue
-        place = _Place(laid.inputs, find_kind(laid.experiment.dataset.kind), store, device)
-        try:
-            counted = alone(_counted, last, place)
-        except DamagedArtifact:
-            continue
-        sharers = _sharers(lineages)
-        found[method] = Cost(
-            key=last.key,
-            cell=cell,
-            device=device_name(device),
-            numbers=counted.numbers,
-            pretrained=counted.pretrained,
-            training_macs=sum(macs / sharers[key] for key, macs in counted.training.items()),
-            training_seconds=seconds,
-            shared_macs=sum(macs for key, macs in counted.training.items() if sharers[key] > 1),
-            prediction_macs=counted.prediction_macs,
-            prediction_seconds=counted.prediction_seconds,
-            peak_memory=counted.peak_memory,
-        )
+    with Progress("costs", len(wanted), unit="method") as shown:
+        for method, variant in wanted:
+            lineages = _lineages(laid, method, variant)
+            first = next(iter(lineages))
+            last, cell = lineages[first][-1], laid.plan.evaluations[first].key
+            before = known.get(method)
+            if before and (before.key, before.device) == (last.key, device_name(device)):
+                found[method] = replace(before, cell=cell)
+            elif (seconds := _training_seconds(lineages, store)) is not None:
+                shown.say(f"measuring what {method} costs: some updates and predictions, alone")
+                place = _Place(laid.inputs, find_kind(laid.experiment.dataset.kind), store, device)
+                with contextlib.suppress(DamagedArtifact):
+                    counted = alone(_counted, last, place)
+                    sharers = _sharers(lineages)
+                    found[method] = _cost(cell, last, seconds, counted, sharers, device)
+            shown.advance()
     return found
+
+
+def _cost(
+    cell: str,
+    last: Stage,
+    seconds: float,
+    counted: _Counted,
+    sharers: Mapping[str, int],
+    device: str,
+) -> Cost:
+    """Put together what was counted of a cell and what its trainings took."""
+    training = counted.training
+    return Cost(
+        key=last.key,
+        cell=cell,
+        device=device_name(device),
+        numbers=counted.numbers,
+        pretrained=counted.pretrained,
+        training_macs=sum(macs / sharers[key] for key, macs in training.items()),
+        training_seconds=seconds,
+        shared_macs=sum(macs for key, macs in training.items() if sharers[key] > 1),
+        prediction_macs=counted.prediction_macs,
+        prediction_seconds=counted.prediction_seconds,
+        peak_memory=counted.peak_memory,
+    )
 
 
 def _lineages(laid: ExperimentPlan, method: str, variant: str) -> dict[Cell, tuple[Stage, ...]]:

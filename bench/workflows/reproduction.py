@@ -73,7 +73,7 @@ def reproduce(
         complete = () if part else outputs.complete_seeds()
         if 0 < len(complete) < len(laid.grid.seeds):
             table, _ = outputs.write(seeds=complete)
-            print(f"\nseed {seed} is complete\n\n{table.text()}\n", file=sys.stderr, flush=True)
+            print(f"\nseed {seed} is complete\n\n{table.text()}\n", flush=True)
 
     with workers as opened:
         summary = run(

@@ -32,7 +32,7 @@ from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
-from destseg.errors import InputError
+from destseg.errors import InputError, counted
 from destseg.folders import require_folder, subfolders, tell
 from destseg.images import decoded_size
 
@@ -71,9 +71,10 @@ class ScoreRequest:
 
     def __post_init__(self) -> None:
         if len(self.maps) != len(self.seeds):
+            folders = counted(len(self.maps), "folder")
             raise InputError(
-                f"--seed: {len(self.seeds)} given for {len(self.maps)} folders of maps; give as "
-                "many, or none to count from 0."
+                f"--seed: {len(self.seeds)} given for {folders} of maps; give as many, or none to "
+                "count from 0."
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise InputError(
@@ -181,7 +182,7 @@ def score(request: ScoreRequest) -> ScoreOutcome:
 
 def fault_list(request: ScoreRequest, faults: Sequence[str]) -> InputError:
     """Put all faults into one error: a sentence, then a line for each."""
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    count = counted(len(faults), "fault")
     first = f"{request.method}: {count} found; mend what is listed and start again:"
     return InputError(first, *(f"  - {fault}" for fault in faults))
 

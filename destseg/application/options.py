@@ -118,20 +118,28 @@ class _Completion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *given: Any, **__: Any) -> None:
         import shtab
 
-        _complete_files(parser)
+        _complete(parser)
         _namespace, shell, *_ = given
         print(shtab.complete(parser, shell))
         parser.exit(0)
 
 
-def _complete_files(parser: argparse.ArgumentParser) -> None:
-    """Let shells offer files wherever a path is asked for, in a parser and those below it."""
+def offer(argument: argparse.Action, names: Iterable[str]) -> None:
+    """Let shells offer names for an argument that takes others too."""
+    argument.offered = tuple(names)  # type: ignore[attr-defined]
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Let shells offer names or else files where they are asked for, here and in parsers below."""
     import shtab
 
     for action in parser._actions:  # noqa: SLF001 - argparse lists them nowhere else
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for below in action.choices.values():
-                _complete_files(below)
+                _complete(below)
+        elif hasattr(action, "offered"):
+            # Only now, when nothing is parsed any more: other values are taken as well.
+            action.choices = action.offered
         elif action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
 

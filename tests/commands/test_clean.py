@@ -69,7 +69,7 @@ def test_failures_and_damage_that_nothing_refers_to_go_too(bench, results):
     store = RunStore(results / "runs")
     store.folder("ff" + 62 * "0").mkdir(parents=True)
     (store.folder("ff" + 62 * "0") / "failure.json").write_text("{}")
-    assert "1 records and 0 temporary files deleted" in bench("clean", "--yes")[1]
+    assert "1 record and 0 temporary files deleted" in bench("clean", "--yes")[1]
     assert len(list(store.keys())) == 7
 
 

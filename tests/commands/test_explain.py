@@ -1,7 +1,13 @@
+import re
+import shutil
+from pathlib import Path
+
 import pytest
 
 from bench.cli import main
 from tests.commands.conftest import TWO
+
+RESULTS = Path(__file__).parents[2] / "results"
 
 CHANGED = {"head_lr = 0.1": "head_lr = 0.2"}
 
@@ -47,18 +53,30 @@ def test_an_experiment_is_known_by_its_name(capsys, tmp_path):
     assert capsys.readouterr().out.startswith("bottle DeSTSeg den+ed seed 0\n")
 
 
-@pytest.mark.parametrize("words", [[], ["loss"]])
-def test_without_a_cell_a_whole_command_is_given_as_an_example(words, capsys):
+@pytest.mark.parametrize(
+    ("words", "cell"), [([], "bottle"), (["loss"], "bottle"), (["smoke"], "carpet")]
+)
+def test_without_a_cell_a_whole_command_is_given_as_an_example(words, cell, capsys, tmp_path):
     assert main(["explain", *words]) == 2
-    example = " ".join(["python -m bench explain", *words, "bottle den+ed+seg 0"])
-    assert f"`{example}`" in capsys.readouterr().err
+    (said,) = re.findall("`(python -m bench explain.*?)`", capsys.readouterr().err)
+    assert said == " ".join(["python -m bench explain", *words, cell, "den+ed+seg 0"])
+    assert main([*said.split()[3:], "--results", str(tmp_path)]) == 0
+
+
+def test_a_folder_of_results_is_answered_with_the_command_that_made_it(tmp_path, capsys):
+    folder = tmp_path / "bottle-bf16"
+    shutil.copytree(RESULTS / "bottle-bf16", folder, ignore=lambda *_: ["figures", "tables"])
+    assert main(["explain", "bottle-bf16", "--results", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert f"{folder}: a folder of results, and no experiment; give the experiment and " in err
+    assert "by `python -m bench reproduce bottle " in err
 
 
 def test_only_what_the_cell_reads_is_told_to_be_unprepared(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
     for row, read in (("den+ed+seg", "tile, teacher, textures"), ("pixel-nn", "tile")):
         assert main(["explain", "tile", row, "0", "--results", str(tmp_path)]) == 0
-        assert f"not prepared here: {read}; whether" in capsys.readouterr().err
+        assert f"not prepared here: {read}; so nobody can tell which" in capsys.readouterr().err
 
 
 def test_an_empty_cache_is_no_change_of_the_data(bench, tmp_path, monkeypatch):

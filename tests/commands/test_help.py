@@ -1,3 +1,5 @@
+import contextlib
+import io
 import subprocess
 import sys
 from importlib import import_module
@@ -122,6 +124,14 @@ def test_the_version_is_told(capsys):
     assert capsys.readouterr().out.startswith("destseg-bench ")
 
 
+@pytest.fixture(scope="module")
+def completion():
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+        main(["--print-completion", "bash"])
+    return printed.getvalue()
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
 def test_shells_complete_commands_options_and_files(shell, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -131,3 +141,25 @@ def test_shells_complete_commands_options_and_files(shell, capsys):
     assert "destseg-bench" in script
     assert "reproduce" in script
     assert "per-gpu" in script
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("reproduce mvt", ["mvtec", "mvtec-cpu"]),
+        ("regress --experiment smo", ["smoke"]),
+        ("clean ablation lo", ["loss"]),
+        ("table cla", ["claims"]),
+        ("table claims riv", ["rivals", "rivals-cpu"]),
+    ],
+)
+def test_bash_completes_names(line, offered, completion):
+    ask = f"""
+eval "$(cat)"
+COMP_WORDS=(destseg-bench {line})
+COMP_CWORD={len(line.split())}
+_shtab_destseg_bench
+echo "${{COMPREPLY[@]}}"
+"""
+    done = subprocess.run(["bash", "-c", ask], input=completion, capture_output=True, text=True)
+    assert sorted(done.stdout.split()) == offered

@@ -91,7 +91,7 @@ def test_another_method_beside_runs_alone(bench, rows, monkeypatch):
     _, out = bench("plan", "--method", "mean-patch", edits=TWO)
     assert [*rows(out)][2:] == [*EXAMPLE_KINDS, "evaluation"]
     assert "nothing to run" in bench("plan", "--method", "DeSTSeg", edits=TWO)[1]
-    assert "1 cells computed; 2 were there" in bench("reproduce", "--in-process", edits=TWO)[1]
+    assert "1 cell computed; 2 were there" in bench("reproduce", "--in-process", edits=TWO)[1]
     assert "nothing to run" in bench("plan", edits=TWO)[1]
 
 

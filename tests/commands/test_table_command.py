@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import subprocess
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
+from bench.metrics import PAPER
 from bench.presentation.tables import build_table, tables, tables_of
-from bench.results.files import read_results
+from bench.results.files import read_results, write_results
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -55,6 +57,42 @@ def test_what_is_unknown_is_refused_with_what_is_known(capsys, arguments, said):
     err = capsys.readouterr().err
     for part in said:
         assert part in err
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Somebody's maps of MVTec AD, scored, and no results of an experiment."""
+    found = read_results(RESULTS / "rivals")
+    cells = found.cells[found.cells["method"] == "PatchCore"]
+    rival = dataclasses.replace(
+        found,
+        cells=cells.assign(method="Rival", protocol=PAPER.label, den="", ed="", seg=""),
+        experiment="score-Rival",
+        dataset="MVTec AD",
+        standing="original",
+        variants={"Rival": ("",)},
+        protocol=PAPER,
+        costs={},
+        curve=None,
+    )
+    write_results(tmp_path / "score-Rival", rival)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["main", "image", "pixel", "instance", "categories"])
+def test_included_results_are_shown_without_the_experiments(scored, name, capsys, caplog):
+    words = ["table", name, "mvtec", "--include", "score-Rival", "--results", str(scored)]
+    assert main(words) == 0
+    assert "mvtec: no results; the included ones are shown without them" in caplog.text
+    out = capsys.readouterr().out
+    assert "Rival" in out
+    assert ("DeSTSeg" in out) == (name != "categories"), "the published one"
+
+
+def test_a_mistyped_experiment_is_not_passed_over(scored, capsys):
+    words = ["table", "main", "mvtek", "--include", "score-Rival", "--results", str(scored)]
+    assert main(words) == 2
+    assert "mvtek: no results; " in capsys.readouterr().err
 
 
 def test_an_unknown_form_is_refused(capsys):

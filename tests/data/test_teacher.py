@@ -151,6 +151,19 @@ def test_a_bad_weight_file_is_named(tmp_path, cache):
         prepare_teacher(str(path), cache, width=4)
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("distiled", "neither a teacher's name nor a weight file; did you mean distilled?"),
+        ("vgg", "neither a teacher's name nor a weight file; there are distilled, procedural, "),
+        ("weights/own.pth", "no such weight file; give the path of one"),
+    ],
+)
+def test_a_source_that_is_no_teacher_is_told_by_what_it_looks_like(source, said, cache):
+    with pytest.raises(InputError, match=f"{source}.*: {said}".replace("?", r"\?")):
+        prepare_teacher(source, cache)
+
+
 @pytest.fixture
 def at_hand(tmp_path, monkeypatch):
     """Stand-in ImageNet weights where torch keeps them."""

@@ -126,6 +126,11 @@ def test_folder_without_images(tmp_path, cache):
         prepare_textures(tmp_path, 8, cache)
 
 
+def test_a_folder_that_is_missing_names_the_option(tmp_path, cache):
+    with pytest.raises(InputError, match="nosuch: no such folder; give --textures a folder of im"):
+        prepare_textures(tmp_path / "nosuch", 8, cache)
+
+
 def test_damaged_images_are_listed(tmp_path, cache):
     root = texture_folder(tmp_path / "dtd")
     (root / "images" / "x.png").write_bytes(b"")

@@ -41,6 +41,30 @@ def test_what_changed_is_stale_and_what_is_new_is_missing(filled, store, lay):
     }
 
 
+def cells_of(folder, stages):
+    """A results folder whose cells are of some evaluations."""
+    folder.mkdir(parents=True)
+    (folder / "cells.csv").write_text("\n".join(["key", *(stage.key for stage in stages)]))
+
+
+def test_what_another_experiments_results_came_from_is_nothing_stale(filled, store, lay, of_code):
+    root = store.root.parent
+    evaluations = of_kind(filled, "evaluation")
+    wanted, own = lay(student_lr=0.5), root / "mine"
+    stale = by_kind(take_census(wanted, store, own))
+    assert all("stale" in states for states in stale.values())
+    cells_of(root / "smoke", evaluations)
+    theirs = take_census(wanted, store, own)
+    assert set(theirs.states.values()) == {"missing"}
+    renewed = of_code(lambda: take_census(lay(), store, own), maps=99)
+    assert renewed.in_state("stale"), "only the code differs: it can be taken over"
+    cells_of(root / "mine-part", evaluations)
+    assert by_kind(take_census(wanted, store, own)) == stale
+    (root / "smoke" / "cells.csv").write_text("damaged")
+    (root / "mine-part" / "cells.csv").unlink()
+    assert by_kind(take_census(wanted, store, own)) == stale
+
+
 def test_a_failure_counts_where_nothing_was_done_since(filled, store):
     stages = of_kind(filled, "evaluation")
     store.discard(stages[0].key)

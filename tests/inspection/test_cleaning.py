@@ -47,7 +47,7 @@ def test_no_results_name_nothing(store, tmp_path):
 
 def test_cells_without_keys_end_it(store, tmp_path, write_cells):
     path = write_cells("one", "x", column="other")
-    with pytest.raises(InputError, match="its records cannot be told") as caught:
+    with pytest.raises(InputError, match="nobody can tell which records") as caught:
         named_by_results(tmp_path / "results", store)
     assert str(path) in str(caught.value)
 

@@ -25,6 +25,30 @@ def test_what_is_redirected_is_utf8_whatever_the_machine_says(encoding):
     assert done.stdout.decode("utf-8") == f"83.1 ± 0.4 ✓ − ×{os.linesep}"
 
 
+PRINT_ON = """
+import sys
+from destseg.application.console import open_console
+open_console()
+for _ in range(10000):
+    print("nobody reads this")
+    print("nor this", file=sys.stderr)
+sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_reader_that_has_enough_changes_no_exit_code(options):
+    """As in ``python -m bench regress 2>&1 | head -1``."""
+    reading, writing = os.pipe()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *options, "-c", PRINT_ON]
+    child = subprocess.Popen(command, env=environment, stdout=writing, stderr=writing)
+    os.close(writing)
+    os.read(reading, 1)
+    os.close(reading)
+    assert child.wait() == 5
+
+
 def test_an_error_commands_no_terminal_and_keeps_its_lines(capsys):
     print_error(InputError("404 \x1b[31mgone\r", "and \udce9"))
     assert capsys.readouterr().err == "error: 404 \\x1b[31mgone\\r\nand \\udce9\n"

@@ -1,6 +1,7 @@
 import hashlib
 import os
 import pickle
+import re
 import sys
 import warnings
 from dataclasses import replace
@@ -93,7 +94,9 @@ def test_legacy_serialisation(tmp_path, state):
 def test_no_weight_file(tmp_path, content):
     path = tmp_path / "other.pth"
     path.write_bytes(content)
-    assert "not a PyTorch file" in refusal(path)
+    said = refusal(path)
+    assert re.search(": not a PyTorch file(;| of plain tensors: it is damaged or )", said)
+    assert said.endswith("; give a state dict written by torch.save(model.state_dict(), path).")
 
 
 def test_truncated_file_directory_and_nothing(tmp_path, state):

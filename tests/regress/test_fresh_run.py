@@ -16,8 +16,8 @@ def runs(monkeypatch):
     """Stand in for the run: note the command, leave some cells."""
     seen = {}
 
-    def run(command, *, env, **rest):
-        seen.update(command=command, env=env)
+    def run(command, *, env, stdout, **rest):
+        seen.update(command=command, env=env, stdout=stdout, rest=rest)
         if seen.get("text"):
             folder = Path(command[command.index("--results") + 1]) / "smoke"
             folder.mkdir(parents=True)
@@ -37,6 +37,8 @@ def test_results_and_cache_are_fresh_and_gone(runs, monkeypatch):
     assert cache != Path(os.environ["DESTSEG_BENCH_CACHE"])
     assert not cache.parent.exists()
     assert runs["command"][-2:] == ["--jobs", "2"]
+    assert runs["stdout"] == subprocess.DEVNULL, "tables, and the name of a folder that is gone"
+    assert "stderr" not in runs["rest"], "progress and failures are told"
     assert runs["env"]["PYTHONPATH"] == f"{ROOT}{os.pathsep}elsewhere"
 
 

@@ -54,6 +54,15 @@ def test_an_improvement_says_how_to_adopt_it():
     )
 
 
+@pytest.mark.parametrize("words", [terminal_text, markdown_text])
+def test_what_is_not_comparable_is_not_offered_as_the_baseline(words):
+    report = compare(dataclasses.replace(measured(), dataset="mvtec"))
+    assert report.verdict is Verdict.NOT_COMPARABLE
+    text = words(report, ADOPT)
+    assert ADOPT not in text
+    assert "Compare a run of the same images, protocol and precision." in text
+
+
 def test_nothing_changed_but_the_numbers():
     text = terminal_text(compare(with_score(measured(), CELL, "pro", 0.4)), ADOPT)
     assert "neither settings, source components nor versions differ" in text

@@ -69,12 +69,21 @@ def test_a_curve_of_less_has_a_place_of_its_own(folder, whole, capsys):
         assert "holds a curve of more than this" in capsys.readouterr().err
 
 
-def test_a_part_may_replace_another_part(folder, whole):
-    for name in ("bottle", "cable"):
+def test_a_part_may_replace_another_part_which_is_told(folder, whole, capsys):
+    place = folder.with_name("ablation-part")
+    for name, again in (("bottle", False), ("cable", True), ("cable", False)):
         part = part_of(whole, category=name)
+        part = dataclasses.replace(part, provenance=(f"Command: bench --category {name}",))
         keep_results(place_of(part, folder), part)
-    there = read_results(folder.with_name("ablation-part"))
-    assert set(there.cells["category"]) == {"cable"}
+        numbers = 6 * len(part.cells)
+        said = (
+            f"{place}: holds {numbers} numbers of another part, which these replace; what made "
+            "that shows it again, and computes nothing twice:\n  bench --category bottle\n"
+        )
+        err = capsys.readouterr().err
+        assert err.endswith(said) == again
+        assert ("which these replace" in err) == again
+    assert set(read_results(place).cells["category"]) == {"cable"}
 
 
 def test_the_whole_replaces_a_part_and_itself(folder, whole, capsys):

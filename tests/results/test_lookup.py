@@ -98,7 +98,7 @@ def test_where_a_category_is_lacking_those_there_are_given_as_options(
     cells = known.cells[known.cells["category"] == "tile"]
     (results / "tiny" / "cells.csv").unlink()
     write_results(results / "tiny", dataclasses.replace(known, cells=cells))
-    with pytest.raises(InputError, match=r"has not all the categories .* are --category tile"):
+    with pytest.raises(InputError, match=r"lacks some of the categories .*: --category tile"):
         find(asked, tmp_path / "empty")
     found = find(asked.narrowed(categories=("tile",)), tmp_path / "empty")
     assert len(found.results.cells) == len(cells)

@@ -139,7 +139,8 @@ def test_an_interrupt_lets_running_stages_finish(go, store, capsys, number):
     assert (summary.done, summary.failures) == (1, ())
     assert len(workers.jobs) == 4
     assert store.get(workers.jobs[-1].stages[-1].key) is not None, "the running stage is stored"
-    assert "stopping after 1 running stage; interrupt again to stop now" in capsys.readouterr().err
+    said = f"stopping after the running stage, {workers.jobs[-1].stages[0]}; interrupt again to "
+    assert said in capsys.readouterr().err
     assert workers.closed == 1, "at the end, as always"
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
     _, rest = go(seeds=(0,))
@@ -321,7 +322,7 @@ def test_an_interrupt_lets_stages_of_both_kinds_finish(go, store, capsys):
     _, summary = go(seeds=(0,), workers=workers)
     assert (summary.stopped, summary.done) == ("interrupted", 1)
     assert [job.beside for job in workers.jobs[-2:]] == [False, True]
-    assert "stopping after 2 running stages" in capsys.readouterr().err
+    assert "stopping after 2 running stages, " in capsys.readouterr().err
     assert all(store.get(stage.key) for job in workers.jobs for stage in job.stages)
     _, rest = go(seeds=(0,), workers=Apart())
     assert (rest.done, rest.cached) == (3, 1)

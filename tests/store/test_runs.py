@@ -251,9 +251,11 @@ def test_processes_may_share_a_store(tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+def test_a_writable_folder_is_not_made(tmp_path):
     check_writable(tmp_path / "a" / "b")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+    check_writable(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_no_folder_for_results(tmp_path):

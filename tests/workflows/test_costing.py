@@ -114,8 +114,9 @@ def counted(tiny, tiny_inputs, store):
 VARIANT = {"DeSTSeg": "none"}
 
 
-def test_every_multiplication_is_counted_once(here, counted, store):
+def test_every_multiplication_is_counted_once(here, counted, store, capsys):
     (cost,) = costs_of(counted, VARIANT, store, {}, "cpu").values()
+    assert capsys.readouterr().err.startswith("measuring what DeSTSeg costs: some updates and ")
     shared = 2 * (2 * 3 * 5)
     assert cost.shared_macs == shared
     assert cost.training_macs == STEPS * (4 * 5 * 6) + shared / 4, "a part for each of four cells"

@@ -217,7 +217,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_the_same_numbers(
     assert {path: after[path] for path in survived} == survived, "what was there ran again"
     out, err = capsys.readouterr()
     assert_ends_with_the_table(out)
-    assert "seed 0 is complete" in err
+    assert "seed 0 is complete" in out
     assert re.search(rf"tiny: 100%.* {PART_CELLS}/{PART_CELLS} \[.*cell.*\]\n", err)
     assert "\r" not in err
 
