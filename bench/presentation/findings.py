@@ -119,7 +119,7 @@ def _effects(results: Results) -> Iterator[str]:
             said.append(f"{moves} in {these}; {_elsewhere(group, results, tests)}.")
     left = {name: one for name, one in found.items() if not one.decided}
     if left:
-        sizes = listed(f"{name} {one.signed}" for name, one in left.items())
+        sizes = listed(f"{name}: {one.signed}" for name, one in left.items())
         name, one = next(iter(left.items()))
         scores = complete_seeds(family.contrasts[(name,), metric.key])
         said.append(f"{sizes}{_open(scores, one.interval)}.")

@@ -111,18 +111,19 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
             "from the table of cells alone. Run the command below, then make the report again."
         )
     shown = sum(len(sheet.names) for sheet in gallery.sheets)
+    kind = gallery.kind
     note = (
         f"All {shown} test images of {len(gallery.sheets)} categories: input, ground truth and "
-        "anomaly map. The maps of a category, variant and seed share one colour scale, from their "
+        f"anomaly map. The maps of a category, {kind} and seed share one colour scale, from their "
         "least score to the one that half of the anomalous images reach; lighter is more "
         "anomalous. Their threshold is the one of best F1 on these very images: one that is chosen "
         "beforehand does not do better."
     )
     if gallery.left_out:
         note += (
-            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds "
-            "are left out, or the page would be too large: shown are as many as fit, seed by seed, "
-            "the variant with the most parts first."
+            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} pairs of {kind} and "
+            "seed are left out, or the page would be too large: shown are as many as fit, seed by "
+            "seed."
         )
     return note
 
