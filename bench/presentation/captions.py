@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.methods.interface import Method
 from bench.presentation.formatting import MISSING, format_p, in_words, listed
+from bench.presentation.notes import hardly_trained
 from bench.presentation.statistics_tables import Family, shown_for
 from bench.results.results import Results
 from bench.stats import contrast_effect
@@ -13,6 +14,8 @@ from bench.stats import contrast_effect
 def effects_caption(results: Results, method: Method[Any, Any]) -> str:
     """Say what the two intervals of a method's main effects are, and what both show."""
     begin = f"Main effects of {listed(method.factors)}"
+    if hardly_trained(results):
+        return f"{begin}; networks hardly train in so few updates, and this means nothing."
     family = Family(results, method)
     effects = {
         (factor, metric): contrast_effect(family.contrasts[(factor,), metric.key])
@@ -36,12 +39,12 @@ def effects_caption(results: Results, method: Method[Any, Any]) -> str:
     if signs and not both:
         least = min((p for one in signs if (p := corrected[one]) is not None), default=None)
         told = "" if least is None else f"; the least p, corrected by Holm, is {format_p(least)}"
-        said += f", and for others of this kind none of that is shown{told}"
+        said += f", and for other categories none of that is shown{told}"
     elif both:
-        said += f", and for others of this kind too {_moves(both, results)}"
+        said += f", and for other categories too {_moves(both, results)}"
     return (
         f"{begin} with two 95 % intervals: thick, for these categories under new seeds; thin, for "
-        f"other categories of this kind, trained anew. By both, {said}."
+        f"other categories, trained anew. By both, {said}."
     )
 
 

@@ -54,10 +54,10 @@ def claims_table(results: Results) -> Table:
     """Build a row for each claim, and one for each metric of those with several.
 
     A claim stands or falls with its weakest pair, which is shown with its effect and the interval
-    that decided it, and beside it whether other categories of this kind would say the same; on
-    MVTec AD the effect of the same pair in the paper is beside. Only the paper's dataset, protocol
-    and setting together can reproduce or contradict it; anything else is said to hold or not hold
-    where it was measured.
+    that decided it, and beside it whether other categories would say the same; on MVTec AD the
+    effect of the same pair in the paper is beside. Only the paper's dataset, protocol and setting
+    together can reproduce or contradict it; anything else is said to hold or not hold where it was
+    measured.
     """
     lines = []
     for method, whole in assessments(results):
@@ -195,7 +195,7 @@ def _notes(results: Results) -> tuple[str, ...]:
             "number."
         ),
         (
-            "Other categories: whether the verdict extends to other categories of this kind, by "
+            "Other categories: whether the verdict extends to ones that were not measured, by "
             "sign flips of the categories' own effects; of a claim that holds the largest p of its "
             "pairs, of one that does not the smallest p of a reversed one, times the number of "
             "pairs and metrics. Shown means p at most 0.05."

@@ -122,7 +122,7 @@ def _legend(effects: Iterable[Effect], *, with_paper: bool) -> dict[str, dict[st
     if any(effect.estimate.interval is not None for effect in effects):
         entries["95 % interval, these categories under new seeds"] = _THESE | _MARK
     if any(effect.like_these is not None for effect in effects):
-        entries["95 % interval, other categories of this kind"] = _OTHERS
+        entries["95 % interval, other categories"] = _OTHERS
     if with_paper:
         entries["paper"] = PAPER_MARK
     return entries

@@ -1,30 +1,35 @@
-"""What a run found, in three sentences at most: all of it made from the numbers.
+"""What a run found, in three findings at most: all of it made from the numbers.
 
-Where the two readings of a difference part, a sentence carries both: the interval for these
-categories under new seeds, and whether it is shown for others of this kind, by the sign-flip p
-over them (`bench.stats.contrast_p`). What is shown of an effect is what the table of effects says,
-with Holm's correction; too few categories to show anything are said to be that.
+Where the two readings of a difference part, both are told: the interval for these categories under
+new seeds, and whether it is shown for other categories, by the sign-flip p over these
+(`bench.stats.contrast_p`). What is shown of an effect is what the table of effects says, with
+Holm's correction; too few categories to show anything are said to be that.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.metrics import Metric
+from bench.presentation.floors import interval_beside
 from bench.presentation.formatting import format_percent, in_words, listed
+from bench.presentation.notes import hardly_trained
 from bench.presentation.statistics_tables import Family, shown_for
-from bench.results.results import Results
+from bench.results.results import Results, Row
 from bench.stats import (
     LEVEL,
     Interval,
     Scores,
     can_show,
+    complete_seeds,
     contrast_effect,
     contrast_p,
     estimate,
-    new_seeds_interval,
 )
 
 _METRIC = "pixel_ap"
+
+_OTHERS = "other categories"
+"""What all readings call them; the last finding says what they are."""
 
 
 def main_metric(results: Results) -> Metric:
@@ -36,17 +41,14 @@ def main_metric(results: Results) -> Metric:
 
 
 def findings(results: Results) -> tuple[str, ...]:
-    """Say what the numbers show and what they do not, in three sentences at most.
+    """Say what the numbers show and what they do not, in three findings at most.
 
     Of a method whose factorial design is complete what its switches add comes first; then how
     the row that stands for all does beside the best of the others and the better floor; last what
-    the numbers are of, and what follows from that.
+    the numbers are of, and what follows from that. Of networks that hardly train nothing is found.
     """
-    effects, standing = tuple(_effects(results)), tuple(_standing(results))
-    if effects and standing:
-        standing = ("; ".join(standing),)
-    said = (*effects, *standing, _limits(results))
-    return tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in said)
+    said = () if hardly_trained(results) else (*_effects(results), *_standing(results))
+    return (*said, _limits(results, told=any(_OTHERS in sentence for sentence in said)))
 
 
 @dataclass(frozen=True)
@@ -56,91 +58,36 @@ class _Difference:
     Attributes
     ----------
     interval
-        For these categories under new seeds, for all comparisons at once.
-    p
-        For other categories of this kind, for all comparisons at once.
+        For these categories under new seeds; where it was picked from several, for all at once.
+    p, corrected
+        For other categories: by itself, and for all comparisons at once where there are several.
     elsewhere
         Whether it is shown for those.
-    categories
-        How many there are.
-    corrected
-        The p of an effect by Holm's method, over the table of effects.
     """
 
     mean: float
     interval: Interval | None
     p: float | None
+    corrected: float | None
     elsewhere: bool
-    categories: int
-    corrected: float | None = None
 
     @property
-    def too_few(self) -> bool:
-        """Whether no difference at all could be shown for other categories."""
-        return not can_show(self.categories)
+    def decided(self) -> bool:
+        """Whether its sign is decided for these categories."""
+        return self.interval is not None and self.interval.excludes_zero
 
     @property
-    def has_p(self) -> bool:
-        """Whether p says something."""
-        return self.p is not None and not self.too_few
+    def signed(self) -> str:
+        """Such as ``"+0.1 points [−0.6, 0.7]"``."""
+        return f"{_points(self.mean, '+')} points{_ends(self.interval)}"
 
     @property
-    def in_points(self) -> str:
-        """Such as ``"+3.3 [1.3, 5.3] (p = .25, corrected 1)"``."""
-        if self.interval is None:
-            return _points(self.mean, "+")
-        ends = f"[{_points(self.interval.low)}, {_points(self.interval.high)}]"
-        said = f"{_points(self.mean, '+')} {ends}"
-        if self.p is None or not self.has_p:
-            return said
-        corrected = "" if self.corrected is None else f", corrected {_bare(self.corrected)}"
-        return f"{said} ({short_p(self.p)}{corrected})"
-
-    @property
-    def reading(self) -> str:
-        """What is decided, in words that follow the number."""
-        if self.interval is None:
-            return " (one seed: nothing is decided)"
-        if not self.interval.excludes_zero:
-            return ", not decided"
-        if self.too_few:
-            many = f"{in_words(self.categories)} categories"
-            count = "one category" if self.categories == 1 else many
-            return f" here; {count} can show nothing of others of this kind"
-        if self.elsewhere:
-            return " for these categories and others of this kind"
-        return " for these categories, not shown for others of this kind"
-
-
-def _read(found: Mapping[str, _Difference]) -> str:
-    """Name differences, those together of which the same is decided.
-
-    Such as ``"seg +3.3 [1.3, 5.3] (p = .25) for these categories, not shown for …"``.
-    """
-    groups: dict[str, dict[str, _Difference]] = {}
-    for name, one in found.items():
-        groups.setdefault(one.reading, {})[name] = one
-    said = []
-    for reading, group in groups.items():
-        numbers = listed(f"{name} {one.in_points}".lstrip() for name, one in group.items())
-        said.append(f"{numbers}{reading}")
-    return "; ".join(said)
-
-
-def _difference(contrast: Scores, comparisons: int = 1) -> _Difference:
-    """Read a contrast as one of so many comparisons of which the reader is shown one (Bonferroni).
-
-    One seed at least is complete.
-    """
-    alone = contrast_p(contrast)
-    p = None if alone is None else min(alone * comparisons, 1.0)
-    return _Difference(
-        estimate(contrast).mean,
-        new_seeds_interval(contrast, 1 - (1 - LEVEL) / comparisons),
-        p,
-        elsewhere=p is not None and p <= 1 - LEVEL,
-        categories=len(contrast),
-    )
+    def size(self) -> str:
+        """The same without the sign, such as ``"3.7 points [2.8, 4.7]"``."""
+        ends = self.interval
+        if ends is not None and self.mean < 0:
+            ends = Interval(-ends.high, -ends.low)
+        return f"{_points(abs(self.mean))} points{_ends(ends)}"
 
 
 def _effects(results: Results) -> Iterator[str]:
@@ -154,19 +101,30 @@ def _effects(results: Results) -> Iterator[str]:
         test = ((name,), metric.key)
         ours, corrected = contrast_effect(family.contrasts[test]), family.corrected.get(test)
         if ours.estimate.n:
-            found[name] = replace(
-                _difference(family.contrasts[test]),
-                elsewhere=shown_for(ours, corrected) == "both",
-                corrected=corrected,
+            interval, both = ours.estimate.interval, shown_for(ours, corrected) == "both"
+            found[name] = _Difference(ours.estimate.mean, interval, ours.p, corrected, both)
+    if not found:
+        return
+    found = dict(sorted(found.items(), key=lambda item: -abs(item[1].mean)))
+    these = "this category" if len(results.categories) == 1 else "these categories"
+    tests = f"once corrected for the {len(family.corrected)} effects looked at"
+    said = []
+    for elsewhere in (True, False):
+        group = {n: one for n, one in found.items() if one.decided and one.elsewhere is elsewhere}
+        if group:
+            moves = listed(
+                f"{name} {'raises' if one.mean > 0 else 'lowers'} it by {one.size}"
+                for name, one in group.items()
             )
-    if found:
-        order = sorted(found.items(), key=lambda item: -abs(item[1].mean))
-        verb = "adds" if len(found) == 1 else "add"
-        what = f"What {listed(found)} {verb} to {metric.display}, in points"
-        if any(one.has_p for one in found.values()):
-            tests = len(family.corrected)
-            what += f" (p corrected for the {tests} tests of all effects, by Holm's method)"
-        yield f"{what}: {_read(dict(order))}"
+            said.append(f"{moves} in {these}; {_elsewhere(group, results, tests)}.")
+    left = {name: one for name, one in found.items() if not one.decided}
+    if left:
+        sizes = listed(f"{name}: {one.signed}" for name, one in left.items())
+        name, one = next(iter(left.items()))
+        scores = complete_seeds(family.contrasts[(name,), metric.key])
+        said.append(f"{sizes}{_open(scores, one.interval)}.")
+    many = "s" if len(found) > 1 else ""
+    yield f"Main effect{many} of {listed(method.factors)} on {metric.display}: {' '.join(said)}"
 
 
 def _standing(results: Results) -> Iterator[str]:
@@ -181,43 +139,116 @@ def _standing(results: Results) -> Iterator[str]:
     }
     known = {row: contrast for row, contrast in ahead.items() if estimate(contrast).n}
     score = format_percent(estimate(own).mean, metric)
-    beginning = f"By {metric.display} {results.labels[ours]} ({score})"
+    said = [f"{results.labels[ours]} has {score} % {metric.display}."]
     for are_floors in (False, True):
         rows = [row for row in known if (row[0] in results.floors) is are_floors]
-        if not rows:
+        if rows:
+            nearest = min(rows, key=lambda row: estimate(known[row]).mean)
+            said.append(_beside(results, (ours, nearest), known[nearest], len(rows)))
+    if known:
+        yield " ".join(said)
+
+
+def _beside(results: Results, pair: tuple[Row, Row], ahead: Scores, count: int) -> str:
+    """Say how far a row is ahead of another, the nearest of so many of its sort."""
+    scores = complete_seeds(ahead)
+    mean, p = float(scores.mean()), contrast_p(ahead)
+    # Above the nearest is above all of them, which needs no correction; that one of them is
+    # better is found by looking at each (Bonferroni).
+    picked = count if mean < 0 else 1
+    interval = interval_beside(results, pair, ahead, 1 - (1 - LEVEL) / picked)
+    p = None if p is None else min(p * picked, 1.0)
+    found = _Difference(mean, interval, p, None, p is not None and p <= 1 - LEVEL)
+    other = pair[1]
+    what = f"{results.labels[other]}, {_rank(results, other, count)}"
+    if not found.decided:
+        return f"Against {what}: {found.signed}{_open(scores, interval)}."
+    few = not can_show(len(scores))
+    if picked > 1:
+        what += f" (interval{'' if few else ' and p'} corrected for picking it)"
+    many = int((scores.mean(axis=1) * mean > 0).sum())
+    where = "in this category"
+    if len(scores) > 1:
+        where = f"on average, and in {many} of these {len(scores)} categories"
+    side = "more" if mean > 0 else "less"
+    said = f"It has {found.size} {side} than {what}, {where}; {_elsewhere({'': found}, results)}."
+    if other[0] in results.floors:
+        said += f" A floor is not random: that is the spread of {results.labels[pair[0]]} alone."
+    return said
+
+
+def _rank(results: Results, row: Row, count: int) -> str:
+    """Such as ``"the best of the other 7 variants"``."""
+    if row[0] in results.floors:
+        return "the floor" if count == 1 else "the better floor"
+    kind = "method" if len(results.learners) > 1 else "variant"
+    return f"the only other {kind}" if count == 1 else f"the best of the other {count} {kind}s"
+
+
+def _elsewhere(group: Mapping[str, _Difference], results: Results, tests: str = "") -> str:
+    """Say whether differences of one reading are shown for other categories.
+
+    The names stand before their p where there are several; `tests` says what the correction is for.
+    """
+    few = len(results.categories)
+    if not can_show(few):
+        return f"{'one category' if few == 1 else in_words(few)} can show nothing of others"
+    ps: list[str] = []
+    for name, one in group.items():
+        if one.p is None:
             continue
-        nearest = min(rows, key=lambda row: estimate(known[row]).mean)
-        below = estimate(known[nearest]).mean < 0
-        # Above the nearest is above all of them, which needs no correction; that one of them is
-        # better is found by looking at each.
-        found = _difference(known[nearest], len(rows) if below else 1)
-        if are_floors:
-            what = "the floor" if len(rows) == 1 else "the better floor"
-        else:
-            what = "the other" if len(rows) == 1 else f"the best of the other {len(rows)}"
-        if below and len(rows) > 1 and found.interval is not None:
-            of = "interval and p" if found.has_p else "interval"
-            what += f" ({of} for all {len(rows)} at once)"
-        side = "below" if below else "above"
-        difference = _read({"": found})
-        yield f"{beginning} is {side} {results.labels[nearest]}, {what}: {difference}"
-        beginning = "it"
+        said = short_p(one.p) if len(group) == 1 else f"{name}: {short_p(one.p)}"
+        if one.corrected is not None:
+            said += f", and {_bare(one.corrected)}{'' if ps else f' {tests}'}"
+            if one.corrected <= 1 - LEVEL and not one.elsewhere:
+                said += ", but the interval for them reaches zero"
+        ps.append(said)
+    shown = next(iter(group.values())).elsewhere
+    told = f" ({'; '.join(ps)})" if ps else ""
+    return f"{'shown' if shown else 'not shown'} for {_OTHERS}{' too' if shown else ''}{told}"
 
 
-def _limits(results: Results) -> str:
-    """Say what the numbers are of, and what they do not show."""
-    intervals = "no intervals"
-    if len(results.seeds) > 1:
-        these = "this category" if len(results.categories) == 1 else "these categories"
-        intervals = f"brackets are 95 % intervals for {these} under new seeds"
-    of = f"{results.categories_text}, {results.seeds_text}, {intervals}"
+def _open(scores: Scores, interval: Interval | None) -> str:
+    """Say why a difference, of complete seeds, is not decided."""
+    if interval is not None:
+        return ", not to be told from chance"
+    if scores.shape[1] > 1:
+        return ", and as neither is random there is no interval"
+    return ", which one seed leaves undecided"
+
+
+def _limits(results: Results, *, told: bool) -> str:
+    """Say what the numbers are of, and what they do not show; others where they are told of."""
     if results.not_comparable is not None:
-        return f"{results.not_comparable.removesuffix('.')}; {of}"
-    where = f"Measured on {results.dataset}, under the paper's protocol"
-    if results.reproduces:
-        return f"{where} and in its setting: nothing here tells of other data; {of}"
-    lacking = "all of its categories" if results.paper_setting else "its training"
-    return f"{where}, but not with {lacking}: no failure to reproduce follows; {of}"
+        said = [results.not_comparable]
+    else:
+        where = f"Measured on {results.dataset}, under the paper's protocol"
+        lacking = "all of its categories" if results.paper_setting else "its training"
+        if results.reproduces:
+            said = [f"{where} and in its setting: nothing here tells of other data."]
+        else:
+            said = [f"{where}, but not with {lacking}: no failure to reproduce follows."]
+    these = "this category" if len(results.categories) == 1 else "these categories"
+    brackets = "no intervals"
+    if len(results.seeds) > 1:
+        brackets = f"brackets are 95 % intervals for {these} under new seeds"
+    of = f"{results.categories_text}, {results.seeds_text}"
+    said.append(f"{_capitalised(of)}; {brackets}.")
+    if told:
+        said.append(
+            f"{_capitalised(_OTHERS)} are ones like these that were not measured; p assumes that "
+            "these are a random sample."
+        )
+    return " ".join(said)
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _ends(interval: Interval | None) -> str:
+    """Such as ``" [1.3, 5.3]"``; nothing where there is no interval."""
+    return "" if interval is None else f" [{_points(interval.low)}, {_points(interval.high)}]"
 
 
 def _points(fraction: float, sign: str = "-") -> str:
@@ -231,5 +262,8 @@ def _bare(p: float) -> str:
 
 
 def short_p(p: float) -> str:
-    """Such as ``"p = .25"``, with two significant digits, or ``"p < .001"``."""
-    return "p < .001" if p < 0.001 else f"p = {p:.2g}".replace("0.", ".", 1)
+    """Such as ``"p = .25"``, with two significant digits, ``"p < .001"`` or ``"p = 1.0"``."""
+    if p < 0.001:
+        return "p < .001"
+    digits = f"{p:.2g}"
+    return f"p = {digits.replace('0.', '.', 1) if '.' in digits else '1.0'}"

@@ -1,15 +1,20 @@
 """Sentences that say what numbers are: of which data, with what spread, and what is missing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from bench.experiment.experiment import flat_settings
 from bench.methods import PAPER, methods
 from bench.metrics import Metric
 from bench.paper.published import is_whole
 from bench.presentation.formatting import listed
+from bench.results.cells import UNKNOWN
 from bench.results.results import Results, Row
 from bench.stats.significance import MOST_EXACT
+
+FEWEST = 10
+"""Updates below which a network has hardly left the weights it began with."""
 
 
 def method_notes(results: Results, metrics: Collection[Metric]) -> tuple[str, ...]:
@@ -66,23 +71,76 @@ def grid_notes(
         alone = len(results.learners) == 1
         names = [variant if alone else f"{method} {variant}" for method, variant in absent]
         notes.append(f"Not part of this run: {', '.join(names)}.")
-    missing = sum(_missing(results, metrics, row) for row in wanted)
+    return (*warnings(results, metrics, wanted), *notes)
+
+
+def warnings(
+    results: Results, metrics: Collection[Metric], rows: Collection[Row]
+) -> tuple[str, ...]:
+    """Say what forbids to take numbers for results: they are of networks that hardly train, or few.
+
+    The rows are some of the grid's.
+    """
+    found = []
+    untrained = {name: said for name, said in hardly_trained(results).items() if name in dict(rows)}
+    if untrained:
+        updates = "; ".join(f"{name}: {said}" for name, said in untrained.items())
+        found.append(
+            f"NUMBERS WITHOUT MEANING: networks hardly train in so few updates ({updates}). The "
+            "numbers, and any difference between them, show that the program runs and nothing else."
+        )
+    missing = sum(_missing(results, metrics, row) for row in rows)
     if missing:
-        total = len(wanted) * len(results.categories) * len(results.seeds)
-        notes.append(
+        total = len(rows) * len(results.categories) * len(results.seeds)
+        found.append(
             f"INCOMPLETE: {missing} of {total} cells are missing or undefined; "
             "a seed counts only where every category has a value."
         )
-    return tuple(notes)
+    return tuple(found)
+
+
+def hardly_trained(results: Results) -> Mapping[str, str]:
+    """Find methods whose networks are given fewer updates than `FEWEST`, and how many those are.
+
+    That is told by their settings whose names end in ``steps``; nothing is said of results
+    without settings.
+
+    Returns
+    -------
+    mapping of str to str
+        Method -> such as ``"student_steps 1, segmentation_steps 2"``.
+    """
+    found = {}
+    for method in results.variants:
+        config = flat_settings(results.settings.get("configs", {}).get(method, {}))
+        steps = {
+            name.rpartition(".")[2]: value
+            for name, value in config.items()
+            if name.endswith("steps") and isinstance(value, int) and value < FEWEST
+        }
+        if steps:
+            found[method] = ", ".join(f"{name} {value}" for name, value in steps.items())
+    return found
 
 
 def precision_notes(results: Results) -> tuple[str, ...]:
-    """Say what was trained in another precision than float32; nothing where nothing was."""
-    if not results.precisions:
-        return ()
-    trained = [f"{name} is trained in {kind}" for name, kind in results.precisions.items()]
-    maps = "all else, anomaly maps included, is computed in float32"
-    return (f"Precision: {', '.join(trained)}; {maps}.",)
+    """Say what was trained in another precision than float32, or in one that is not known."""
+    unknown = [name for name, kind in results.precisions.items() if kind == UNKNOWN]
+    trained = [
+        f"{name} is trained in {kind}"
+        for name, kind in results.precisions.items()
+        if kind != UNKNOWN
+    ]
+    notes = []
+    if trained:
+        maps = "all else, anomaly maps included, is computed in float32"
+        notes.append(f"Precision: {', '.join(trained)}; {maps}.")
+    if unknown:
+        notes.append(
+            f"Precision unknown: {listed(unknown)} was trained on a GPU before that was put on "
+            "record."
+        )
+    return tuple(notes)
 
 
 def _missing(results: Results, metrics: Collection[Metric], row: Row) -> int:
@@ -137,8 +195,9 @@ def interval_notes(results: Results) -> tuple[str, ...]:
             "within-category variance, Satterthwaite)."
         ),
         (
-            "95 %, other categories: the interval for other categories of this kind, trained "
-            "anew (BCa bootstrap over categories, expanded for their number)."
+            "95 %, other categories: the interval for categories that were not measured, trained "
+            "anew, if these are a random sample of their kind (BCa bootstrap over categories, "
+            "expanded for their number)."
         ),
     )
 
@@ -153,13 +212,13 @@ def effect_notes(results: Results, contrast: str, family: str) -> tuple[str, ...
     if family:
         notes += (
             (
-                "p: for other categories of this kind, two-sided sign flips of the categories' own "
-                f"effects, all of them tried up to {MOST_EXACT} categories; p (Holm): corrected "
-                f"over one family, {family}."
+                "p: for other categories too, two-sided sign flips of the categories' own effects, "
+                f"all of them tried up to {MOST_EXACT} categories; p (Holm): corrected over one "
+                f"family, {family}."
             ),
             (
                 "Shown for: these categories where the first interval excludes zero, both these "
-                "and others of this kind where the second does too and p (Holm) is at most 0.05. "
+                "and others where the second does too and p (Holm) is at most 0.05. "
                 "Intervals are each for itself, not corrected for their number, so that the second "
                 "may exclude zero where p (Holm) shows nothing."
             ),

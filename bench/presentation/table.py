@@ -11,7 +11,7 @@ import pandas as pd
 from bench.common.columns import fitted
 from bench.common.spreadsheets import guarded
 from bench.presentation import latex, markdown
-from bench.presentation.formatting import Numbers, Texts
+from bench.presentation.formatting import MISSING, Numbers, Texts
 from bench.results.results import Results
 from destseg.errors import printable
 
@@ -20,6 +20,8 @@ Line = tuple[Texts, Numbers | None]
 
 _ALIGNMENTS = {"l": "left", "c": "center", "r": "right"}
 _TEXT_WIDTH = 88
+
+_NO_NUMBERS = {"", MISSING, f"{MISSING} ± {MISSING}"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +58,24 @@ class Table:
     numbers: pd.DataFrame
     findings: tuple[str, ...] = ()
 
+    @property
+    def nothing(self) -> str:
+        """What stands in place of rows that would be dashes alone; empty where there is a number.
+
+        That is so without any cell, and as long as no seed has all of its categories.
+        """
+        right = [index for index, letter in enumerate(self.alignment) if letter == "r"]
+        texts = {text for row in self.formatted.to_numpy()[:, right].tolist() for text in row}
+        lacking, total = self.results.missing, self.results.expected
+        if lacking < total and not (lacking and texts <= _NO_NUMBERS):
+            return ""
+        return f"Nothing to show yet: {total - lacking or 'none'} of {total} cells are finished."
+
     def markdown(self) -> str:
         """Write a title, the notes, the table, the findings and the foot."""
         escape = markdown.escape
         parts = [f"# {escape(self.title)}", "\n".join(map(escape, self.notes))]
-        parts.append(self._tabulate("github", escape))
+        parts.append(self.nothing or self._tabulate("github", escape))
         if self.findings:
             parts.append("\n".join(map(escape, self.findings)))
         if self.results.foot:
@@ -74,7 +89,7 @@ class Table:
         """
         filled = min(_TEXT_WIDTH, width or _TEXT_WIDTH)
         notes = textwrap.fill(" ".join(self.notes), filled)
-        parts = [self.title, notes, self._tabulate("simple", width=width)]
+        parts = [self.title, notes, self.nothing or self._tabulate("simple", width=width)]
         if self.findings:
             parts.append(textwrap.fill(" ".join(self.findings), filled))
         return "\n\n".join(parts) + "\n"
@@ -93,7 +108,12 @@ class Table:
         return frame.map(_plain).to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:
-        """Write a ``table`` environment with booktabs rules; notes and findings are its caption."""
+        """Write a ``table`` environment with booktabs rules; notes and findings are its caption.
+
+        A comment where there is `nothing`.
+        """
+        if self.nothing:
+            return f"% {self.title}. {self.nothing}\n"
         return latex.table(
             list(self.formatted.columns),
             self.formatted.to_numpy().tolist(),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.experiment.experiment import flat_settings
 from bench.experiment.grid import Cell
 from bench.methods import PAPER, methods
 from bench.metrics import METRICS, Protocol
@@ -23,6 +24,9 @@ PRECISION = "precision"
 """The column of what methods were trained in, which tables of `REFERENCE` alone have not."""
 
 REFERENCE: Precision = "float32"
+
+UNKNOWN = "unknown"
+"""Stands in that column where nothing tells a method's precision."""
 
 
 def cell_row(
@@ -103,6 +107,31 @@ def precisions_of(cells: pd.DataFrame, where: str | Path) -> dict[str, str]:
             )
         found[name] = kinds[0]
     return {name: kind for name, kind in found.items() if kind != REFERENCE}
+
+
+def with_precisions(cells: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Add the column of precisions to cells of before there was one.
+
+    The settings beside them tell a method's, if they name any. Where they do not, the cells are of
+    before a precision could be chosen: on a CPU those were computed in float32, on a card in what
+    torch had as its default, which is not on record.
+    """
+    if PRECISION in cells:
+        return cells
+    found: dict[str, str] = {}
+    for name, config in settings.get("configs", {}).items():
+        for setting, value in flat_settings(config).items():
+            if setting.rpartition(".")[2] == PRECISION and value is not None:
+                found[name] = str(value)
+    if "device" in cells:
+        elsewhere = cells[~cells["device"].isin(("", "cpu"))]
+        for name in {*elsewhere["method"]} - {*found}:
+            known = methods().get(str(name))
+            if known is not None and known.in_precision is not None:
+                found[str(name)] = UNKNOWN
+    if {*found.values()} <= {REFERENCE}:
+        return cells
+    return cells.assign(**{PRECISION: cells["method"].map(found).fillna(REFERENCE)})
 
 
 def cells_of(frame: pd.DataFrame) -> list[Cell]:

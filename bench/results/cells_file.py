@@ -12,6 +12,7 @@ from bench.common.plain_files import read_text
 from bench.common.spreadsheets import unguarded
 from bench.methods import PAPER, methods
 from bench.metrics import ALL_METRICS, METRICS
+from bench.results.cells import UNKNOWN
 from destseg.config import PRECISIONS
 from destseg.errors import InputError, one_line
 
@@ -75,7 +76,7 @@ def _typed(text: pd.DataFrame, path: Path) -> pd.DataFrame:
         cells[name] = parsed(name, _fraction, "it must be a number from 0 to 1, or empty")
     if "precision" in cells:
         for line, value in enumerate(text["precision"], 2):
-            if value not in ("", *PRECISIONS):
+            if value not in ("", UNKNOWN, *PRECISIONS):
                 raise InputError(
                     f"{path}: line {line}: precision is {value!r}; it must be one of "
                     f"{', '.join(PRECISIONS)}. {REMEDY.capitalize()}."

@@ -19,7 +19,7 @@ from bench.common.spreadsheets import guarded
 from bench.data.kinds import all_kinds
 from bench.experiment.reading import convert
 from bench.metrics import ALL_METRICS, Protocol
-from bench.results.cells import REFERENCE, precisions_of
+from bench.results.cells import REFERENCE, UNKNOWN, precisions_of, with_precisions
 from bench.results.cells_file import REMEDY, read_cells
 from bench.results.costs import Cost
 from bench.results.joining import join
@@ -123,7 +123,7 @@ def read_measured(folder: Path) -> Results:
             name: convert(value, _HEADING[name], name) for name, value in _said(heading).items()
         }
         metrics = {"metrics": tuple(ALL_METRICS[name] for name in values["metrics"])}
-        return Results(cells, **values | metrics)
+        return Results(with_precisions(cells, values.get("settings", {})), **values | metrics)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {REMEDY}.") from None
     except InputError as error:
@@ -199,7 +199,7 @@ def _require_own_curve(curve: pd.DataFrame, results: Results, path: Path) -> Non
     trained = precisions_of(curve, path)
     for method in {*curve["method"]} & {*results.variants}:
         kind, other = (found.get(method, REFERENCE) for found in (trained, results.precisions))
-        if kind != other:
+        if kind != other and UNKNOWN not in (kind, other):
             raise InputError(
                 f"{path}: {method} is trained in {kind}, and in {other} in the results beside it. "
                 f"{_CURVE_REMEDY}"

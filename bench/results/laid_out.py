@@ -63,6 +63,11 @@ class LaidOut:
             int(counts.max()),
         )
 
+    @property
+    def count(self) -> int:
+        """How many cells lie inside the grid."""
+        return int((self._places >= 0).all(axis=0).sum())
+
     @cached_property
     def _places(self) -> NDArray[np.intp]:
         """Shape (3, cells): row, category and seed of each cell; one is -1 outside the grid."""

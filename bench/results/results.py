@@ -129,14 +129,21 @@ class Results(Rows):
         """How many cells the grid has."""
         return len(self.labels) * len(self.categories) * len(self.seeds)
 
+    @property
+    def missing(self) -> int:
+        """How many of them are not there."""
+        return self.expected - self._laid.count
+
     @cached_property
     def unseeded(self) -> tuple[str, ...]:
         """Methods that draw nothing at random: all their seeds are one run."""
         if len(self.seeds) < 2 or "key" not in self.cells:
             return ()
         cells = self.cells.groupby(["method", "variant", "category"])["key"]
-        once = (cells.nunique() == 1) & (cells.size() > 1)
-        return tuple(str(name) for name, alone in once.groupby("method").all().items() if alone)
+        # Of a method that lacks some cells a category may have one alone.
+        alone = (cells.nunique() == 1).groupby("method").all()
+        several = (cells.size() > 1).groupby("method").any()
+        return tuple(str(name) for name, once in (alone & several).items() if once)
 
     @cached_property
     def precisions(self) -> Mapping[str, str]:

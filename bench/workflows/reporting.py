@@ -14,7 +14,7 @@ from bench.experiment.tables import CLAIMS
 from bench.presentation.figures import KINDS, OF_MAPS, Drawing, drawings, write_figures
 from bench.presentation.findings import findings, main_metric
 from bench.presentation.formatting import in_words
-from bench.presentation.notes import precision_notes
+from bench.presentation.notes import precision_notes, warnings
 from bench.presentation.report.content import ReportPage
 from bench.presentation.report.downloads import figure_bytes
 from bench.presentation.report.gallery import CategoryImages, Gallery, Scored, View, make_gallery
@@ -39,6 +39,8 @@ Where published numbers stand beside, they are no repetition.
 
 def draw(finished: Finished, kinds: Collection[str] = KINDS) -> tuple[Drawing, ...]:
     """List an experiment's figures, those of maps only where maps are at hand."""
+    if finished.results.missing == finished.results.expected:
+        return ()
     excerpts = take_excerpts(finished) if set(kinds) & set(OF_MAPS) else None
     return drawings(finished.results, excerpts, kinds)
 
@@ -76,6 +78,7 @@ def build_report(finished: Finished, rerun: str, chosen: tuple[Drawing, ...]) ->
     gallery = _gallery(finished, gallery_budget(chosen))
     return ReportPage(
         title=experiment.title or experiment.name,
+        warnings=warnings(results, results.metrics, [*results.labels]),
         findings=findings(results),
         summary=_summary(results),
         lead=lead,
@@ -108,18 +111,19 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
             "from the table of cells alone. Run the command below, then make the report again."
         )
     shown = sum(len(sheet.names) for sheet in gallery.sheets)
+    kind = gallery.kind
     note = (
         f"All {shown} test images of {len(gallery.sheets)} categories: input, ground truth and "
-        "anomaly map. The maps of a category, variant and seed share one colour scale, from their "
+        f"anomaly map. The maps of a category, {kind} and seed share one colour scale, from their "
         "least score to the one that half of the anomalous images reach; lighter is more "
         "anomalous. Their threshold is the one of best F1 on these very images: one that is chosen "
         "beforehand does not do better."
     )
     if gallery.left_out:
         note += (
-            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} variants and seeds "
-            "are left out, or the page would be too large: shown are as many as fit, seed by seed, "
-            "the variant with the most parts first."
+            f" {gallery.left_out} of {gallery.left_out + len(gallery.views)} pairs of {kind} and "
+            "seed are left out, or the page would be too large: shown are as many as fit, seed by "
+            "seed."
         )
     return note
 
@@ -162,9 +166,8 @@ def _summary(results: Results) -> tuple[str, ...]:
         grid = f"{len(methods)} methods ({', '.join(methods)})"
     if results.floors:
         grid += f" and {in_words(len(results.floors), 'floor')} ({', '.join(results.floors)})"
-    if len(results.cells) < results.expected:
-        missing = results.expected - len(results.cells)
-        state = f"INCOMPLETE: {missing} of {results.expected} cells are missing."
+    if results.missing:
+        state = f"{results.missing} of {results.expected} cells are missing."
     else:
         state = f"complete: all {results.expected} cells are measured."
     what = f"{results.dataset[0].upper()}{results.dataset[1:]}, {grid}, {state}"

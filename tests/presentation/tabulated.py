@@ -61,6 +61,14 @@ MINIATURE = replace(
 )
 
 
+FEW_UPDATES = {
+    "configs": {
+        "DeSTSeg": {"training": {"student_steps": 1, "segmentation_steps": 2, "batch_size": 8}}
+    }
+}
+"""Settings of networks that hardly train."""
+
+
 def rival(name="PatchCore"):
     """A method without variants, as it comes from other people's maps."""
     return replace(

@@ -17,7 +17,7 @@ from bench.presentation.figures import (
 from bench.presentation.figures_curves import Curve
 from bench.results.joining import join
 from tests.presentation.figure_cases import example
-from tests.presentation.tabulated import CELLS, MINIATURE, of, rival
+from tests.presentation.tabulated import CELLS, FEW_UPDATES, MINIATURE, of, rival
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_files_have_the_name_of_their_table():
         (0.0, "for these categories no effect is decided"),
         (
             0.25,
-            "for these categories seg raises IAP, and for others of this kind too seg raises IAP",
+            "for these categories seg raises IAP, and for other categories too seg raises IAP",
         ),
     ],
 )
@@ -91,7 +91,7 @@ def test_the_effects_are_captioned_by_both_readings(moved, said):
     cells["iap"] += moved * CELLS["seg"]
     (drawing,) = drawings(of(MINIATURE, cells), kinds=["effects"])
     assert f"By both, {said}." in drawing.caption
-    assert "thin, for other categories of this kind" in drawing.caption
+    assert "thin, for other categories, trained anew" in drawing.caption
 
 
 def test_what_a_few_categories_carry_is_captioned_as_theirs():
@@ -100,11 +100,17 @@ def test_what_a_few_categories_carry_is_captioned_as_theirs():
         **dict.fromkeys((m.key for m in MINIATURE.metrics), 0.5 - 0.25 * (CELLS["ed"] & some))
     )
     (drawing,) = drawings(of(MINIATURE, cells), kinds=["effects"])
-    assert "for these categories ed lowers all six metrics, and for others of this kind none" in (
+    assert "for these categories ed lowers all six metrics, and for other categories none" in (
         drawing.caption
     )
     (alone,) = drawings(replace(MINIATURE, seeds=(0,)), kinds=["effects"])
     assert "one seed has no interval" in alone.caption
+
+
+def test_no_effect_is_captioned_of_networks_that_hardly_train():
+    (drawing,) = drawings(replace(MINIATURE, settings=FEW_UPDATES), kinds=["effects"])
+    assert drawing.caption.endswith("in so few updates, and this means nothing.")
+    assert "raises" not in drawing.caption
 
 
 TWICE = ("effects", "missed")

@@ -31,7 +31,7 @@ def test_each_factor_has_the_effect_on_each_metric():
         assert not marks(axes, "D")
     said = words(figure)
     assert "95 % interval, these categories under new seeds" in said
-    assert "95 % interval, other categories of this kind" in said
+    assert "95 % interval, other categories" in said
 
 
 def intervals(axes, row):

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from bench.presentation.findings import findings, main_metric, short_p
 from bench.presentation.tables import build_table
-from tests.presentation.tabulated import CELLS, MINIATURE, MVTEC, with_floors
+from tests.presentation.tabulated import CELLS, FEW_UPDATES, MINIATURE, MVTEC, with_floors
 
 
 def measured(results, value, **changes):
@@ -28,26 +29,49 @@ def test_three_sentences_at_most_made_from_the_numbers():
         return 0.3 + gain
 
     effects, standing, limits = findings(measured(MINIATURE, value))
-    assert effects.startswith("What den, ed and seg add to Pixel AP, in points (p corrected for ")
-    assert "method): ed +7.2 [7.2, 7.2]" in effects
-    seg = "seg +4.0 [4.0, 4.0] (p < .001, corrected .0022) for these categories and others of this"
-    assert seg in effects
-    ed, *_ = effects.split(";")
-    assert "ed +7.2 [7.2, 7.2] (p = .25, corrected 1) for these categories, not shown for" in ed
-    assert standing.startswith("By Pixel AP den+ed+seg (41.2) is ")
-    assert "the best of the other 7" in standing
+    once = "once corrected for the 36 effects looked at)."
+    assert effects.startswith(
+        "Main effects of den, ed and seg on Pixel AP: seg raises it by 4.0 points [4.0, 4.0] in "
+        f"these categories; shown for other categories too (p < .001, and .0022 {once} "
+        "ed raises it by 7.2 points [7.2, 7.2] in these categories; not shown for other "
+        f"categories (p = .25, and 1.0 {once} den: "
+    )
+    assert effects.endswith("], not to be told from chance.")
+    assert standing.startswith("den+ed+seg has 41.2 % Pixel AP. Against ")
+    assert "the best of the other 7 variants: " in standing
     assert limits.startswith("Measured on the embedded miniature v1, 64 px, not on MVTec AD")
-    assert "3 seeds (0, 1, 2)" in limits
+    assert "15 categories, 3 seeds (0, 1, 2); brackets are 95 % intervals for these" in limits
+    assert "Other categories are ones like these that were not measured; p assumes" in limits
 
 
 def test_the_numbers_are_those_of_the_table_of_effects():
-    effects = build_table("effects", MINIATURE).numbers.query("metric == 'pixel_ap'")
-    said = findings(MINIATURE)[0]
+    def value(variant, category):
+        return 0.3 + 0.04 * ("seg" in variant) - 0.01 * ("ed" in variant.split("+") and category)
+
+    results = measured(MINIATURE, value)
+    effects = build_table("effects", results).numbers.query("metric == 'pixel_ap'")
+    said = findings(results)[0]
     for row in effects.itertuples():
-        interval = f"[{row.effect_low95:.1f}, {row.effect_high95:z.1f}]".replace("-", "−")
-        shown = f"{row.factor} {row.effect_mean:+.1f} ".replace("-", "−")
-        assert f"{shown}{interval} ({short_p(row.p)}, corrected {row.p_holm:.0f})" in said
-    assert "(p corrected for the 36 tests of all effects, by Holm's method)" in said
+        if row.shown_for == "neither":
+            continue
+        ends = sorted(abs(end) for end in (row.effect_low95, row.effect_high95))
+        moves = "raises" if row.effect_mean > 0 else "lowers"
+        size = f"{abs(row.effect_mean):.1f} points [{ends[0]:.1f}, {ends[1]:.1f}]"
+        assert f"{row.factor} {moves} it by {size}" in said
+        assert f"{short_p(row.p)}, and {short_p(row.p_holm).split('p ')[1].lstrip('= ')}" in said
+    assert "seg raises" in said
+    assert "ed lowers" in said
+
+
+def test_effects_of_one_reading_share_a_sentence():
+    def value(variant, category):
+        return 0.3 + 0.4 * (category < 3) * (("seg" in variant) - ("ed" in variant.split("+")))
+
+    said = findings(measured(MINIATURE, value))[0]
+    assert "raises it by 8.0 points [8.0, 8.0] and " in said
+    assert said.count("not shown for other categories (") == 1
+    for name in ("seg", "ed"):
+        assert re.search(rf"[(;] ?{name}: p\s= \.\d+, and \d?\.\d+", said)
 
 
 def test_what_is_shown_elsewhere_is_what_the_table_of_effects_says():
@@ -63,22 +87,24 @@ def test_what_is_shown_elsewhere_is_what_the_table_of_effects_says():
     assert row["shown_for"].item() == "these only"
     said = findings(results)[0]
     corrected = short_p(row["p_holm"].item()).removeprefix("p = ")
-    assert f"corrected {corrected}) for these categories, not shown for others of this kind" in said
+    alone = short_p(row["p"].item())
+    assert f"in these categories; not shown for other categories ({alone}, and {corrected}" in said
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "one category"), (5, "five categories")])
+@pytest.mark.parametrize(("count", "said"), [(1, "one category"), (5, "five")])
 def test_too_few_categories_are_said_to_show_nothing_elsewhere(count, said):
     def value(variant, category):
         return 0.4 + 0.1 * (variant == "den+ed+seg") if "seg" in variant else 0.3
 
     results = measured(MINIATURE, value)
-    effects, standing, _ = findings(replace(results, categories=results.categories[:count]))
+    effects, standing, limits = findings(replace(results, categories=results.categories[:count]))
     for sentence in (effects, standing):
-        assert f"{said} can show nothing of others of this kind" in sentence
+        assert f"; {said} can show nothing of others." in sentence
         assert "p = " not in sentence
     assert "corrected" not in effects
+    assert "Other categories" not in limits
     six = findings(replace(results, categories=results.categories[:6]))[0]
-    assert "(p = .031, corrected 1) for these categories, not shown for others" in six
+    assert "not shown for other categories (seg: p = .031, and 1.0 once corrected for" in six
 
 
 def test_that_one_of_many_is_better_is_read_from_the_stricter_interval():
@@ -86,29 +112,39 @@ def test_that_one_of_many_is_better_is_read_from_the_stricter_interval():
         return {"den+ed+seg": 0.40, "seg": 0.42}.get(variant, 0.3)
 
     behind = findings(measured(MINIATURE, value))[1]
-    assert "below seg, the best of the other 7 (interval and p for all 7 at once): −2.0" in behind
+    seg = "than seg, the best of the other 7 variants"
+    assert (
+        f"It has 2.0 points [2.0, 2.0] less {seg} (interval and p corrected for picking" in behind
+    )
+    assert "on average, and in 15 of these 15 categories; shown for other categories too" in behind
     ahead = findings(measured(MINIATURE, lambda v, c: 0.44 if v == "den+ed+seg" else value(v, c)))[
         1
     ]
-    assert "above seg, the best of the other 7: +2.0" in ahead
+    assert f"It has 2.0 points [2.0, 2.0] more {seg}, on average" in ahead
 
 
-def test_without_factors_the_best_other_and_the_floor_have_a_sentence_each():
+def test_without_factors_the_other_and_the_floor_share_a_finding():
     whole = with_floors(MINIATURE, low=10, high=20)
     pair = {"DeSTSeg": ("seg", "den+ed+seg"), "pixel-nn": ("",)}
-    joined = replace(whole, variants=pair)
-    other, under, limits = findings(joined)
-    assert other.startswith("By Pixel AP den+ed+seg (")
-    assert ", the other: " in other
-    assert under.startswith("It is below pixel-nn, the floor: −")
+    standing, limits = findings(replace(whole, variants=pair))
+    assert standing.startswith("den+ed+seg has ")
+    assert "seg, the only other variant: " in standing
+    assert " less than pixel-nn, the floor, on average" in standing
+    assert standing.endswith("A floor is not random: that is the spread of den+ed+seg alone.")
     assert limits.startswith("Measured on")
 
 
 def test_one_seed_decides_nothing_and_says_so():
     said = findings(replace(MINIATURE, seeds=(0,)))
-    assert "(one seed: nothing is decided)" in said[0]
+    assert said[0].endswith(" points, which one seed leaves undecided.")
+    assert "raises" not in said[0]
     assert "[" not in "".join(said[:2])
-    assert said[-1].endswith("1 seed (0), no intervals.")
+    assert said[-1].endswith("1 seed (0); no intervals.")
+
+
+def test_of_networks_that_hardly_train_nothing_is_found():
+    (limits,) = findings(replace(MINIATURE, settings=FEW_UPDATES))
+    assert limits.startswith("Measured on")
 
 
 def test_what_is_not_measured_is_not_told_of():
@@ -137,7 +173,14 @@ def test_findings_are_told_by_localisation_where_it_is_measured():
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(0.2686, "p = .27"), (0.0513, "p = .051"), (0.0004, "p < .001"), (1.0, "p = 1")]
+    ("p", "text"),
+    [
+        (0.2686, "p = .27"),
+        (0.0513, "p = .051"),
+        (0.0004, "p < .001"),
+        (1.0, "p = 1.0"),
+        (0.05, "p = .05"),
+    ],
 )
 def test_a_p_has_two_digits(p, text):
     assert short_p(p) == text

@@ -9,12 +9,20 @@ from bench.metrics import ALL_METRICS as METRICS
 from bench.presentation.figures import OF_CELLS, drawings, stem
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.presentation.figures_variants import variants_figure
-from bench.presentation.floors import FLOORS_HEADING, floor_findings
+from bench.presentation.findings import findings
+from bench.presentation.floors import FLOORS_HEADING, floor_findings, interval_beside
 from bench.presentation.report.gallery import CategoryImages, Scored, make_gallery
 from bench.presentation.tables import build_table, tables_of
 from bench.stats import estimate
 from tests.presentation.figure_cases import points, words
-from tests.presentation.tabulated import BOTH, MINIATURE, MVTEC, rival, with_floors
+from tests.presentation.tabulated import (
+    BOTH,
+    FEW_UPDATES,
+    MINIATURE,
+    MVTEC,
+    rival,
+    with_floors,
+)
 
 ABOVE = with_floors(MINIATURE)
 BELOW = with_floors(MINIATURE, low=5, high=6)
@@ -33,30 +41,36 @@ def ahead(results, metric, floor="pixel-nn"):
     ids=["above", "below"],
 )
 def test_it_is_said_how_far_the_method_is_from_the_better_floor(results, word, count):
-    for metric, said in zip(results.headline, floor_findings(results), strict=True):
+    *each, last = floor_findings(results)
+    assert last == f"A floor is not random: these intervals are the spread of {FULL} alone."
+    for metric, said in zip(results.headline, each, strict=True):
         found = estimate(ahead(results, metric.key))
+        # As if the floor were a number: its own spread is none.
+        level = results.scores(metric.key, method="pixel-nn").mean(axis=1, keepdims=True)
+        alone = estimate(results.scores(metric.key, variant=FULL) - level)
+        assert found.interval.half_width == pytest.approx(alone.interval.half_width)
         low, high = (f"{100 * end:+.2f}".replace("-", "−") for end in vars(found.interval).values())
         # Where all fifteen lie on one side p is 2 / 2^15.
         assert said == (
             f"{FULL} is {abs(100 * found.mean):.2f} points of {metric.display} {word} "
             f"pixel-nn, the better floor (95 % interval for these categories [{low}, {high}]; for "
-            "others of this kind shown, p below 0.0001), and above every floor in "
+            "other categories shown, p below 0.0001), and above both floors in "
             f"{count} of 15 categories."
         )
 
 
 def test_categories_above_both_floors_are_counted():
-    for metric, said in zip(BETWEEN.headline, floor_findings(BETWEEN), strict=True):
+    for metric, said in zip(BETWEEN.headline, floor_findings(BETWEEN)[:-1], strict=True):
         over = [ahead(BETWEEN, metric.key, floor).mean(axis=1) > 0 for floor in FLOORS]
         assert 0 < np.all(over, axis=0).sum() < 15
-        assert said.endswith(f"floor in {np.all(over, axis=0).sum()} of 15 categories.")
+        assert said.endswith(f"above both floors in {np.all(over, axis=0).sum()} of 15 categories.")
 
 
 def test_what_the_seeds_leave_open_is_undecided():
     level = MINIATURE.scores("pixel_ap").mean()
     same = BETWEEN.cells["pixel_ap"].where(~BETWEEN.cells["method"].isin(FLOORS), level)
     said = floor_findings(replace(BETWEEN, cells=BETWEEN.cells.assign(pixel_ap=same)))
-    assert ", undecided; for others of this kind not shown, p = " in said[1]
+    assert ", undecided; for other categories not shown, p = " in said[1]
 
 
 def test_one_seed_has_no_interval_and_one_floor_is_no_better_one():
@@ -65,11 +79,32 @@ def test_one_seed_has_no_interval_and_one_floor_is_no_better_one():
     assert "above pixel-nn, the better floor, and" in floor_findings(one)[0]
     floor = replace(ABOVE, variants={"DeSTSeg": (FULL,), "mean-image": ("",)})
     assert "above mean-image, the floor (" in floor_findings(floor)[0]
+    assert "and above it in 15 of 15 categories." in floor_findings(floor)[0]
+    assert " of 1 categories" not in floor_findings(replace(ABOVE, categories=("bottle",)))[0]
+
+
+def test_between_rows_that_are_not_random_there_is_no_interval_of_no_width():
+    alone = with_floors(replace(MINIATURE, cells=MINIATURE.cells[:0]), low=10, high=20)
+    alone = replace(alone, variants=dict.fromkeys(FLOORS, ("",)))
+    assert set(alone.unseeded) == {*FLOORS}
+    (standing, _) = findings(alone)
+    assert standing.endswith("points, and as neither is random there is no interval.")
+    assert "[" not in standing
+    pair = (("mean-image", ""), ("pixel-nn", ""))
+    level = alone.scores("iap", method="pixel-nn")
+    assert interval_beside(alone, pair, level) is None
+    # A floor that lacks a cell of one category is none the less not random.
+    lacking = alone.cells[(alone.cells["category"] != "grid") | (alone.cells["seed"] != 2)]
+    part = replace(alone, cells=lacking)
+    assert set(part.unseeded) == {*FLOORS}
+    assert part.estimate("iap", method="pixel-nn").n == 2
+    assert part.estimate("iap", method="pixel-nn").interval is None
 
 
 def test_nothing_is_said_of_what_is_not_there():
     cells = ABOVE.cells
     assert floor_findings(MINIATURE) == ()
+    assert floor_findings(replace(ABOVE, settings=FEW_UPDATES)) == ()
     assert floor_findings(replace(ABOVE, cells=cells[cells["method"] != "mean-image"])) == ()
     assert floor_findings(replace(ABOVE, cells=cells[cells["variant"] != FULL])) == ()
 

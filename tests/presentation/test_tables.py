@@ -25,7 +25,7 @@ from bench.results.files import read_results
 from bench.results.joining import join
 from destseg.errors import InputError
 from tests.presentation import tabulated
-from tests.presentation.tabulated import ABLATION, CELLS, of, rival
+from tests.presentation.tabulated import ABLATION, CELLS, FEW_UPDATES, of, rival
 
 NAMES = ("ablation", "main", "categories", "effects")
 
@@ -138,9 +138,38 @@ def test_incomplete_cells_are_marked_and_never_averaged(incomplete):
     assert set(effects["Effect"]) == set(effects["Improved"]) == {"—"}
     for name in tables_of(MINIATURE):
         assert "1 of 3 seeds" in flat(build_table(name, of(MINIATURE, CELLS[CELLS["seed"] == 0])))
+
+
+def test_without_a_finished_cell_there_is_no_table_of_dashes():
+    first = CELLS[CELLS["category"] == "bottle"]
+    for name in tables_of(MINIATURE):
         nothing = build_table(name, of(MVTEC, CELLS[:0]))
-        assert "—" in nothing.text()
-        assert nothing.latex()
+        for form in (nothing.text(), nothing.markdown(), nothing.latex()):
+            assert "none of 360 cells are finished" in " ".join(form.split())
+            assert "—" not in form
+        assert not build_table(name, MINIATURE).nothing
+    begun = build_table("ablation", of(MINIATURE, first))
+    assert begun.nothing == "Nothing to show yet: 24 of 360 cells are finished."
+    assert not build_table("categories", of(MINIATURE, first)).nothing
+
+
+def test_of_networks_that_hardly_train_every_table_says_so_first():
+    for name in tables_of(MINIATURE):
+        table = build_table(name, replace(MINIATURE, settings=FEW_UPDATES))
+        assert table.notes[0].startswith("NUMBERS WITHOUT MEANING: networks hardly train in so few")
+        assert "(DeSTSeg: student_steps 1, segmentation_steps 2)" in table.notes[0]
+    enough = {"configs": {"DeSTSeg": {"training": {"student_steps": 75, "steps": None}}}}
+    said = flat(build_table("main", replace(MINIATURE, settings=enough)))
+    assert "WITHOUT MEANING" not in said
+
+
+def test_a_precision_that_is_not_known_is_said_to_be_that():
+    cells = CELLS.assign(precision="unknown")
+    table = build_table("main", of(MINIATURE, cells))
+    assert "Precision unknown: DeSTSeg was trained on a GPU before that was put on record." in (
+        table.notes
+    )
+    assert {row["precision"] for row in rows(table)} == {"DeSTSeg unknown"}
 
 
 def test_an_undefined_metric_counts_as_missing():

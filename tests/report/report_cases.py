@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.metrics import PAPER
 from bench.presentation.figures import Drawing
 from bench.presentation.report.content import ReportPage
 from bench.presentation.report.gallery import CategoryImages, Scored, View, make_gallery
@@ -15,7 +16,10 @@ from bench.store.runs import Failure
 HOSTILE = "<script>alert('&\"')</script>"
 
 RESULTS = Results(
-    pd.DataFrame(columns=["method", "variant", "category", "seed", "protocol"]),
+    pd.DataFrame(
+        [("DeSTSeg", "none", "bottle", 0, PAPER.label)],
+        columns=["method", "variant", "category", "seed", "protocol"],
+    ),
     experiment="tiny",
     dataset="a dataset",
     standing="own",
@@ -91,6 +95,7 @@ def gallery():
 def report(**changes):
     values = {
         "title": f"A title {HOSTILE}",
+        "warnings": (f"INCOMPLETE {HOSTILE}",),
         "findings": ("seg adds 4.1, p = .25.", "Not comparable."),
         "summary": ("complete",),
         "lead": table("ablation"),

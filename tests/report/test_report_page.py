@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.presentation.report.page import render
-from tests.report.report_cases import HOSTILE, gallery, report, table
+from tests.report.report_cases import HOSTILE, RESULTS, gallery, report, table
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -235,3 +235,19 @@ def test_what_is_not_there_is_said():
 
 def test_the_same_report_is_the_same_page(text):
     assert render(report()) == text
+
+
+def test_what_forbids_to_take_the_numbers_for_results_stands_before_the_findings(page):
+    (first,) = page.all("p", class_="warning")
+    assert first["text"].strip() == f"INCOMPLETE {HOSTILE}"
+    html = render(report())
+    assert html.index('class="warning"') < html.index("seg adds 4.1")
+    assert 'class="warning"' not in render(report(warnings=()))
+
+
+def test_a_table_of_nothing_has_a_sentence_in_its_place():
+    nothing = replace(RESULTS, cells=RESULTS.cells[:0])
+    lead = replace(table(), results=nothing)
+    html = render(report(lead=lead))
+    assert "<p>Nothing to show yet: none of 8 cells are finished.</p>" in html
+    assert "tiny-ablation.csv" not in html

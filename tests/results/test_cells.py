@@ -5,7 +5,7 @@ import pytest
 
 from bench.experiment.grid import Cell
 from bench.metrics import METRICS
-from bench.results.cells import PROVENANCE, cell_row, precisions_of, tidy
+from bench.results.cells import PROVENANCE, cell_row, precisions_of, tidy, with_precisions
 from bench.store.records import Record
 from destseg.errors import InputError
 
@@ -118,3 +118,20 @@ def test_an_undefined_metric_is_missing(record):
     assert frame["pro"].isna().tolist() == [True]
     assert frame["iap"].notna().all()
     assert frame["pro"].dtype == float
+
+
+def test_a_precision_of_before_its_column_is_what_the_settings_say_or_unknown():
+    rows = [("DeSTSeg", "NVIDIA H200"), ("STFPM", "NVIDIA H200"), ("pixel-nn", "cpu")]
+    cells = pd.DataFrame(rows, columns=["method", "device"])
+
+    def told(cells, **training):
+        settings = {"configs": {"DeSTSeg": {"training": training}, "pixel-nn": {}}}
+        return precisions_of(with_precisions(cells, settings), "here").get("DeSTSeg", "float32")
+
+    assert told(cells, precision="bf16") == "bf16"
+    assert told(cells, precision="float32") == "float32"
+    assert told(cells, steps=3) == "unknown"
+    assert told(cells.assign(device="cpu"), steps=3) == "float32"
+    assert told(cells.drop(columns="device")) == "float32"
+    assert told(cells.assign(precision="tf32"), precision="bf16") == "tf32", "the column is right"
+    assert "precision" not in with_precisions(cells[2:], {})

@@ -118,6 +118,19 @@ def test_a_precision_comes_back_and_must_be_one(folder):
         read_results(folder)
 
 
+def test_what_a_card_computed_in_before_precisions_were_told_is_unknown(folder):
+    ours = read_results(folder)
+    cells = ours.cells.assign(device="NVIDIA H200")
+    write_results(folder, dataclasses.replace(ours, cells=cells, settings={}))
+    found = read_results(folder)
+    assert found.precisions == {"DeSTSeg": "unknown"}
+    write_results(folder, found)
+    assert read_results(folder).precisions == {"DeSTSeg": "unknown"}
+    settings = {"configs": {"DeSTSeg": {"training": {"precision": "bf16"}}}}
+    write_results(folder, dataclasses.replace(ours, cells=cells, settings=settings))
+    assert read_results(folder).precisions == {"DeSTSeg": "bf16"}
+
+
 def test_a_curve_comes_back(folder):
     cells = read_results(folder).cells.head(4).assign(dataset="development")
     curve = cells.assign(factor=[0.5, 1.0, 2.0, 2.0])

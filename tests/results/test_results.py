@@ -28,6 +28,12 @@ def test_scores_follow_the_grid_and_not_the_order_of_the_cells():
     np.testing.assert_array_equal(one, scores[1:])
 
 
+def test_only_cells_of_the_grid_are_counted():
+    assert (OURS.expected, OURS.missing) == (27, 0)
+    assert replace(OURS, categories=("wood", "bottle")).missing == 0
+    assert replace(OURS, categories=("wood", "tile"), cells=OURS.cells[1:]).missing == 9
+
+
 def test_scores_of_what_is_not_there_are_missing():
     for scores in (
         OURS.scores("iap", variant="seg"),

@@ -54,7 +54,9 @@ def test_of_an_incomplete_run_the_missing_cells_are_counted(tiny_finished):
     results = dataclasses.replace(tiny_finished.results, cells=cells)
     part = dataclasses.replace(tiny_finished, results=results, images={})
     made = build_report(part, "again", ())
-    assert "INCOMPLETE: 3 of 8 cells are missing" in made.summary[0]
+    assert "3 of 8 cells are missing" in made.summary[0]
+    (warning,) = [one for one in made.warnings if one.startswith("INCOMPLETE")]
+    assert "3 of 8 cells are missing or undefined; a seed counts only where" in warning
     assert made.summary[1].startswith("Precision: DeSTSeg is trained in bf16")
     assert made.gallery is None
     assert "decoded images are not at hand" in made.gallery_note
@@ -104,7 +106,7 @@ def test_a_table_is_left_out_only_where_another_has_its_numbers(tiny_finished):
 
 def test_views_that_are_left_out_are_told(built):
     note = gallery_note(dataclasses.replace(built.gallery, left_out=1), images=True)
-    assert "1 of 5 variants and seeds are left out" in note
+    assert "1 of 5 pairs of variant and seed are left out" in note
     assert "stored maps are not at hand" in gallery_note(None, images=True)
 
 

@@ -15,6 +15,8 @@ class ReportPage:
 
     Attributes
     ----------
+    warnings
+        What forbids to take the numbers for results; before all else.
     findings
         Sentences at the top; the last says what the numbers are of and do not show.
     summary
@@ -44,6 +46,7 @@ class ReportPage:
     """
 
     title: str
+    warnings: tuple[str, ...]
     findings: tuple[str, ...]
     summary: tuple[str, ...]
     lead: Table

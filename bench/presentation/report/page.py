@@ -38,7 +38,7 @@ def render(report: ReportPage) -> str:
     }  # fmt: skip
     common = common_notes([report.lead, *report.tables])
     told = {*common, *report.lead.findings}
-    said = " ".join((*report.findings, *report.summary))
+    said = " ".join((*report.warnings, *report.findings, *report.summary))
     gallery = report.gallery
     return environment.get_template("report.html").render(
         report=report,

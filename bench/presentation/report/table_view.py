@@ -56,7 +56,7 @@ def view_table(table: Table, known: Collection[str] = ()) -> TableView:
         tuple(zip(map(str, frame.columns), table.alignment, strict=True)),
         tuple(
             tuple((str(text), sort_value(str(text))) for text in row)
-            for row in frame.to_numpy().tolist()
+            for row in ([] if table.nothing else frame.to_numpy().tolist())
         ),
     )
 

@@ -37,7 +37,7 @@ class VerdictView:
         Of the weakest pair: the interval that the verdict is read from, and at what level it is.
         Empty where nothing is measured.
     elsewhere
-        Whether a decided verdict extends to others of this kind.
+        Whether a decided verdict extends to other categories.
     seeds
         How many would decide it; empty where it is decided or cannot be told.
     """
