@@ -102,7 +102,9 @@ class Dying:
 
     def submit(self, function, job):
         found = Future()
-        found.set_exception(BrokenProcessPool("... The exit codes are {SIGKILL(-9)}"))
+        found.set_exception(
+            BrokenProcessPool("... The exit codes of the workers are {SIGKILL(-9)}")
+        )
         return found
 
     def shutdown(self, **options):
