@@ -10,8 +10,12 @@ nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "tests"]
 
-# Tests start many processes, and each would compile torch anew where no bytecode is kept.
-KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+# Tests start many processes, and each would compile torch anew where no bytecode is kept. Their
+# networks are too small for threads, which would wait for each other.
+ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1"}
+
+# The tests of seconds, by two processes: one that has done its half takes of the other's.
+PYTEST = ("pytest", "-n", "2", "--dist", "worksteal")
 
 CODE = ("bench", "destseg", "benchmarks", "tests", "noxfile.py")
 
@@ -27,7 +31,7 @@ def reproduce(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests that take seconds."""
     session.install("-e", ".[test]")
-    session.run("pytest", *session.posargs, env=KEEP_BYTECODE)
+    session.run(*PYTEST, *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session(name="tests-lowest", python="3.11", venv_backend="uv", default=False)
@@ -37,7 +41,7 @@ def tests_lowest(session: nox.Session) -> None:
     Old packages deprecate each other, which says nothing of us: only here is that no error.
     """
     session.install("--resolution", "lowest-direct", "-e", ".[test]")
-    session.run("pytest", "-W", "ignore::DeprecationWarning", *session.posargs, env=KEEP_BYTECODE)
+    session.run(*PYTEST, "-W", "ignore::DeprecationWarning", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session(default=False)
@@ -45,7 +49,7 @@ def coverage(session: nox.Session) -> None:
     """Run the tests and fail below the floor of coverage in pyproject."""
     session.install("-e", ".[test]")
     session.run(
-        "pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=KEEP_BYTECODE
+        *PYTEST, "--cov", "--cov-report=term:skip-covered", *session.posargs, env=ENVIRONMENT
     )
 
 
@@ -67,14 +71,14 @@ def baseline(session: nox.Session) -> None:
 def tests_slow(session: nox.Session) -> None:
     """Run the tests that take minutes."""
     session.install("-e", ".[test,onnx]")
-    session.run("pytest", "-m", "slow", *session.posargs, env=KEEP_BYTECODE)
+    session.run("pytest", "-m", "slow", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Kill runs at any moment, fill disks, take folders away: nothing may be lost."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-m", "faults", *session.posargs, env=KEEP_BYTECODE)
+    session.run("pytest", "-m", "faults", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """What the tests of the harness share: a cache of their own and an experiment of seconds."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -57,6 +58,12 @@ name = "tiny"
 size = 32
 top_t = 10
 """
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what torch and the tests consist of: it would look each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

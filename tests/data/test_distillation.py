@@ -44,7 +44,7 @@ def test_targets_keep_the_cosines_of_unit_features(large, images):
 
 
 def test_the_small_trunk_comes_to_see_as_the_large_one(large, images):
-    recipe = Distillation(width=8, steps=60, batch=16)
+    recipe = Distillation(width=8, steps=30, batch=16)
     losses = []
     trunk = distil(large, recipe, images, on_step=lambda _, loss: losses.append(loss))
     (first,) = losses_of(large, images)

@@ -89,11 +89,11 @@ def test_seed_changes_the_teacher(tiny, cache):
 
 
 def test_pretraining_learns():
-    recipe = Recipe(width=8, steps=150, per_class=24, size=32)
+    recipe = Recipe(width=8, steps=80, per_class=12, size=32)
     result = pretrain(recipe)
     # Chance is 1 in 64, with a standard deviation of 0.6 % over 512 held-out images.
-    assert result.accuracy > 0.1
-    assert result.training_accuracy > 0.1
+    assert result.accuracy > 0.06
+    assert result.training_accuracy > 0.06
 
 
 def test_procedural_teacher_is_cached_and_reports_its_accuracy(tiny, cache, monkeypatch):

@@ -418,8 +418,7 @@ def test_nets_get_the_bits_in_lockstep_that_they_get_alone(one_thread, fusion_in
         assert is_frozen(mine)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
-@pytest.mark.parametrize("after", [1, 2])
+@pytest.mark.parametrize(("after", "precision"), [(1, "float32"), (2, "bf16")])
 def test_students_that_are_interrupted_in_lockstep(precision, after):
     """One of them has diverged before; it stays so, at the same update, and takes no other."""
     recipe = dataclasses.replace(RECIPE, precision=precision)

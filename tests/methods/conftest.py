@@ -102,7 +102,7 @@ def small_experiment(with_example):
         config = small_config(method)
         return Experiment(
             "small",
-            GridConfig({method.name: method.design}, ("one", "two"), (0, 1)),
+            GridConfig({method.name: method.design}, ("one", "two"), (0,)),
             {method.name: dataclasses.replace(config, **changes)},
             teacher="random",
             dataset=DatasetConfig(size=SIDE),

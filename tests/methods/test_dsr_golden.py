@@ -123,7 +123,7 @@ def forward(model, shown):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("tag", BOTH)
+@pytest.mark.parametrize("tag", TRAINED)
 def test_forward(tag):
     model = filled(tag)
     latent, restricted, maps = forward(model, images(f"{tag}_x_u8"))

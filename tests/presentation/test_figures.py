@@ -116,28 +116,34 @@ def test_no_effect_is_captioned_of_networks_that_hardly_train():
 TWICE = ("effects", "missed")
 
 
-def test_files_are_images_and_the_same_every_time(excerpts, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.presentation.figures.pdf", figure_style.pdf)
+def test_files_are_images(excerpts, tmp_path):
     of_each_kind = {drawing.kind: drawing for drawing in drawings(MINIATURE, excerpts)}.values()
-    first = write_figures(of_each_kind, tmp_path / "a")
+    written = write_figures(of_each_kind, tmp_path)
     names = [f"{each.name}.{form}" for each in of_each_kind for form in ("png", "svg", "pdf")]
-    assert [path.name for path in first] == names
-    assert {path.name for path in (tmp_path / "a").iterdir()} == set(names)
-    again = write_figures(drawings(MINIATURE, excerpts, TWICE), tmp_path / "b")
-    assert len(again) == 3 * len(TWICE)
-    for one in again:
-        assert one.read_bytes() == (tmp_path / "a" / one.name).read_bytes()
-    for one in first:
+    assert [path.name for path in written] == names
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+    for one in written:
         if one.suffix == ".png":
             with Image.open(one) as image:
                 assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
                 assert np.ptp(np.asarray(image.convert("L"))) > 200
-        elif one.suffix == ".pdf":
+        elif one.suffix == ".svg":
+            assert ET.parse(one).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+            assert "<dc:date>" not in one.read_text("utf-8")
+
+
+def test_files_are_the_same_every_time(excerpts, tmp_path, monkeypatch):
+    """Those of lines and those of images, as PDF as well."""
+    monkeypatch.setattr("bench.presentation.figures.pdf", figure_style.pdf)
+    first, again = (
+        write_figures(drawings(MINIATURE, excerpts, TWICE), tmp_path / name) for name in "ab"
+    )
+    assert len(first) == len(again) == 3 * len(TWICE)
+    for one, other in zip(first, again, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+        if one.suffix == ".pdf":
             content = one.read_bytes()
             assert content.startswith(b"%PDF")
             assert b"CreationDate" not in content
             assert b"/FontFile2" in content, "fonts are embedded, as outlines"
             assert b"/Type3" not in content
-        else:
-            assert ET.parse(one).getroot().tag == "{http://www.w3.org/2000/svg}svg"
-            assert "<dc:date>" not in one.read_text("utf-8")

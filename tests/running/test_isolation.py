@@ -3,6 +3,8 @@ import runpy
 import signal
 import sys
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -88,6 +90,40 @@ def test_a_stage_that_is_killed_once_is_tried_again(job_of, child):
     assert child.run(job)[0].status == "cached", "the child lives on"
 
 
+class Dying:
+    """What starts a process that dies of each call."""
+
+    def __init__(self):
+        self.started = 0
+
+    def __call__(self):
+        self.started += 1
+        return self
+
+    def submit(self, function, job):
+        found = Future()
+        found.set_exception(
+            BrokenProcessPool("... The exit codes of the workers are {SIGKILL(-9)}")
+        )
+        return found
+
+    def shutdown(self, **options):
+        pass
+
+
+def test_a_stage_is_tried_by_as_many_processes_as_it_has_attempts(job_of, child, monkeypatch):
+    dying = Dying()
+    monkeypatch.setattr(isolation, "_process", dying)
+    (outcome,) = child.run(job_of(RunStore))
+    assert outcome.status == "failed"
+    assert (outcome.failure.cause, outcome.failure.attempts) == ("killed", ATTEMPTS)
+    assert outcome.message.endswith(
+        f"ended by SIGKILL(-9), perhaps for want of memory, {ATTEMPTS} times"
+    )
+    assert dying.started == ATTEMPTS
+
+
+@pytest.mark.slow
 def test_a_stage_that_is_always_killed_is_a_failure_and_others_go_on(job_of, child):
     (outcome,) = child.run(job_of(Deadly))
     assert outcome.status == "failed"
@@ -99,7 +135,7 @@ def test_a_stage_that_is_always_killed_is_a_failure_and_others_go_on(job_of, chi
     assert child.run(job_of(RunStore))[0].status == "done"
 
 
-def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, child):
+def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, job_of, child):
     job = pair_of(Deadly)
     outcomes = child.run(job)
     assert [each.key for each in outcomes] == [stage.key for stage in job.stages]
@@ -108,6 +144,7 @@ def test_what_is_killed_together_is_to_be_tried_one_by_one(pair_of, child):
         "the process was ended by SIGKILL(-9), perhaps for want of memory"
     }
     assert len((job.store.root / "attempts").read_text().split()) == 1
+    assert child.run(job_of(RunStore))[0].status == "done", "the next job has another process"
 
 
 @pytest.mark.slow
@@ -168,6 +205,10 @@ def test_in_process_is_this_process(job_of):
 
 def test_alone_is_another_process_that_gives_back_what_it_finds():
     assert alone(os.getpid) != os.getpid()
+
+
+@pytest.mark.slow
+def test_alone_raises_what_is_raised():
     with pytest.raises(ZeroDivisionError):
         alone(divmod, 1, 0)
 
