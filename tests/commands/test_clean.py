@@ -79,5 +79,5 @@ def test_old_temporary_files_go(bench, results):
     assert "nothing to delete" in bench("clean", "--yes")[1], "it may be in use"
     day = time.time() - 90_000
     os.utime(part, (day, day))
-    assert "0 records and 1 temporary files deleted" in bench("clean", "--yes")[1]
+    assert "0 records and 1 temporary file deleted" in bench("clean", "--yes")[1]
     assert not part.exists()
