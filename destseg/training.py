@@ -224,14 +224,15 @@ def _student(
     )
 
     def loss(batch: Batch) -> Tensor:
+        if not training.den and config.den_off_statistics == "both":
+            # Autocast's rounded weights of a look without gradients must not serve one with them.
+            with torch.no_grad(), autocast(config.precision, batch.mask.device):
+                student(student_input(teacher, student, batch.corrupted))
         with autocast(config.precision, batch.mask.device):
             pair = features(batch)
         return cosine_loss(cosine_distances(*pair))
 
     def features(batch: Batch) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        if not training.den and config.den_off_statistics == "both":
-            with torch.no_grad():
-                student(student_input(teacher, student, batch.corrupted))
         if not training.den:
             return paired_features(teacher, student, batch.clean)
         target = normalised(teacher(batch.clean))

@@ -12,7 +12,7 @@ claim that fails on one fails. The number of claims is not corrected for. The in
 decides a part is the one that is shown beside its verdict.
 
 **Two readings.** These verdicts are of the categories at hand under new seeds. Whether one extends
-to *other categories of this kind* is told by `contrast_p`, a test over the categories themselves:
+to *other categories* is told by `contrast_p`, a test over the categories themselves:
 of a claim that holds the largest p of its parts counts, of one that fails the smallest p of an
 opposed part times k.
 """
@@ -145,7 +145,7 @@ class Assessment:
 
     @property
     def p_elsewhere(self) -> float | None:
-        """The p of the verdict in other categories of this kind, see the head of this module.
+        """The p of the verdict in other categories, see the head of this module.
 
         None where nothing is decided, or a p is missing.
         """
