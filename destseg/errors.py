@@ -1,13 +1,16 @@
-"""Errors that are the user's to mend, and foreign text in what is said of them."""
+"""What is said to the user: errors that are theirs to mend, notes, and foreign text in both."""
 
 import difflib
+import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 LISTED_FAULTS = 10
 """Faults spelt out in one message; the rest are counted."""
 
+_log = logging.getLogger(__name__)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -101,3 +104,9 @@ def _commands(character: str) -> bool:
     turning = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
     kind = unicodedata.category(character)
     return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(character) in turning
+
+
+@cache
+def tell(sentence: str) -> None:
+    """Say on stderr, once in a process, what does not stop anything."""
+    _log.warning("note: %s", printable(sentence))

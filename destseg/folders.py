@@ -4,48 +4,29 @@ Subfolders belong to their folder, through links too. Hidden files and folders d
 systems leave behind, such as ``__MACOSX``. What looks like an image and is not read is told.
 """
 
-import errno
-import logging
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from unicodedata import normalize
 
-from destseg import errors
-from destseg.errors import InputError, input_faults
-
-IMAGE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .gif .tga .jp2 .j2k "  # noqa: SIM905
-    ".ppm .pgm .pbm .pnm".split()
+from destseg.errors import InputError, counted, input_faults, tell
+from destseg.files import (
+    FOREIGN_SUFFIXES,
+    IMAGE_SUFFIXES,
+    SYSTEM_FILES,
+    begins_as_image,
+    irregular,
+    is_hidden,
+    is_image,
+    is_utf8,
+    leads_nowhere,
+    looks_like_image,
+    printable,
+    unfit,
 )
-"""Of the files that are read as images."""
-
-FOREIGN_SUFFIXES = frozenset(
-    ".avif .heic .heif .hif .jxl .jxr .exr .hdr .pfm .dng .cr2 .cr3 .nef .arw .orf .raf .rw2 "  # noqa: SIM905
-    ".raw .psd .pcx .sgi .svg .fits .dcm".split()
-)
-"""Of images of kinds that are not read: one among those that are is a fault."""
-
-SYSTEM_FOLDERS = frozenset(
-    {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
-)
-"""Folders that systems and network drives make, some with small copies of the images."""
-
-SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-"""Files that systems leave in folders of images, in lower case."""
-
-LARGEST = 2 << 30
-"""Bytes of a file above which it is neither image nor map: more than Pillow's limit of pixels."""
 
 NAMED = 3
 """Files that are no images, named in what is said of them; the rest are counted."""
-
-_MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,15 +53,15 @@ def scan(folder: Path) -> Scan:
         if suffix in FOREIGN_SUFFIXES:
             unread[path] = f"{path}: {suffix} files are not read; convert it to PNG or move it away"
         elif suffix not in IMAGE_SUFFIXES:
-            if not suffix and _leads_nowhere(path):  # perhaps to a folder
+            if not suffix and leads_nowhere(path):  # perhaps to a folder
                 unread[path] = f"{path}: {irregular(path)}; replace or remove it"
-            elif _begins_as_image(path):
+            elif begins_as_image(path):
                 passed_over.append(f"{path}: an image by its content, not by its name; passed over")
             elif path.name.lower() not in SYSTEM_FILES:
                 others.append(path)
         elif (fault := unfit(path)) is not None:
             unread[path] = f"{path}: {fault}; replace or remove it"
-        elif not _is_utf8(path.relative_to(folder).as_posix()):
+        elif not is_utf8(path.relative_to(folder).as_posix()):
             unread[path] = f"{printable(path)}: its name is not UTF-8; rename it"
         else:
             files.append(path)
@@ -99,7 +80,7 @@ def tell_of(folder: Path, found: Scan, *, own: bool) -> None:
         tell(sentence)
     if own and (count := len(found.others)):
         names = [path.relative_to(folder).as_posix() for path in found.others[:NAMED]]
-        what = f"skipped what is not an image, {errors.counted(count, 'file')}"
+        what = f"skipped what is not an image, {counted(count, 'file')}"
         tell(f"{folder}: {what}: {', '.join(names)}{', ...' * (count > NAMED)}")
 
 
@@ -138,23 +119,6 @@ def subfolders(folder: Path) -> list[Path]:
         raise InputError(
             f"{folder}: cannot be read ({error.strerror}); check its permissions."
         ) from None
-
-
-def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder is not data: hidden, or made by a system."""
-    return name.startswith(".") or name in SYSTEM_FOLDERS
-
-
-def is_image(path: Path) -> bool:
-    """Tell by its name whether a file is an image and not, say, macOS's ``._000.png``."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not is_hidden(path.name)
-
-
-def looks_like_image(path: Path) -> bool:
-    """Tell by its name or its first bytes whether a file is an image, perhaps one not read."""
-    if is_hidden(path.name):
-        return False
-    return path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES or _begins_as_image(path)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -201,32 +165,6 @@ def require_folder(folder: Path, remedy: str) -> None:
         raise InputError(f"{folder}: {what}; {remedy}.")
 
 
-def irregular(path: Path) -> str | None:
-    """Say what is in the place of a plain file; nothing for one, or a link to one.
-
-    Opening a pipe waits for whoever writes into it, perhaps for ever.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return "a link to itself"
-        if error.errno == errno.ENOENT and path.is_symlink():
-            return "a link to a file that is not there"
-        return f"cannot be read ({error.strerror})"
-    if stat.S_ISREG(mode):
-        return None
-    return "a folder, not a file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
-
-
-def unfit(path: Path) -> str | None:
-    """Say why a file cannot hold an image or a map, by its entry in the folder alone."""
-    fault = irregular(path)
-    if fault is None and (size := path.stat().st_size) > LARGEST:
-        return f"a file of {size / 1e9:.1f} GB, which no image or map has"
-    return fault
-
-
 def broken_links(folder: Path) -> dict[Path, str]:
     """Find links directly in a folder that lead nowhere, as to folders on a disk that is away.
 
@@ -242,24 +180,8 @@ def broken_links(folder: Path) -> dict[Path, str]:
     return {
         path: f"{path}: {irregular(path)}; replace or remove it"
         for path in entries
-        if _leads_nowhere(path) and not (is_hidden(path.name) or looks_like_image(path))
+        if leads_nowhere(path) and not (is_hidden(path.name) or looks_like_image(path))
     }
-
-
-def composed(name: str) -> str:
-    """Return the one form of a name: systems write accents in one or in two characters."""
-    return normalize("NFC", name)
-
-
-def printable(path: Path) -> str:
-    """Return a path with the bytes of its name that are no UTF-8 spelt out."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-@cache
-def tell(sentence: str) -> None:
-    """Say on stderr, once in a process, what does not stop anything."""
-    _log.warning("note: %s", errors.printable(sentence))
 
 
 def _walk(folder: Path, faults: list[str]) -> Iterator[Path]:
@@ -308,30 +230,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
-
-
-def _leads_nowhere(path: Path) -> bool:
-    try:
-        path.stat()
-    except OSError:
-        return path.is_symlink()
-    return False
-
-
-def _begins_as_image(path: Path) -> bool:
-    if irregular(path) is not None:
-        return False
-    try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError:
-        return False
-    return head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from destseg.errors import InputError, one_line
-from destseg.folders import tell, unfit
+from destseg.errors import InputError, one_line, tell
+from destseg.files import unfit
 
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits of cameras whose images are stored with 16."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from destseg.errors import InputError, one_line
-from destseg.folders import images_below, is_image
+from destseg.files import is_image
+from destseg.folders import images_below
 from destseg.images import is_halved, read_rgb, to_rgb
 
 Picture: TypeAlias = os.PathLike[str] | str | NDArray[Any] | Image.Image

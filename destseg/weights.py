@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from destseg.atomic import write_atomically, writing
 from destseg.errors import InputError, one_line
-from destseg.folders import irregular
+from destseg.files import irregular
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
 

@@ -6,8 +6,7 @@ from bench.commands.parsers import Commands, add_command, add_include, add_resul
 from bench.common.exit_codes import DONE
 from bench.experiment.library import experiment_names
 from destseg.application.options import offer
-from destseg.errors import InputError, suggestion
-from destseg.folders import tell
+from destseg.errors import InputError, suggestion, tell
 
 HELP = """\
 Print a table of finished results.

@@ -21,8 +21,7 @@ from bench.data.layout import (
     scan_category,
 )
 from bench.data.reading import Reading, reading_of
-from destseg.errors import InputError, input_faults, suggestion
-from destseg.folders import tell
+from destseg.errors import InputError, input_faults, suggestion, tell
 from destseg.images import read_rgb, resize_rgb
 from destseg.masks import HALF
 

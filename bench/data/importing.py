@@ -18,8 +18,9 @@ from types import MappingProxyType
 from bench.common.plain_files import read_text
 from bench.data.layout import GOOD, list_categories, scan_category, tell_strangers
 from bench.data.pairing import MASK
-from destseg.errors import InputError, input_faults, one_line
-from destseg.folders import irregular, scan, subfolders, tell
+from destseg.errors import InputError, input_faults, one_line, tell
+from destseg.files import irregular
+from destseg.folders import scan, subfolders
 
 SPLIT = "split_csv/1cls.csv"
 """Of VisA: the split for one-class training, one row for each image."""

@@ -2,7 +2,7 @@
 
 ``<category>/train/good/*``, ``test/good/*``, ``test/<defect>/*`` and
 ``ground_truth/<defect>/<stem>_mask.png`` (Bergmann et al., CVPR 2019). Subfolders belong to their
-folder. `destseg.folders` says which files are images, `bench.data.pairing` which masks are theirs.
+folder. `destseg.files` says which files are images, `bench.data.pairing` which masks are theirs.
 """
 
 from collections.abc import Iterator
@@ -11,18 +11,15 @@ from itertools import islice
 from pathlib import Path
 
 from bench.data.pairing import pair_masks
-from destseg.errors import InputError
+from destseg.errors import InputError, tell
+from destseg.files import irregular, is_image, looks_like_image
 from destseg.folders import (
     broken_links,
     entries_below,
     image_files,
-    irregular,
-    is_image,
-    looks_like_image,
     require_folder,
     scan,
     subfolders,
-    tell,
 )
 from destseg.images import image_size
 

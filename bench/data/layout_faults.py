@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bench.data.kinds.mvtec import PUBLISHED
 from bench.data.layout import GOOD, CategoryFiles
-from destseg.folders import is_image, subfolders
+from destseg.files import is_image
+from destseg.folders import subfolders
 
 PAPERS = re.compile(r"(license|readme)\.txt")
 IMAGE = re.compile(r"\d{3}\.png")

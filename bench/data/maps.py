@@ -20,7 +20,8 @@ from bench.data.map_files import declared_shape, decoded
 from bench.data.truth import read_truth
 from bench.metrics import Protocol
 from destseg.errors import InputError
-from destseg.folders import composed, entries_below, irregular, unfit
+from destseg.files import composed, irregular, unfit
+from destseg.folders import entries_below
 
 Map = NDArray[Any]
 P = ParamSpec("P")

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from destseg.folders import composed, scan, subfolders
+from destseg.files import composed
+from destseg.folders import scan, subfolders
 
 MASK = "_mask"
 HINTS = 3

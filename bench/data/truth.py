@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from destseg.errors import InputError
-from destseg.folders import tell
+from destseg.errors import InputError, tell
 from destseg.images import image_size
 from destseg.labels import even_area
 from destseg.masks import HALF, read_mask

@@ -25,8 +25,8 @@ from bench.results.costs import Cost
 from bench.results.joining import join
 from bench.results.results import Results, Standing
 from destseg.atomic import write_atomically
-from destseg.errors import InputError, one_line, suggestion
-from destseg.folders import irregular, tell
+from destseg.errors import InputError, one_line, suggestion, tell
+from destseg.files import irregular
 
 CELLS = "cells.csv"
 HEADING = "heading.json"

@@ -17,8 +17,7 @@ from bench.running.runner import Summary, run
 from bench.running.workers import Workers
 from bench.store.runs import RunStore, check_writable
 from bench.workflows.outputs import Outputs
-from destseg.errors import InputError, suggestion
-from destseg.folders import tell
+from destseg.errors import InputError, suggestion, tell
 
 
 def reproduce(

@@ -32,8 +32,8 @@ from bench.results.keeping import keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
-from destseg.errors import InputError, counted
-from destseg.folders import require_folder, subfolders, tell
+from destseg.errors import InputError, counted, tell
+from destseg.folders import require_folder, subfolders
 from destseg.images import decoded_size
 
 DEVICE = "cpu"

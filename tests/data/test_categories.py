@@ -12,8 +12,7 @@ from bench.data.categories import load_category, prepare_category
 from bench.data.kinds import find_kind
 from bench.data.layout import Extent, list_categories, scan_category, tell_strangers
 from bench.metrics import Protocol
-from destseg.errors import InputError
-from destseg.folders import tell
+from destseg.errors import InputError, tell
 from tests.folders import empty, empty_folder, file_instead, other_size, truncate, write_category
 
 SIZE = 16

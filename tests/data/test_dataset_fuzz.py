@@ -137,7 +137,7 @@ class Notes(logging.Handler):
 def prepared(prepare):
     """Return what comes out, or nothing where the input is refused; and what was told."""
     heard = Notes()
-    log = logging.getLogger("destseg.folders")
+    log = logging.getLogger("destseg.errors")
     log.addHandler(heard)
     result = None
     try:

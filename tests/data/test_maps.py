@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional
 
 from bench.data.maps import MapFiles, read_map, scan_maps
 from destseg.errors import InputError
-from destseg.folders import LARGEST
+from destseg.files import LARGEST
 from destseg.images import image_size
 
 NATIVE, SIZE = (40, 36), 32

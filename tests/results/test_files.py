@@ -19,8 +19,7 @@ from bench.results.files import (
     write_curve,
     write_results,
 )
-from destseg.errors import InputError
-from destseg.folders import tell
+from destseg.errors import InputError, tell
 
 COMMITTED = Path(__file__).parents[2] / "results" / "ablation"
 

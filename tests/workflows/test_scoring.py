@@ -19,8 +19,7 @@ from bench.store.runs import RunStore
 from bench.workflows import scoring
 from bench.workflows.scoring import ScoreRequest, score
 from destseg.application.commands import main as destseg_main
-from destseg.errors import InputError
-from destseg.folders import tell
+from destseg.errors import InputError, tell
 from destseg.images import decoded_size
 from destseg.masks import read_mask
 from destseg.resnet import ResNet18
