@@ -51,14 +51,16 @@ def score_notes(
 
 
 def grid_notes(
-    results: Results, metrics: Collection[Metric], rows: Collection[Row]
+    results: Results, metrics: Collection[Metric], rows: Collection[Row], *, of: str = ""
 ) -> tuple[str, ...]:
     """Say which dataset, categories, seeds and protocol the numbers are of, and what is missing.
 
-    Rows that a table shows may be none of the grid's.
+    Rows that a table shows may be none of the grid's. `of` says which images and seeds they are
+    of, where they are not of the grid's.
     """
+    of = of or f"{results.categories_text}, {results.seeds_text}"
     notes = [
-        f"Dataset: {results.dataset}; {results.categories_text}, {results.seeds_text}.",
+        f"Dataset: {results.dataset}; {of}.",
         f"Protocol: {results.protocol.label}.",
         *precision_notes(results),
         *results.remarks,
