@@ -25,9 +25,9 @@ About as far as one seed's curve over few categories may err.
 """
 
 _RISING_NOTE = (
-    f"Doubling adds: points of {ALL_METRICS[CURVE_METRIC].display} on the curve's images by twice the "
-    f"updates; a method that gains more than {100 * RISING:g} is still rising: with more time it "
-    "may be better than it is here."
+    f"Doubling adds: points of {ALL_METRICS[CURVE_METRIC].display} on the curve's images by twice "
+    f"the updates; a method that gains more than {100 * RISING:g} is still rising: with more time "
+    "it may be better than it is here."
 )
 
 

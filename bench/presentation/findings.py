@@ -123,7 +123,7 @@ def _effects(results: Results) -> Iterator[str]:
         sizes = listed(f"{name}: {one.signed}" for name, one in left.items())
         name, one = next(iter(left.items()))
         scores = complete_seeds(family.contrasts[(name,), metric.key])
-        said.append(f"{sizes}{_open(scores, one.interval)}.")
+        said.append(f"{sizes}{_open(scores, one.interval, 'effect')}.")
     many = "s" if len(found) > 1 else ""
     yield f"Main effect{many} of {listed(method.factors)} on {metric.display}: {' '.join(said)}"
 
@@ -165,7 +165,7 @@ def _beside(results: Results, pair: tuple[Row, Row], ahead: Scores, count: int) 
     found = _Difference(mean, interval, p, None, p is not None and p <= 1 - LEVEL)
     what = f"{results.labels[other]}, {_rank(results, other, count)}"
     if not found.decided:
-        return f"Against {what}: {found.signed}{_open(scores, interval)}."
+        return f"Against {what}: {found.signed}{_open(scores, interval, 'difference')}."
     few = not can_show(len(scores), tests)
     if picked > 1:
         what += f" (interval{'' if few else ' and p'} corrected for picking it)"
@@ -219,10 +219,10 @@ def _elsewhere(group: Mapping[str, _Difference], results: Results, tests: int, t
     return f"{'shown' if shown else 'not shown'} for {_OTHERS}{' too' if shown else ''}{told}"
 
 
-def _open(scores: Scores, interval: Interval | None) -> str:
-    """Say why a difference, of complete seeds, is not decided."""
+def _open(scores: Scores, interval: Interval | None, what: str) -> str:
+    """Say why an effect or a difference, of complete seeds, is not decided."""
     if interval is not None:
-        return "; no effect detected"
+        return f"; no {what} detected"
     if scores.shape[1] > 1:
         return ", and as neither is random there is no interval"
     return ", which one seed leaves undecided"
@@ -247,10 +247,17 @@ def _limits(results: Results, *, told: bool) -> str:
     said.append(f"{_capitalised(of)}; {brackets}.")
     if told:
         said.append(
-            f"{_capitalised(_OTHERS)} are ones like these that were not measured; p assumes that "
-            "these are a random sample."
+            f"{_capitalised(_OTHERS)} are ones like these that were not measured; the p-values "
+            f"treat {these} as a random sample of such, which cannot be checked{_made(results)}."
         )
     return " ".join(said)
+
+
+def _made(results: Results) -> str:
+    """Say what is known against a random sample of categories."""
+    if results.settings.get("dataset", {}).get("kind") != "miniature":
+        return ""
+    return "; the miniature's generators were written for this benchmark"
 
 
 def _capitalised(text: str) -> str:

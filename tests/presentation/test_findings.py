@@ -29,7 +29,8 @@ def test_three_sentences_at_most_made_from_the_numbers():
             gain += 0.4 if category < 3 else -0.01
         return 0.3 + gain
 
-    effects, standing, limits = findings(measured(MINIATURE, value))
+    results = measured(MINIATURE, value)
+    effects, standing, limits = findings(results)
     once = "once corrected for the 36 effects looked at)."
     assert effects.startswith(
         "Main effects of den, ed and seg on Pixel AP: seg raises it by 4.0 points [4.0, 4.0] in "
@@ -42,7 +43,12 @@ def test_three_sentences_at_most_made_from_the_numbers():
     assert "the best of the other 7 variants: " in standing
     assert limits.startswith("Measured on the embedded miniature v1, 64 px, not on MVTec AD")
     assert "15 categories, 3 seeds (0, 1, 2); brackets are 95 % intervals for these" in limits
-    assert "Other categories are ones like these that were not measured; p assumes" in limits
+    assert "Other categories are ones like these that were not measured; the p-values" in limits
+    assert limits.endswith("as a random sample of such, which cannot be checked.")
+    of_miniature = replace(results, settings={"dataset": {"kind": "miniature"}})
+    assert findings(of_miniature)[-1].endswith(
+        "cannot be checked; the miniature's generators were written for this benchmark."
+    )
 
 
 def test_the_numbers_are_those_of_the_table_of_effects():
