@@ -140,7 +140,7 @@ def _standing(results: Results) -> Iterator[str]:
     }
     known = {row: contrast for row, contrast in ahead.items() if estimate(contrast).n}
     score = format_percent(estimate(own).mean, metric)
-    said = [f"{results.labels[ours]} has {score} % {metric.display}."]
+    said = [f"{results.labels[ours]} reaches {score} % {metric.display}."]
     for are_floors in (False, True):
         rows = [row for row in known if (row[0] in results.floors) is are_floors]
         if rows:

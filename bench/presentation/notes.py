@@ -58,11 +58,12 @@ def grid_notes(
     Rows that a table shows may be none of the grid's. `of` says which images and seeds they are
     of, where they are not of the grid's.
     """
-    of = of or f"{results.categories_text}, {results.seeds_text}"
+    whose = of or f"{results.categories_text}, {results.seeds_text}"
     notes = [
-        f"Dataset: {results.dataset}; {of}.",
+        f"Dataset: {results.dataset}; {whose}.",
         f"Protocol: {results.protocol.label}.",
         *precision_notes(results),
+        *(() if of else origin_notes(results)),
         *results.remarks,
     ]
     if results.not_comparable is not None:
@@ -143,6 +144,32 @@ def precision_notes(results: Results) -> tuple[str, ...]:
             "record."
         )
     return tuple(notes)
+
+
+def origin_notes(results: Results) -> tuple[str, ...]:
+    """Say what computed the cells, where that is not what the heading names or was changed."""
+    columns = ["device", "torch", "commit", "dirty"]
+    if not results.provenance or not {*columns} <= {*results.cells}:
+        return ()
+    counts = results.cells.groupby(columns, sort=False).size()
+    said, plain = [], True
+    for (device, torch, commit, dirty), count in counts.items():
+        plain &= dirty != "yes" and _is_named(results, f"{device}", f"{torch}", f"{commit}")
+        changed = " with uncommitted changes" if dirty == "yes" else ""
+        cells = f"{count} cell{'' if count == 1 else 's'}"
+        said.append(f"{device}, torch {torch}, commit {str(commit)[:7]}{changed} ({cells})")
+    return () if plain else (f"Computed on {'; '.join(said)}.",)
+
+
+def _is_named(results: Results, device: str, torch: str, commit: str) -> bool:
+    """Tell whether the heading names just these."""
+    named = dict(line.partition(": ")[::2] for line in results.provenance)
+    machine = named.get("Machine", "")
+    return (
+        named.get("Commit", "").startswith(commit)
+        and f", {device};" in machine
+        and machine.endswith(f"torch {torch}")
+    )
 
 
 def _missing(results: Results, metrics: Collection[Metric], row: Row) -> int:

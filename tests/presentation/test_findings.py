@@ -39,7 +39,7 @@ def test_three_sentences_at_most_made_from_the_numbers():
         f"categories (p = .25, and 1.0 {once} den: "
     )
     assert effects.endswith("]; no effect detected.")
-    assert standing.startswith("den+ed+seg has 41.2 % Pixel AP. Against ")
+    assert standing.startswith("den+ed+seg reaches 41.2 % Pixel AP. Against ")
     assert "the best of the other 7 variants: " in standing
     assert limits.startswith("Measured on the embedded miniature v1, 64 px, not on MVTec AD")
     assert "15 categories, 3 seeds (0, 1, 2); brackets are 95 % intervals for these" in limits
@@ -138,7 +138,7 @@ def test_without_factors_the_other_and_the_floor_share_a_finding():
     whole = with_floors(MINIATURE, low=10, high=20)
     pair = {"DeSTSeg": ("seg", "den+ed+seg"), "pixel-nn": ("",)}
     standing, limits = findings(replace(whole, variants=pair))
-    assert standing.startswith("den+ed+seg has ")
+    assert standing.startswith("den+ed+seg reaches ")
     assert "seg, the only other variant: " in standing
     assert " less than pixel-nn, the floor, on average" in standing
     assert standing.endswith(
