@@ -160,12 +160,7 @@ def _of_the_curve(results: Results) -> str:
 
 def rising_findings(results: Results) -> tuple[str, ...]:
     """Say which methods are still rising, so that their rows are no last word; none if none is."""
-    gains = {name: gain_of_doubling(results, name) for name in results.fulls}
-    rising = [
-        f"{name} by {format_points(100 * gain).removeprefix('+')}"
-        for name, gain in gains.items()
-        if gain is not None and gain > RISING
-    ]
+    rising = _rising(results)
     if not rising:
         return ()
     metric = ALL_METRICS[CURVE_METRIC]
@@ -176,6 +171,36 @@ def rising_findings(results: Results) -> tuple[str, ...]:
             "be better than its row says."
         ),
     )
+
+
+def cut_short(results: Results) -> str:
+    """Say with what compute the methods were trained, and which of them may gain by more.
+
+    Empty where none is still rising.
+    """
+    rising = _rising(results)
+    if not rising:
+        return ""
+    reference, given = results.costs.get(results.method), ""
+    trained = [name for name in results.fulls if gain_of_doubling(results, name) is not None]
+    if reference is not None and {*trained} <= {*results.costs}:
+        shares = [results.costs[name].training_macs / reference.training_macs for name in trained]
+        given = f", at {min(shares):.2f} to {max(shares):.2f} of {results.method}'s compute"
+    return (
+        f"Trainings are cut short{given}. Still rising, in points of "
+        f"{ALL_METRICS[CURVE_METRIC].display} by twice the updates on {_of_the_curve(results)}: "
+        f"{listed(rising)}; with more training these may be better than they are here."
+    )
+
+
+def _rising(results: Results) -> list[str]:
+    """Such as ``["DRAEM by 14.14"]``: by how many points the methods gain that are still rising."""
+    gains = {name: gain_of_doubling(results, name) for name in results.fulls}
+    return [
+        f"{name} by {format_points(100 * gain).removeprefix('+')}"
+        for name, gain in gains.items()
+        if gain is not None and gain > RISING
+    ]
 
 
 def gain_of_doubling(results: Results, method: str) -> float | None:

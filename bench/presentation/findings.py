@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.metrics import Metric
+from bench.presentation.costs_table import cut_short
 from bench.presentation.floors import deterministic, floor_gaps, interval_beside
 from bench.presentation.formatting import format_percent, in_words, listed
 from bench.presentation.notes import hardly_trained
@@ -146,6 +147,8 @@ def _standing(results: Results) -> Iterator[str]:
         if rows:
             nearest = min(rows, key=lambda row: estimate(known[row]).mean)
             said.append(_beside(results, (ours, nearest), known[nearest], len(rows)))
+    if short := cut_short(results):
+        said.append(short)
     if known:
         yield " ".join(said)
 
