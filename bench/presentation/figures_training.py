@@ -37,7 +37,7 @@ def training_figure(results: Results) -> Figure:
                 macs = {factor: factor * cost.training_macs / 1e9 for factor in means}
                 if not ticks:
                     ticks = macs
-                    unit = f"×1 is {method}'s {macs[1.0]:.3g} billion multiply-accumulates"
+                    unit = f"×1: {macs[1.0]:.3g} billion multiply-accumulates ({method})"
                 percents = [100 * mean for mean in means.values()]
                 axes.plot([*macs.values()], percents, **look, markersize=4)
                 axes.plot(macs[1.0], 100 * means[1.0], **look, markersize=9, mec="white", mew=0.8)
@@ -48,7 +48,7 @@ def training_figure(results: Results) -> Figure:
         axes.set_xscale("log")
         axes.set_xticks([*ticks.values()], [f"×{factor:g}" for factor in ticks])
         axes.minorticks_off()
-        axes.set_xlabel(f"compute for one category and seed; {unit}")
+        axes.set_xlabel(unit)
         axes.set_ylabel(f"{metric.display} (%)")
         axes.margins(y=0.08)
         begin_at_zero(axes, "y")

@@ -95,7 +95,7 @@ def floor_gaps(results: Results) -> Mapping[str, FloorGap]:
             floor: sign * (ours - results.scores(metric.key, method=floor))
             for floor in results.floors
         }
-        means = {floor: ours.mean for floor, a in ahead.items() if (ours := estimate(a)).n}
+        means = {floor: one.mean for floor, a in ahead.items() if (one := estimate(a)).n}
         if means:
             floor = min(means, key=lambda name: means[name])
             least = complete_seeds(np.min(list(ahead.values()), axis=0))
@@ -104,8 +104,8 @@ def floor_gaps(results: Results) -> Mapping[str, FloorGap]:
             picked[metric.key] = len(means) if means[floor] < 0 else 1
     ps = {
         key: min(p * picked[key], 1.0)
-        for key, (_, ahead, _) in found.items()
-        if (p := contrast_p(ahead)) is not None
+        for key, (_, best, _) in found.items()
+        if (p := contrast_p(best)) is not None
     }
     corrected = dict(zip(ps, holm(list(ps.values())), strict=True))
     return {

@@ -1,5 +1,6 @@
 """Sentences that say what numbers are: of which data, with what spread, and what is missing."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -151,13 +152,14 @@ def origin_notes(results: Results) -> tuple[str, ...]:
     columns = ["device", "torch", "commit", "dirty"]
     if not results.provenance or not {*columns} <= {*results.cells}:
         return ()
-    counts = results.cells.groupby(columns, sort=False).size()
+    cells = results.cells[columns].dropna().astype(str)
+    counts = Counter(cells.itertuples(index=False, name=None))
     said, plain = [], True
     for (device, torch, commit, dirty), count in counts.items():
-        plain &= dirty != "yes" and _is_named(results, f"{device}", f"{torch}", f"{commit}")
+        plain &= dirty != "yes" and _is_named(results, device, torch, commit)
         changed = " with uncommitted changes" if dirty == "yes" else ""
-        cells = f"{count} cell{'' if count == 1 else 's'}"
-        said.append(f"{device}, torch {torch}, commit {str(commit)[:7]}{changed} ({cells})")
+        many = f"{count} cell{'' if count == 1 else 's'}"
+        said.append(f"{device}, torch {torch}, commit {commit[:7]}{changed} ({many})")
     return () if plain else (f"Computed on {'; '.join(said)}.",)
 
 
