@@ -13,8 +13,8 @@ decides a part is the one that is shown beside its verdict.
 
 **Two readings.** These verdicts are of the categories at hand under new seeds. Whether one extends
 to *other categories* is told by `contrast_p`, a test over the categories themselves:
-of a claim that holds the largest p of its parts counts, of one that fails the smallest p of an
-opposed part times k.
+of a claim that holds the largest p of its parts counts, of one that fails that of the part of
+least favour, which is the one that is shown, times k.
 """
 
 import math
@@ -154,10 +154,14 @@ class Assessment:
             known = [p for p in found if p is not None]
             return max(known) if len(known) == len(found) else None
         if self.verdict == "fails":
-            looks = len(self.claim.metrics) * len(self.claim.pairs)
-            against = [part.p for part in self.parts if part.opposed and part.p is not None]
-            return min(1.0, looks * min(against)) if against else None
+            p = None if self.weakest is None else self.weakest.p
+            return None if p is None else min(1.0, self.looks * p)
         return None
+
+    @property
+    def looks(self) -> int:
+        """For how many pairs and metrics `p_elsewhere` is corrected."""
+        return len(self.claim.metrics) * len(self.claim.pairs) if self.verdict == "fails" else 1
 
     @property
     def n(self) -> int:

@@ -25,6 +25,13 @@ from bench.presentation.table import Table, make_table
 from bench.results.results import Results
 from bench.stats import MOST_SEEDS, Scores
 
+FAMILIES = (
+    "Effects, comparisons of the full variant and claims are three families of tests, each "
+    "corrected for its own number, so that the same pair may have another interval here than in "
+    "the findings, and may be decided in the one and not in the other."
+)
+"""What relates a verdict to the other statements of a report."""
+
 
 def verdicts_table(results: Results) -> Table:
     """Build a row for each claim: its verdict first, and why.
@@ -104,7 +111,7 @@ def _line(results: Results, method: Method[Any, Any], found: Assessment) -> tupl
         "Level": MISSING
         if weakest is None or weakest.interval is None
         else f"{100 * weakest.level:.3g} %",
-        "Other categories": format_shown(found.p_elsewhere, len(results.categories)),
+        "Other categories": format_shown(found.p_elsewhere, len(results.categories), found.looks),
     }
     numbers: Numbers = {
         "claim": claim.name,
@@ -196,9 +203,10 @@ def _notes(results: Results) -> tuple[str, ...]:
         ),
         (
             "Other categories: whether the verdict extends to ones that were not measured, by "
-            "sign flips of the categories' own effects; of a claim that holds the largest p of its "
-            "pairs, of one that does not the smallest p of a reversed one, times the number of "
-            "pairs and metrics. Shown means p at most 0.05."
+            "sign flips of the categories' own effects; of a claim that holds the largest p of all "
+            "its pairs, of one that does not the p of the pair shown, times the number of pairs "
+            "and metrics. Shown means p at most 0.05."
         ),
         "Seeds to decide: if mean and variance stay what they are.",
+        FAMILIES,
     )

@@ -18,13 +18,16 @@ from bench.results.results import Results
 
 CURVE_METRIC = "pixel_ap"
 
-RISING = 0.01
-"""A method that gains more than this by twice the training is called still rising."""
+RISING = 0.02
+"""A method that gains more than this by twice the training is called still rising.
+
+About as far as one seed's curve over few categories may err.
+"""
 
 _RISING_NOTE = (
-    f"Doubling adds: points of {ALL_METRICS[CURVE_METRIC].display} on other images by twice the "
-    f"updates; a method that gains more than {100 * RISING:g} is still rising: with more time it "
-    "would be better than it is here."
+    f"Doubling adds: points of {ALL_METRICS[CURVE_METRIC].display} on the curve's images by twice "
+    f"the updates; a method that gains more than {100 * RISING:g} is still rising: with more time "
+    "it may be better than it is here."
 )
 
 
@@ -103,14 +106,18 @@ def _cost_notes(results: Results, gains: Mapping[str, float | None]) -> tuple[st
 
 
 def curve_table(results: Results) -> Table:
-    """Build each method's quality on other images, by how much it is trained."""
+    """Build each method's quality on the curve's images, by how much it is trained."""
     metric = ALL_METRICS[CURVE_METRIC]
     lines = [_curve_line(results, name, metric) for name in results.fulls]
     return make_table(
         "curve",
         f"{metric.display} by length of training",
         results,
-        (*grid_notes(results, (), results.fulls.items()), *_curve_notes(results), _RISING_NOTE),
+        (
+            *grid_notes(results, (), results.fulls.items(), of=_of_the_curve(results)),
+            *_curve_notes(results),
+            _RISING_NOTE,
+        ),
         lines,
     )
 
@@ -131,36 +138,69 @@ def _curve_line(results: Results, name: str, metric: Metric) -> tuple[Texts, Num
 def _curve_notes(results: Results) -> tuple[str, ...]:
     if results.curve is None:
         return ("NOT MEASURED: `python -m bench curve` does.",)
-    curve = results.curve
-    names = listed([str(name) for name in curve["category"].unique()])
-    seeds = ", ".join(map(str, sorted(curve["seed"].unique())))
-    kind = listed([str(name) for name in curve["dataset"].unique()])
     return (
-        f"Measured on other images than the other tables', {kind}: {names}; seed {seeds}.",
         (
             "In percent, the mean over categories, by how many times the updates of the setting "
-            "that the other tables have."
+            "that the other tables have; these are not the other tables' images."
         ),
     )
 
 
+def _of_the_curve(results: Results) -> str:
+    """Such as ``"development images of capsule and grid, seed 0"``; empty without a curve."""
+    if results.curve is None:
+        return ""
+    kind, names, seeds = (
+        list(map(str, sorted(results.curve[column].unique())))
+        for column in ("dataset", "category", "seed")
+    )
+    many = "s" if len(seeds) > 1 else ""
+    return f"{listed(kind)} images of {listed(names)}, seed{many} {listed(seeds)}"
+
+
 def rising_findings(results: Results) -> tuple[str, ...]:
     """Say which methods are still rising, so that their rows are no last word; none if none is."""
-    gains = {name: gain_of_doubling(results, name) for name in results.fulls}
-    rising = [
-        f"{name} by {format_points(100 * gain).removeprefix('+')}"
-        for name, gain in gains.items()
-        if gain is not None and gain > RISING
-    ]
+    rising = _rising(results)
     if not rising:
         return ()
     metric = ALL_METRICS[CURVE_METRIC]
     return (
         (
-            f"Still rising, in points of {metric.display} on other images by twice the updates "
-            f"(table curve): {listed(rising)}. A method that is starved is not one that is beaten."
+            f"Still rising, in points of {metric.display} on {_of_the_curve(results)} by twice "
+            f"the updates (table curve): {listed(rising)}. Trained for longer, such a method may "
+            "be better than its row says."
         ),
     )
+
+
+def cut_short(results: Results) -> str:
+    """Say with what compute the methods were trained, and which of them may gain by more.
+
+    Empty where none is still rising.
+    """
+    rising = _rising(results)
+    if not rising:
+        return ""
+    reference, given = results.costs.get(results.method), ""
+    trained = [name for name in results.fulls if gain_of_doubling(results, name) is not None]
+    if reference is not None and {*trained} <= {*results.costs}:
+        shares = [results.costs[name].training_macs / reference.training_macs for name in trained]
+        given = f", at {min(shares):.2f} to {max(shares):.2f} of {results.method}'s compute"
+    return (
+        f"Trainings are cut short{given}. Still rising, in points of "
+        f"{ALL_METRICS[CURVE_METRIC].display} by twice the updates on {_of_the_curve(results)}: "
+        f"{listed(rising)}; with more training these may be better than they are here."
+    )
+
+
+def _rising(results: Results) -> list[str]:
+    """Such as ``["DRAEM by 14.14"]``: by how many points the methods gain that are still rising."""
+    gains = {name: gain_of_doubling(results, name) for name in results.fulls}
+    return [
+        f"{name} by {format_points(100 * gain).removeprefix('+')}"
+        for name, gain in gains.items()
+        if gain is not None and gain > RISING
+    ]
 
 
 def gain_of_doubling(results: Results, method: str) -> float | None:

@@ -186,12 +186,14 @@ def _of_cells(results: Results) -> Iterator[Drawing]:
         "their names stand below" if several else "dark dots below are the parts that a variant has"
     )
     each = "method and variant" if several else "variant"
+    spread = "mean and sample standard deviation over seeds of the mean over categories"
+    if len(results.seeds) == 1:
+        spread = "mean over categories of one seed, which has no standard deviation"
     for metric in results.headline:
         yield Drawing(
             f"{stem(results)}_{metric.key}",
             "variants",
-            f"{metric.display} of {whose}: mean and sample standard deviation over "
-            f"seeds of the mean over categories; {below}{floors}.",
+            f"{metric.display} of {whose}: {spread}; {below}{floors}.",
             f"{metric.display} in percent. {_in_words(results, metric)}",
             partial(variants_figure, results, metric),
         )

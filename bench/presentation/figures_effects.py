@@ -36,7 +36,7 @@ def with_effects(results: Results) -> tuple[Method[Any, Any], ...]:
 
 _THESE: dict[str, Any] = {"color": BLUE, "linewidth": 2.4, "solid_capstyle": "butt"}
 _OTHERS: dict[str, Any] = {"color": ORANGE, "linewidth": 1.1, "solid_capstyle": "butt"}
-_MARK: dict[str, Any] = {"marker": "o", "markersize": 3.2, "mfc": "white", "mec": BLUE, "mew": 0.9}
+_MARK: dict[str, Any] = {"marker": "o", "markersize": 2.0, "mfc": "white", "mec": BLUE, "mew": 0.6}
 _BELOW = 0.24
 """Rows between the interval for these categories and the one for others."""
 
@@ -93,7 +93,9 @@ def effects_figure(results: Results, method: Method[Any, Any]) -> Figure:
             axes.grid(visible=False, axis="y")
         panels[0].set_yticks(range(len(metrics)), names)
         panels[0].set_ylim(len(metrics) - 0.5, -0.5)
-        panels[0].xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], prune="both"))
+        panels[0].xaxis.set_major_locator(
+            MaxNLocator(6, steps=[1, 2, 5, 10], prune="both", min_n_ticks=5)
+        )
         figure.supxlabel("points: mean with it minus mean without", y=0.05 / height)
         head.draw(figure)
     return figure

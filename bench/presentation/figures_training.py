@@ -20,7 +20,8 @@ def training_figure(results: Results) -> Figure:
     """
     metric = ALL_METRICS[CURVE_METRIC]
     looks: dict[str, Any] = {}
-    ticks: list[float] = []
+    ticks: dict[float, float] = {}
+    unit = ""
     with style(COLUMN):
         figure = Figure(figsize=(COLUMN, _HEIGHT))
         axes = figure.subplots()
@@ -34,7 +35,9 @@ def training_figure(results: Results) -> Figure:
             cost = results.costs.get(method)
             if len(means) > 1 and cost is not None:
                 macs = {factor: factor * cost.training_macs / 1e9 for factor in means}
-                ticks = ticks or [*macs.values()]
+                if not ticks:
+                    ticks = macs
+                    unit = f"×1: {macs[1.0]:.3g} billion multiply-accumulates ({method})"
                 percents = [100 * mean for mean in means.values()]
                 axes.plot([*macs.values()], percents, **look, markersize=4)
                 axes.plot(macs[1.0], 100 * means[1.0], **look, markersize=9, mec="white", mew=0.8)
@@ -43,9 +46,9 @@ def training_figure(results: Results) -> Figure:
                 axes.axhline(100 * means[1.0], **line)
                 looks[method] = line
         axes.set_xscale("log")
-        axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
+        axes.set_xticks([*ticks.values()], [f"×{factor:g}" for factor in ticks])
         axes.minorticks_off()
-        axes.set_xlabel("billion multiply-adds for one category and seed")
+        axes.set_xlabel(unit)
         axes.set_ylabel(f"{metric.display} (%)")
         axes.margins(y=0.08)
         begin_at_zero(axes, "y")

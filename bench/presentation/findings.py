@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.metrics import Metric
-from bench.presentation.floors import interval_beside
+from bench.presentation.costs_table import cut_short
+from bench.presentation.floors import deterministic, floor_gaps, interval_beside
 from bench.presentation.formatting import format_percent, in_words, listed
 from bench.presentation.notes import hardly_trained
 from bench.presentation.statistics_tables import Family, shown_for
@@ -107,7 +108,8 @@ def _effects(results: Results) -> Iterator[str]:
         return
     found = dict(sorted(found.items(), key=lambda item: -abs(item[1].mean)))
     these = "this category" if len(results.categories) == 1 else "these categories"
-    tests = f"once corrected for the {len(family.corrected)} effects looked at"
+    tests = max(len(family.corrected), 1)
+    tested = f" once corrected for the {tests} effects looked at"
     said = []
     for elsewhere in (True, False):
         group = {n: one for n, one in found.items() if one.decided and one.elsewhere is elsewhere}
@@ -116,13 +118,13 @@ def _effects(results: Results) -> Iterator[str]:
                 f"{name} {'raises' if one.mean > 0 else 'lowers'} it by {one.size}"
                 for name, one in group.items()
             )
-            said.append(f"{moves} in {these}; {_elsewhere(group, results, tests)}.")
+            said.append(f"{moves} in {these}; {_elsewhere(group, results, tests, tested)}.")
     left = {name: one for name, one in found.items() if not one.decided}
     if left:
         sizes = listed(f"{name}: {one.signed}" for name, one in left.items())
         name, one = next(iter(left.items()))
         scores = complete_seeds(family.contrasts[(name,), metric.key])
-        said.append(f"{sizes}{_open(scores, one.interval)}.")
+        said.append(f"{sizes}{_open(scores, one.interval, 'effect')}.")
     many = "s" if len(found) > 1 else ""
     yield f"Main effect{many} of {listed(method.factors)} on {metric.display}: {' '.join(said)}"
 
@@ -139,31 +141,35 @@ def _standing(results: Results) -> Iterator[str]:
     }
     known = {row: contrast for row, contrast in ahead.items() if estimate(contrast).n}
     score = format_percent(estimate(own).mean, metric)
-    said = [f"{results.labels[ours]} has {score} % {metric.display}."]
+    said = [f"{results.labels[ours]} reaches {score} % {metric.display}."]
     for are_floors in (False, True):
         rows = [row for row in known if (row[0] in results.floors) is are_floors]
         if rows:
             nearest = min(rows, key=lambda row: estimate(known[row]).mean)
             said.append(_beside(results, (ours, nearest), known[nearest], len(rows)))
+    if short := cut_short(results):
+        said.append(short)
     if known:
         yield " ".join(said)
 
 
 def _beside(results: Results, pair: tuple[Row, Row], ahead: Scores, count: int) -> str:
     """Say how far a row is ahead of another, the nearest of so many of its sort."""
-    scores = complete_seeds(ahead)
+    scores, other = complete_seeds(ahead), pair[1]
     mean, p = float(scores.mean()), contrast_p(ahead)
     # Above the nearest is above all of them, which needs no correction; that one of them is
     # better is found by looking at each (Bonferroni).
     picked = count if mean < 0 else 1
     interval = interval_beside(results, pair, ahead, 1 - (1 - LEVEL) / picked)
-    p = None if p is None else min(p * picked, 1.0)
+    p, tests, tested = None if p is None else min(p * picked, 1.0), picked, ""
+    if other[0] in results.floors:
+        gap = floor_gaps(results)[main_metric(results).key]
+        p, tests, tested = gap.p, gap.tests, gap.corrected
     found = _Difference(mean, interval, p, None, p is not None and p <= 1 - LEVEL)
-    other = pair[1]
     what = f"{results.labels[other]}, {_rank(results, other, count)}"
     if not found.decided:
-        return f"Against {what}: {found.signed}{_open(scores, interval)}."
-    few = not can_show(len(scores))
+        return f"Against {what}: {found.signed}{_open(scores, interval, 'difference')}."
+    few = not can_show(len(scores), tests)
     if picked > 1:
         what += f" (interval{'' if few else ' and p'} corrected for picking it)"
     many = int((scores.mean(axis=1) * mean > 0).sum())
@@ -171,9 +177,13 @@ def _beside(results: Results, pair: tuple[Row, Row], ahead: Scores, count: int) 
     if len(scores) > 1:
         where = f"on average, and in {many} of these {len(scores)} categories"
     side = "more" if mean > 0 else "less"
-    said = f"It has {found.size} {side} than {what}, {where}; {_elsewhere({'': found}, results)}."
+    others = _elsewhere({"": found}, results, tests, tested)
+    said = f"It has {found.size} {side} than {what}, {where}; {others}."
     if other[0] in results.floors:
-        said += f" A floor is not random: that is the spread of {results.labels[pair[0]]} alone."
+        said += (
+            f" {deterministic([other[0]])}, so this interval reflects only "
+            f"{results.labels[pair[0]]}'s variation between seeds."
+        )
     return said
 
 
@@ -185,33 +195,37 @@ def _rank(results: Results, row: Row, count: int) -> str:
     return f"the only other {kind}" if count == 1 else f"the best of the other {count} {kind}s"
 
 
-def _elsewhere(group: Mapping[str, _Difference], results: Results, tests: str = "") -> str:
+def _elsewhere(group: Mapping[str, _Difference], results: Results, tests: int, tested: str) -> str:
     """Say whether differences of one reading are shown for other categories.
 
-    The names stand before their p where there are several; `tests` says what the correction is for.
+    The names stand before their p where there are several; `tests` is for how many the least p
+    is corrected, and `tested` what is said of that behind the first.
     """
     few = len(results.categories)
-    if not can_show(few):
-        return f"{'one category' if few == 1 else in_words(few)} can show nothing of others"
+    if not can_show(few, tests):
+        few_words = "one category" if few == 1 else f"{in_words(few)} categories"
+        once = f" once corrected for {tests} tests" if can_show(few) else ""
+        return f"{few_words} cannot reach p ≤ .05 for others{once}"
     ps: list[str] = []
     for name, one in group.items():
         if one.p is None:
             continue
         said = short_p(one.p) if len(group) == 1 else f"{name}: {short_p(one.p)}"
         if one.corrected is not None:
-            said += f", and {_bare(one.corrected)}{'' if ps else f' {tests}'}"
-            if one.corrected <= 1 - LEVEL and not one.elsewhere:
-                said += ", but the interval for them reaches zero"
+            said += f", and {_bare(one.corrected)}"
+        said += "" if ps else tested
+        if not one.elsewhere and one.corrected is not None and one.corrected <= 1 - LEVEL:
+            said += ", but the interval for them reaches zero"
         ps.append(said)
     shown = next(iter(group.values())).elsewhere
     told = f" ({'; '.join(ps)})" if ps else ""
     return f"{'shown' if shown else 'not shown'} for {_OTHERS}{' too' if shown else ''}{told}"
 
 
-def _open(scores: Scores, interval: Interval | None) -> str:
-    """Say why a difference, of complete seeds, is not decided."""
+def _open(scores: Scores, interval: Interval | None, what: str) -> str:
+    """Say why an effect or a difference, of complete seeds, is not decided."""
     if interval is not None:
-        return ", not to be told from chance"
+        return f"; no {what} detected"
     if scores.shape[1] > 1:
         return ", and as neither is random there is no interval"
     return ", which one seed leaves undecided"
@@ -236,10 +250,17 @@ def _limits(results: Results, *, told: bool) -> str:
     said.append(f"{_capitalised(of)}; {brackets}.")
     if told:
         said.append(
-            f"{_capitalised(_OTHERS)} are ones like these that were not measured; p assumes that "
-            "these are a random sample."
+            f"{_capitalised(_OTHERS)} are ones like these that were not measured; the p-values "
+            f"treat {these} as a random sample of such, which cannot be checked{_made(results)}."
         )
     return " ".join(said)
+
+
+def _made(results: Results) -> str:
+    """Say what is known against a random sample of categories."""
+    if results.settings.get("dataset", {}).get("kind") != "miniature":
+        return ""
+    return "; the miniature's generators were written for this benchmark"
 
 
 def _capitalised(text: str) -> str:

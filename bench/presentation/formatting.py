@@ -74,11 +74,14 @@ def format_p(p: float | None) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def format_shown(p: float | None, categories: int) -> str:
-    """Such as ``"not shown, p = 0.2500"``: whether other categories of a kind say so too."""
+def format_shown(p: float | None, categories: int, tests: int = 1) -> str:
+    """Such as ``"not shown, p = 0.2500"``: whether other categories of a kind say so too.
+
+    `tests` is for how many p is corrected.
+    """
     if p is None:
         return MISSING
-    if not can_show(categories):
+    if not can_show(categories, tests):
         return f"{in_words(categories)} categories cannot show it"
     size = "below 0.0001" if p < 0.0001 else f"= {format_p(p)}"
     return f"{'shown' if p <= 1 - LEVEL else 'not shown'}, p {size}"

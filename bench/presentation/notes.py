@@ -1,5 +1,6 @@
 """Sentences that say what numbers are: of which data, with what spread, and what is missing."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -51,16 +52,19 @@ def score_notes(
 
 
 def grid_notes(
-    results: Results, metrics: Collection[Metric], rows: Collection[Row]
+    results: Results, metrics: Collection[Metric], rows: Collection[Row], *, of: str = ""
 ) -> tuple[str, ...]:
     """Say which dataset, categories, seeds and protocol the numbers are of, and what is missing.
 
-    Rows that a table shows may be none of the grid's.
+    Rows that a table shows may be none of the grid's. `of` says which images and seeds they are
+    of, where they are not of the grid's.
     """
+    whose = of or f"{results.categories_text}, {results.seeds_text}"
     notes = [
-        f"Dataset: {results.dataset}; {results.categories_text}, {results.seeds_text}.",
+        f"Dataset: {results.dataset}; {whose}.",
         f"Protocol: {results.protocol.label}.",
         *precision_notes(results),
+        *(() if of else origin_notes(results)),
         *results.remarks,
     ]
     if results.not_comparable is not None:
@@ -141,6 +145,33 @@ def precision_notes(results: Results) -> tuple[str, ...]:
             "record."
         )
     return tuple(notes)
+
+
+def origin_notes(results: Results) -> tuple[str, ...]:
+    """Say what computed the cells, where that is not what the heading names or was changed."""
+    columns = ["device", "torch", "commit", "dirty"]
+    if not results.provenance or not {*columns} <= {*results.cells}:
+        return ()
+    cells = results.cells[columns].dropna().astype(str)
+    counts = Counter(cells.itertuples(index=False, name=None))
+    said, plain = [], True
+    for (device, torch, commit, dirty), count in counts.items():
+        plain &= dirty != "yes" and _is_named(results, device, torch, commit)
+        changed = " with uncommitted changes" if dirty == "yes" else ""
+        many = f"{count} cell{'' if count == 1 else 's'}"
+        said.append(f"{device}, torch {torch}, commit {commit[:7]}{changed} ({many})")
+    return () if plain else (f"Computed on {'; '.join(said)}.",)
+
+
+def _is_named(results: Results, device: str, torch: str, commit: str) -> bool:
+    """Tell whether the heading names just these."""
+    named = dict(line.partition(": ")[::2] for line in results.provenance)
+    machine = named.get("Machine", "")
+    return (
+        named.get("Commit", "").startswith(commit)
+        and f", {device};" in machine
+        and machine.endswith(f"torch {torch}")
+    )
 
 
 def _missing(results: Results, metrics: Collection[Metric], row: Row) -> int:

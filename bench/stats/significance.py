@@ -57,15 +57,20 @@ def sign_flip_p(values: NDArray[np.float64]) -> float:
     return float((np.abs(sums) >= seen).mean())
 
 
-def can_show(categories: int) -> bool:
+def can_show(categories: int, tests: int = 1) -> bool:
     """Tell whether any difference on so many categories could have a `sign_flip_p` of 0.05.
+
+    Where p is corrected for several tests, by `holm` or Bonferroni, that is asked of the
+    corrected one: the smallest of m tests is multiplied by m.
 
     Examples
     --------
     >>> can_show(5), can_show(6)
     (False, True)
+    >>> can_show(10, tests=36), can_show(11, tests=36)
+    (False, True)
     """
-    return 0.5 ** (categories - 1) <= 1 - LEVEL
+    return tests * 0.5 ** (categories - 1) <= 1 - LEVEL
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

@@ -111,13 +111,13 @@ def gallery_note(gallery: Gallery | None, *, images: bool) -> str:
             "from the table of cells alone. Run the command below, then make the report again."
         )
     shown = sum(len(sheet.names) for sheet in gallery.sheets)
-    kind = gallery.kind
+    kind, count = gallery.kind, len(gallery.sheets)
+    of = "1 category" if count == 1 else f"{count} categories"
     note = (
-        f"All {shown} test images of {len(gallery.sheets)} categories: input, ground truth and "
-        f"anomaly map. The maps of a category, {kind} and seed share one colour scale, from their "
-        "least score to the one that half of the anomalous images reach; lighter is more "
-        "anomalous. Their threshold is the one of best F1 on these very images: one that is chosen "
-        "beforehand does not do better."
+        f"All {shown} test images of {of}: input, ground truth and anomaly map. The maps of a "
+        f"category, {kind} and seed share one colour scale, from their least score to the one that "
+        "half of the anomalous images reach; lighter is more anomalous. Their threshold is the one "
+        "of best F1 on these very images: one that is chosen beforehand does not do better."
     )
     if gallery.left_out:
         note += (

@@ -180,8 +180,26 @@ def test_other_categories_are_told_by_the_categories_themselves():
     assert holds.p_elsewhere == max(part.p for part in holds.parts) == 2 / 2**15
     fails = assess(TWO, table({"none": 0.5, "seg": 0.4, "den": 0.4, "den+seg": 0.5}))
     assert fails.p_elsewhere == 2 * 2 / 2**15
+    assert (holds.looks, fails.looks) == (1, 2)
     assert assess(PAIR, table({"none": 0.5, "seg": 0.5})).p_elsewhere is None
     assert assess(PAIR, table({"none": 0.1, "seg": 0.9}, seeds=1)).p_elsewhere is None
+
+
+def test_the_p_of_a_claim_that_fails_is_that_of_the_part_that_is_shown():
+    """Another opposed part may have a smaller p than the one of least favour."""
+    order = np.arange(15)
+
+    def lookup(metric, name):
+        if name != "seg":
+            return np.full((15, SEEDS), 0.5)
+        steady, uneven = np.full(15, 0.01), np.where(order < 12, 0.1, -0.1)
+        noise = np.linspace(-1, 1, SEEDS) * (5e-3 if metric == "iap" else 1e-3)
+        return 0.5 - (steady if metric == "iap" else uneven)[:, None] + noise
+
+    found = assess(claim(("seg", "none"), metrics=("iap", "pro")), lookup)
+    assert found.verdict == "fails"
+    assert found.weakest.metric == "pro"
+    assert found.p_elsewhere == 2 * found.weakest.p > 2 * min(part.p for part in found.parts)
 
 
 def test_a_decided_claim_needs_no_seeds():

@@ -107,6 +107,15 @@ def test_what_a_few_categories_carry_is_captioned_as_theirs():
     assert "one seed has no interval" in alone.caption
 
 
+def test_one_seed_is_captioned_without_a_standard_deviation():
+    several, alone = (
+        drawings(replace(MINIATURE, seeds=seeds), kinds=["variants"])[0].caption
+        for seeds in ((0, 1), (0,))
+    )
+    assert "mean and sample standard deviation over seeds" in several
+    assert "one seed, which has no standard deviation; " in alone
+
+
 def test_no_effect_is_captioned_of_networks_that_hardly_train():
     (drawing,) = drawings(replace(MINIATURE, settings=FEW_UPDATES), kinds=["effects"])
     assert drawing.caption.endswith("in so few updates, and this means nothing.")

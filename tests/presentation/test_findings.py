@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bench.presentation.findings import findings, main_metric, short_p
+from bench.presentation.floors import floor_gaps
 from bench.presentation.tables import build_table
 from tests.presentation.tabulated import CELLS, FEW_UPDATES, MINIATURE, MVTEC, with_floors
 
@@ -28,7 +29,8 @@ def test_three_sentences_at_most_made_from_the_numbers():
             gain += 0.4 if category < 3 else -0.01
         return 0.3 + gain
 
-    effects, standing, limits = findings(measured(MINIATURE, value))
+    results = measured(MINIATURE, value)
+    effects, standing, limits = findings(results)
     once = "once corrected for the 36 effects looked at)."
     assert effects.startswith(
         "Main effects of den, ed and seg on Pixel AP: seg raises it by 4.0 points [4.0, 4.0] in "
@@ -36,12 +38,17 @@ def test_three_sentences_at_most_made_from_the_numbers():
         "ed raises it by 7.2 points [7.2, 7.2] in these categories; not shown for other "
         f"categories (p = .25, and 1.0 {once} den: "
     )
-    assert effects.endswith("], not to be told from chance.")
-    assert standing.startswith("den+ed+seg has 41.2 % Pixel AP. Against ")
+    assert effects.endswith("]; no effect detected.")
+    assert standing.startswith("den+ed+seg reaches 41.2 % Pixel AP. Against ")
     assert "the best of the other 7 variants: " in standing
     assert limits.startswith("Measured on the embedded miniature v1, 64 px, not on MVTec AD")
     assert "15 categories, 3 seeds (0, 1, 2); brackets are 95 % intervals for these" in limits
-    assert "Other categories are ones like these that were not measured; p assumes" in limits
+    assert "Other categories are ones like these that were not measured; the p-values" in limits
+    assert limits.endswith("as a random sample of such, which cannot be checked.")
+    of_miniature = replace(results, settings={"dataset": {"kind": "miniature"}})
+    assert findings(of_miniature)[-1].endswith(
+        "cannot be checked; the miniature's generators were written for this benchmark."
+    )
 
 
 def test_the_numbers_are_those_of_the_table_of_effects():
@@ -78,10 +85,9 @@ def test_what_is_shown_elsewhere_is_what_the_table_of_effects_says():
     """A p that is small by itself and not once corrected shows nothing for other categories."""
 
     def value(variant, category):
-        return 0.3 + (0.04 if "seg" in variant and category != 0 else 0.0)
+        return 0.3 + ("seg" in variant) * (0.04 if category > 2 else -0.04)
 
     results = measured(MINIATURE, value)
-    results = replace(results, categories=results.categories[:9])
     row = build_table("effects", results).numbers.query("metric == 'pixel_ap' and factor == 'seg'")
     assert row["p"].item() < 0.05 < row["p_holm"].item()
     assert row["shown_for"].item() == "these only"
@@ -91,7 +97,7 @@ def test_what_is_shown_elsewhere_is_what_the_table_of_effects_says():
     assert f"in these categories; not shown for other categories ({alone}, and {corrected}" in said
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "one category"), (5, "five")])
+@pytest.mark.parametrize(("count", "said"), [(1, "one category"), (5, "five categories")])
 def test_too_few_categories_are_said_to_show_nothing_elsewhere(count, said):
     def value(variant, category):
         return 0.4 + 0.1 * (variant == "den+ed+seg") if "seg" in variant else 0.3
@@ -99,12 +105,17 @@ def test_too_few_categories_are_said_to_show_nothing_elsewhere(count, said):
     results = measured(MINIATURE, value)
     effects, standing, limits = findings(replace(results, categories=results.categories[:count]))
     for sentence in (effects, standing):
-        assert f"; {said} can show nothing of others." in sentence
+        assert f"; {said} cannot reach p ≤ .05 for others" in sentence
         assert "p = " not in sentence
     assert "corrected" not in effects
     assert "Other categories" not in limits
-    six = findings(replace(results, categories=results.categories[:6]))[0]
-    assert "not shown for other categories (seg: p = .031, and 1.0 once corrected for" in six
+    ten, eleven = (
+        findings(replace(results, categories=results.categories[:number]))[0] for number in (10, 11)
+    )
+    limit = "cannot reach p ≤ .05 for others once corrected for 36 tests"
+    assert f"; ten categories {limit}." in ten
+    assert limit not in eleven
+    assert "shown for other categories too (" in eleven
 
 
 def test_that_one_of_many_is_better_is_read_from_the_stricter_interval():
@@ -127,10 +138,15 @@ def test_without_factors_the_other_and_the_floor_share_a_finding():
     whole = with_floors(MINIATURE, low=10, high=20)
     pair = {"DeSTSeg": ("seg", "den+ed+seg"), "pixel-nn": ("",)}
     standing, limits = findings(replace(whole, variants=pair))
-    assert standing.startswith("den+ed+seg has ")
+    assert standing.startswith("den+ed+seg reaches ")
     assert "seg, the only other variant: " in standing
     assert " less than pixel-nn, the floor, on average" in standing
-    assert standing.endswith("A floor is not random: that is the spread of den+ed+seg alone.")
+    assert standing.endswith(
+        "pixel-nn is deterministic, so this interval reflects only den+ed+seg's variation between "
+        "seeds."
+    )
+    whole = floor_gaps(replace(whole, variants=pair))["pixel_ap"]
+    assert f"({short_p(whole.p)} corrected for three metrics" in standing
     assert limits.startswith("Measured on")
 
 

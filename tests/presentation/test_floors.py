@@ -10,10 +10,16 @@ from bench.presentation.figures import OF_CELLS, drawings, stem
 from bench.presentation.figures_categories import heatmap_figure, seeds_figure
 from bench.presentation.figures_variants import variants_figure
 from bench.presentation.findings import findings
-from bench.presentation.floors import FLOORS_HEADING, floor_findings, interval_beside
+from bench.presentation.floors import (
+    FLOORS_HEADING,
+    floor_findings,
+    floor_gaps,
+    interval_beside,
+)
+from bench.presentation.formatting import format_p
 from bench.presentation.report.gallery import CategoryImages, Scored, make_gallery
 from bench.presentation.tables import build_table, tables_of
-from bench.stats import estimate
+from bench.stats import contrast_p, estimate, holm
 from tests.presentation.figure_cases import points, words
 from tests.presentation.tabulated import (
     BOTH,
@@ -42,7 +48,11 @@ def ahead(results, metric, floor="pixel-nn"):
 )
 def test_it_is_said_how_far_the_method_is_from_the_better_floor(results, word, count):
     *each, last = floor_findings(results)
-    assert last == f"A floor is not random: these intervals are the spread of {FULL} alone."
+    assert last == (
+        "pixel-nn and mean-image are deterministic, so these intervals reflect only "
+        f"{FULL}'s variation between seeds."
+    )
+    picked = " and two floors" if word == "below" else ""
     for metric, said in zip(results.headline, each, strict=True):
         found = estimate(ahead(results, metric.key))
         # As if the floor were a number: its own spread is none.
@@ -50,13 +60,34 @@ def test_it_is_said_how_far_the_method_is_from_the_better_floor(results, word, c
         alone = estimate(results.scores(metric.key, variant=FULL) - level)
         assert found.interval.half_width == pytest.approx(alone.interval.half_width)
         low, high = (f"{100 * end:+.2f}".replace("-", "−") for end in vars(found.interval).values())
-        # Where all fifteen lie on one side p is 2 / 2^15.
+        # Where all fifteen lie on one side p is 2 / 2^15, times the metrics and floors.
+        p = format_p(len(results.headline) * (2 if picked else 1) * 2 / 2**15)
         assert said == (
             f"{FULL} is {abs(100 * found.mean):.2f} points of {metric.display} {word} "
             f"pixel-nn, the better floor (95 % interval for these categories [{low}, {high}]; for "
-            "other categories shown, p below 0.0001), and above both floors in "
-            f"{count} of 15 categories."
+            f"other categories shown, p = {p} corrected for three metrics{picked}), and above both "
+            f"floors in {count} of 15 categories."
         )
+
+
+def test_what_is_said_of_floors_elsewhere_is_corrected_over_the_metrics_told():
+    """A p that is small on one of three metrics and not once corrected shows nothing."""
+    cells = ABOVE.cells.copy()
+    levels = {"image_auroc": 12, "pixel_ap": 8, "iap": 8}
+    order = {name: number for number, name in enumerate(ABOVE.categories)}
+    ours = ~cells["method"].isin(FLOORS)
+    for metric, many in levels.items():
+        gain = cells["category"].map(order).lt(many).map({True: 0.1, False: -0.1})
+        cells[metric] = 0.5 + gain.where(ours, 0.0) + (cells["seed"].where(ours, 1) - 1) / 1000
+    results = replace(ABOVE, cells=cells)
+    alone = [contrast_p(ahead(results, metric)) for metric in levels]
+    assert alone[0] < 0.05 < 3 * alone[0]
+    gaps = floor_gaps(results)
+    picked = [2 if gap.floors == 2 else 1 for gap in gaps.values()]
+    expected = holm([min(1, p * k) for p, k in zip(alone, picked, strict=True)])
+    assert tuple(gap.p for gap in gaps.values()) == expected
+    said = floor_findings(results)[0]
+    assert f"not shown, p = {format_p(expected[0])} corrected for three metrics" in said
 
 
 def test_categories_above_both_floors_are_counted():

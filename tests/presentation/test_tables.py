@@ -239,6 +239,29 @@ def test_what_is_not_comparable_says_so_and_stands_alone(name, results, said, mo
     assert not any("paper" in column.lower() for column in (*table.formatted, *lines[0]))
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        (
+            {"dirty": "yes"},
+            "cpu, torch 2.15.0, commit abcdef0 with uncommitted changes (360 cells)",
+        ),
+        ({"torch": "2.11.0"}, "cpu, torch 2.11.0, commit abcdef0 (360 cells)"),
+        ({"torch": "2.15"}, "cpu, torch 2.15, commit abcdef0 (360 cells)"),
+        ({"device": "NVIDIA H200"}, "NVIDIA H200, torch 2.15.0, commit abcdef0 (360 cells)"),
+        ({"commit": "0123456789"}, "cpu, torch 2.15.0, commit 0123456 (360 cells)"),
+    ],
+)
+def test_cells_of_another_origin_than_the_heading_names_are_said_to_be_that(changes, said):
+    own = {"commit": "abcdef0123", "dirty": "no", "torch": "2.15.0", "device": "cpu"}
+    heading = ("Commit: abcdef0123", "Machine: a processor, cpu; Python 3.11.7, torch 2.15.0")
+    cells = MINIATURE.cells.assign(**{**own, **changes})
+    words = flat(main_table(replace(MINIATURE, cells=cells, provenance=heading)))
+    assert ("Computed on" in words) == bool(said)
+    assert said in words
+
+
 def test_the_papers_protocol_may_have_another_name_and_its_programs_reading():
     for change in ({"name": "ours"}, {"compat": "authors"}):
         table = main_table(under(MVTEC, Protocol(**change)))

@@ -48,6 +48,7 @@ def test_beside_a_verdict_stands_the_interval_that_it_is_read_from():
     fallen = verdict(with_gain(MINIATURE, none=0.4), "den alone hurts the plain student")
     assert fallen.level == "95 % for all 3 pairs at once"
     assert fallen.elsewhere.startswith("shown too (p")
+    assert "three families of tests" in everything.families
 
 
 def test_claims_of_other_variants_and_methods_are_told_apart():

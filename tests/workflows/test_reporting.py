@@ -107,6 +107,8 @@ def test_a_table_is_left_out_only_where_another_has_its_numbers(tiny_finished):
 def test_views_that_are_left_out_are_told(built):
     note = gallery_note(dataclasses.replace(built.gallery, left_out=1), images=True)
     assert "1 of 5 pairs of variant and seed are left out" in note
+    one = dataclasses.replace(built.gallery, sheets=built.gallery.sheets[:1])
+    assert " test images of 1 category: " in gallery_note(one, images=True)
     assert "stored maps are not at hand" in gallery_note(None, images=True)
 
 

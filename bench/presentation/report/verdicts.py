@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.metrics import ALL_METRICS
 from bench.paper.claims import Assessment
-from bench.presentation.claims_table import assessments
+from bench.presentation.claims_table import FAMILIES, assessments
 from bench.presentation.findings import short_p
 from bench.presentation.formatting import format_effect, format_interval, in_words
 from bench.results.results import Results
@@ -71,11 +71,14 @@ class Verdicts:
         Of these, those of several metrics, metric by metric.
     unmeasured
         Those of which some pair is not measured.
+    families
+        The sentence that relates them to the other statements of the report.
     """
 
     measured: tuple[VerdictView, ...]
     by_metric: tuple[VerdictView, ...]
     unmeasured: tuple[VerdictView, ...]
+    families: str = FAMILIES
 
 
 def view_verdicts(results: Results) -> Verdicts:
@@ -125,6 +128,6 @@ def _elsewhere(found: Assessment, categories: int) -> str:
     p = found.p_elsewhere
     if p is None:
         return ""
-    if not can_show(categories):
+    if not can_show(categories, found.looks):
         return f"{in_words(categories)} categories cannot show it"
     return f"{'shown too' if p <= 1 - LEVEL else 'not shown'} ({short_p(p)})"
