@@ -25,7 +25,7 @@ HELP = """\
 Measure how good methods are by the length of their training, on development images.
 Each method is trained with a quarter, half, once and twice the updates of the experiment, on the
 draws that the miniature's settings are chosen on, never on its test images. The tables costs and
-curve then say who is still rising: a starved method is not a beaten one.
+curve then say who is still rising: with more training it may be better.
 
 examples:
   python -m bench curve rivals

@@ -69,4 +69,4 @@ def _whose(results: Results) -> str:
     categories = results.curve["category"].nunique()
     seeds = results.curve["seed"].nunique()
     of_categories = "1 category" if categories == 1 else f"{categories} categories"
-    return f"{of_categories} of other images, {in_words(seeds, 'seed')}"
+    return f"{of_categories} of development images, {in_words(seeds, 'seed')}"
