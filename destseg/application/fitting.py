@@ -1,6 +1,7 @@
 """Training on anybody's folder: images in, a usable model out."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -233,7 +234,8 @@ def _fit(
         tell(kept.done)
         stream = "student" if first else stage
         left = batches(stream, steps - kept.done, first + kept.done)
-        train_stage(batches=left, config=config, on_step=tell, keeper=kept)
+        with nullcontext() if keeper is None else keeper.saved_when_interrupted():
+            train_stage(batches=left, config=config, on_step=tell, keeper=kept)
 
     networks = (model.teacher_net, model.student_net)
     beside = {"student": model.teacher_net, "segmentation": model.student_net}

@@ -3,8 +3,11 @@
 import hashlib
 import io
 import json
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +40,7 @@ class PartFile:
         self._stage = STAGES[0]
         self._beside: nn.Module | None = None
         self._last = self._opened = time.monotonic()
+        self._asked = False
         self._content: Mapping[str, Any] = {}
         if path.is_file():
             self._content = _read(path)
@@ -80,9 +84,11 @@ class PartFile:
         ------
         InputError
             When the file cannot be written.
+        KeyboardInterrupt
+            After saving, when an interrupt was held back.
         """
         now = time.monotonic()
-        if now - self._last < EVERY:
+        if now - self._last < EVERY and not self._asked:
             return
         self._write(
             {
@@ -95,6 +101,30 @@ class PartFile:
             }
         )
         self._last = time.monotonic()
+        self._end_if_asked()
+
+    @contextmanager
+    def saved_when_interrupted(self) -> Iterator[None]:
+        """Hold an interrupt inside back until the update is made and saved; a second one is not."""
+        if threading.current_thread() is not threading.main_thread():  # others get no signals
+            yield
+            return
+
+        def ask(*_: object) -> None:
+            self._asked = True
+            signal.signal(signal.SIGINT, before)
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+        self._end_if_asked()
+
+    def _end_if_asked(self) -> None:
+        if self._asked:
+            self._asked = False
+            raise KeyboardInterrupt
 
     def _write(self, content: Mapping[str, Any]) -> None:
         buffer = io.BytesIO()

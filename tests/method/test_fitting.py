@@ -1,4 +1,5 @@
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import destseg
 from destseg.application import resuming
 from destseg.application.fitting import ROTATIONS, train
 from destseg.application.parts import normal_files, read_images
+from destseg.application.resuming import PartFile
 from destseg.batches import TrainingImages, training_batches
 from destseg.config import STUDENT_KINDS, AnomalyConfig, TrainingConfig
 from destseg.errors import InputError
@@ -225,6 +227,27 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     # The update at which it stopped was not kept any more, those before it are not done again.
     first = (stage, step - 1) if step > 1 or stage == "student" else ("student", 3)
     assert told[0] == first
+
+
+def test_an_interrupt_waits_for_the_update_and_is_saved(tmp_path):
+    path = tmp_path / "model.pt.part"
+    part = PartFile(path, "this")
+    with part.saved_when_interrupted():
+        part.keep(1, lambda: "early")
+        signal.raise_signal(signal.SIGINT)
+        assert not path.exists()
+        with pytest.raises(KeyboardInterrupt):
+            part.keep(2, lambda: "now")
+    assert PartFile(path, "this").state == "now"
+
+
+def test_a_second_interrupt_waits_for_nothing(tmp_path):
+    part = PartFile(tmp_path / "model.pt.part", "this")
+    with pytest.raises(KeyboardInterrupt), part.saved_when_interrupted():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_interrupted_twice(fit, plain, interrupted_at, tmp_path):
