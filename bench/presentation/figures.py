@@ -244,8 +244,8 @@ def _of_curve(results: Results) -> Drawing:
         "training",
         "training",
         f"{metric.display} on development images, not the tables', by how long each method is "
-        "trained; the large mark is the setting of the tables, and a method whose curve still rises "
-        "there may be better with more. No spread is shown.",
+        "trained; the large mark is the setting of the tables, and a method whose curve still "
+        "rises there may be better with more. No spread is shown.",
         f"{metric.display} in percent by rising length of training: {'; '.join(curves)}.",
         partial(training_figure, results),
     )

@@ -106,8 +106,8 @@ def warnings(
 def hardly_trained(results: Results) -> Mapping[str, str]:
     """Find methods whose networks are given fewer updates than `FEWEST`, and how many those are.
 
-    That is told by their settings whose names end in ``steps``; nothing is said of results
-    without settings.
+    That is told by their settings whose names end in ``steps``, of methods that can be trained in
+    several precisions; nothing is said of others, nor of results without settings.
 
     Returns
     -------
@@ -115,7 +115,10 @@ def hardly_trained(results: Results) -> Mapping[str, str]:
         Method -> such as ``"student_steps 1, segmentation_steps 2"``.
     """
     found = {}
+    known = methods()
     for method in results.variants:
+        if method not in known or known[method].in_precision is None:
+            continue
         config = flat_settings(results.settings.get("configs", {}).get(method, {}))
         steps = {
             name.rpartition(".")[2]: value

@@ -118,17 +118,16 @@ def with_precisions(cells: pd.DataFrame, settings: Mapping[str, Any]) -> pd.Data
     """
     if PRECISION in cells:
         return cells
+    # A setting of this name may mean something else to a method that has no precisions.
+    having = {name for name, known in methods().items() if known.in_precision is not None}
     found: dict[str, str] = {}
     for name, config in settings.get("configs", {}).items():
-        for setting, value in flat_settings(config).items():
+        for setting, value in flat_settings(config).items() if name in having else ():
             if setting.rpartition(".")[2] == PRECISION and value is not None:
                 found[name] = str(value)
     if "device" in cells:
         elsewhere = cells[~cells["device"].isin(("", "cpu"))]
-        for name in {*elsewhere["method"]} - {*found}:
-            known = methods().get(str(name))
-            if known is not None and known.in_precision is not None:
-                found[str(name)] = UNKNOWN
+        found |= dict.fromkeys(having & {*elsewhere["method"]} - {*found}, UNKNOWN)
     if {*found.values()} <= {REFERENCE}:
         return cells
     return cells.assign(**{PRECISION: cells["method"].map(found).fillna(REFERENCE)})

@@ -19,7 +19,7 @@ from bench.common.spreadsheets import guarded
 from bench.data.kinds import all_kinds
 from bench.experiment.reading import convert
 from bench.metrics import ALL_METRICS, Protocol
-from bench.results.cells import REFERENCE, UNKNOWN, precisions_of, with_precisions
+from bench.results.cells import PRECISION, REFERENCE, UNKNOWN, precisions_of, with_precisions
 from bench.results.cells_file import REMEDY, read_cells
 from bench.results.costs import Cost
 from bench.results.joining import join
@@ -63,7 +63,10 @@ def write_results(folder: Path, results: Results) -> None:
         If it cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = results.cells.map(guarded).to_csv(index=False, lineterminator="\n")
+    cells = results.cells
+    if PRECISION in cells and {*cells[PRECISION]} <= {REFERENCE, UNKNOWN}:
+        cells = cells.drop(columns=PRECISION)  # not on record: whoever reads concludes it again
+    text = cells.map(guarded).to_csv(index=False, lineterminator="\n")
     write_atomically(folder / CELLS, text.encode())
     names = [field.name for field in dataclasses.fields(results) if field.name not in _APART]
     heading = {name: getattr(results, name) for name in names}

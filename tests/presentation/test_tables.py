@@ -161,6 +161,9 @@ def test_of_networks_that_hardly_train_every_table_says_so_first():
     enough = {"configs": {"DeSTSeg": {"training": {"student_steps": 75, "steps": None}}}}
     said = flat(build_table("main", replace(MINIATURE, settings=enough)))
     assert "WITHOUT MEANING" not in said
+    trains_nothing = {"configs": {"pixel-nn": {"diffusion_steps": 4}}}
+    said = flat(build_table("main", replace(MINIATURE, settings=trains_nothing)))
+    assert "WITHOUT MEANING" not in said
 
 
 def test_a_precision_that_is_not_known_is_said_to_be_that():

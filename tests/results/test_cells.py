@@ -135,3 +135,6 @@ def test_a_precision_of_before_its_column_is_what_the_settings_say_or_unknown():
     assert told(cells.drop(columns="device")) == "float32"
     assert told(cells.assign(precision="tf32"), precision="bf16") == "tf32", "the column is right"
     assert "precision" not in with_precisions(cells[2:], {})
+    floors = cells.assign(method="mean-image")
+    another = {"configs": {"mean-image": {"precision": 0.5}}}
+    assert "precision" not in with_precisions(floors, another), "it may mean something else"

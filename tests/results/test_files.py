@@ -125,6 +125,9 @@ def test_what_a_card_computed_in_before_precisions_were_told_is_unknown(folder):
     assert found.precisions == {"DeSTSeg": "unknown"}
     write_results(folder, found)
     assert read_results(folder).precisions == {"DeSTSeg": "unknown"}
+    assert "precision" not in (folder / "cells.csv").read_text(), (
+        "what is concluded is not on record"
+    )
     settings = {"configs": {"DeSTSeg": {"training": {"precision": "bf16"}}}}
     write_results(folder, dataclasses.replace(ours, cells=cells, settings=settings))
     assert read_results(folder).precisions == {"DeSTSeg": "bf16"}
