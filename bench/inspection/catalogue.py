@@ -15,8 +15,8 @@ class Place:
     """What a stage is for, whatever the settings.
 
     ``reads`` is the kind of its first parent, which tells methods apart in a kind of stage that
-    all of them have. ``traits`` are what tells variants apart, `bench.methods.steps.Step.traits`, of the stage
-    and its ancestors: for each its kind, name and value.
+    all of them have. ``traits`` are what tells variants apart, `bench.methods.steps.Step.traits`,
+    of the stage and its ancestors: for each its kind, name and value.
     """
 
     kind: str

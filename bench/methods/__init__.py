@@ -96,7 +96,7 @@ def method(name: str, where: str = "method") -> Method[Any, Any]:
     if name not in methods():
         hint = suggestion(name, methods())
         if not os.environ.get(METHODS_VARIABLE):
-            hint += f" Own ones are found in the folders that ${METHODS_VARIABLE} names; it is not set."
+            hint += f" Own ones are in the folders that ${METHODS_VARIABLE} names; it is not set."
         raise InputError(f"{where}: unknown method {name!r}; {hint}")
     return methods()[name]
 

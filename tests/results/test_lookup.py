@@ -127,7 +127,9 @@ def test_floors_are_no_gap_in_files_that_were_written_without_them(find, asked, 
 
 def test_nothing_finished_is_said(asked, tmp_path, shared_cache):
     sources = Sources(None, None, shared_cache)
-    with pytest.raises(InputError, match=r"tiny: there is no finished cell .* reproduce.* the options of the run, too"):
+    with pytest.raises(
+        InputError, match=r"tiny: there is no finished cell .* options of the run, too"
+    ):
         find_finished(asked, sources, tmp_path, tmp_path / "tiny")
 
 
