@@ -24,7 +24,8 @@ examples:
       keeps what the experiments would use on MVTec AD as well
 
 An experiment refers to what it would use in here, with its inputs as they are prepared; a results
-folder to what the cells of its cells.csv came from, `bench score`'s among them.
+folder to what the cells of its cells.csv came from, `bench score`'s among them. Nobody can tell
+whose an interrupted stage is while inputs are not prepared, or without --data: its progress stays.
 
 exit codes: 0 done, 2 bad input or usage
 """
@@ -63,11 +64,18 @@ def run(options: argparse.Namespace) -> int:
     laid = laid_out(map(find_experiment, named), chosen_sources(options), options.teacher)
     planned = {key for each in laid for key in each.plan.stages}
     kept = planned | named_by_results(options.results, store)
+    unseen = dict.fromkeys(
+        f"{each.experiment.name} on {each.experiment.dataset.kind}"
+        for each in laid
+        if each.unprepared
+    )
+    all_seen = options.data is not None and not unseen
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for key in store.keys():  # noqa: SIM118 - a method, not a mapping's
         record = store.get(key)
         kind = "failed, damaged, unfinished" if record is None else record.kind
-        groups[kind, "keep" if key in kept else "delete"].append(key)
+        keep = key in kept or (record is None and not all_seen and store.unfinished(key).exists())
+        groups[kind, "keep" if keep else "delete"].append(key)
     doomed = [key for (_, what), keys in groups.items() if what == "delete" for key in keys]
     temporary = leftovers(options.results)
     rows = [
@@ -79,13 +87,12 @@ def run(options: argparse.Namespace) -> int:
     print(tabulate(rows, ["records", "", "number", "MB"], floatfmt=".1f"))
     if options.data is None:
         print("\nwithout --data, of runs on MVTec AD only what a results folder names is kept.")
-    unseen = dict.fromkeys(
-        f"{each.experiment.name} on {each.experiment.dataset.kind}"
-        for each in laid
-        if each.unprepared
-    )
     if unseen:
-        print(f"\nwithout prepared inputs here, so that nothing is theirs: {', '.join(unseen)}.")
+        print(
+            f"\ninputs not prepared here: {', '.join(unseen)}; so that their records are not "
+            "recognised and would be deleted, where no results folder names them. Name the inputs "
+            "by --data, --textures and --teacher."
+        )
     if not doomed and not temporary:
         print("\nnothing to delete.")
     elif not options.yes:

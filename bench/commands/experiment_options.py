@@ -138,6 +138,13 @@ def look_up_chosen(options: argparse.Namespace, *, assume: bool = False) -> Expe
     return laid
 
 
+def heading_of(experiment: Experiment) -> str:
+    """Name an experiment and its dataset, for the head of an answer."""
+    from bench.data.kinds import find_kind
+
+    return f"{experiment.name} on {find_kind(experiment.dataset.kind).title}"
+
+
 def tell_unprepared(names: Iterable[str]) -> None:
     """Say on stderr which inputs are not prepared, which decides how an answer is to be read."""
     if listed := ", ".join(names):

@@ -10,6 +10,7 @@ from bench.commands.experiment_options import (
     chosen_experiment,
     chosen_sources,
     chosen_store,
+    heading_of,
     tell_unprepared,
 )
 from bench.commands.parsers import Commands, add_command, typed
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     evaluation = laid.plan.evaluations[cell]
     tell_unprepared(unprepared_of(evaluation))
     store = chosen_store(options)
-    print(cell)
+    print(f"{heading_of(experiment)}:\n{cell}")
     census = take_census(laid.plan, store, options.results / folder)
     for stage in dict.fromkeys(evaluation.lineage()):
         head, *lines = explained(stage, census, store)

@@ -8,6 +8,7 @@ from bench.commands.experiment_options import (
     add_options,
     chosen_experiment,
     chosen_store,
+    heading_of,
     look_up_chosen,
 )
 from bench.commands.parsers import Commands, add_command, add_wide
@@ -69,9 +70,10 @@ def run(options: argparse.Namespace) -> int:
     from bench.inspection.edits import edited_methods
 
     store = chosen_store(options)
-    _, folder = chosen_experiment(options)
+    experiment, folder = chosen_experiment(options)
     census = take_census(look_up_chosen(options).plan, store, options.results / folder)
     width = screen_width(wide=options.wide)
+    print(f"{heading_of(experiment)}:\n")
     print(_counts(census, "stage", lambda stage: stage.kind, width))
     print(f"\n{_counts(census, 'category', lambda stage: stage.category or 'all', width)}")
     evaluations = census.plan.evaluations.items()

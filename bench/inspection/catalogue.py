@@ -1,6 +1,6 @@
 """All records of a store at once, and the place in the grid that each of them fills."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,13 +14,15 @@ from bench.store.runs import RunStore
 class Place:
     """What a stage is for, whatever the settings.
 
-    ``traits`` are what tells variants apart, `bench.methods.steps.Step.traits`, of the stage
-    and its ancestors: for each its kind, name and value.
+    ``reads`` is the kind of its first parent, which tells methods apart in a kind of stage that
+    all of them have. ``traits`` are what tells variants apart, `bench.methods.steps.Step.traits`,
+    of the stage and its ancestors: for each its kind, name and value.
     """
 
     kind: str
     category: str
     seed: int | None
+    reads: str | None
     traits: tuple[tuple[str, str, Any], ...]
 
 
@@ -51,7 +53,7 @@ class Catalogue:
         lineage = self.lineage(record)
         if lineage is None or (not record.parents and record.metrics):
             return None
-        return _place(record, lineage)
+        return _place(record, lineage, [self.records[key].kind for key in record.parents])
 
     def at(self, place: Place) -> tuple[Record, ...]:
         """List the records for a place, whatever their settings."""
@@ -93,7 +95,7 @@ def read_catalogue(store: RunStore) -> Catalogue:
 
 def place_of(stage: Stage) -> Place:
     """Return what a planned stage is for."""
-    return _place(stage, stage.lineage())
+    return _place(stage, stage.lineage(), [parent.kind for parent in stage.parents])
 
 
 def has_todays_key(record: Record) -> bool:
@@ -102,11 +104,13 @@ def has_todays_key(record: Record) -> bool:
     return made == record.key
 
 
-def _place(work: Stage | Record, lineage: Iterable[Stage | Record]) -> Place:
+def _place(
+    work: Stage | Record, lineage: Iterable[Stage | Record], parents: Sequence[str]
+) -> Place:
     types = step_types()
     traits = tuple(
         (above.kind, name, above.parameters.get(name))
         for above in lineage
         for name in (types[above.kind].traits if above.kind in types else ())
     )
-    return Place(work.kind, work.category, work.seed, traits)
+    return Place(work.kind, work.category, work.seed, next(iter(parents), None), traits)

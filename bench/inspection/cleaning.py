@@ -24,15 +24,16 @@ def laid_out(
     """Lay experiments out in all ways they can be run in here; nothing is written.
 
     These are all kinds of dataset, of those that need a folder only with one; with and without the
-    folder of anomaly sources; an experiment's own teacher and the one given.
+    folder of anomaly sources; an experiment's own teacher, and the one given where it fits.
 
     Raises
     ------
     InputError
-        When a file is no experiment, or its inputs are at fault.
+        When a file is no experiment, its inputs are at fault, or the teacher fits none.
     """
     kinds = [name for name, kind in all_kinds().items() if sources.data or not kind.needs_data]
-    found = []
+    found: list[ExperimentPlan] = []
+    refused: list[InputError] = []
     for file, kind in itertools.product(dict.fromkeys(files), kinds):
         load_experiment(file)
         try:
@@ -46,7 +47,14 @@ def laid_out(
         for name, textures in ways:
             dataset = dataclasses.replace(stated.dataset, kind=kind)
             experiment = dataclasses.replace(stated, dataset=dataset, teacher=name)
-            found.append(look_up(experiment, dataclasses.replace(sources, textures=textures)))
+            try:
+                found.append(look_up(experiment, dataclasses.replace(sources, textures=textures)))
+            except InputError as error:  # of another width, so that nothing was made by it
+                if name == stated.teacher:
+                    raise
+                refused.append(error)
+    if refused and not any(each.experiment.teacher == teacher for each in found):
+        raise refused[0]
     return tuple(found)
 
 

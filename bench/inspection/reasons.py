@@ -1,7 +1,8 @@
 """Why a stage has no record: the nearest record there is, and what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from bench.experiment.experiment import flat_settings
@@ -90,10 +91,10 @@ def reason(stage: Stage, catalogue: Catalogue) -> Reason | None:
     newest = sorted(candidates, key=lambda record: str(record.provenance.get("started", "")))
     nearest = min(reversed(newest), key=lambda record: _distance(record, stage, catalogue))
     parents = tuple(
-        parent.kind
-        for key, parent in zip(nearest.parents, stage.parents, strict=True)
-        if key != parent.key
-        and (is_known(parent) or _distance(catalogue.records[key], parent, catalogue))
+        each.kind
+        for before, planned in _other_parents(nearest, stage, catalogue)
+        if (each := planned or before) is not None
+        and (planned is None or is_known(planned) or _distance(before, planned, catalogue))
     )
     unprepared = tuple(name for name, value in stage.parameters.items() if value == UNPREPARED)
     return Reason(nearest, own_differences(nearest, stage), parents, unprepared)
@@ -115,12 +116,21 @@ def same_but_code(record: Record, stage: Stage, catalogue: Catalogue) -> bool:
     return True
 
 
-def _distance(record: Record, stage: Stage, catalogue: Catalogue) -> int:
-    total = len(own_differences(record, stage))
-    for key, planned in zip(record.parents, stage.parents, strict=True):
-        if key != planned.key:
-            total += _distance(catalogue.records[key], planned, catalogue)
-    return total
+def _distance(record: Record | None, stage: Stage | None, catalogue: Catalogue) -> int:
+    """Count what differs; a stage of another kind, one too many and one too few count once."""
+    if record is None or stage is None or record.kind != stage.kind:
+        return 1
+    others = _other_parents(record, stage, catalogue)
+    return len(own_differences(record, stage)) + sum(_distance(*pair, catalogue) for pair in others)
+
+
+def _other_parents(
+    record: Record, stage: Stage, catalogue: Catalogue
+) -> Iterator[tuple[Record | None, Stage | None]]:
+    """Pair the parents that are others; None where one has no counterpart."""
+    for key, planned in zip_longest(record.parents, stage.parents):
+        if planned is None or key != planned.key:
+            yield catalogue.records.get(key), planned
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, str]:

@@ -94,7 +94,10 @@ def method(name: str, where: str = "method") -> Method[Any, Any]:
         When there is none; ``where`` says who asked.
     """
     if name not in methods():
-        raise InputError(f"{where}: unknown method {name!r}; {suggestion(name, methods())}")
+        hint = suggestion(name, methods())
+        if not os.environ.get(METHODS_VARIABLE):
+            hint += f" Own ones are in the folders that ${METHODS_VARIABLE} names; it is not set."
+        raise InputError(f"{where}: unknown method {name!r}; {hint}")
     return methods()[name]
 
 

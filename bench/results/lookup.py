@@ -48,7 +48,8 @@ def find_finished(
     if not (folder / CELLS).is_file():
         raise InputError(
             f"{experiment.name}: there is no finished cell in {store.root} and no "
-            f"{folder / CELLS}; run `python -m bench reproduce` with the same options first."
+            f"{folder / CELLS}; run `python -m bench reproduce` first, or give this command the "
+            "options of the run, too, such as --dataset, --data and --teacher."
         )
     return _from_files(experiment, sources, store, folder)
 
@@ -107,7 +108,7 @@ def _from_files(
     for name, (there, now) in other_settings(found.settings, experiment.settings).items():
         raise InputError(
             f"{folder}: holds results of another setting ({name}: {there} there, {now} asked for); "
-            "run `python -m bench reproduce` with the same options first."
+            f"give the options of the run, too, whose command is: {found.command}"
         )
     cells, grid = found.cells, experiment.grid
     there = tuple(dict.fromkeys(cells["category"]))

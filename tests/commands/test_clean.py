@@ -49,8 +49,8 @@ def test_all_experiments_at_hand_are_meant_where_none_is_named(results, capsys):
     """None of them has the tiny experiment's settings."""
     assert main(["clean", "--yes", "--results", str(results)]) == 0
     out = capsys.readouterr().out
-    assert "without prepared inputs here" in out
-    assert "ablation on miniature" in out
+    assert "so that their records are not recognised and would be deleted" in out
+    assert "ablation on miniature" in out.partition("\ninputs not prepared here: ")[2]
     assert "7 records and 0 temporary files deleted" in out
 
 
@@ -71,6 +71,15 @@ def test_failures_and_damage_that_nothing_refers_to_go_too(bench, results):
     (store.folder("ff" + 62 * "0") / "failure.json").write_text("{}")
     assert "1 record and 0 temporary files deleted" in bench("clean", "--yes")[1]
     assert len(list(store.keys())) == 7
+
+
+def test_progress_is_kept_while_nobody_can_tell_whose_it_is(bench, results):
+    """Without the data of an experiment the keys of its stages are not known."""
+    progress = RunStore(results / "runs").unfinished("ff" + 62 * "0")
+    progress.parent.mkdir(parents=True)
+    progress.write_bytes(b"x")
+    assert "nothing to delete" in bench("clean", "--yes")[1]
+    assert progress.exists()
 
 
 def test_old_temporary_files_go(bench, results):

@@ -15,7 +15,8 @@ CHANGED = {"head_lr = 0.1": "head_lr = 0.2"}
 def test_the_reason_is_named(bench):
     code, out = bench("explain", "bottle", "den+ed+seg", "0", edits=CHANGED)
     assert code == 0
-    assert out.startswith("bottle DeSTSeg den+ed+seg seed 0\n  student: done\n")
+    assert out.startswith("small on the embedded miniature")
+    assert ":\nbottle DeSTSeg den+ed+seg seed 0\n  student: done\n" in out
     assert "parameters.head_lr: 0.1 -> 0.2" in out
     assert out.count("stale") == 3
 
@@ -40,7 +41,7 @@ def test_several_cells_are_refused(bench, capsys):
 def test_a_cell_of_a_method_without_variants(bench, with_example):
     code, out = bench("explain", "mean-patch", "bottle", "0", edits=TWO)
     assert code == 0
-    assert out.startswith("bottle mean-patch seed 0\n  mean-patch.means: missing\n")
+    assert ":\nbottle mean-patch seed 0\n  mean-patch.means: missing\n" in out
     assert out.count("never computed") == 3
 
 
@@ -48,9 +49,13 @@ def test_an_experiment_is_known_by_its_name(capsys, tmp_path):
     """Unless a category is called so: bottle is both."""
     options = ["--results", str(tmp_path)]
     assert main(["explain", "loss", "tile", "den+ed+seg+no-l1", "0", *options]) == 0
-    assert capsys.readouterr().out.startswith("tile DeSTSeg den+ed+seg+no-l1 seed 0\n")
+    out = capsys.readouterr().out
+    assert out.startswith("loss on the embedded miniature")
+    assert ":\ntile DeSTSeg den+ed+seg+no-l1 seed 0\n" in out
     assert main(["explain", "bottle", "den+ed", "0", *options]) == 0
-    assert capsys.readouterr().out.startswith("bottle DeSTSeg den+ed seed 0\n")
+    out = capsys.readouterr().out
+    assert out.startswith("ablation on the embedded miniature")
+    assert ":\nbottle DeSTSeg den+ed seed 0\n" in out
 
 
 @pytest.mark.parametrize(

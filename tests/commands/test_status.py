@@ -9,6 +9,7 @@ from tests.commands.conftest import TWO
 def test_all_is_done(bench, rows):
     code, out = bench("status")
     assert code == 0
+    assert out.startswith("small on the embedded miniature")
     assert rows(out)["student"] == ["2", "0", "0", "0", "0"]
     assert rows(out)["bottle"] == ["7", "0", "0", "0", "0"]
     assert "environments" not in out
@@ -33,7 +34,7 @@ def test_with_an_empty_cache_records_are_neither_missing_nor_stale(
     monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
     code, out = bench("status")
     assert code == 3
-    assert "unprepared" in out.splitlines()[0]
+    assert "unprepared" in out.splitlines()[2]
     assert rows(out)["bottle"] == ["0", "0", "0", "0", "7", "0"]
     _, out = bench("status", edits={"top_t = 10": "top_t = 5"})
     assert rows(out)["evaluation"] == ["0", "0", "0", "2", "0", "0"]
@@ -50,7 +51,7 @@ def test_a_terminal_gets_colours_and_what_fits(bench, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     _, out = bench("status", "--wide")
     assert "\x1b" not in out
-    assert "missing" in out.splitlines()[0]
+    assert "missing" in out.splitlines()[2]
 
 
 def test_two_methods_are_told_apart(bench, rows, with_example):

@@ -31,7 +31,7 @@ def record_of(stage, **changes):
         "kind": stage.kind,
         "parents": tuple(parent.key for parent in stage.parents),
         "parameters": stage.parameters,
-        "seconds": SECONDS[stage.kind],
+        "seconds": SECONDS.get(stage.kind, 1.0),
         "peak_memory": 0,
         "provenance": PROVENANCE,
         "metrics": metrics,

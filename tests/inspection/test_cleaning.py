@@ -3,10 +3,12 @@ import os
 import time
 
 import pytest
+import torch
 
 from bench.inspection.cleaning import laid_out, leftovers, named_by_results
 from bench.planning.inputs import Sources
 from destseg.errors import InputError
+from destseg.resnet import ResNet18
 from tests.folders import write_category
 from tests.inspection.inspected import of_kind
 
@@ -89,6 +91,22 @@ def test_it_is_laid_out_in_every_way_that_folders_and_teachers_allow(
     assert len(ways) == 6
     assert len(found) == 12
     assert all(each.unprepared for each in found if each.experiment.dataset.kind == "mvtec")
+
+
+def test_a_teacher_that_does_not_fit_an_experiment_is_not_its_own(
+    write_tiny, weights, shared_cache, tmp_path
+):
+    """A file of the width that MVTec AD's experiments have is of no use to the miniature's."""
+    torch.save(ResNet18(16).state_dict(), tmp_path / "wide.pth")
+    narrow = write_tiny(name="narrow")
+    wide = write_tiny({str(weights): "untrained", "\nwidth = 8": "\nwidth = 16"}, name="wide")
+    sources, teacher = Sources(None, None, shared_cache), str(tmp_path / "wide.pth")
+    with pytest.raises(InputError, match=r"conv1\.weight has shape"):
+        laid_out([narrow], sources, teacher)
+    found = laid_out([narrow, wide], sources, teacher)
+    fitting = {each.experiment.name for each in found if each.experiment.teacher == teacher}
+    assert fitting == {"wide"}
+    assert {each.experiment.name for each in found} == {"narrow", "wide"}
 
 
 def test_inputs_at_fault_end_it(tiny_file, shared_cache, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from bench.data.categories import CategoryRef
 from bench.inspection.catalogue import read_catalogue
 from bench.inspection.reasons import own_differences, reason, same_but_code
+from bench.planning.stages import Stage
 from tests.inspection.inspected import INPUTS, fill, of_kind, record_of
 
 
@@ -77,6 +78,30 @@ def test_of_several_records_the_nearest_and_then_the_newest(store, lay):
 def test_what_was_never_computed_has_no_reason(store, lay):
     catalogue = read_catalogue(store)
     assert {reason(stage, catalogue) for stage in of_kind(lay(), "student")} == {None}
+
+
+def scored(maps, *inner):
+    """The evaluation of a method whose maps are made of these kinds of stages."""
+    parents = tuple(Stage(kind, 1, {}, category="tile", seed=0) for kind in inner)
+    made = Stage(maps, 1, {}, parents, category="tile", seed=0)
+    return Stage("evaluation", 1, {}, (made,), category="tile", seed=0)
+
+
+def test_records_of_another_method_are_no_reason(store):
+    fill(store, scored("one.maps", "one.bank").lineage())
+    other = scored("other.maps", "other.codes", "other.upsampling", "other.segmentation")
+    assert reason(other, read_catalogue(store)) is None
+
+
+@pytest.mark.parametrize("inner", [["own.bank", "own.scale"], ["own.scale"], []])
+def test_a_parent_more_or_less_is_another(store, inner):
+    """As where the author of a method lets its maps read more than before."""
+    fill(store, scored("own.maps", "own.bank").lineage())
+    planned, catalogue = scored("own.maps", *inner), read_catalogue(store)
+    assert worded(reason(planned, catalogue)) == "parents: the own.maps is another"
+    if len(inner) > 1:
+        found = reason(planned.parents[0], catalogue)
+        assert worded(found) == "parents: the own.scale is another"
 
 
 @pytest.mark.parametrize(

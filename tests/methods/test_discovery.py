@@ -84,6 +84,17 @@ def test_what_is_wrong_with_a_module_is_told(folder, modules, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_unknown_method_may_be_in_a_folder_that_is_not_named(monkeypatch, named):
+    if named:
+        monkeypatch.setenv(package.METHODS_VARIABLE, "somewhere")
+    else:
+        monkeypatch.delenv(package.METHODS_VARIABLE, raising=False)
+    with pytest.raises(InputError, match="unknown method 'mine'; there are DeSTSeg") as caught:
+        package.method("mine")
+    assert (package.METHODS_VARIABLE in str(caught.value)) is not named
+
+
 def test_a_folder_that_is_not_there_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / "none")])
     package.forget()

@@ -83,6 +83,16 @@ def test_cells_of_other_settings_are_not_taken_for_these(find, asked):
         find(dataclasses.replace(other, teacher="nowhere/random.pth"))
 
 
+def test_where_the_setting_is_another_the_command_of_the_run_is_given(
+    find, results, asked, tmp_path
+):
+    known = read_results(results / "tiny")
+    said = dataclasses.replace(known, provenance=("Command: reproduce tiny --teacher procedural",))
+    write_results(results / "tiny", said)
+    with pytest.raises(InputError, match=r"give the options .*: reproduce tiny --teacher proc"):
+        find(dataclasses.replace(asked, teacher="untrained"), tmp_path / "empty")
+
+
 def test_a_part_of_the_grid_can_be_asked_for(find, asked, tmp_path):
     found = find(asked.narrowed(seeds=(1,)), tmp_path / "empty")
     assert set(found.results.cells["seed"]) == {1}
@@ -117,7 +127,9 @@ def test_floors_are_no_gap_in_files_that_were_written_without_them(find, asked, 
 
 def test_nothing_finished_is_said(asked, tmp_path, shared_cache):
     sources = Sources(None, None, shared_cache)
-    with pytest.raises(InputError, match=r"tiny: there is no finished cell .* reproduce"):
+    with pytest.raises(
+        InputError, match=r"tiny: there is no finished cell .* options of the run, too"
+    ):
         find_finished(asked, sources, tmp_path, tmp_path / "tiny")
 
 
