@@ -99,7 +99,7 @@ def _unknown(found: Sequence[Workload]) -> str:
         return "a kind of stage has never run here."
     return (
         "nothing has run here. One finished run, such as `python -m bench reproduce smoke`, gives "
-        "a rough one of its kinds of stages."
+        "a rough one of DeSTSeg and the floors."
     )
 
 
