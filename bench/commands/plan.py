@@ -8,14 +8,20 @@ from bench.commands.experiment_options import add_options, chosen_store, look_up
 from bench.commands.parsers import Commands, add_command, add_wide
 from bench.commands.worker_options import beside, places
 from bench.common.exit_codes import DONE
+from bench.experiment.tables import COSTS
 from destseg.application.options import positive
 from destseg.errors import counted
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from bench.inspection.durations import Basis
     from bench.inspection.forecasting import Workload
+    from bench.planning.experiment_plan import ExperimentPlan
+
+DAY = 24 * 60 * 60
+"""In seconds."""
 
 HELP = """\
 Tell what would run, and how long it would take.
@@ -70,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     others = beside(device, workers)
     expected = forecast(census, estimator, workers, others)
     if expected is None:
-        print("\nno estimate of the whole: a kind of stage has never run here.")
+        print(f"\nno estimate of the whole: {_unknown(found)}")
         return DONE
     apart = ""
     if expected.beside:
@@ -81,7 +87,28 @@ def run(options: argparse.Namespace) -> int:
         f"{counted(workers, 'worker')} "
         f"{duration(expected.makespan)}, {expected.efficiency:.1%} busy{apart}."
     )
+    print(f"Estimated for {device_name(device)}{_quicker(laid, device, expected.makespan)}.")
+    if {*COSTS} & {*laid.experiment.tables}:
+        print("At the end costs are measured, each method alone, for some minutes more.")
     return DONE
+
+
+def _unknown(found: Sequence[Workload]) -> str:
+    """Say why there is no estimate, and how to get one."""
+    if any(workload.pending and workload.seconds is not None for workload in found):
+        return "a kind of stage has never run here."
+    return (
+        "nothing has run here. One finished run, such as `python -m bench reproduce smoke`, gives "
+        "a rough one of DeSTSeg and the floors."
+    )
+
+
+def _quicker(laid: ExperimentPlan, device: str, seconds: float) -> str:
+    """Say what takes less than days on a CPU."""
+    if device != "cpu" or seconds <= DAY:
+        return ""
+    smaller = ", or experiment mvtec-cpu," if laid.experiment.name == "mvtec" else ""
+    return f"; a GPU{smaller} takes far less"
 
 
 def _row(workload: Workload) -> list[str | int]:
@@ -96,6 +123,7 @@ def _row(workload: Workload) -> list[str | int]:
         words: dict[Basis, str] = {
             "alike": "stages alike",
             "scaled": "other settings, scaled: rough",
+            "elsewhere": "another device, scaled: rougher",
         }
         basis = " and ".join(words[name] for name in words if workload.bases.get(name))
     return [workload.kind, workload.planned, workload.there, workload.pending, time, basis]

@@ -119,6 +119,19 @@ def prepare_teacher(
     return _import(file, file.stem, width, cache, setting)
 
 
+def obtain_weights(source: str) -> None:
+    """Download the published weights that a source names, unless they are there; else nothing.
+
+    Raises
+    ------
+    InputError
+        When they cannot be downloaded.
+    """
+    published = {"imagenet": imagenet, WIDE_RESNET: wide_imagenet}.get(source)
+    if published is not None:
+        _file(published())
+
+
 def untrained_trunk(width: int) -> ResNet18:
     """Draw a trunk of Kaiming-normal weights, the same bits on every machine.
 

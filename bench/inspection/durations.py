@@ -8,7 +8,7 @@ from typing import Any, Literal
 from bench.planning.stages import Stage, canonical, step_types
 from bench.store.records import Record
 
-Basis = Literal["alike", "scaled"]
+Basis = Literal["alike", "scaled", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Duration:
     """The expected duration of a stage in seconds of wall time, and what it rests on.
 
     ``alike`` is the median of stages alike on the same device; ``scaled`` that of all stages of
-    the kind, each scaled by its amount of work, which is no more than an order of magnitude.
+    the kind, each scaled by its amount of work, which is no more than an order of magnitude, and
+    ``elsewhere`` the same of other devices, where this one has none of the kind.
     """
 
     seconds: float
@@ -53,8 +54,11 @@ class DurationEstimator:
         median = self._alike.get(_signature(kind, parameters))
         if median is not None:
             return Duration(median, "alike")
-        pace = self._paces.get((kind, True), self._paces.get((kind, False)))
-        return None if pace is None else Duration(pace * work(kind, parameters), "scaled")
+        bases: dict[bool, Basis] = {True: "scaled", False: "elsewhere"}
+        for same, basis in bases.items():
+            if (pace := self._paces.get((kind, same))) is not None:
+                return Duration(pace * work(kind, parameters), basis)
+        return None
 
 
 def work(kind: str, parameters: Mapping[str, Any]) -> float:

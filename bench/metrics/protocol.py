@@ -147,6 +147,26 @@ class Protocol:
         )
         return f"{PAPER.name} v{self.version}{''.join(changed)}"
 
+    @property
+    def sentence(self) -> str:
+        """What the `label` tells, in words.
+
+        Examples
+        --------
+        >>> Protocol(name="mine", size=64, top_t=10).sentence
+        'Protocol paper v1: maps at 64 px, image score the mean of the 10 largest pixels.'
+        >>> PROTOCOLS["floor"].sentence
+        'Protocol floor v1: maps at 256 px, image score the mean of the 100 largest pixels.'
+        >>> Protocol(connectivity=4, image_score="max").sentence
+        'Protocol paper v1 connectivity=4: maps at 256 px, image score the largest pixel.'
+        """
+        # Sizes and image scores need no other words than those that follow.
+        told = ("size=", "image_score=", "top_t=")
+        name = " ".join(word for word in self.label.split() if not word.startswith(told))
+        largest = self.image_score == "max" or self.top_t == 1
+        score = "the largest pixel" if largest else f"the mean of the {self.top_t} largest pixels"
+        return f"Protocol {name}: maps at {self.size} px, image score {score}."
+
 
 def _require_count(field: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:

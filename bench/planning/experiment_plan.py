@@ -19,7 +19,7 @@ from bench.planning.inputs import (
     unprepared_inputs,
 )
 from bench.planning.stages import Plan, Stage, plan
-from destseg.errors import InputError, counted
+from destseg.errors import InputError, counted, tell
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,13 @@ def _assumed_categories(experiment: Experiment) -> tuple[str, ...]:
 def _chosen_categories(experiment: Experiment, sources: Sources) -> tuple[str, ...]:
     """Return the experiment's categories, or all there are, in the dataset's order."""
     kind = find_kind(experiment.dataset.kind)
-    return choose_categories(
-        experiment.grid.categories, kind.available(sources.data), sources.data or kind.title
-    )
+    available = kind.available(sources.data)
+    asked = experiment.grid.categories
+    found = set(available) & set(kind.published)
+    if not asked and 0 < len(found) < len(kind.published):
+        are = "is" if len(found) == 1 else "are"
+        tell(
+            f"{len(found)} of {kind.title}'s {len(kind.published)} categories {are} in "
+            f"{sources.data}"
+        )
+    return choose_categories(asked, available, sources.data or kind.title)

@@ -14,7 +14,7 @@ from bench.common.processes import end_with
 from bench.data.cache import NotCached, only_cached, require_writable
 from bench.data.categories import CategoryRef
 from bench.data.kinds import DatasetKind
-from bench.data.teacher import TeacherRef, prepare_teacher
+from bench.data.teacher import TeacherRef, obtain_weights, prepare_teacher
 from bench.data.textures import TexturesRef, prepare_textures
 from bench.metrics import Protocol
 from destseg.application.progress import progress
@@ -63,8 +63,11 @@ def prepare_inputs(required: RequiredInputs, sources: Sources, jobs: int) -> Inp
     Raises
     ------
     InputError
-        With the faults of all inputs together.
+        With the faults of all inputs together; that published weights cannot be had is told before
+        any image is decoded.
     """
+    for source, _ in required.backbones:
+        obtain_weights(source)
     preparations = _preparations(required, sources)
     return _named(required, _prepare_all(preparations, sources.cache, jobs))
 

@@ -62,7 +62,7 @@ def grid_notes(
     whose = of or f"{results.categories_text}, {results.seeds_text}"
     notes = [
         f"Dataset: {results.dataset}; {whose}.",
-        f"Protocol: {results.protocol.label}.",
+        results.protocol.sentence,
         *precision_notes(results),
         *(() if of else origin_notes(results)),
         *results.remarks,

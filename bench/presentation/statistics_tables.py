@@ -181,6 +181,7 @@ class EffectTable:
             ),
             lines,
             labels="l" * (1 + (len(methods) > 1)) + "l",
+            needs=_needs(results, methods),
         )
 
     def _line(self, family: "Family", factors: Factors, metric: Metric) -> tuple[Texts, Numbers]:
@@ -222,6 +223,18 @@ def shown_for(ours: Effect, corrected: float | None) -> str:
     if elsewhere and corrected is not None and corrected <= 1 - LEVEL:
         return "both"
     return "these only"
+
+
+def _needs(results: Results, methods: Sequence[Method[Any, Any]]) -> str:
+    """Say which variants effects need, and how many of their cells there are, unless all are."""
+    rows = {(method.name, variant) for method in methods for variant in method.design}
+    cells = zip(results.cells["method"], results.cells["variant"], strict=True)
+    finished = sum(cell in rows for cell in cells)
+    total = len(rows) * len(results.categories) * len(results.seeds)
+    if finished == total:
+        return ""
+    sizes = [f"all {in_words(len(m.design), 'variant')} of {m.name}" for m in methods]
+    return f"{' or '.join(sizes)}; {finished or 'none'} of {total} cells are finished"
 
 
 def _half(methods: Sequence[Method[Any, Any]]) -> tuple[str, str]:

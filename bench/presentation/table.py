@@ -47,6 +47,9 @@ class Table:
         blocks of rows are none of them.
     findings
         Sentences that belong below the table: what follows from it.
+    needs
+        What is lacking of that which every number rests on, and how much of it is there; empty
+        where nothing is.
     """
 
     name: str
@@ -57,15 +60,19 @@ class Table:
     alignment: str
     numbers: pd.DataFrame
     findings: tuple[str, ...] = ()
+    needs: str = ""
 
     @property
     def nothing(self) -> str:
         """What stands in place of rows that would be dashes alone; empty where there is a number.
 
-        That is so without any cell, and as long as no seed has all of its categories.
+        That is so without any cell, as long as no seed has all of its categories, and without
+        what the table `needs`.
         """
         right = [index for index, letter in enumerate(self.alignment) if letter == "r"]
         texts = {text for row in self.formatted.to_numpy()[:, right].tolist() for text in row}
+        if self.needs and texts <= _NO_NUMBERS:
+            return f"Nothing to show yet: needs {self.needs}."
         lacking, total = self.results.missing, self.results.expected
         if lacking < total and not (lacking and texts <= _NO_NUMBERS):
             return ""
@@ -150,6 +157,7 @@ def make_table(
     *,
     labels: str = "l",
     findings: Iterable[str] = (),
+    needs: str = "",
 ) -> Table:
     """Put a `Table` together from its rows, each for reading and for computing; one at least.
 
@@ -172,6 +180,7 @@ def make_table(
         alignment=labels.ljust(formatted.shape[1], "r"),
         numbers=frame.astype(dict.fromkeys(counts, "Int64")),
         findings=tuple(map(printable, findings)),
+        needs=needs,
     )
 
 

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.common.provenance import device_name, peak_memory
 from bench.data.kinds import DatasetKind, find_kind
+from bench.methods import methods
 from bench.results.costs import Cost
 from bench.running.execution import result_of
 from bench.running.isolation import alone
@@ -77,7 +78,8 @@ def costs_of(
             if before and (before.key, before.device) == (last.key, device_name(device)):
                 found[method] = replace(before, cell=cell)
             elif (seconds := _training_seconds(lineages, store)) is not None:
-                shown.say(f"measuring what {method} costs: some updates and predictions, alone")
+                looked_at = _looked_at(method, lineages[first])
+                shown.say(f"measuring what {method} costs: {looked_at}, alone")
                 place = _Place(laid.inputs, find_kind(laid.experiment.dataset.kind), store, device)
                 with contextlib.suppress(DamagedArtifact):
                     counted = alone(_counted, last, place)
@@ -85,6 +87,13 @@ def costs_of(
                     found[method] = _cost(cell, last, seconds, counted, sharers, device)
             shown.advance()
     return found
+
+
+def _looked_at(method: str, stages: Sequence[Stage]) -> str:
+    """Say what is measured of a method that has these stages for a cell."""
+    if methods()[method].scaled is not None:
+        return "some updates and predictions"
+    return "a fit and predictions" if len(stages) > 1 else "predictions"
 
 
 def _cost(

@@ -1,8 +1,10 @@
 import pickle
+from types import SimpleNamespace
 
 import pytest
 
 from bench.cli import main
+from bench.commands import plan
 from bench.workflows import costing
 from tests.commands.conftest import TWO
 
@@ -44,6 +46,31 @@ def test_a_changed_protocol_evaluates_stored_maps_and_trains_nothing(bench, rows
     assert "2 stages" in out
     assert "with 2 workers" in out
     assert "stages alike" in out
+    assert "Estimated for cpu.\n" in out
+    assert "costs are measured" not in out
+
+
+def test_what_takes_days_on_a_cpu_and_what_comes_after_is_told(bench, monkeypatch):
+    monkeypatch.setattr("bench.commands.plan.DAY", 0)
+    monkeypatch.setattr("bench.commands.plan.COSTS", ("main",))
+    edits = {"top_t = 10": "top_t = 5", 'title = "tiny"': 'title = "tiny"\ntables = ["main"]'}
+    _, out = bench("plan", edits=edits)
+    assert "Estimated for cpu; a GPU takes far less.\n" in out
+    assert "At the end costs are measured" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "days", "said"),
+    [
+        ("mvtec", "cpu", 2, "; a GPU, or experiment mvtec-cpu, takes far less"),
+        ("other", "cpu", 2, "; a GPU takes far less"),
+        ("mvtec", "cpu", 1, ""),
+        ("mvtec", "cuda", 2, ""),
+    ],
+)
+def test_what_is_quicker(name, device, days, said):
+    laid = SimpleNamespace(experiment=SimpleNamespace(name=name))
+    assert plan._quicker(laid, device, days * plan.DAY) == said
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
@@ -87,7 +114,7 @@ def test_another_method_beside_runs_alone(bench, rows, monkeypatch):
     assert found["evaluation"] == (3, 2, 1)
     assert all(found[kind] == (1, 0, 1) for kind in EXAMPLE_KINDS)
     assert all(found[kind][2] == 0 for kind in KINDS[:3])
-    assert "no estimate of the whole" in out
+    assert "no estimate of the whole: a kind of stage has never run here." in out
     _, out = bench("plan", "--method", "mean-patch", edits=TWO)
     assert [*rows(out)][2:] == [*EXAMPLE_KINDS, "evaluation"]
     assert "nothing to run" in bench("plan", "--method", "DeSTSeg", edits=TWO)[1]
@@ -119,6 +146,7 @@ def test_what_never_ran_has_no_estimate(small, tmp_path, capsys):
     assert main(["plan", str(small()), "--results", str(tmp_path / "new")]) == 0
     out = capsys.readouterr().out
     assert out.count("no estimate") == 5
+    assert "such as `python -m bench reproduce smoke`, gives a rough one" in out
     assert not (tmp_path / "new").exists()
 
 

@@ -32,7 +32,7 @@ def test_rates_and_protocols_move_no_time(filled, lay):
 def test_another_device_is_better_than_none_and_never_alike(filled):
     students = of_kind(filled, "student")[::2]
     records = [record_of(students[0], seconds=1.0)]
-    assert DurationEstimator(records, "GPU")(students[1]) == Duration(1.0, "scaled")
+    assert DurationEstimator(records, "GPU")(students[1]) == Duration(1.0, "elsewhere")
     records.append(record_of(students[1], seconds=0.1, provenance={"device": "GPU"}))
     assert DurationEstimator(records, "GPU")(students[2]) == Duration(0.1, "alike")
 
@@ -41,7 +41,7 @@ def test_the_device_does_not_matter_to_what_uses_none(filled):
     records = [record_of(stage) for stage in filled.stages.values()]
     estimate = DurationEstimator(records, "GPU")
     assert estimate(of_kind(filled, "evaluation")[0]).basis == "alike"
-    assert estimate(of_kind(filled, "maps")[0]).basis == "scaled"
+    assert estimate(of_kind(filled, "maps")[0]).basis == "elsewhere"
 
 
 def test_what_never_ran_has_no_estimate(filled):

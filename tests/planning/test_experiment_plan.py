@@ -50,6 +50,14 @@ def test_one_category_may_lack_alone(tiny, sources, mvtec_folder):
     assert all(ref.digest != UNPREPARED for ref in laid.inputs.backbones.values())
 
 
+def test_a_folder_with_a_part_of_mvtec_is_said_to_be_that(tiny, sources, mvtec_folder, caplog):
+    given = Sources(mvtec_folder, None, sources.cache)
+    look_up(of_mvtec(tiny, ("bottle",)), given)
+    assert not caplog.messages, "what is asked for is there"
+    look_up(of_mvtec(tiny), given)
+    assert caplog.messages == [f"note: 1 of MVTec AD's 15 categories is in {mvtec_folder}"]
+
+
 def test_without_a_folder_mvtecs_categories_are_assumed_where_that_is_wanted(tiny, sources):
     with pytest.raises(InputError, match="add --data DIR"):
         look_up(of_mvtec(tiny), sources)

@@ -22,6 +22,7 @@ from bench.planning.inputs import (
     prepare_inputs,
 )
 from destseg.errors import InputError
+from destseg.weights import PublishedWeights
 from tests.folders import empty, flip, truncate
 
 
@@ -134,6 +135,18 @@ def test_all_faults_are_told_together(mvtec, mvtec_folder, shared_cache, tmp_pat
     message = str(caught.value)
     for part in ("none.pth", "no textures", "000.png"):
         assert part in message
+
+
+def test_weights_that_cannot_be_had_are_told_before_images_are_decoded(
+    mvtec, mvtec_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    nowhere = PublishedWeights("stand-in", "http://127.0.0.1:9/net.pth", "0")
+    monkeypatch.setattr("bench.data.teacher.imagenet", lambda: nowhere)
+    required = replace(mvtec, backbones={("imagenet", 64): "width"})
+    with pytest.raises(InputError, match=r"net.pth: stand-in cannot be obtained .* --teacher"):
+        prepare_inputs(required, Sources(mvtec_folder, None, tmp_path / "cache"), 1)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_miniature_too_small_to_draw_is_refused(required, sources):

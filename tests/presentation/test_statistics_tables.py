@@ -126,3 +126,16 @@ def test_intervals_of_several_methods_stand_below_each_other():
 def test_a_metric_that_is_asked_for_is_in_the_family():
     table = build_table("effects", replace(MINIATURE, metrics=tuple(ALL_METRICS.values())))
     assert "the 48 tests of three main effects and three interactions on eight" in table.markdown()
+
+
+def test_a_part_of_the_variants_has_no_table_of_dashes():
+    two = ("none", "den+ed+seg")
+    part = replace(of(MINIATURE, CELLS[CELLS["variant"].isin(two)]), variants={"DeSTSeg": two})
+    assert part.missing == 0
+    for name in ("effects", "interactions"):
+        table = build_table(name, part)
+        assert table.nothing == (
+            "Nothing to show yet: needs all eight variants of DeSTSeg; "
+            "90 of 360 cells are finished."
+        )
+        assert not build_table(name, MINIATURE).nothing

@@ -233,7 +233,7 @@ def test_what_is_not_comparable_says_so_and_stands_alone(name, results, said, mo
         words = " ".join(text.split())
         assert f"Measured {said}: not comparable" in words
         assert "15 categories, 3 seeds (0, 1, 2)" in words
-        assert f"Protocol: {results.protocol.label}." in words
+        assert results.protocol.sentence in words
         assert "(paper)" not in text
         assert "Zhang" not in text
     lines = rows(table)
@@ -282,7 +282,7 @@ def test_category_table_of_another_method_has_its_own_published_numbers():
     lacking = category_table(of(rival(), rival().cells[1:]))
     assert "INCOMPLETE: 1 of 45 cells" in flat(lacking)
     unpublished = category_table(rival("ours")).markdown()
-    assert "paper" not in unpublished.lower().replace("protocol: paper v1", "")
+    assert "paper" not in unpublished.lower().replace("protocol paper v1", "")
 
 
 SEVERAL = join(MVTEC, [rival()])

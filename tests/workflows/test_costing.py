@@ -20,7 +20,7 @@ from bench.results.costs import Cost
 from bench.results.files import read_results
 from bench.running.execution import Job, run_job
 from bench.workflows import costing
-from bench.workflows.costing import UPDATES, costs_of
+from bench.workflows.costing import UPDATES, _looked_at, costs_of
 from destseg.resnet import ResNet18
 
 STEPS = 3 * UPDATES
@@ -128,6 +128,18 @@ def test_every_multiplication_is_counted_once(here, counted, store, capsys):
     assert cost.peak_memory > 2**20
     records = [store.get(stage.key) for stage in counted.plan.evaluations.values()]
     assert records == [None] * 4, "evaluations cost the method nothing"
+
+
+@pytest.mark.parametrize(
+    ("name", "stages", "said"),
+    [
+        ("STFPM", 2, "some updates and predictions"),
+        ("PatchCore", 2, "a fit and predictions"),
+        ("pixel-nn", 1, "predictions"),
+    ],
+)
+def test_updates_are_announced_of_what_makes_some(name, stages, said):
+    assert _looked_at(name, [None] * stages) == said
 
 
 def test_seconds_are_the_mean_of_the_cells(here, counted, store):

@@ -131,7 +131,9 @@ def test_the_table_has_each_category_and_their_average(asked):
     text = " ".join(table.text().split())
     assert text.startswith("noise by category: a folder of own images")
     assert "not on MVTec AD: not comparable" in text
-    assert "Protocol: paper v1 size=32 top_t=10." in text
+    assert (
+        "Protocol paper v1: maps at 32 px, image score the mean of the 10 largest pixels." in text
+    )
     files = {path.name for path in (asked.folder / "tables").iterdir()}
     assert files == {f"categories.{form}" for form in ("md", "csv", "tex")}
     foot = (asked.folder / "tables" / "categories.md").read_text()
