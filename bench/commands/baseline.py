@@ -87,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
     comparison = options.comparison or (before.comparison if before else "records")
     if comparison == "records" and options.cells is None:
         now = with_coarse(now)
+    replaced = path.exists()
     write_baseline(
         Baseline(
             experiment=now.subject if experiment is None else experiment.stem,
@@ -100,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         path,
     )
     size = f"{counted(len(now.cells), 'cell')} of {counted(len(now.metrics), 'metric')}"
-    print(f"{path}: {size}; its diff says what moved.")
+    print(f"{path}: {size}; {'its diff says what moved' if replaced else 'commit it'}.")
     return DONE
 
 

@@ -188,7 +188,7 @@ def _all_notes(results: Results, *own: str) -> tuple[str, ...]:
 def _notes(results: Results) -> tuple[str, ...]:
     counted = (
         "For these categories under new seeds: a claim holds where the 95 % intervals of all its "
-        "pairs, on each metric, lie above zero (how many do is counted in the table of claims); "
+        "pairs, on each metric, lie above zero (how many do, the table of claims counts as pairs); "
         "it does not hold where one lies below zero at the level that Bonferroni asks for all its "
         "pairs and metrics."
     )

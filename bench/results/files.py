@@ -116,8 +116,10 @@ def read_measured(folder: Path) -> Results:
         raise InputError(f"{cells_path}: {fault}; {REMEDY}.")
     if not cells_path.is_file():
         known = sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}"))
-        hint = suggestion(folder.name, known) if known else "run `python -m bench reproduce` first."
-        raise InputError(f"{folder}: no results; {hint}")
+        said = f"{suggestion(folder.name, known)} " if known else ""
+        raise InputError(
+            f"{folder}: no results; {said}`python -m bench reproduce EXPERIMENT` makes them."
+        )
     cells = read_cells(cells_path)
     path = folder / HEADING
     try:

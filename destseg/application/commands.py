@@ -214,6 +214,8 @@ def _train(options: argparse.Namespace) -> int:
     asked = {name: getattr(options, name) for name in ("size", "batch_size", "steps", "precision")}
     recipe = recipe_for(device, count, **asked)
     _say(announcement(recipe, device, count))
+    if part.is_file():
+        _say(f"continues what {part} holds; remove that file to begin anew.")
     size, config = recipe
     sizes = f"--batch-size {config.batch_size} --size {size}"
     with stage_progress() as progress, memory_for(sizes, device):

@@ -28,7 +28,7 @@ def described(model: DeSTSeg) -> str:
         "recipe": ", ".join(f"{name} {value}" for name, value in card.recipe.items()) or unknown,
         "trained": card.trained or unknown,
         "version": card.version or unknown,
-        "picture": f"{model.size} x {model.size} pixels inside, whatever its own size",
+        "picture": f"{model.size} x {model.size} pixels, to which each is resized",
         "student": model.student_net.kind,
         "parameters": f"{sum(one.numel() for one in model.parameters()) / 1e6:.1f} million",
         "limit": f"{model.scale.limit:.4g}; a picture with a larger score is called anomalous",

@@ -68,7 +68,7 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
     count = sum(row[-1] == "yes" for row in rows)
     verdict = coloured(f"{count} of {counted(len(rows), 'image')}", "red" if count else "green")
     limit = f"above {model.scale.limit:.4g}"
-    print(f"{verdict} called anomalous, {limit}; maps and overlays in {out}.")
+    print(f"{verdict} called anomalous, {limit}; maps, overlays and scores.csv in {out}.")
     if rows:
         each = 1000 * seconds / len(rows)
         device = next(model.parameters()).device.type

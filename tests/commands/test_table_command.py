@@ -48,7 +48,7 @@ def test_every_form_is_printed(capsys):
         (["ablation", "visa"], ("visa: no results; there are ablation",)),
         (
             ["ablation", "--results", "nowhere"],
-            ("no results; run `python -m bench reproduce` first",),
+            ("no results; `python -m bench reproduce EXPERIMENT` makes them",),
         ),
     ],
 )

@@ -193,6 +193,19 @@ def test_divergence_has_its_own_exit_code(workshop, tmp_path, monkeypatch, capsy
     assert not out.exists()
 
 
+def test_a_training_that_goes_on_says_so(workshop, tmp_path, monkeypatch, capsys):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("destseg.application.commands.train", interrupted)
+    command = ["train", "--data", str(workshop / "parts"), "--out", str(tmp_path / "model.pt")]
+    assert main(command) == 130
+    assert "continues what" not in capsys.readouterr().err
+    (tmp_path / "model.pt.part").touch()
+    assert main(command) == 130
+    assert "continues what" in capsys.readouterr().err
+
+
 def test_the_limit_is_given_or_follows_from_a_share(workshop, tmp_path, capsys):
     test = workshop / "parts" / "test"
     assert main(predicting(workshop, test, tmp_path, "--threshold", "-1")) == 0
