@@ -16,7 +16,7 @@ from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import PRECISIONS, ModelConfig, Precision, TrainingConfig
 from destseg.descent import descend
 from destseg.feeding import mapped
-from destseg.looking import Seen, look
+from destseg.looking import Seen, view
 from destseg.model import DeSTSeg
 from destseg.precision import arithmetic, layout
 from destseg.recording import BEFORE
@@ -163,7 +163,8 @@ def measure(setting: Setting) -> list[Figure]:
         viewers = [(model.student_net.eval(), model.segmentation_net.fusion_input)]
         laid = layout(sizes.model.segmentation_width, precision)
         with arithmetic(precision, device):
-            (seen,) = look(model.teacher_net, viewers, [batch], laid, precision)
+            viewed = view(model.teacher_net, viewers, laid, precision)
+            seen = Seen(viewed(batch.corrupted), batch.mask)
 
         def work() -> float:
             model.load_state_dict(start)

@@ -73,15 +73,18 @@ class Descent(Generic[B]):
 
 def descend(
     descents: Sequence[Descent[B]],
-    batches: Iterable[B],
+    batches: Iterable[Any],
     on_step: OnStep | None = None,
     keeper: Keeper = UNKEPT,
+    *,
+    prepare: Callable[[Any], B] | None = None,
 ) -> tuple[TrainingDiverged | None, ...]:
     """Make one update of each for each batch, and tell of every network whether it diverged.
 
     A network that did changes none of the others; when all have, the rest of the batches is left.
     Where a look at the losses costs time there are few, and a last. What was kept is of the same
-    descents, in their order.
+    descents, in their order. ``prepare`` turns what ``batches`` yields into what the losses take,
+    and is recorded with the updates.
     """
     courses = [_Course(descent) for descent in descents]
     if keeper.state is not None:
@@ -89,7 +92,7 @@ def descend(
             course.restore(state)
     step = seen = done = keeper.done
     left = [course for course in courses if None in course.faults]
-    update = _together(left)
+    update = _together(left, prepare)
     for step, batch in enumerate(batches, start=done + 1):
         update(batch)
         if step % CHECK_EVERY == 0 or _at_hand(left[0].losses[0]):
@@ -98,7 +101,7 @@ def descend(
             if not left:
                 break
             if left != before:
-                update = _together(left)
+                update = _together(left, prepare)
         keeper.keep(step, lambda: [course.state() for course in courses])
     if seen < step:
         _look(left, step, on_step)
@@ -140,10 +143,13 @@ class _Course(Generic[B]):
         self.faults = [None if said is None else TrainingDiverged(said) for said in state["faults"]]
 
 
-def _together(courses: Sequence[_Course[B]]) -> Callable[[B], None]:
+def _together(
+    courses: Sequence[_Course[B]], prepare: Callable[[Any], B] | None
+) -> Callable[[Any], None]:
     """Return what makes an update of each."""
 
-    def update(batch: B) -> None:
+    def update(given: Any) -> None:
+        batch = given if prepare is None else prepare(given)
         for course in courses:
             course.update(batch)
 

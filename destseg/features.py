@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
 from destseg.config import FusionInput
+from destseg.normalising import fusible
 
 LEVELS = 3
 """Feature levels compared between teacher and student."""
@@ -22,7 +23,9 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
     if x.shape[-2:] == size:
         return x
     if x.device.type != "cpu":
-        resized: Tensor = Resized.apply(x, size)
+        # Of a single position all are the same.
+        alone = x.shape[-2:] == (1, 1)
+        resized: Tensor = x.expand(*x.shape[:2], *size) if alone else Resized.apply(x, size)
         return resized
     resized = _resized(x, size)
     if resized.requires_grad:
@@ -43,7 +46,12 @@ class Resized(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Resize (B, C, h, w) to a height and a width."""
         ctx.before, ctx.dtype = x.shape[-2:], x.dtype
-        return _resized(x, size)
+        ctx.layout = _layout_of(x)
+        if x.dtype != torch.bfloat16:
+            return _resized(x, size)
+        # Autocast would make float32 of what the next convolution takes in bfloat16 again.
+        with torch.autocast(x.device.type, enabled=False):
+            return _resized(x, size)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -53,7 +61,13 @@ class Resized(torch.autograd.Function):
             _weights(before, after, gradient)
             for before, after in zip(ctx.before, gradient.shape[-2:], strict=True)
         )
-        return (down @ gradient @ across.T).to(ctx.dtype), None
+        # Channels last, a row of pixels is one of a matrix, and a pixel is: nothing is copied.
+        rows = gradient.permute(0, 2, 3, 1).contiguous().flatten(2)
+        count, channels = gradient.shape[:2]
+        high = torch.bmm(down.expand(count, -1, -1), rows).view(-1, gradient.shape[-1], channels)
+        both = torch.bmm(across.expand(len(high), -1, -1), high)
+        weighed = both.view(count, *ctx.before, channels).permute(0, 3, 1, 2)
+        return weighed.to(ctx.dtype).contiguous(memory_format=ctx.layout), None
 
 
 def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -95,6 +109,29 @@ def cosine_distances(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> tu
     """
     return tuple(
         1 - (t * s).sum(dim=1, keepdim=True) for t, s in zip(teacher, student, strict=True)
+    )
+
+
+def feature_distances(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Cosine distances of features that are not yet normalised, of which the student's learn.
+
+    Parameters
+    ----------
+    teacher, student : sequence of Tensor
+        (B, C_k, H_k, W_k), at least 0. In bfloat16 on CUDA `destseg.fused` compares them.
+
+    Returns
+    -------
+    tuple of Tensor
+        As `cosine_distances` of what `normalised` returns.
+    """
+    if not all(map(fusible, (*teacher, *student))):
+        return cosine_distances(normalised(teacher), normalised(student))
+    from destseg.fused.distances import CosineDistance
+
+    return tuple(
+        CosineDistance.apply(theirs, ours, NORM_EPSILON)
+        for theirs, ours in zip(teacher, student, strict=True)
     )
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -56,39 +56,37 @@ def remembering(network: N, last: int = 2) -> N:
     return twin
 
 
-@torch.no_grad()
-def look(
+View = Callable[[Tensor], list[Tensor]]
+"""Images (B, 3, H, W) -> the maps of each segmentation net."""
+
+
+def view(
     teacher: Teacher,
     viewers: Sequence[tuple[Student, FusionInput]],
-    batches: Iterable[Batch],
     layout: torch.memory_format,
     precision: Precision = "float32",
-) -> Iterator[Seen]:
-    """Show the corrupted images of batches to frozen networks, in evaluation mode.
+) -> View:
+    """Return what shows images to frozen networks, in evaluation mode.
 
     Parameters
     ----------
     teacher : Teacher
-        On the device of the batches.
+        On the device of the images.
     viewers : sequence of (Student, FusionInput)
         The student of each segmentation net, and what the net is fed.
-    batches : iterable of Batch
-        What is looked at; a few are drawn ahead.
     layout : torch.memory_format
         Of the maps.
     precision : {"float32", "tf32", "bf16"}
         In what the networks compute.
     """
-    stream = iter(batches)
     frozen: dict[nn.Module, Any] = {}
-    for first in stream:
-        size = len(first.mask)
+
+    @torch.no_grad()
+    def viewed(images: Tensor) -> list[Tensor]:
         if not frozen:
             for network in (teacher, *(student for student, _ in viewers)):
-                frozen[network] = remembering(_laid_out(network, first.corrupted))
-        some = [first, *islice(stream, _at_once(teacher, first, precision) - 1)]
+                frozen[network] = remembering(_laid_out(network, images))
         # Channels last is a quarter faster on a CPU.
-        images = torch.cat([batch.corrupted for batch in some])
         images = images.contiguous(memory_format=torch.channels_last)
         with autocast(precision, images.device):
             maps = [
@@ -97,7 +95,28 @@ def look(
             ]
         if precision == "bf16":
             maps = [each.bfloat16() for each in maps]
-        parts = [torch.split(each.contiguous(memory_format=layout), size) for each in maps]
+        return [each.contiguous(memory_format=layout) for each in maps]
+
+    return viewed
+
+
+def look(
+    teacher: Teacher,
+    viewers: Sequence[tuple[Student, FusionInput]],
+    batches: Iterable[Batch],
+    layout: torch.memory_format,
+    precision: Precision = "float32",
+) -> Iterator[Seen]:
+    """Show the corrupted images of batches to frozen networks, some drawn ahead together.
+
+    See `view`.
+    """
+    viewed = view(teacher, viewers, layout, precision)
+    stream = iter(batches)
+    for first in stream:
+        some = [first, *islice(stream, _at_once(teacher, first, precision) - 1)]
+        maps = viewed(torch.cat([batch.corrupted for batch in some]))
+        parts = [torch.split(each, len(first.mask)) for each in maps]
         for batch, *own in zip(some, *parts, strict=True):
             yield Seen(own, batch.mask)
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from destseg.normalising import norm_relu
+
 ENCODER_LAYERS = 4
 """Layers of a complete ResNet-18."""
 
@@ -23,7 +25,6 @@ class ResNet18(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         self.channels = tuple(width * 2**k for k in range(layers))
         """Channels of each returned feature map."""
@@ -48,7 +49,7 @@ class ResNet18(nn.Module):
         tuple of Tensor
             Layer ``k`` is (B, width * 2**(k-1), H / 2**(k+1), W / 2**(k+1)), at least 0.
         """
-        x = self._pooled(self.relu(self.bn1(self.conv1(images))))
+        x = self._pooled(norm_relu(self.bn1, self.conv1(images)))
         features = []
         for index in range(1, (layers or len(self.channels)) + 1):
             x = self.get_submodule(f"layer{index}")(x)
@@ -71,22 +72,23 @@ class BasicBlock(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, stride: int, shortcut: nn.Module | None
+        self, in_channels: int, out_channels: int, stride: int, shortcut: nn.Sequential | None
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
-        self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.downsample = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride), at least 0."""
-        residual = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        residual += x if self.downsample is None else self.downsample(x)
-        activated: Tensor = self.relu(residual)
-        return activated
+        inner = self.conv2(norm_relu(self.bn1, self.conv1(x)))
+        if self.downsample is None:
+            return norm_relu(self.bn2, inner, x)
+        convolution, norm = self.downsample
+        assert isinstance(norm, nn.BatchNorm2d)
+        return norm_relu(self.bn2, inner, norm_relu(norm, convolution(x), relu=False))
 
 
 def residual_stage(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:

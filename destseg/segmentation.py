@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from destseg.config import FusionInput
 from destseg.features import fusion_channels, resize_like
+from destseg.normalising import norm_relu
 from destseg.resnet import initialise, residual_stage
 
 
@@ -20,7 +21,10 @@ class ConvNormReLU(nn.Sequential):
             in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False
         )
         self.norm = nn.BatchNorm2d(out_channels)
-        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to (B, out_channels, H, W), at least 0."""
+        return norm_relu(self.norm, self.conv(x))
 
 
 class ASPP(nn.Module):
@@ -91,5 +95,8 @@ class SegmentationNet(nn.Module):
 
     def logits(self, maps: Tensor) -> Tensor:
         """Return what the probabilities are the sigmoid of."""
-        logits: Tensor = self.head(self.res(maps))
+        pyramid, convolution, norm, _, last = self.head
+        assert isinstance(norm, nn.BatchNorm2d)
+        x: Tensor = convolution(pyramid(self.res(maps)))
+        logits: Tensor = last(norm_relu(norm, x))
         return logits

@@ -14,12 +14,12 @@ from destseg import grouping
 from destseg.batches import Batch
 from destseg.config import FusionInput, ModelConfig, Precision, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Descent, Keeper, OnStep, TrainingDiverged, descend
-from destseg.features import cosine_distances, normalised
-from destseg.looking import Seen, look, remembering
+from destseg.features import feature_distances
+from destseg.looking import Seen, look, remembering, view
 from destseg.losses import cosine_loss, downsampled_mask, focal_loss, l1_loss
 from destseg.precision import arithmetic, autocast, layout
 from destseg.segmentation import SegmentationNet
-from destseg.student import Student, paired_features, student_input
+from destseg.student import Student, student_input
 from destseg.teacher import Teacher
 
 
@@ -153,9 +153,21 @@ def train_segmentations(
     ]
     viewers = [(each.student, each.segmentation.fusion_input) for each in trainings]
     precision, device = _precision(trainings), _device(trainings[0].segmentation)
-    seen = look(teacher, viewers, batches, courses[0].layout, precision)
+    descents = [course.descent() for course in courses]
+    laid = courses[0].layout
     with arithmetic(precision, device):
-        found = descend([course.descent() for course in courses], seen, on_step, keeper)
+        if device.type == "cpu":
+            seen = look(teacher, viewers, batches, laid, precision)
+            found = descend(descents, seen, on_step, keeper)
+        else:
+            viewed = view(teacher, viewers, laid, precision)
+
+            def seen_by_all(shown: tuple[Tensor, Tensor]) -> Seen:
+                images, mask = shown
+                return Seen(viewed(images), mask)
+
+            pairs = ((batch.corrupted, batch.mask) for batch in batches)
+            found = descend(descents, pairs, on_step, keeper, prepare=seen_by_all)
     for course in courses:
         course.end()
     order = [index for bundle in bundles.values() for index in bundle]
@@ -229,14 +241,13 @@ def _student(
             with torch.no_grad(), autocast(config.precision, batch.mask.device):
                 student(student_input(teacher, student, batch.corrupted))
         with autocast(config.precision, batch.mask.device):
-            pair = features(batch)
-        return cosine_loss(cosine_distances(*pair))
-
-    def features(batch: Batch) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        if not training.den:
-            return paired_features(teacher, student, batch.clean)
-        target = normalised(teacher(batch.clean))
-        return target, normalised(student(student_input(teacher, student, batch.corrupted)))
+            target = teacher(batch.clean)
+            if training.den:
+                seen = student_input(teacher, student, batch.corrupted)
+            else:
+                seen = target if student.reads_teacher else batch.clean
+            distances = feature_distances(target, student(seen))
+        return cosine_loss(distances)
 
     return Descent(optimiser, lambda batch: [loss(batch)], module=student, alike=True)
 

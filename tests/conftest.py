@@ -23,6 +23,9 @@ from bench.workflows import reporting
 from destseg.resnet import ResNet18
 from tests.folders import write_category
 
+# Before Triton is imported: its kernels run on the CPU then, in NumPy (tests/method/test_fused.py).
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
 EXAMPLE = Path(__file__).parent / "methods" / "example"
 
 TINY = """\

@@ -139,7 +139,7 @@ def test_stage_2_changes_the_segmentation_net_alone():
     teacher, student, segmentation = small_teacher(), small_student().train(), small_segmentation()
     segmentation.eval()
     before = [snapshot(network) for network in (teacher, student, segmentation)]
-    modes = [spy_inputs(network) for network in (teacher, student, segmentation.head)]
+    modes = [spy_inputs(network) for network in (teacher, student, segmentation.res)]
     result = train_segmentation(teacher, student, segmentation, BATCHES, RECIPE)
     assert result is segmentation
     assert is_frozen(segmentation)
@@ -174,7 +174,7 @@ def test_loss_without_l1():
     losses, probabilities = {}, []
     for l1 in (True, False):
         segmentation = small_segmentation()
-        segmentation.head.register_forward_hook(
+        segmentation.head[-1].register_forward_hook(
             lambda *call: probabilities.append(torch.sigmoid(call[2].detach()))
         )
         networks = small_teacher(), small_student(), segmentation
