@@ -12,6 +12,7 @@ from bench.experiment.library import baseline_of, find_experiment
 from bench.regress.baseline import Baseline, read_baseline
 from bench.regress.fresh_run import measure
 from bench.regress.measured import Measured, told
+from benchmarks.data import FULL
 from benchmarks.steps import (
     one_batch,
     repeated,
@@ -20,7 +21,7 @@ from benchmarks.steps import (
     untrained,
 )
 from destseg import recording
-from destseg.config import ModelConfig
+from destseg.config import ModelConfig, Rotation
 from destseg.features import LEVELS
 from destseg.model import DeSTSeg
 from destseg.precision import arithmetic
@@ -59,8 +60,9 @@ def check(device: str, *, smoke: bool) -> list[Check]:
     """
     model = ModelConfig(4, 4, (1, 2)) if smoke else ModelConfig()
     side = 64 if smoke else 128
-    checks = [_batches(side, device), *_features(model, side, device)]
-    checks += [*_losses(model, side, device), _again(model, side, device)]
+    checks = [_batches(side, device, Rotation()), _batches(side, device, FULL)]
+    checks += [*_features(model, side, device), *_losses(model, side, device)]
+    checks += [_again(model, side, device)]
     options = ["--method", "DeSTSeg", "--category", CATEGORY, "--seed", "0", "--device", device]
     options += ["--variant", "none"] if smoke else []
     path = find_experiment(Path("smoke"))
@@ -110,15 +112,16 @@ def _features(config: ModelConfig, side: int, device: str) -> list[Check]:
     ]
 
 
-def _batches(side: int, device: str) -> Check:
-    """Compare batches drawn for the device, by other processes, with the CPU's, bit by bit."""
-    found = [several_batches(side, 4, 3, where) for where in ("cpu", device)]
+def _batches(side: int, device: str, rotation: Rotation) -> Check:
+    """Compare batches drawn by other processes and finished on the device with the CPU's."""
+    found = [several_batches(side, 4, 3, where, rotation) for where in ("cpu", device)]
     same = all(
         torch.equal(part.cpu(), other.cpu())
         for pair in zip(*found, strict=True)
         for part, other in zip(*pair, strict=True)
     )
-    return Check("training batches, bit by bit", 0.0 if same else 1.0, 0.0)
+    of = "" if rotation == Rotation() else " of turned images"
+    return Check(f"training batches{of}, bit by bit", 0.0 if same else 1.0, 0.0)
 
 
 def _losses(config: ModelConfig, side: int, device: str) -> list[Check]:

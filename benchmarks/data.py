@@ -1,5 +1,6 @@
 """Training samples on one thread, ours against the authors' way of making them."""
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -19,18 +20,25 @@ from benchmarks.timing import in_turns, median_ratio, seconds
 from destseg.batches import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    ROTATION_FILL,
+    Draws,
+    Finish,
     TrainingImages,
     training_batches,
 )
 from destseg.config import Rotation
+from destseg.feeding import mapped
 from destseg.textures import procedural_texture
+from destseg.turning import ROTATION_FILL
 
 NATIVE, TEXTURE = 900, (640, 480)
 """Sizes of files as MVTec AD's bottle and the textures have them."""
 
 FULL = Rotation(quarter_turns=True, degrees=5)
 """Half of the categories are turned so, bottle among them."""
+
+
+FINISHES = 20
+"""Batches finished one after the other: in a training the device is not waited for either."""
 
 
 class Authors:
@@ -110,7 +118,10 @@ def perlin(angles: NDArray[np.float64], side: int) -> NDArray[np.float64]:
 
 
 def measure(setting: Setting) -> list[Figure]:
-    """Time samples, turned and not, in turns with the authors' way."""
+    """Time samples, turned and not, in turns with the authors' way.
+
+    With an accelerator also what it takes to finish a batch.
+    """
     side, batch, steps = (64, 2, 1) if setting.smoke else (256, 32, 1)
     count = batch * steps
     pictures = [procedural_texture(index, side) for index in range(2 * batch)]
@@ -131,11 +142,18 @@ def measure(setting: Setting) -> list[Figure]:
 
         return work
 
+    def draft(rotation: Rotation) -> Callable[[], float]:
+        draws = Draws(TrainingImages(images, textures, rotation), batch_size=batch, seed=0)
+        indices = itertools.count()
+        return lambda: seconds(lambda: draws.draft(next(indices))) / count
+
     with tempfile.TemporaryDirectory() as name:
         authors = Authors(*_files(Path(name), pictures, setting), side)
         works = {
             "ours, turned": ours(FULL),
             "ours, not turned": ours(Rotation()),
+            "for an accelerator, turned": draft(FULL),
+            "for an accelerator, not turned": draft(Rotation()),
             "authors' way, turned": lambda: (
                 seconds(lambda: [authors.sample(index) for index in range(count)]) / count
             ),
@@ -143,12 +161,34 @@ def measure(setting: Setting) -> list[Figure]:
         found = in_turns("samples", works, setting.rounds)
     turned, theirs = found["ours, turned"], found["authors' way, turned"]
     figures = [Figure(name, statistics.median(times) * 1e3, "ms") for name, times in found.items()]
+    if setting.device != "cpu":
+        ways = {"turned": FULL, "not turned": Rotation()}
+        finishes = {
+            f"a batch finished on {setting.device}, {name}": _finishing(
+                TrainingImages(images, textures, rotation), batch, setting.device
+            )
+            for name, rotation in ways.items()
+        }
+        for name, times in in_turns("batches", finishes, setting.rounds).items():
+            figures.append(Figure(name, statistics.median(times) * 1e3, "ms"))
     samples = count * setting.rounds
     return [
         *figures,
         *(Figure(f"of it {part}", 1e3 * s / samples, "ms") for part, s in authors.spent.items()),
         Figure("times as fast as the authors' way", median_ratio(theirs, turned)),
     ]
+
+
+def _finishing(data: TrainingImages, batch: int, device: str) -> Callable[[], float]:
+    """Return what times the finishing of a batch, not the first, without its way to the device."""
+    drawn = Draws(data, batch_size=batch, seed=0).draft(0)
+    draft, finish = mapped(lambda part: part.to(device), drawn), Finish(data, device)
+    finish(draft)
+
+    def work() -> float:
+        return seconds(lambda: [finish(draft) for _ in range(FINISHES)], device) / FINISHES
+
+    return work
 
 
 def _files(

@@ -13,7 +13,7 @@ from benchmarks.figures import Figure, Setting
 from benchmarks.reference import Reference, ReferenceTraining
 from benchmarks.timing import in_turns, median_ratio, now
 from destseg.batches import Batch, TrainingImages, training_batches
-from destseg.config import PRECISIONS, ModelConfig, Precision, TrainingConfig
+from destseg.config import PRECISIONS, ModelConfig, Precision, Rotation, TrainingConfig
 from destseg.descent import descend
 from destseg.feeding import mapped
 from destseg.looking import Seen, view
@@ -77,10 +77,12 @@ def untrained(model: ModelConfig, seed: int = 0) -> DeSTSeg:
         return DeSTSeg(trunk, model)
 
 
-def several_batches(side: int, batch: int, steps: int, device: str) -> list[Batch]:
+def several_batches(
+    side: int, batch: int, steps: int, device: str, rotation: Rotation = Rotation()
+) -> list[Batch]:
     """Draw batches of patterns with synthetic anomalies."""
     images = np.stack([procedural_texture(index, side) for index in range(2 * batch)])
-    data = TrainingImages(images[:batch], images[batch:])
+    data = TrainingImages(images[:batch], images[batch:], rotation)
     return list(training_batches(data, batch_size=batch, steps=steps, seed=0, device=device))
 
 

@@ -50,12 +50,12 @@ def draw_masks(
     degrees : ndarray, optional
         (count,) angles of the noises; drawn when None.
     out : Tensor, optional
-        Where masks are written.
+        Where masks are written, instead of new memory: float32 or bool.
 
     Returns
     -------
     Tensor
-        (count, 1, H, W) float32 of 0 and 1.
+        (count, 1, H, W) of 0 and 1, float32 unless ``out`` is not.
     """
     cells = 2 ** rng.integers(config.lattice_exponents, size=(count, 2))
     nodes = 2 ** (config.lattice_exponents - 1) + 1

@@ -10,21 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from destseg.anomalies import blended, draw_angles, draw_masks, draw_weights
 from destseg.config import AnomalyConfig, Rotation
 from destseg.feeding import Reused, stream
+from destseg.turning import PlacedImages, Turn, draw_turn, matrix, turned, way
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-ROTATION_FILL = (114, 114, 114)
-_QUARTERS = (
-    Image.Transpose.ROTATE_90,
-    Image.Transpose.ROTATE_180,
-    Image.Transpose.ROTATE_270,
-)
 
 
 class Batch(NamedTuple):
@@ -36,6 +30,21 @@ class Batch(NamedTuple):
     """(B, 3, H, W) float32."""
     mask: Tensor
     """(B, 1, H, W) float32 of 0 and 1: where the two differ."""
+
+
+class Draft(NamedTuple):
+    """What is random or dear in a batch, a seventh of its bytes: an accelerator does the rest."""
+
+    ways: Tensor
+    """(B, 3) int64, where the pixels of the normal images are; see `destseg.turning.way`."""
+    matrices: Tensor
+    """(B, 6) float64, by which they are rotated; see `destseg.turning.matrix`."""
+    sources: Tensor
+    """(B, H, W, 3) uint8, the textures under the masks."""
+    mask: Tensor
+    """(B, 1, H, W) bool."""
+    weights: Tensor
+    """(B, 1, 1, 1) float32, of the normal images under the masks."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +78,9 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Yield a fixed number of shuffled batches, the last partial one of an epoch dropped.
 
-    A batch is a function of ``seed`` and its index in the stream, computed on the CPU to the same
-    bits whatever the device: a stream may be entered anywhere. For an accelerator processes draw
-    some ahead.
+    A batch is a function of ``seed`` and its index in the stream, of the same bits on all devices:
+    a stream may be entered anywhere. For an accelerator processes draw drafts of some ahead, which
+    it makes batches of, on the stream that is current, and all normal images lie on it.
 
     Parameters
     ----------
@@ -91,38 +100,119 @@ def training_batches(
     Raises
     ------
     ValueError
-        With fewer images than one batch needs.
+        With fewer images than one batch needs, or quarter turns of images that are not square.
     """
-    per_epoch = len(data.images) // batch_size
-    if per_epoch == 0:
-        raise ValueError(
-            f"a batch needs {batch_size} training images, there are {len(data.images)}; "
-            "set a smaller batch_size"
-        )
-    fixed = None
-    if anomalies.rotation_stream == "fixed":
-        fixed = draw_angles(_generator(seed, "angles"), batch_size, anomalies)
+    draws = Draws(data, batch_size=batch_size, seed=seed, anomalies=anomalies)
+    indices = range(first, first + steps)
+    if torch.device(device).type == "cpu":
+        yield from map(draws.batch, indices)
+    else:
+        yield from map(Finish(data, device), stream(draws.draft, indices, device))
 
-    # What other processes draw lies in memory that they share.
-    empty = Reused().empty if torch.device(device).type == "cpu" else torch.empty
-    height, width = data.images.shape[1:3]
 
-    def draw(index: int) -> Batch:
-        epoch, place = divmod(index, per_epoch)
-        order = _generator(seed, "epoch", epoch).permutation(len(data.images))
-        chosen = order[place * batch_size : (place + 1) * batch_size]
-        rng = _generator(seed, "batch", index)
-        turned = [turn(data.images[i], data.rotation, rng) for i in chosen]
-        sources = data.textures[rng.integers(len(data.textures), size=batch_size)]
-        shape = (batch_size, 3, height, width)
-        batch = Batch(empty(shape), empty(shape), empty((batch_size, 1, height, width)))
-        draw_masks(rng, batch_size, (height, width), anomalies, degrees=fixed, out=batch.mask)
-        weights = draw_weights(rng, batch_size, anomalies)
-        for image, source, weight, *written in zip(turned, sources, weights, *batch, strict=True):
+class _Drawn(NamedTuple):
+    """What is random in a batch but its masks."""
+
+    places: NDArray[np.int64]
+    turns: list[Turn]
+    sources: NDArray[np.uint8]
+    weights: NDArray[np.float32]
+
+
+class Draws:
+    """The batches of a seed by their index, each whole or as a draft; see `training_batches`."""
+
+    def __init__(
+        self,
+        data: TrainingImages,
+        *,
+        batch_size: int,
+        seed: int,
+        anomalies: AnomalyConfig = AnomalyConfig(),
+    ) -> None:
+        self._data, self._batch_size, self._seed = data, batch_size, seed
+        self._anomalies = anomalies
+        self._size = height, width = data.images.shape[1:3]
+        self._per_epoch = len(data.images) // batch_size
+        if self._per_epoch == 0:
+            raise ValueError(
+                f"a batch needs {batch_size} training images, there are {len(data.images)}; "
+                "set a smaller batch_size"
+            )
+        if data.rotation.quarter_turns and height != width:
+            raise ValueError(f"quarter turns need square images, not {height} x {width}")
+        self._degrees = None
+        if anomalies.rotation_stream == "fixed":
+            self._degrees = draw_angles(_generator(seed, "angles"), batch_size, anomalies)
+        self._memory = Reused()
+
+    def batch(self, index: int) -> Batch:
+        """Draw a batch and compute it on the CPU."""
+        count, (height, width) = self._batch_size, self._size
+        channels = (3, 3, 1)
+        batch = Batch(*(self._memory.empty((count, c, height, width)) for c in channels))
+        drawn = self._drawn(index, batch.mask)
+        for place, turn, source, weight, *written in zip(*drawn, *batch, strict=True):
+            image = turned(self._data.images[place], turn)
             _write(image, source, weight, *(each.numpy() for each in written))
         return batch
 
-    yield from stream(draw, range(first, first + steps), device)
+    def draft(self, index: int) -> Draft:
+        """Draw a batch, for `Finish`."""
+        mask = torch.empty(self._batch_size, 1, *self._size, dtype=torch.bool)
+        places, turns, sources, weights = self._drawn(index, mask)
+        return Draft(
+            torch.tensor(
+                [
+                    way(place, turn.quarters, self._size)
+                    for place, turn in zip(places.tolist(), turns, strict=True)
+                ]
+            ),
+            torch.tensor([matrix(turn.degrees, self._size) for turn in turns], dtype=torch.float64),
+            torch.from_numpy(sources),
+            mask,
+            torch.from_numpy(weights).view(-1, 1, 1, 1),
+        )
+
+    def _drawn(self, index: int, mask: Tensor) -> _Drawn:
+        """Draw all that is random, and write the masks."""
+        data, count, rng = self._data, self._batch_size, _generator(self._seed, "batch", index)
+        epoch, place = divmod(index, self._per_epoch)
+        order = _generator(self._seed, "epoch", epoch).permutation(len(data.images))
+        turns = [draw_turn(data.rotation, rng) for _ in range(count)]
+        sources = data.textures[rng.integers(len(data.textures), size=count)]
+        draw_masks(rng, count, self._size, self._anomalies, degrees=self._degrees, out=mask)
+        weights = draw_weights(rng, count, self._anomalies)
+        return _Drawn(order[place * count : (place + 1) * count], turns, sources, weights)
+
+
+class Finish:
+    """Make batches of drafts on a device, to the bits of `Draws.batch`.
+
+    The normal images lie there, as bytes. A division is by a tensor: by a number, CUDA would
+    multiply with its reciprocal. Nothing waits for the device.
+    """
+
+    def __init__(self, data: TrainingImages, device: torch.device | str) -> None:
+        self._images = PlacedImages(data.images, device)
+        self._rotated = data.rotation.degrees > 0
+        self._full = torch.tensor(255.0, device=device)
+        constants = torch.tensor((IMAGENET_MEAN, IMAGENET_STD), device=device).view(2, 3, 1, 1)
+        self._mean, self._deviation = constants[0], constants[1]
+
+    def __call__(self, draft: Draft) -> Batch:
+        """Make a batch of a draft that is on the device."""
+        matrices = draft.matrices if self._rotated else None
+        clean = self._in_unit(self._images.turned(draft.ways, matrices))
+        mixed = blended(clean, self._in_unit(draft.sources), draft.weights)
+        corrupted = torch.where(draft.mask, mixed, clean)
+        return Batch(self._normalised(corrupted), self._normalised(clean), draft.mask.float())
+
+    def _in_unit(self, pixels: Tensor) -> Tensor:
+        return pixels.permute(0, 3, 1, 2).contiguous().float() / self._full
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self._mean) / self._deviation
 
 
 def _write(
@@ -150,22 +240,6 @@ def _write(
             values /= np.float32(deviation)
         corrupted[channel] = plane
         corrupted[channel].reshape(-1)[under] = mixed
-
-
-def turn(
-    image: NDArray[np.uint8], rotation: Rotation, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Rotate an image (H, W, 3) at random; corners turned into view are grey."""
-    if not rotation.quarter_turns and rotation.degrees <= 0:
-        return image
-    turned = Image.fromarray(image)
-    # Pillow moves pixels, NumPy bytes, for which it takes five times as long.
-    if rotation.quarter_turns and (quarter := int(rng.integers(4))):
-        turned = turned.transpose(_QUARTERS[quarter - 1])
-    if rotation.degrees > 0:
-        angle = rng.uniform(-rotation.degrees, rotation.degrees)
-        turned = turned.rotate(angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL)
-    return np.asarray(turned)
 
 
 def as_tensor(images: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:

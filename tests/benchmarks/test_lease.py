@@ -16,6 +16,7 @@ from benchmarks import agreement, lease, steps
 from benchmarks.agreement import Check, cells, told_checks
 from benchmarks.carrying import pack
 from benchmarks.command import main
+from benchmarks.data import FULL
 from benchmarks.steps import untrained
 from destseg.config import ModelConfig
 
@@ -70,7 +71,7 @@ def test_a_device_agrees_with_itself_and_not_with_another_network(monkeypatch, t
 
 
 def test_batches_of_a_device_are_held_to_every_bit(monkeypatch, threads):
-    assert agreement._batches(64, "cpu").passed
+    assert agreement._batches(64, "cpu", FULL).passed
     drawn, one = steps.several_batches, iter((False, True))
 
     def off_by_a_bit(*sizes):
@@ -79,7 +80,7 @@ def test_batches_of_a_device_are_held_to_every_bit(monkeypatch, threads):
         return batches
 
     monkeypatch.setattr(agreement, "several_batches", off_by_a_bit)
-    assert not agreement._batches(64, "cpu").passed
+    assert not agreement._batches(64, "cpu", FULL).passed
 
 
 def test_another_training_is_told(monkeypatch, threads):

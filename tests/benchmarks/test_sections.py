@@ -8,6 +8,7 @@ from benchmarks import data, metrics, predict, store
 from benchmarks.command import main
 from benchmarks.figures import Setting, read_benchmark
 from benchmarks.sections import SECTIONS
+from destseg.batches import TrainingImages
 from destseg.perlin import perlin_noise
 from destseg.textures import procedural_texture
 
@@ -20,6 +21,12 @@ def test_samples_are_timed_against_the_authors_way():
     parts = [value for name, value in found.items() if name.startswith("of it ")]
     assert len(parts) == 7
     assert sum(parts) <= found["authors' way, turned"]
+    assert not [name for name in found if "finished" in name]  # that is for an accelerator
+
+
+def test_the_finishing_of_a_batch_is_timed():
+    pictures = np.stack([procedural_texture(index, 32) for index in range(2)])
+    assert data._finishing(TrainingImages(pictures, pictures, data.FULL), 2, "cpu")() > 0
 
 
 def test_the_authors_noise_is_ours():

@@ -3,19 +3,19 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torchvision.transforms import functional
 
 from destseg import anomalies, feeding
 from destseg.batches import (
-    ROTATION_FILL,
+    Draws,
+    Finish,
     TrainingImages,
     as_tensor,
     normalise,
     training_batches,
-    turn,
 )
 from destseg.config import AnomalyConfig, Rotation
+from destseg.turning import draw_turn, turned
 from tests.method.noise_definition import defined_masks
 
 SIDE = 16
@@ -49,18 +49,75 @@ def drawn(count, *, steps, batch_size=4, seed=0):
     return [indices(batch) for batch in batches]
 
 
+def noisy_data(count, size, rotation):
+    """Images of noise, and one of the extremes, of whose edges a rotation makes all values."""
+    images = np.random.default_rng(1).integers(0, 256, (count, *size, 3), np.uint8)
+    images[0] = np.where(images[0] < 128, 0, 255)
+    foreign = np.random.default_rng(2).integers(0, 256, (3, *size, 3), np.uint8)
+    return TrainingImages(images, foreign, rotation)
+
+
+def same(batch, other):
+    return all(torch.equal(*parts) for parts in zip(batch, other, strict=True))
+
+
+# For an accelerator
+
+
+@pytest.mark.parametrize("stream", ["fresh", "fixed"])
+@pytest.mark.parametrize(
+    ("size", "rotation"),
+    [
+        ((48, 48), Rotation()),
+        ((24, 40), Rotation()),
+        ((17, 17), Rotation(quarter_turns=True)),
+        ((24, 40), Rotation(degrees=5)),
+        ((33, 7), Rotation(degrees=180)),
+        ((48, 48), Rotation(quarter_turns=True, degrees=5)),
+        ((33, 33), Rotation(quarter_turns=True, degrees=180)),
+    ],
+)
+def test_a_finished_draft_is_the_batch_to_the_bit(size, rotation, stream):
+    data, config = noisy_data(8, size, rotation), AnomalyConfig(rotation_stream=stream)
+    finish = Finish(data, "cpu")
+    covered = []
+    for batch_size in (1, 8):
+        draws = Draws(data, batch_size=batch_size, seed=4, anomalies=config)
+        for index in range(4):
+            batch, finished = draws.batch(index), finish(draws.draft(index))
+            assert same(batch, finished)
+            assert all(part.is_contiguous() for part in finished)
+            assert [part.dtype for part in finished] == [torch.float32] * 3
+            covered += batch.mask.flatten(1).any(dim=1).tolist()
+    assert set(covered) == {False, True}  # empty masks, too
+
+
+def test_a_draft_is_a_fraction_of_its_batch():
+    draws = Draws(noisy_data(8, (64, 64), Rotation(degrees=5)), batch_size=8, seed=0)
+    batch, draft = (sum(part.nbytes for part in drawn(0)) for drawn in (draws.batch, draws.draft))
+    assert draft < batch / 6.9
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_an_accelerators_batches_are_drawn_by_other_processes_to_the_same_bits(monkeypatch):
-    found = {}
+def test_an_accelerators_drafts_come_from_other_processes_and_are_finished_there(monkeypatch):
     # There is none here: what would be copied to it is taken before.
     monkeypatch.setattr(feeding, "placed", lambda stream, _: stream)
     monkeypatch.setattr(feeding, "AHEAD", 2)
-    for device in ("cpu", "meta"):
-        data = training_data(8, rotation=Rotation(degrees=5))
-        stream = training_batches(data, batch_size=4, steps=3, seed=1, first=1, device=device)
-        found[device] = list(stream)
-    for here, there in zip(*found.values(), strict=True):
-        assert all(torch.equal(*parts) for parts in zip(here, there, strict=True))
+    devices = []
+
+    def finish(data, device):
+        devices.append(device)
+        return Finish(data, "cpu")
+
+    monkeypatch.setattr("destseg.batches.Finish", finish)
+    data = noisy_data(8, (16, 16), Rotation(quarter_turns=True, degrees=5))
+    here, there = (
+        list(training_batches(data, batch_size=4, steps=3, seed=1, first=1, device=device))
+        for device in ("cpu", "meta")
+    )
+    assert devices == ["meta"]
+    assert len(here) == 3
+    assert all(same(*pair) for pair in zip(here, there, strict=True))
 
 
 # Order
@@ -89,6 +146,12 @@ def test_too_few_images():
     batches = training_batches(training_data(3), batch_size=4, steps=1, seed=0)
     with pytest.raises(ValueError, match="needs 4 training images, there are 3"):
         next(batches)
+
+
+def test_quarter_turns_need_square_images():
+    data = noisy_data(4, (16, 24), Rotation(quarter_turns=True))
+    with pytest.raises(ValueError, match="square images, not 16 x 24"):
+        next(training_batches(data, batch_size=4, steps=1, seed=0))
 
 
 def test_all_textures_are_used():
@@ -175,7 +238,7 @@ def test_batches_are_those_of_the_definition_to_the_bit(rotation):
     for step, batch in enumerate(training_batches(data, batch_size=count, steps=6, seed=9)):
         order = np.random.default_rng((9, 0, step)).permutation(6)[:count]
         rng = np.random.default_rng((9, 1, step))
-        clean = as_tensor(np.stack([turn(images[i], rotation, rng) for i in order]))
+        clean = as_tensor(np.stack([turned(images[i], draw_turn(rotation, rng)) for i in order]))
         sources = as_tensor(foreign[rng.integers(6, size=count)])
         mask = defined_masks(rng, count, size)
         weight = torch.from_numpy(0.8 * rng.random((count, 1, 1, 1))).float()
@@ -225,95 +288,6 @@ def test_as_tensor():
 def test_normalise():
     images = torch.rand(2, 3, 4, 5)
     assert torch.equal(normalise(images), functional.normalize(images, MEAN, STD))
-
-
-# Rotation, of the section "Data" in docs/method.md
-
-
-@pytest.fixture
-def picture():
-    return np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-
-
-def test_no_rotation(picture):
-    rng = np.random.default_rng(0)
-    state = rng.bit_generator.state
-    assert np.array_equal(turn(picture, Rotation(), rng), picture)
-    assert rng.bit_generator.state == state
-
-
-@pytest.mark.parametrize("size", [(16, 16), (33, 33), (24, 40), (7, 64), (1, 5)])
-@pytest.mark.parametrize("degrees", [0.0, 5.0, 180.0])
-@pytest.mark.parametrize("quarter_turns", [False, True])
-def test_turns_are_those_of_the_definition_to_the_bit(size, degrees, quarter_turns):
-    """NumPy's quarter turns, then Pillow's rotation."""
-    rng, same = np.random.default_rng(6), np.random.default_rng(6)
-    for picture in np.random.default_rng(5).integers(0, 256, (12, *size, 3), np.uint8):
-        expected = picture
-        if quarter_turns:
-            expected = np.ascontiguousarray(np.rot90(expected, same.integers(4)))
-        if degrees:
-            image = Image.fromarray(expected)
-            angle = same.uniform(-degrees, degrees)
-            expected = image.rotate(angle, Image.Resampling.BILINEAR, fillcolor=ROTATION_FILL)
-        turned = turn(picture, Rotation(quarter_turns=quarter_turns, degrees=degrees), rng)
-        assert np.array_equal(turned, np.asarray(expected))
-    assert rng.bit_generator.state == same.bit_generator.state
-
-
-def test_quarter_turns_are_exact_and_equally_likely(picture):
-    rng = np.random.default_rng(0)
-    turned = [np.rot90(picture, quarter) for quarter in range(4)]
-    rotation = Rotation(quarter_turns=True)
-    counts = np.zeros(4)
-    for _ in range(400):
-        result = turn(picture, rotation, rng)
-        counts += [np.array_equal(result, candidate) for candidate in turned]
-    assert counts.sum() == 400
-    # Binomial with mean 100 and standard deviation 8.7: within four of them.
-    assert np.abs(counts - 100).max() < 4 * 8.7
-
-
-def test_rotation_fills_with_grey():
-    rng = np.random.default_rng(0)
-    white = np.full((33, 33, 3), 255, np.uint8)
-    for _ in range(20):
-        turned = turn(white, Rotation(degrees=5), rng)
-        assert turned.shape == white.shape
-        assert turned.dtype == np.uint8
-        assert np.all(turned[4:-4, 4:-4] == 255)
-        assert turned.min() >= 114
-    turned = turn(white, Rotation(degrees=180), np.random.default_rng(0))
-    assert np.all(turned[[0, 0, -1, -1], [0, -1, 0, -1]] == ROTATION_FILL)
-    assert ROTATION_FILL == (114, 114, 114)
-
-
-@pytest.mark.parametrize("degrees", [5.0, 60.0])
-def test_angles_are_uniform_to_both_sides(degrees):
-    """Measured from where a dot right of the centre goes."""
-    side, radius = 101, 40
-    picture = np.zeros((side, side, 3), np.uint8)
-    centre = side // 2
-    picture[centre - 2 : centre + 3, centre + radius - 2 : centre + radius + 3] = 255
-    rng = np.random.default_rng(0)
-    angles = []
-    for _ in range(200):
-        turned = turn(picture, Rotation(degrees=degrees), rng)
-        weight = np.where(np.all(turned == ROTATION_FILL, axis=2), 0, turned[..., 0]).astype(float)
-        weight[np.hypot(*np.indices((side, side)) - centre) > radius + 5] = 0
-        rows, columns = np.indices((side, side)) - centre
-        angles.append(np.degrees(np.arctan2(-(weight * rows).sum(), (weight * columns).sum())))
-    assert np.abs(angles).max() < degrees + 0.5
-    assert abs(np.mean(angles)) < 4 * degrees / np.sqrt(3 * len(angles))
-    assert np.std(angles) == pytest.approx(degrees / np.sqrt(3), rel=0.15)
-
-
-def test_quarter_turns_come_before_small_angles(picture):
-    rng, same = np.random.default_rng(4), np.random.default_rng(4)
-    both = turn(picture, Rotation(quarter_turns=True, degrees=30), rng)
-    quarter = turn(picture, Rotation(quarter_turns=True), same)
-    assert np.array_equal(both, turn(quarter, Rotation(degrees=30), same))
-    assert rng.bit_generator.state == same.bit_generator.state
 
 
 def test_rotation_reaches_the_batches():
