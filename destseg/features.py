@@ -21,15 +21,20 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
     size = (reference.shape[-2], reference.shape[-1])
     if x.shape[-2:] == size:
         return x
-    if x.device.type != "cpu":
-        resized: Tensor = Resized.apply(x, size)
-        return resized
-    resized = _resized(x, size)
-    if resized.requires_grad:
+    found = resized(x, size)
+    if x.device.type == "cpu" and found.requires_grad:
         # The way back takes a ninth of the time channels last, to the same values.
-        for tensor, layout in ((resized, torch.channels_last), (x, _layout_of(x))):
+        for tensor, layout in ((found, torch.channels_last), (x, _layout_of(x))):
             tensor.register_hook(partial(_laid_out, layout))  # type: ignore[no-untyped-call]
-    return resized
+    return found
+
+
+def resized(x: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
+    """Resize (B, C, h, w) bilinearly to a height and a width; see `Resized`."""
+    if x.device.type == "cpu":
+        return _interpolated(x, size, align_corners)
+    found: Tensor = Resized.apply(x, size, align_corners)
+    return found
 
 
 class Resized(torch.autograd.Function):
@@ -40,30 +45,30 @@ class Resized(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, size: tuple[int, int]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
         """Resize (B, C, h, w) to a height and a width."""
-        ctx.before, ctx.dtype = x.shape[-2:], x.dtype
-        return _resized(x, size)
+        ctx.before, ctx.dtype, ctx.align_corners = x.shape[-2:], x.dtype, align_corners
+        return _interpolated(x, size, align_corners)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """Weigh gradients (B, C, H, W) row by row, then column by column."""
         (gradient,) = gradients
         down, across = (
-            _weights(before, after, gradient)
+            _weights(before, after, gradient, ctx.align_corners)
             for before, after in zip(ctx.before, gradient.shape[-2:], strict=True)
         )
-        return (down @ gradient @ across.T).to(ctx.dtype), None
+        return (down @ gradient @ across.T).to(ctx.dtype), None, None
 
 
-def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+def _interpolated(x: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
-def _weights(before: int, after: int, like: Tensor) -> Tensor:
+def _weights(before: int, after: int, like: Tensor, align_corners: bool) -> Tensor:
     """Return how much of each position along an axis is in each resized one, (before, after)."""
     each = torch.eye(before, dtype=like.dtype, device=like.device).unsqueeze(0)
-    return F.interpolate(each, size=after, mode="linear", align_corners=False).squeeze(0)
+    return F.interpolate(each, size=after, mode="linear", align_corners=align_corners).squeeze(0)
 
 
 def _layout_of(x: Tensor) -> torch.memory_format:

@@ -217,10 +217,10 @@ def test_rates_decay_before_the_updates_of_some_indices():
         rates.append(optimiser.param_groups[0]["lr"])
         return (weight * batch).sum()
 
-    train(optimiser, loss, [1.0] * 10, milestones=[8, 9], factor=0.2)
+    train(optimiser, loss, [torch.ones(1)] * 10, milestones=[8, 9], factor=0.2)
     assert rates == pytest.approx([1.0] * 8 + [0.2, 0.04])
     with pytest.raises(TrainingDiverged, match="after 1 updates"):
-        train(optimiser, loss, [float("nan")])
+        train(optimiser, loss, [torch.full((1,), float("nan"))])
 
 
 @pytest.mark.parametrize(

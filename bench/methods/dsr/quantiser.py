@@ -96,7 +96,10 @@ class Quantiser(nn.Module):
 
     def hits(self, codes: Tensor) -> Tensor:
         """Count how often each code is among (n,), (K,) in the codes' type."""
-        return torch.bincount(codes.flatten(), minlength=len(self.embedding)).to(self.embedding)
+        # Not bincount, which on a GPU waits for the largest code; whole numbers in any order.
+        counts = torch.zeros(len(self.embedding), dtype=torch.int64, device=codes.device)
+        flat = codes.flatten()
+        return counts.scatter_add_(0, flat, torch.ones_like(flat)).to(self.embedding)
 
     @torch.no_grad()
     def follow(self, vectors: Tensor, codes: Tensor) -> None:
