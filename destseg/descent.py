@@ -91,7 +91,8 @@ def descend(
     left = [course for course in courses if None in course.faults]
     update = _together(left)
     for step, batch in enumerate(batches, start=done + 1):
-        update(batch)
+        for course, losses in zip(left, update(batch), strict=True):
+            course.losses = losses
         if step % CHECK_EVERY == 0 or _at_hand(left[0].losses[0]):
             seen, before = step, left
             left = _look(left, step, on_step)
@@ -114,14 +115,15 @@ class _Course(Generic[B]):
         self.faults: list[TrainingDiverged | None] = [None] * descent.networks
         self.alike = descent.alike
 
-    def update(self, batch: B) -> None:
+    def update(self, batch: B) -> list[Tensor]:
+        """Make an update; return the losses."""
         optimiser = self._descent.optimiser
         optimiser.zero_grad(set_to_none=True)
         losses = self._descent.losses(batch)
         torch.autograd.backward(losses)
-        # Without what leads to them, which would hold on to this update's stream.
-        self.losses = [loss.detach() for loss in losses]
         optimiser.step()
+        # Without what leads to them, which would hold on to this update's stream.
+        return [loss.detach() for loss in losses]
 
     def state(self) -> dict[str, Any]:
         """Return all that the following updates depend on, and what has diverged."""
@@ -140,12 +142,11 @@ class _Course(Generic[B]):
         self.faults = [None if said is None else TrainingDiverged(said) for said in state["faults"]]
 
 
-def _together(courses: Sequence[_Course[B]]) -> Callable[[B], None]:
-    """Return what makes an update of each."""
+def _together(courses: Sequence[_Course[B]]) -> Callable[[B], list[list[Tensor]]]:
+    """Return what makes an update of each, and returns its losses."""
 
-    def update(batch: B) -> None:
-        for course in courses:
-            course.update(batch)
+    def update(batch: B) -> list[list[Tensor]]:
+        return [course.update(batch) for course in courses]
 
     return Recorded(update) if all(course.alike for course in courses) else update
 
