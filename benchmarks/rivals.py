@@ -32,7 +32,8 @@ from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS, Teacher
 
 AGAIN = BEFORE + 2
-"""Updates of trainings whose bits are compared: the last two are replayed."""
+"""Updates of trainings whose bits are compared: the last two are replayed, DRAEM's last at another
+rate."""
 
 Run: TypeAlias = Callable[[Any, Iterable[Any], Precision], None]
 """Trains networks, in place, on batches in a precision."""
@@ -115,7 +116,12 @@ def trainings(sizes: Scale, device: str) -> dict[str, Training]:
             reconstructing,
             drawn(draw_batch, textures, sizes.small, Anomalies()),
             lambda networks, batches, precision: draem.train_networks(
-                networks, batches, lr=1e-4, precision=precision
+                networks,
+                batches,
+                lr=1e-4,
+                precision=precision,
+                milestones=[AGAIN - 1],
+                factor=0.2,
             ),
         ),
         "DSR's latent model": Training(
