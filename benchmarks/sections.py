@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     Section("steps", "both training stages at 256 px against the authors' full work"),
+    Section("rivals", "training steps of STFPM, DRAEM and DSR at their authors' sizes"),
     Section("data", "training samples on one thread against the authors' way"),
     Section("metrics", "the six metrics against other exact implementations", alone=False),
     Section("grid", "16 small cells from nothing, one worker and two", alone=False),

@@ -100,16 +100,16 @@ def repeated(batch: B, steps: int) -> Iterator[B]:
 class Clock(Generic[B]):
     """Batches that note when a training has got through the first ones, and through all."""
 
-    def __init__(self, sizes: Scale, device: str, batch: B) -> None:
-        self._sizes, self._device, self._batch = sizes, device, batch
+    def __init__(self, warm: int, steps: int, device: str, batch: B) -> None:
+        self._warm, self._steps, self._device, self._batch = warm, steps, device, batch
         self.seconds = 0.0
 
     def batches(self) -> Iterator[B]:
         """Yield the batches; a step's time is in ``seconds`` then."""
-        yield from repeated(self._batch, self._sizes.warm)
+        yield from repeated(self._batch, self._warm)
         start = now(self._device)
-        yield from repeated(self._batch, self._sizes.steps)
-        self.seconds = (now(self._device) - start) / self._sizes.steps
+        yield from repeated(self._batch, self._steps)
+        self.seconds = (now(self._device) - start) / self._steps
 
 
 def ours(stage: int, model: DeSTSeg, config: TrainingConfig, batches: Iterable[Batch]) -> None:
@@ -154,7 +154,7 @@ def measure(setting: Setting) -> list[Figure]:
 
         def work() -> float:
             model.load_state_dict(start)
-            clock = Clock(sizes, device, batch)
+            clock = Clock(sizes.warm, sizes.steps, device, batch)
             train(stage, model, config, clock.batches())
             return clock.seconds
 
@@ -170,7 +170,7 @@ def measure(setting: Setting) -> list[Figure]:
 
         def work() -> float:
             model.load_state_dict(start)
-            clock = Clock(sizes, device, seen)
+            clock = Clock(sizes.warm, sizes.steps, device, seen)
             net_alone(model, config, clock.batches())
             return clock.seconds
 

@@ -94,7 +94,8 @@ def descend(
     left = [course for course in courses if None in course.faults]
     update = _together(left, prepare)
     for step, batch in enumerate(batches, start=done + 1):
-        update(batch)
+        for course, losses in zip(left, update(batch), strict=True):
+            course.losses = losses
         if step % CHECK_EVERY == 0 or _at_hand(left[0].losses[0]):
             seen, before = step, left
             left = _look(left, step, on_step)
@@ -117,14 +118,15 @@ class _Course(Generic[B]):
         self.faults: list[TrainingDiverged | None] = [None] * descent.networks
         self.alike = descent.alike
 
-    def update(self, batch: B) -> None:
+    def update(self, batch: B) -> list[Tensor]:
+        """Make an update; return the losses."""
         optimiser = self._descent.optimiser
         optimiser.zero_grad(set_to_none=True)
         losses = self._descent.losses(batch)
         torch.autograd.backward(losses)
-        # Without what leads to them, which would hold on to this update's stream.
-        self.losses = [loss.detach() for loss in losses]
         optimiser.step()
+        # Without what leads to them, which would hold on to this update's stream.
+        return [loss.detach() for loss in losses]
 
     def state(self) -> dict[str, Any]:
         """Return all that the following updates depend on, and what has diverged."""
@@ -145,13 +147,12 @@ class _Course(Generic[B]):
 
 def _together(
     courses: Sequence[_Course[B]], prepare: Callable[[Any], B] | None
-) -> Callable[[Any], None]:
-    """Return what makes an update of each."""
+) -> Callable[[Any], list[list[Tensor]]]:
+    """Return what makes an update of each, and returns its losses."""
 
-    def update(given: Any) -> None:
+    def update(given: Any) -> list[list[Tensor]]:
         batch = given if prepare is None else prepare(given)
-        for course in courses:
-            course.update(batch)
+        return [course.update(batch) for course in courses]
 
     return Recorded(update) if all(course.alike for course in courses) else update
 

@@ -22,17 +22,22 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
     size = (reference.shape[-2], reference.shape[-1])
     if x.shape[-2:] == size:
         return x
-    if x.device.type != "cpu":
-        # Of a single position all are the same.
-        alone = x.shape[-2:] == (1, 1)
-        resized: Tensor = x.expand(*x.shape[:2], *size) if alone else Resized.apply(x, size)
-        return resized
-    resized = _resized(x, size)
-    if resized.requires_grad:
+    found = resized(x, size)
+    if x.device.type == "cpu" and found.requires_grad:
         # The way back takes a ninth of the time channels last, to the same values.
-        for tensor, layout in ((resized, torch.channels_last), (x, _layout_of(x))):
+        for tensor, layout in ((found, torch.channels_last), (x, _layout_of(x))):
             tensor.register_hook(partial(_laid_out, layout))  # type: ignore[no-untyped-call]
-    return resized
+    return found
+
+
+def resized(x: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
+    """Resize (B, C, h, w) bilinearly to a height and a width; see `Resized`."""
+    if x.device.type == "cpu":
+        return _interpolated(x, size, align_corners)
+    if x.shape[-2:] == (1, 1):
+        return x.expand(*x.shape[:2], *size)
+    found: Tensor = Resized.apply(x, size, align_corners)
+    return found
 
 
 class Resized(torch.autograd.Function):
@@ -43,22 +48,24 @@ class Resized(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, size: tuple[int, int]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
         """Resize (B, C, h, w) to a height and a width."""
-        ctx.before, ctx.dtype = x.shape[-2:], x.dtype
+        ctx.before, ctx.dtype, ctx.align_corners = x.shape[-2:], x.dtype, align_corners
         ctx.layout = _layout_of(x)
         if x.dtype != torch.bfloat16:
-            return _resized(x, size)
+            return _interpolated(x, size, align_corners)
         # Autocast would make float32 of what the next convolution takes in bfloat16 again.
         with torch.autocast(x.device.type, enabled=False):
-            return _resized(x, size)
+            return _interpolated(x, size, align_corners)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """Weigh gradients (B, C, H, W) row by row, then column by column."""
         (gradient,) = gradients
+        if ctx.align_corners:  # of weights that bfloat16 has not
+            gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
         down, across = (
-            _weights(before, after, gradient)
+            _weights(before, after, gradient, ctx.align_corners)
             for before, after in zip(ctx.before, gradient.shape[-2:], strict=True)
         )
         # Channels last, a row of pixels is one of a matrix, and a pixel is: nothing is copied.
@@ -67,17 +74,17 @@ class Resized(torch.autograd.Function):
         high = torch.bmm(down.expand(count, -1, -1), rows).view(-1, gradient.shape[-1], channels)
         both = torch.bmm(across.expand(len(high), -1, -1), high)
         weighed = both.view(count, *ctx.before, channels).permute(0, 3, 1, 2)
-        return weighed.to(ctx.dtype).contiguous(memory_format=ctx.layout), None
+        return weighed.to(ctx.dtype).contiguous(memory_format=ctx.layout), None, None
 
 
-def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+def _interpolated(x: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
-def _weights(before: int, after: int, like: Tensor) -> Tensor:
+def _weights(before: int, after: int, like: Tensor, align_corners: bool) -> Tensor:
     """Return how much of each position along an axis is in each resized one, (before, after)."""
     each = torch.eye(before, dtype=like.dtype, device=like.device).unsqueeze(0)
-    return F.interpolate(each, size=after, mode="linear", align_corners=False).squeeze(0)
+    return F.interpolate(each, size=after, mode="linear", align_corners=align_corners).squeeze(0)
 
 
 def _layout_of(x: Tensor) -> torch.memory_format:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from destseg.batches import as_tensor
 from destseg.descent import Descent, descend
 from destseg.errors import InputError
+from destseg.features import resized
 from destseg.precision import arithmetic, autocast
 
 if TYPE_CHECKING:
@@ -51,6 +53,14 @@ def in_float32(device: torch.device) -> Iterator[None]:
 def widened(x: Tensor) -> Tensor:
     """Bring what a convolution gave in bfloat16 to float32, for all that is not one."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+class Doubling(nn.Module):
+    """Doubles height and width bilinearly, corner on corner, as ``nn.Upsample`` can."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C, 2H, 2W)."""
+        return resized(x, (2 * x.shape[-2], 2 * x.shape[-1]), align_corners=True)
 
 
 class Encoder(nn.Module):
@@ -158,6 +168,15 @@ def score_window(side: int) -> int:
     return max(3, 2 * (PROGRAM_WINDOW * side // (2 * PROGRAM_SIDE)) + 1)
 
 
+def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
+    """Return Adam; on CUDA its rate and counts are there too, for updates that are recorded."""
+    updated = list(parameters)
+    device = updated[0].device
+    if device.type != "cuda":
+        return torch.optim.Adam(updated, lr=lr)
+    return torch.optim.Adam(updated, lr=torch.tensor(lr, device=device), capturable=True)
+
+
 def train(
     optimiser: torch.optim.Optimizer,
     loss: Callable[[B], Tensor],
@@ -173,11 +192,11 @@ def train(
     Parameters
     ----------
     optimiser : torch.optim.Optimizer
-        Of what is trained.
+        Of what is trained, see `adam`.
     loss : callable
-        Batch -> loss.
+        Batch -> loss, by the same kernels for each: see `destseg.recording`.
     batches : iterable
-        One update each.
+        Tensors or tuples of such; one update each.
     precision : {"float32", "tf32", "bf16"}
         In what convolutions compute; what networks give is `widened`.
     milestones : sequence of int
@@ -202,12 +221,15 @@ def train(
 
     def paced() -> Iterator[B]:
         for index, batch in enumerate(batches):
-            for group in optimiser.param_groups:
-                group["lr"] *= factor ** list(milestones).count(index)
+            if index in milestones:
+                for group in optimiser.param_groups:
+                    group["lr"] *= factor ** list(milestones).count(index)
             yield batch
 
-    with arithmetic(precision, device):
-        (fault,) = descend([Descent(optimiser, losses)], paced(), on_step)
+    with arithmetic(precision, device), warnings.catch_warnings():
+        # Adam tells of the first updates, which are not recorded.
+        warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+        (fault,) = descend([Descent(optimiser, losses, alike=True)], paced(), on_step)
     if fault is not None:
         raise fault
 

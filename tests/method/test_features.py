@@ -126,13 +126,14 @@ def test_the_way_back_of_an_enlargement_has_the_bits_of_torchs(channels, small, 
     ("before", "after"),
     [((1, 1), (5, 7)), ((2, 2), (4, 4)), ((8, 16), (16, 32)), ((3, 5), (7, 13)), ((9, 8), (4, 3))],
 )
-def test_an_accelerators_way_back_is_torchs(before, after):
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_an_accelerators_way_back_is_torchs(before, after, align_corners):
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(4, 3, *before, generator=generator, dtype=torch.float64)
     gradient = torch.randn(4, 3, *after, generator=generator, dtype=torch.float64)
     ours, theirs = (values.clone().requires_grad_() for _ in range(2))
-    found = Resized.apply(ours, after)
-    expected = F.interpolate(theirs, size=after, mode="bilinear", align_corners=False)
+    found = Resized.apply(ours, after, align_corners)
+    expected = F.interpolate(theirs, size=after, mode="bilinear", align_corners=align_corners)
     assert torch.equal(found, expected)
     found.backward(gradient)
     expected.backward(gradient)
@@ -147,5 +148,5 @@ def test_an_accelerators_way_back_is_in_a_fixed_order_and_keeps_the_precision():
     found.sum().backward()
     assert x.grad.dtype == torch.bfloat16
     with torch.autocast("cpu", torch.bfloat16):
-        wide = Resized.apply(torch.ones(1, 1, 2, 2, requires_grad=True), (4, 4))
+        wide = Resized.apply(torch.ones(1, 1, 2, 2, requires_grad=True), (4, 4), False)
     assert wide.dtype == torch.float32

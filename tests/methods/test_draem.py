@@ -208,19 +208,22 @@ def test_every_operation_keeps_the_form_and_three_are_used(monkeypatch):
     assert set(used) == set(PAPER)
 
 
-def test_rates_decay_before_the_updates_of_some_indices():
+@pytest.mark.parametrize("lr", [1.0, torch.tensor(1.0)])
+def test_rates_decay_before_the_updates_of_some_indices(lr):
     weight = torch.nn.Parameter(torch.zeros(1))
-    optimiser = torch.optim.SGD([weight], lr=1.0)
+    optimiser = torch.optim.Adam([weight], lr=lr)
     rates = []
 
     def loss(batch):
-        rates.append(optimiser.param_groups[0]["lr"])
+        rates.append(float(optimiser.param_groups[0]["lr"]))
         return (weight * batch).sum()
 
-    train(optimiser, loss, [1.0] * 10, milestones=[8, 9], factor=0.2)
+    train(optimiser, loss, [torch.ones(1)] * 10, milestones=[8, 9], factor=0.2)
     assert rates == pytest.approx([1.0] * 8 + [0.2, 0.04])
+    if torch.is_tensor(lr):  # which is what a recorded update reads
+        assert float(lr) == pytest.approx(0.04)
     with pytest.raises(TrainingDiverged, match="after 1 updates"):
-        train(optimiser, loss, [float("nan")])
+        train(optimiser, loss, [torch.full((1,), float("nan"))])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from bench.methods.dsr.latent import Sizes
 from bench.methods.dsr.networks import DSR, from_authors
 from bench.methods.dsr.quantiser import Quantiser, perplexity
 from bench.methods.dsr.training import (
+    see,
     subspace_losses,
     train_latent,
     train_subspaces,
@@ -269,7 +270,7 @@ def codes_of(quantiser, values):
 def test_a_step_of_the_subspaces(tag, watch):
     model, batch = filled(tag, torch.float64), normal_batch(tag, torch.float64)
     golden = CASES[f"{tag}_phase2"]["float64"]
-    losses = subspace_losses(model, batch)
+    losses = subspace_losses(model, see(model.vq, batch))
     found = {
         "focal": losses.focal.item(),
         "feat_lo": losses.lo.item(),

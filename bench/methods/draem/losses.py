@@ -18,13 +18,14 @@ def ssim_window(like: Tensor) -> Tensor:
     return line[:, None] * line[None]
 
 
-def dynamic_range(images: Tensor) -> int:
+def dynamic_range(images: Tensor) -> Tensor:
     """Guess what values images have by the whole batch: 1, or 2 as soon as one is below -0.5.
 
-    256 and 255 stand for 8-bit values, with and without such a one.
+    256 and 255 stand for 8-bit values, with and without such a one. It is a float64 scalar on the
+    images' device, which need not be waited for.
     """
-    upper = 255 if images.max() > 128 else 1
-    return upper - (-1 if images.min() < -0.5 else 0)
+    upper = torch.where(images.max() > 128, 255.0, 1.0).double()
+    return upper + (images.min() < -0.5)
 
 
 def ssim_map(reconstruction: Tensor, images: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from bench.methods._two_class import Encoder, initialise, load_authors, widened
+from bench.methods._two_class import Doubling, Encoder, initialise, load_authors, widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ def block(in_channels: int, middle: int, out_channels: int) -> nn.Sequential:
 def up(in_channels: int, out_channels: int) -> nn.Sequential:
     """Return a doubling of the size, and a convolution with BatchNorm and ReLU."""
     return nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+        Doubling(),
         nn.Conv2d(in_channels, out_channels, 3, padding=1),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),

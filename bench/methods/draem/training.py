@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from bench.methods._two_class import focal_loss, train
+from bench.methods._two_class import adam, focal_loss, train
 from bench.methods.draem.losses import l2_loss, ssim_loss
 from destseg.precision import layout
 
@@ -72,7 +72,7 @@ def train_networks(
     """
     laid = layout(math.gcd(*networks.widths), precision)
     networks.train().to(memory_format=laid)
-    optimiser = torch.optim.Adam(networks.parameters(), lr=lr)
+    optimiser = adam(networks.parameters(), lr)
 
     def loss(batch: Batch) -> Tensor:
         found = losses_of(networks, batch)

@@ -107,15 +107,15 @@ def replaced(
     """
     height, width = ranks.shape[1:]
     small = F.adaptive_max_pool2d(mask, (height, width)).squeeze(1) > 0
+    places = small.flatten().nonzero().squeeze(1)  # once: a GPU is waited for
     codes = len(quantiser.embedding)
     first = int(LEFT_OUT * codes)
     most = ((strength * codes).long() + 1).clamp(1, codes - 1)
-    count = (most - first)[:, None, None].expand_as(ranks)[small].double()
-    rank = first + (ranks[small] * count).floor().long()
-    distances = quantiser.distances(as_vectors(found.features)[small.flatten()])
+    count = (most - first)[:, None, None].expand_as(ranks).flatten()[places].double()
+    rank = first + (ranks.flatten()[places] * count).floor().long()
+    distances = quantiser.distances(as_vectors(found.features)[places])
     others = distances.argsort(dim=1).gather(1, rank[:, None]).squeeze(1)
-    maps = found.codes.clone()
-    maps[small] = others
+    maps = found.codes.flatten().index_copy(0, places, others).view_as(found.codes)
     return torch.where(small.unsqueeze(1), quantiser.values(maps), found.values)
 
 

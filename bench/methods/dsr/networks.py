@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.methods._two_class import Encoder, initialise, load_authors, widened
+from bench.methods._two_class import Doubling, Encoder, initialise, load_authors, widened
 from bench.methods.dsr.latent import ImageDecoder, LatentModel, Sizes
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def block(in_channels: int, middle: int, out_channels: int) -> nn.Sequential:
 def up(in_channels: int, out_channels: int) -> nn.Sequential:
     """Return a doubling of the size and a `convolution`."""
     return nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+        Doubling(),
         *convolution(in_channels, out_channels),
     )
 

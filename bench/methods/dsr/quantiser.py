@@ -96,18 +96,22 @@ class Quantiser(nn.Module):
 
     def hits(self, codes: Tensor) -> Tensor:
         """Count how often each code is among (n,), (K,) in the codes' type."""
-        return torch.bincount(codes.flatten(), minlength=len(self.embedding)).to(self.embedding)
+        # Not bincount, which on a GPU waits for the largest code; whole numbers in any order.
+        counts = torch.zeros(len(self.embedding), dtype=torch.int64, device=codes.device)
+        flat = codes.flatten()
+        return counts.scatter_add_(0, flat, torch.ones_like(flat)).to(self.embedding)
 
     @torch.no_grad()
     def follow(self, vectors: Tensor, codes: Tensor) -> None:
         """Move the codes towards the mean of the features that they were nearest to."""
         sums = torch.zeros_like(self._ema_w)
+        every = torch.arange(len(sums), device=sums.device)
         # Not index_add_, whose order of addition is open on a GPU.
         for part, nearest in zip(
             torch.split(vectors, AT_A_TIME), torch.split(codes, AT_A_TIME), strict=True
         ):
             with in_float32(part.device):
-                sums += F.one_hot(nearest, len(sums)).to(part).T @ part
+                sums += (nearest[:, None] == every).to(part).T @ part
         size = DECAY * self._ema_cluster_size + (1 - DECAY) * self.hits(codes)
         total = size.sum()
         size = (size + EPSILON) / (total + len(size) * EPSILON) * total

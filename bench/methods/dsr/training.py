@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from bench.methods._two_class import focal_loss, in_float32, train
+from bench.methods._two_class import adam, focal_loss, in_float32, train
 from bench.methods.dsr.anomalies import corrupted
-from bench.methods.dsr.quantiser import Reseeding, perplexity
+from bench.methods.dsr.quantiser import Quantised, Reseeding, perplexity
+from destseg.precision import autocast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.random import Generator
     from torch import Tensor
@@ -36,6 +37,25 @@ class LatentLosses(NamedTuple):
     reconstruction: Tensor
     lo: Tensor
     hi: Tensor
+
+
+class Seen(NamedTuple):
+    """A batch of the second training, as the frozen latent model sees it."""
+
+    images: Tensor
+    """(B, 3, H, W)."""
+    clean_lo: Tensor
+    """(B, D, H/8, W/8), the images' codes."""
+    clean_hi: Tensor
+    """(B, D, H/4, W/4)."""
+    lo: Tensor
+    """(B, D, H/8, W/8), codes with anomalies in them."""
+    hi: Tensor
+    """(B, D, H/4, W/4)."""
+    general: Tensor
+    """(B, 3, H, W), these decoded."""
+    truth: Tensor
+    """(B, 1, H, W) float of 0 and 1, where the anomalies are."""
 
 
 class SubspaceLosses(NamedTuple):
@@ -87,16 +107,23 @@ def train_latent(
     """
     levels = model.lo, model.hi
     parameters = [each for each in model.parameters() if each.requires_grad]
-    seeds: list[Reseeding] = []
+    last: list[Quantised] = []
+
+    def reseeding(rng: Generator) -> Iterator[Tensor]:
+        # Between updates: what it does depends on which codes are dead.
+        seeds: list[Reseeding] = []
+        for images in batches:
+            if not seeds:
+                with in_float32(images.device):
+                    seeds = _started(model, images, rng)
+            yield images
+            for seed, found in zip(seeds, last, strict=True):
+                seed.see(found, rng)
 
     def loss(images: Tensor) -> Tensor:
-        if rng is not None and not seeds:
-            with in_float32(images.device):
-                seeds.extend(_started(model, images, rng))
         latent = model(images)
-        if rng is not None:
-            for seed, found in zip(seeds, (latent.lo, latent.hi), strict=True):
-                seed.see(found, rng)
+        # Without what leads to them, see `destseg.descent`.
+        last[:] = [Quantised(*map(torch.detach, level)) for level in (latent.lo, latent.hi)]
         found = LatentLosses(
             F.mse_loss(model.reconstruct(latent), images),
             latent.lo.commitment,
@@ -106,8 +133,8 @@ def train_latent(
 
     model.train()
     assert not any(level.embedding.requires_grad for level in levels)
-    optimiser = torch.optim.Adam(parameters, lr=lr)
-    train(optimiser, loss, batches, precision=precision, on_step=on_step)
+    shown = batches if rng is None else reseeding(rng)
+    train(adam(parameters, lr), loss, shown, precision=precision, on_step=on_step)
     model.requires_grad_(False).eval()
 
 
@@ -155,20 +182,28 @@ def fidelity(model: LatentModel, images: Iterable[Tensor]) -> Mapping[str, Tenso
     return {name: torch.tensor(value) for name, value in values.items()}
 
 
-def subspace_losses(networks: DSR, batch: Normal) -> SubspaceLosses:
+@torch.no_grad()
+def see(model: LatentModel, batch: Normal) -> Seen:
+    """Encode a batch, put anomalies into its codes, and decode these.
+
+    It waits for the device, to learn how many codes are replaced.
+    """
+    latent = model(batch.images)
+    shown = corrupted(model, latent, batch.mask, batch.draws)
+    general = model.decode(model.joined(shown.lo, shown.hi))
+    clean = latent.lo.values, latent.hi.values
+    return Seen(batch.images, *clean, shown.lo, shown.hi, general, shown.truth)
+
+
+def subspace_losses(networks: DSR, seen: Seen) -> SubspaceLosses:
     """Compute the losses of the second training; the focal loss reaches the detection alone."""
-    model = networks.vq
-    with torch.no_grad():
-        latent = model(batch.images)
-        shown = corrupted(model, latent, batch.mask, batch.draws)
-        general = model.decode(model.joined(shown.lo, shown.hi))
-    restricted = networks.restrict(shown.lo, shown.hi)
+    restricted = networks.restrict(seen.lo, seen.hi)
     specific = networks.specific(restricted)
     return SubspaceLosses(
-        focal_loss(networks.detect(specific.detach(), general), shown.truth),
-        F.mse_loss(restricted.lo.features, latent.lo.values),
-        F.mse_loss(restricted.hi.features, latent.hi.values),
-        F.mse_loss(specific, batch.images),
+        focal_loss(networks.detect(specific.detach(), seen.general), seen.truth),
+        F.mse_loss(restricted.lo.features, seen.clean_lo),
+        F.mse_loss(restricted.hi.features, seen.clean_hi),
+        F.mse_loss(specific, seen.images),
     )
 
 
@@ -209,10 +244,17 @@ def train_subspaces(
     networks.requires_grad_(False).eval()
     parts = networks.srm_hi, networks.srm_lo, networks.dec, networks.seg
     parameters = [each for part in parts for each in part.requires_grad_(True).parameters()]
+
+    def seen() -> Iterator[Seen]:
+        for batch in batches:
+            with autocast(precision, batch.images.device):
+                found = see(networks.vq, batch)
+            yield found
+
     train(
-        torch.optim.Adam(parameters, lr=lr),
+        adam(parameters, lr),
         lambda batch: subspace_losses(networks, batch).total,
-        batches,
+        seen(),
         precision=precision,
         milestones=[int(DECAY_AFTER * steps)],
         factor=DECAY,
@@ -236,6 +278,6 @@ def train_upsampling(
     def loss(batch: Smudged) -> Tensor:
         return focal_loss(networks.refine(*networks.compare(batch.images)), batch.mask)
 
-    optimiser = torch.optim.Adam(networks.up.parameters(), lr=lr)
+    optimiser = adam(networks.up.parameters(), lr)
     train(optimiser, loss, batches, precision=precision, on_step=on_step)
     networks.requires_grad_(False)

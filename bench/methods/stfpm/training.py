@@ -196,8 +196,9 @@ def train(
         distances = squared_distances(*([level.float() for level in levels] for levels in pair))
         return [recipe.loss_factor * matching_loss(distances)]
 
+    descent = Descent(optimiser, losses, alike=True)
     with arithmetic(precision, device):
-        (fault,) = descend([Descent(optimiser, losses)], batches, on_step, best or UNKEPT)
+        (fault,) = descend([descent], batches, on_step, best or UNKEPT)
     student.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
     if fault is not None:
         raise fault
