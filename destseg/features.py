@@ -22,6 +22,9 @@ def resize_like(x: Tensor, reference: Tensor) -> Tensor:
     size = (reference.shape[-2], reference.shape[-1])
     if x.shape[-2:] == size:
         return x
+    if x.device.type != "cpu" and x.shape[-2:] == (1, 1):
+        # All are the same. Laid out, or a concatenation with others would not be either.
+        return x.expand(*x.shape[:2], *size).contiguous(memory_format=_layout_of(reference))
     found = resized(x, size)
     if x.device.type == "cpu" and found.requires_grad:
         # The way back takes a ninth of the time channels last, to the same values.
@@ -34,8 +37,6 @@ def resized(x: Tensor, size: tuple[int, int], *, align_corners: bool = False) ->
     """Resize (B, C, h, w) bilinearly to a height and a width; see `Resized`."""
     if x.device.type == "cpu":
         return _interpolated(x, size, align_corners)
-    if x.shape[-2:] == (1, 1):
-        return x.expand(*x.shape[:2], *size)
     found: Tensor = Resized.apply(x, size, align_corners)
     return found
 

@@ -233,6 +233,7 @@ def _student(
         lr=config.student_lr,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
+        fused=_in_one(student),
     )
 
     def loss(batch: Batch) -> Tensor:
@@ -280,6 +281,7 @@ class SegmentationCourse:
             ],
             momentum=config.momentum,
             weight_decay=config.weight_decay,
+            fused=_in_one(self._whole),
         )
         return Descent(optimiser, self._losses, len(self._nets), self._whole, alike=True)
 
@@ -319,6 +321,11 @@ def _laid_out(batches: Iterable[Batch], layout: torch.memory_format) -> Iterator
 
 def _device(network: torch.nn.Module) -> torch.device:
     return next(network.parameters()).device
+
+
+def _in_one(network: torch.nn.Module) -> bool | None:
+    """Whether an update goes through the weights once, and not once for each of its operations."""
+    return True if _device(network).type == "cuda" else None
 
 
 def _precision(trainings: Sequence[StudentTraining] | Sequence[SegmentationTraining]) -> Precision:

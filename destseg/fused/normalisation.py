@@ -10,11 +10,15 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
-ROWS = 128
 CHANNELS = 64
+ROWS = 128
 """Of the tile that a program has in hand."""
 
 WARPS = 8
+
+SUMMED = 32
+SUM_WARPS = 4
+"""The same where two sums of each channel are in hand as well."""
 
 PARTS = 512
 """Programs, at most, that each sum up their part of the rows."""
@@ -42,8 +46,9 @@ class NormReLU(torch.autograd.Function):
         mean, scale = (torch.empty(channels, device=x.device) for _ in range(2))
         with torch.cuda.device_of(x):
             _moments[_grid(channels, count)](
-                x, parts, rows, channels, each, ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS
-            )
+                x, parts, rows, channels, each,
+                ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS,
+            )  # fmt: skip
             _statistics[(triton.cdiv(channels, FEW),)](
                 x, parts, count, mean, scale,
                 norm.running_mean, norm.running_var, norm.num_batches_tracked,
@@ -71,7 +76,7 @@ class NormReLU(torch.autograd.Function):
         with torch.cuda.device_of(x):
             _slopes[_grid(channels, count)](
                 gradient, stride, out, x, mean, scale, parts, rows, channels, each,
-                RELU=relu, ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS,
+                RELU=relu, ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS,
             )  # fmt: skip
             _sums[(triton.cdiv(channels, FEW),)](
                 parts, count, bias_slope, weight_slope, channels,
@@ -127,8 +132,7 @@ def _measures(x: Tensor) -> tuple[int, int]:
 def _parts(x: Tensor) -> tuple[Tensor, int, int]:
     """Return room for two sums of each part, how many parts, and how many rows each has."""
     rows, channels = _measures(x)
-    tiles = triton.cdiv(rows, ROWS)
-    each = ROWS * triton.cdiv(tiles, PARTS)
+    each = SUMMED * triton.cdiv(triton.cdiv(rows, SUMMED), PARTS)
     count = triton.cdiv(rows, each)
     return torch.empty((count, 2, channels), device=x.device), count, each
 

@@ -31,6 +31,7 @@ def interpreted(monkeypatch):
     names = ("normalisation", "distances")
     norms, distances = (importlib.import_module(f"destseg.fused.{name}") for name in names)
     monkeypatch.setattr(norms, "ROWS", 64)
+    monkeypatch.setattr(norms, "SUMMED", 32)
     monkeypatch.setattr(norms, "PARTS", 2)
     monkeypatch.setattr(distances, "VALUES", 512)
     return norms, distances
