@@ -88,6 +88,8 @@ def layout(width: int, precision: Precision) -> torch.memory_format:
 
     Units that multiply matrices, of GPUs and of CPUs, take channels last, in whole blocks: at other
     widths the gradient of oneDNN (torch 2.15) was seen to corrupt the heap in that layout.
+    Float32 does not: on a CPU torch's BatchNorm is less exact in it, and the first gradient of a
+    student ten times as far from the exact one (docs/scale.md, "On a CPU").
     """
     matrices = precision != "float32" and width % BLOCK == 0
     return torch.channels_last if matrices else torch.contiguous_format
