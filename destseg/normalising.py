@@ -53,7 +53,7 @@ def fusible(x: Tensor) -> bool:
         x.is_cuda
         and x.dtype == torch.bfloat16
         and x.is_contiguous(memory_format=torch.channels_last)
-        and _has_triton()
+        and has_triton()
     )
 
 
@@ -68,7 +68,7 @@ def _fits(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None) -> bool:
 
 
 @functools.cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
     """Whether there is Triton, and with what it builds what launches a kernel.
 
     That is a C compiler, ``$CC`` and no other where that is set, and Python's headers, which many

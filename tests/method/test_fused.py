@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from destseg import normalising
-from destseg.features import cosine_distances, normalised
+from destseg.features import cosine_distances, feature_distances, normalised
 from destseg.normalising import norm_relu
 
 pytest.importorskip("triton")
@@ -166,7 +166,7 @@ def test_distances_are_those_of_normalised_features(interpreted, shape):
 
 
 def test_torch_computes_what_no_kernel_is_for(monkeypatch):
-    monkeypatch.setattr(normalising, "_has_triton", lambda: True)
+    monkeypatch.setattr(normalising, "has_triton", lambda: True)
     norm, _ = drawn_norm(64)
     x = maps((2, 64, 4, 4))
     assert not normalising.fusible(x)  # on a CPU
@@ -176,7 +176,13 @@ def test_torch_computes_what_no_kernel_is_for(monkeypatch):
     assert normalising.fusible(x)
     assert not normalising.fusible(x.float())
     assert not normalising.fusible(x.contiguous())
-    monkeypatch.setattr(normalising, "_has_triton", lambda: False)
+    # Kernels take all maps of a work as they take the first.
+    for other in (x.float(), x.contiguous()):
+        assert torch.equal(norm_relu(norm, x, other), torch.relu(norm(x).add_(other)))
+        (found,) = feature_distances([other], [x])
+        (expected,) = cosine_distances(normalised([other]), normalised([x]))
+        assert torch.equal(found, expected)
+    monkeypatch.setattr(normalising, "has_triton", lambda: False)
     assert not normalising.fusible(x)
 
 
@@ -188,7 +194,7 @@ def test_without_what_builds_a_kernel_torch_computes(monkeypatch, tmp_path, lack
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: name if name in programs else None)
     monkeypatch.setattr(sysconfig, "get_path", lambda name, _: include[name])
-    there = normalising._has_triton.__wrapped__
+    there = normalising.has_triton.__wrapped__
     assert there() is (lacking != "compiler")
     if lacking == "triton":
         monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
