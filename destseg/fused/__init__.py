@@ -5,3 +5,7 @@ compute in float32 and add in an order that the shapes alone decide: the same bi
 another model's roots and quotients may be others. To be imported where they are used: torch brings
 Triton only where it brings CUDA.
 """
+
+OPTIONS = {"enable_fp_fusion": True}
+"""How kernels are compiled: a product and the sum it goes into are rounded once. To be given, since
+Triton 3.9 warns that its default will be another one, and so other bits."""

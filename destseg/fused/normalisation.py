@@ -10,6 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
+from destseg.fused import OPTIONS
+
 CHANNELS = 64
 ROWS = 128
 """Of the tile that a program has in hand."""
@@ -47,13 +49,13 @@ class NormReLU(torch.autograd.Function):
         with torch.cuda.device_of(x):
             _moments[_grid(channels, count)](
                 x, parts, rows, channels, each,
-                ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS,
+                ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS, **OPTIONS,
             )  # fmt: skip
             _statistics[(triton.cdiv(channels, FEW),)](
                 x, parts, count, mean, scale,
                 norm.running_mean, norm.running_var, norm.num_batches_tracked,
                 rows, channels, norm.momentum, norm.eps,
-                PARTS=triton.next_power_of_2(count), FEW=FEW,
+                PARTS=triton.next_power_of_2(count), FEW=FEW, **OPTIONS,
             )  # fmt: skip
         out = _normalised(x, mean, scale, weight, bias, norm.eps, residual, relu=relu, frozen=False)
         ctx.save_for_backward(x, weight, mean, scale, out if relu else None)
@@ -76,16 +78,17 @@ class NormReLU(torch.autograd.Function):
         with torch.cuda.device_of(x):
             _slopes[_grid(channels, count)](
                 gradient, stride, out, x, mean, scale, parts, rows, channels, each,
-                RELU=relu, ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS,
+                RELU=relu, ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS, **OPTIONS,
             )  # fmt: skip
             _sums[(triton.cdiv(channels, FEW),)](
                 parts, count, bias_slope, weight_slope, channels,
-                PARTS=triton.next_power_of_2(count), FEW=FEW,
+                PARTS=triton.next_power_of_2(count), FEW=FEW, **OPTIONS,
             )  # fmt: skip
             _back[_grid(channels, triton.cdiv(rows, ROWS))](
                 gradient, stride, out, x, mean, scale, weight, bias_slope, weight_slope,
                 x_slope, residual_slope, rows, channels,
-                ADDED=ctx.added, RELU=relu, ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS,
+                ADDED=ctx.added, RELU=relu,
+                ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS, **OPTIONS,
             )  # fmt: skip
         return x_slope, weight_slope, bias_slope, residual_slope, None, None
 
@@ -120,7 +123,7 @@ def _normalised(
         _normalise[_grid(channels, triton.cdiv(rows, ROWS))](
             x, mean, scale, weight, bias, residual, out, rows, channels, epsilon,
             FROZEN=frozen, ADDED=residual is not None, RELU=relu,
-            ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS,
+            ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS, **OPTIONS,
         )  # fmt: skip
     return out
 

@@ -141,6 +141,22 @@ def test_what_is_infinite_is_not_hidden(interpreted):
     assert out[:, 4].isfinite().all()
 
 
+def test_no_kernel_leaves_its_rounding_to_a_versions_default(interpreted, monkeypatch):
+    interpreter = importlib.import_module("triton.runtime.interpreter").InterpretedFunction
+    run, given = interpreter.run, []
+
+    def spied(self, *arguments, **options):
+        given.append(options.get("enable_fp_fusion"))
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(interpreter, "run", spied)
+    norm, _ = drawn_norm(64)
+    x = maps((1, 64, 2, 2)).requires_grad_()
+    out = interpreted[0].NormReLU.apply(x, norm.weight, norm.bias, None, norm, True)
+    interpreted[1].CosineDistance.apply(maps((1, 64, 2, 2)), out, 1e-12).sum().backward()
+    assert given == [True] * 8
+
+
 def test_a_large_map_has_its_programs_along_the_only_axis_that_is_long_enough(interpreted):
     assert interpreted[0]._grid(130, 70_000) == (3 * 70_000,)
 
