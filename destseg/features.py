@@ -63,11 +63,12 @@ class Resized(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """Weigh gradients (B, C, H, W) row by row, then column by column."""
         (gradient,) = gradients
-        if ctx.align_corners:  # of weights that bfloat16 has not
+        sizes = list(zip(ctx.before, gradient.shape[-2:], strict=True))
+        if ctx.align_corners or any(after % before for before, after in sizes):
+            # Of weights that bfloat16 has not.
             gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
         down, across = (
-            _weights(before, after, gradient, ctx.align_corners)
-            for before, after in zip(ctx.before, gradient.shape[-2:], strict=True)
+            _weights(before, after, gradient, ctx.align_corners) for before, after in sizes
         )
         # Channels last, a row of pixels is one of a matrix, and a pixel is: nothing is copied.
         rows = gradient.permute(0, 2, 3, 1).contiguous().flatten(2)

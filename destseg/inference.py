@@ -10,7 +10,7 @@ from torch import Tensor
 
 from destseg.batches import as_tensor, normalise
 from destseg.features import cosine_distances, fused_distance, fusion_maps
-from destseg.precision import arithmetic
+from destseg.precision import arithmetic, autocast
 from destseg.segmentation import SegmentationNet
 from destseg.student import Student, paired_features
 from destseg.teacher import Teacher
@@ -80,7 +80,7 @@ def anomaly_maps_of(
 ) -> list[NDArray[np.float32]]:
     """Compute what `anomaly_maps` does for several mappers, all shown the same batches."""
     found: list[list[Tensor]] = [[] for _ in mappers]
-    with arithmetic("float32", device):
+    with arithmetic("float32", device), autocast("float32", device):
         for start in range(0, len(images), batch_size):
             shown = normalise(as_tensor(images[start : start + batch_size], device))
             for maps, mapper in zip(found, mappers, strict=True):

@@ -4,6 +4,8 @@ import functools
 import importlib.util
 import os
 import shutil
+import sysconfig
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -51,7 +53,7 @@ def fusible(x: Tensor) -> bool:
         x.is_cuda
         and x.dtype == torch.bfloat16
         and x.is_contiguous(memory_format=torch.channels_last)
-        and _has_triton()
+        and has_triton()
     )
 
 
@@ -66,7 +68,17 @@ def _fits(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None) -> bool:
 
 
 @functools.cache
-def _has_triton() -> bool:
-    """Whether there is Triton, and the C compiler with which it builds what launches a kernel."""
-    compilers = (os.environ.get("CC", ""), "gcc", "clang")
-    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+def has_triton() -> bool:
+    """Whether there is Triton, and with what it builds what launches a kernel.
+
+    That is a C compiler, ``$CC`` and no other where that is set, and Python's headers, which many
+    systems have in a package of its own.
+    """
+    chosen = os.environ.get("CC")
+    compilers = ("gcc", "clang") if chosen is None else (chosen,)
+    header = Path(sysconfig.get_path("include", "posix_prefix"), "Python.h")
+    return (
+        importlib.util.find_spec("triton") is not None
+        and any(map(shutil.which, compilers))
+        and header.is_file()
+    )

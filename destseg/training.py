@@ -247,8 +247,8 @@ def _student(
                 seen = student_input(teacher, student, batch.corrupted)
             else:
                 seen = target if student.reads_teacher else batch.clean
-            distances = feature_distances(target, student(seen))
-        return cosine_loss(distances)
+            found = student(seen)
+        return cosine_loss(feature_distances(target, found))
 
     return Descent(optimiser, lambda batch: [loss(batch)], module=student, alike=True)
 

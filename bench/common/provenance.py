@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from bench import __version__
+from destseg.normalising import has_triton
 
 try:
     import resource
@@ -48,21 +49,25 @@ def record_provenance(device: str, started: datetime, command: str = "") -> dict
         **provenance(),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
-        "determinism": determinism(),
+        "determinism": determinism(device),
         "command": command,
         "started": started.isoformat(timespec="seconds"),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def determinism() -> str:
-    """Name the switches that are on of those which decide whether two runs give the same bits."""
+def determinism(device: str) -> str:
+    """Name the switches that are on of those which decide whether two runs give the same bits.
+
+    Of a GPU also whether this project's kernels are there, which are for bfloat16.
+    """
     switches = {
         "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn deterministic": torch.backends.cudnn.deterministic,
         "cudnn benchmark": torch.backends.cudnn.benchmark,
         "matmul TF32": torch.backends.cuda.matmul.allow_tf32,
         "cudnn TF32": torch.backends.cudnn.allow_tf32,
+        "own kernels": device.startswith("cuda") and has_triton(),
     }
     return ", ".join(name for name, on in switches.items() if on)
 

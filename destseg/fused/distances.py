@@ -7,6 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from destseg.fused import OPTIONS
+
 VALUES = 8192
 """Of the tile that a program has in hand: positions times channels."""
 
@@ -26,7 +28,7 @@ class CosineDistance(torch.autograd.Function):
         out = torch.empty((count, 1, height, width), device=student.device)
         grid, sizes = _sizes(student)
         with torch.cuda.device_of(student):
-            _distance[grid](teacher, student, out, epsilon=epsilon, **sizes)
+            _distance[grid](teacher, student, out, epsilon=epsilon, **sizes, **OPTIONS)
         return out
 
     @staticmethod
@@ -37,8 +39,9 @@ class CosineDistance(torch.autograd.Function):
         grid, sizes = _sizes(student)
         with torch.cuda.device_of(student):
             _distance_back[grid](
-                gradients[0].contiguous(), teacher, student, out, epsilon=ctx.epsilon, **sizes
-            )
+                gradients[0].contiguous(), teacher, student, out,
+                epsilon=ctx.epsilon, **sizes, **OPTIONS,
+            )  # fmt: skip
         return None, out, None
 
 

@@ -10,6 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor, nn
 
+from destseg.fused import OPTIONS
+
 CHANNELS = 64
 ROWS = 128
 """Of the tile that a program has in hand."""
@@ -47,13 +49,13 @@ class NormReLU(torch.autograd.Function):
         with torch.cuda.device_of(x):
             _moments[_grid(channels, count)](
                 x, parts, rows, channels, each,
-                ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS,
+                ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS, **OPTIONS,
             )  # fmt: skip
             _statistics[(triton.cdiv(channels, FEW),)](
                 x, parts, count, mean, scale,
                 norm.running_mean, norm.running_var, norm.num_batches_tracked,
                 rows, channels, norm.momentum, norm.eps,
-                PARTS=triton.next_power_of_2(count), FEW=FEW,
+                PARTS=triton.next_power_of_2(count), FEW=FEW, **OPTIONS,
             )  # fmt: skip
         out = _normalised(x, mean, scale, weight, bias, norm.eps, residual, relu=relu, frozen=False)
         ctx.save_for_backward(x, weight, mean, scale, out if relu else None)
@@ -76,16 +78,17 @@ class NormReLU(torch.autograd.Function):
         with torch.cuda.device_of(x):
             _slopes[_grid(channels, count)](
                 gradient, stride, out, x, mean, scale, parts, rows, channels, each,
-                RELU=relu, ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS,
+                RELU=relu, ROWS=SUMMED, CHANNELS=CHANNELS, num_warps=SUM_WARPS, **OPTIONS,
             )  # fmt: skip
             _sums[(triton.cdiv(channels, FEW),)](
                 parts, count, bias_slope, weight_slope, channels,
-                PARTS=triton.next_power_of_2(count), FEW=FEW,
+                PARTS=triton.next_power_of_2(count), FEW=FEW, **OPTIONS,
             )  # fmt: skip
             _back[_grid(channels, triton.cdiv(rows, ROWS))](
                 gradient, stride, out, x, mean, scale, weight, bias_slope, weight_slope,
                 x_slope, residual_slope, rows, channels,
-                ADDED=ctx.added, RELU=relu, ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS,
+                ADDED=ctx.added, RELU=relu,
+                ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS, **OPTIONS,
             )  # fmt: skip
         return x_slope, weight_slope, bias_slope, residual_slope, None, None
 
@@ -120,7 +123,7 @@ def _normalised(
         _normalise[_grid(channels, triton.cdiv(rows, ROWS))](
             x, mean, scale, weight, bias, residual, out, rows, channels, epsilon,
             FROZEN=frozen, ADDED=residual is not None, RELU=relu,
-            ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS,
+            ROWS=ROWS, CHANNELS=CHANNELS, num_warps=WARPS, **OPTIONS,
         )  # fmt: skip
     return out
 
@@ -137,8 +140,9 @@ def _parts(x: Tensor) -> tuple[Tensor, int, int]:
     return torch.empty((count, 2, channels), device=x.device), count, each
 
 
-def _grid(channels: int, count: int) -> tuple[int, int]:
-    return triton.cdiv(channels, CHANNELS), count
+def _grid(channels: int, count: int) -> tuple[int]:
+    """Return how many programs there are, along the one axis that may have more than 65,535."""
+    return (triton.cdiv(channels, CHANNELS) * count,)
 
 
 def _by_rows(gradient: Tensor) -> tuple[Tensor, int]:
@@ -155,11 +159,18 @@ def _by_rows(gradient: Tensor) -> tuple[Tensor, int]:
 
 
 @triton.jit
-def _tile(first, rows, channels, ROWS: tl.constexpr, CHANNELS: tl.constexpr):
-    """Return numbers of rows and channels, and which of both there are."""
+def _place(channels, CHANNELS: tl.constexpr):
+    """Return which part of the rows a program has, and the numbers of its channels."""
+    blocks = tl.cdiv(channels, CHANNELS)
+    own = tl.program_id(0) % blocks * CHANNELS + tl.arange(0, CHANNELS)
+    return tl.program_id(0) // blocks, own
+
+
+@triton.jit
+def _tile(first, channel, rows, channels, ROWS: tl.constexpr):
+    """Return numbers of rows, and which of the tile's values there are."""
     row = (first + tl.arange(0, ROWS)).to(tl.int64)
-    channel = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)
-    return row, channel, (row < rows)[:, None] & (channel < channels)[None, :]
+    return row, (row < rows)[:, None] & (channel < channels)[None, :]
 
 
 @triton.jit
@@ -176,10 +187,9 @@ def _numbers(at, channel, channels):
 
 
 @triton.jit
-def _keep(parts, first, second, channels, CHANNELS: tl.constexpr):
+def _keep(parts, part, first, second, channel, channels):
     """Store both sums of a part."""
-    channel = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)
-    at = parts + tl.program_id(1) * 2 * channels + channel
+    at = parts + part * 2 * channels + channel
     tl.store(at, tl.sum(first, 0), mask=channel < channels)
     tl.store(at + channels, tl.sum(second, 0), mask=channel < channels)
 
@@ -200,17 +210,17 @@ def _moments(x, parts, rows, channels, each, ROWS: tl.constexpr, CHANNELS: tl.co
 
     Squares of the values themselves would lose the variance of those far from zero.
     """
-    pivot = _numbers(x, tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS), channels)
+    part, channel = _place(channels, CHANNELS)
+    pivot = _numbers(x, channel, channels)
     total = tl.zeros((ROWS, CHANNELS), tl.float32)
     squares = tl.zeros((ROWS, CHANNELS), tl.float32)
     for start in range(0, each, ROWS):
-        first = tl.program_id(1) * each + start
-        row, channel, valid = _tile(first, rows, channels, ROWS, CHANNELS)
+        row, valid = _tile(part * each + start, channel, rows, channels, ROWS)
         distance = _values(x, channels, row, channel, valid) - pivot[None, :]
         distance = tl.where(valid, distance, 0.0)
         total += distance
         squares += distance * distance
-    _keep(parts, total, squares, channels, CHANNELS)
+    _keep(parts, part, total, squares, channel, channels)
 
 
 @triton.jit
@@ -224,7 +234,8 @@ def _statistics(
     total, squares = _added(parts, count, channel, channels, PARTS)
     offset = total / rows
     mean = _numbers(x, channel, channels) + offset
-    variance = tl.maximum(squares / rows - offset * offset, 0.0)
+    variance = squares / rows - offset * offset
+    variance = tl.where(variance < 0, 0.0, variance)  # not the maximum, which hides what is NaN
     tl.store(mean_at + channel, mean, mask=there)
     tl.store(scale_at + channel, 1.0 / tl.sqrt(variance + epsilon), mask=there)
     before = _numbers(running_mean, channel, channels)
@@ -242,7 +253,8 @@ def _normalise(
     FROZEN: tl.constexpr, ADDED: tl.constexpr, RELU: tl.constexpr,
     ROWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    row, channel, valid = _tile(tl.program_id(1) * ROWS, rows, channels, ROWS, CHANNELS)
+    part, channel = _place(channels, CHANNELS)
+    row, valid = _tile(part * ROWS, channel, rows, channels, ROWS)
     scale = _numbers(scale_at, channel, channels)
     if FROZEN:
         scale = 1.0 / tl.sqrt(scale + epsilon)
@@ -272,18 +284,17 @@ def _slopes(
     RELU: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Of a part: the sums of gradients, and of those times what was normalised."""
-    own = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)
-    mean, scale = _numbers(mean_at, own, channels), _numbers(scale_at, own, channels)
+    part, channel = _place(channels, CHANNELS)
+    mean, scale = _numbers(mean_at, channel, channels), _numbers(scale_at, channel, channels)
     total = tl.zeros((ROWS, CHANNELS), tl.float32)
     products = tl.zeros((ROWS, CHANNELS), tl.float32)
     for start in range(0, each, ROWS):
-        first = tl.program_id(1) * each + start
-        row, channel, valid = _tile(first, rows, channels, ROWS, CHANNELS)
+        row, valid = _tile(part * each + start, channel, rows, channels, ROWS)
         slope = _slope(gradient, stride, out, row, channel, channels, valid, RELU)
         value = _values(x, channels, row, channel, valid)
         total += slope
         products += slope * ((value - mean[None, :]) * scale[None, :])
-    _keep(parts, total, products, channels, CHANNELS)
+    _keep(parts, part, total, products, channel, channels)
 
 
 @triton.jit
@@ -304,7 +315,8 @@ def _back(
     ADDED: tl.constexpr, RELU: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Write the gradients of what was normalised and of the residual."""
-    row, channel, valid = _tile(tl.program_id(1) * ROWS, rows, channels, ROWS, CHANNELS)
+    part, channel = _place(channels, CHANNELS)
+    row, valid = _tile(part * ROWS, channel, rows, channels, ROWS)
     mean, scale = _numbers(mean_at, channel, channels), _numbers(scale_at, channel, channels)
     shift = _numbers(bias_slope, channel, channels) / rows
     tilt = _numbers(weight_slope, channel, channels) / rows

@@ -151,9 +151,13 @@ def test_an_accelerator_is_called_by_its_model(monkeypatch):
 def test_switches_that_are_on_are_named(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    switches = module.determinism().split(", ")
+    switches = module.determinism("cpu").split(", ")
     assert "cudnn deterministic" in switches
     assert "cudnn benchmark" not in switches
+    for there in (True, False):
+        monkeypatch.setattr(module, "has_triton", lambda there=there: there)
+        assert ("own kernels" in module.determinism("cuda:1")) is there
+        assert "own kernels" not in module.determinism("cpu")
 
 
 def test_where_the_system_tells_no_memory_none_is_claimed(monkeypatch):

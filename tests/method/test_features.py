@@ -140,6 +140,15 @@ def test_an_accelerators_way_back_is_torchs(before, after, align_corners):
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-12, atol=1e-14)
 
 
+def test_an_accelerators_way_back_takes_no_rounded_weights():
+    """Of gradients that are alike, each row of which adds up to what it is resized to."""
+    x = torch.zeros(1, 1, 1, 7, dtype=torch.bfloat16, requires_grad=True)
+    Resized.apply(x, (1, 13), False).backward(torch.ones(1, 1, 1, 13, dtype=torch.bfloat16))
+    exact = torch.zeros(1, 1, 1, 7, requires_grad=True)
+    F.interpolate(exact, size=(1, 13), mode="bilinear").sum().backward()
+    assert torch.equal(x.grad, exact.grad.bfloat16())
+
+
 def test_an_accelerators_way_back_is_in_a_fixed_order_and_keeps_the_precision():
     reference = torch.empty(2, 3, 5, 7, device="meta")
     x = torch.empty(2, 3, 1, 1, device="meta", dtype=torch.bfloat16, requires_grad=True)

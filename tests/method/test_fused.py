@@ -3,13 +3,16 @@
 import contextlib
 import copy
 import importlib
+import shutil
+import sysconfig
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from destseg import normalising
-from destseg.features import cosine_distances, normalised
+from destseg.features import cosine_distances, feature_distances, normalised
 from destseg.normalising import norm_relu
 
 pytest.importorskip("triton")
@@ -104,23 +107,19 @@ def test_running_statistics_do_where_nothing_is_trained(interpreted):
 
 def test_a_gradient_may_be_some_channels_of_a_larger_one(interpreted):
     torch.manual_seed(0)
-    x, gradient = maps((2, 64, 8, 8)), maps((2, 192, 8, 8))
+    x, gradient = maps((2, 64, 4, 8)), maps((2, 192, 4, 8))
 
     def back(given):
+        torch.manual_seed(1)
         norm, _ = drawn_norm(64)
         own = x.clone().requires_grad_()
         interpreted[0].NormReLU.apply(own, norm.weight, norm.bias, None, norm, True).backward(given)
         return own.grad
 
     part = gradient[:, 64:128]
-    torch.manual_seed(1)
     found = back(part)
-    torch.manual_seed(1)
     for other in (part.contiguous(), part.contiguous(memory_format=torch.channels_last)):
-        torch.manual_seed(1)
         assert torch.equal(found, back(other))
-    torch.manual_seed(1)
-    assert torch.equal(found, back(part))
 
 
 def test_what_is_no_number_is_not_hidden(interpreted):
@@ -132,6 +131,36 @@ def test_what_is_no_number_is_not_hidden(interpreted):
     assert out[:, 4].isfinite().all()
 
 
+def test_what_is_infinite_is_not_hidden(interpreted):
+    norm, _ = drawn_norm(64)
+    x = maps((2, 64, 4, 4))
+    x[1, 3, 1, 1] = float("inf")
+    with np.errstate(invalid="ignore"):
+        out = interpreted[0].NormReLU.apply(x, norm.weight, norm.bias, None, norm, True)
+    assert out[:, 3].isnan().all()
+    assert out[:, 4].isfinite().all()
+
+
+def test_no_kernel_leaves_its_rounding_to_a_versions_default(interpreted, monkeypatch):
+    interpreter = importlib.import_module("triton.runtime.interpreter").InterpretedFunction
+    run, given = interpreter.run, []
+
+    def spied(self, *arguments, **options):
+        given.append(options.get("enable_fp_fusion"))
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(interpreter, "run", spied)
+    norm, _ = drawn_norm(64)
+    x = maps((1, 64, 2, 2)).requires_grad_()
+    out = interpreted[0].NormReLU.apply(x, norm.weight, norm.bias, None, norm, True)
+    interpreted[1].CosineDistance.apply(maps((1, 64, 2, 2)), out, 1e-12).sum().backward()
+    assert given == [True] * 8
+
+
+def test_a_large_map_has_its_programs_along_the_only_axis_that_is_long_enough(interpreted):
+    assert interpreted[0]._grid(130, 70_000) == (3 * 70_000,)
+
+
 @pytest.mark.parametrize("shape", [(2, 64, 8, 8), (1, 100, 3, 5), (2, 256, 3, 3)])
 def test_distances_are_those_of_normalised_features(interpreted, shape):
     torch.manual_seed(0)
@@ -141,7 +170,7 @@ def test_distances_are_those_of_normalised_features(interpreted, shape):
     own, reference = student.requires_grad_(), doubled(student)
     found = interpreted[1].CosineDistance.apply(teacher, own, 1e-12)
     (expected,) = cosine_distances(normalised([teacher.double()]), normalised([reference.relu()]))
-    gradient = torch.rand_like(found)
+    gradient = torch.rand(shape[0], 1, 1, shape[3]).expand_as(found)  # not laid out, as of a mean
     found.backward(gradient)
     expected.backward(gradient.double())
     assert found.dtype == torch.float32
@@ -153,7 +182,7 @@ def test_distances_are_those_of_normalised_features(interpreted, shape):
 
 
 def test_torch_computes_what_no_kernel_is_for(monkeypatch):
-    monkeypatch.setattr(normalising, "_has_triton", lambda: True)
+    monkeypatch.setattr(normalising, "has_triton", lambda: True)
     norm, _ = drawn_norm(64)
     x = maps((2, 64, 4, 4))
     assert not normalising.fusible(x)  # on a CPU
@@ -163,8 +192,33 @@ def test_torch_computes_what_no_kernel_is_for(monkeypatch):
     assert normalising.fusible(x)
     assert not normalising.fusible(x.float())
     assert not normalising.fusible(x.contiguous())
-    monkeypatch.setattr(normalising, "_has_triton", lambda: False)
+    # Kernels take all maps of a work as they take the first.
+    for other in (x.float(), x.contiguous()):
+        assert torch.equal(norm_relu(norm, x, other), torch.relu(norm(x).add_(other)))
+        (found,) = feature_distances([other], [x])
+        (expected,) = cosine_distances(normalised([other]), normalised([x]))
+        assert torch.equal(found, expected)
+    monkeypatch.setattr(normalising, "has_triton", lambda: False)
     assert not normalising.fusible(x)
+
+
+@pytest.mark.parametrize("lacking", ["triton", "compiler", "chosen compiler", "headers"])
+def test_without_what_builds_a_kernel_torch_computes(monkeypatch, tmp_path, lacking):
+    programs = {"gcc"} - ({"gcc"} if lacking == "compiler" else set())
+    include = {"include": str(tmp_path)}
+    (tmp_path / "Python.h").touch()
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in programs else None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name, _: include[name])
+    there = normalising.has_triton.__wrapped__
+    assert there() is (lacking != "compiler")
+    if lacking == "triton":
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    elif lacking == "chosen compiler":
+        monkeypatch.setenv("CC", "icc")
+    elif lacking == "headers":
+        (tmp_path / "Python.h").unlink()
+    assert not there()
 
 
 def test_frozen_statistics_with_a_way_back_are_torchs(monkeypatch):

@@ -71,6 +71,14 @@ def test_maps_need_no_gradients(networks, pictures):
     assert seen == [(False, 4), (False, 3)]
 
 
+def test_maps_are_float32_whatever_is_computed_around_them(networks, pictures):
+    mapper = segmentation_mapper(*networks)
+    expected = anomaly_maps(mapper, pictures)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = anomaly_maps(mapper, pictures)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_upsampling_by_four_literally():
     """Half-pixel centres: output i lies at (i + 0.5) / 4 - 0.5, held inside the map."""
     maps = np.random.default_rng(0).random((1, 3, 5), np.float32)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.common.provenance import determinism
-from destseg import training
+from destseg import features, training
 from destseg.config import TrainingConfig
 from destseg.errors import InputError
 from destseg.precision import arithmetic, layout, require_precision
@@ -81,7 +81,7 @@ def test_on_a_gpu_float32_is_float32_and_tf32_is_tf32_inside_only(card):
             raise KeyError
         assert fp32_settings() == {"ieee"}
         with arithmetic("bf16", "cuda"):
-            assert "TF32" not in determinism()
+            assert "TF32" not in determinism("cpu")
     assert fp32_settings() == before
 
 
@@ -130,8 +130,8 @@ def test_a_look_without_gradients_leaves_nothing_that_has_none():
 def test_losses_and_distances_are_float32(monkeypatch):
     seen = []
 
-    def spied(name):
-        whole = getattr(training, name)
+    def spied(module, name):
+        whole = getattr(module, name)
 
         def spy(*arguments):
             autocast = torch.is_autocast_enabled("cpu")
@@ -143,13 +143,14 @@ def test_losses_and_distances_are_float32(monkeypatch):
             )
             return whole(*arguments)
 
-        monkeypatch.setattr(training, name, spy)
+        monkeypatch.setattr(module, name, spy)
 
-    names = ("cosine_distances", "cosine_loss", "focal_loss", "l1_loss")
-    for name in names:
-        spied(name)
+    spied(features, "cosine_distances")
+    losses = ("cosine_loss", "focal_loss", "l1_loss")
+    for name in losses:
+        spied(training, name)
     curves(BF16)
-    assert set(seen) == {(name, torch.float32, False) for name in names}
+    assert set(seen) == {(name, torch.float32, False) for name in ("cosine_distances", *losses)}
 
 
 def test_in_lockstep_the_bits_that_each_gets_alone():
