@@ -14,6 +14,7 @@ from benchmarks.reference import Reference, ReferenceTraining
 from benchmarks.timing import in_turns, median_ratio, now
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import PRECISIONS, ModelConfig, Precision, Rotation, TrainingConfig
+from destseg.courses import SegmentationCourse, SegmentationTraining
 from destseg.descent import descend
 from destseg.feeding import mapped
 from destseg.looking import Seen, view
@@ -24,8 +25,6 @@ from destseg.resnet import ResNet18, initialise
 from destseg.teacher import TEACHER_LAYERS
 from destseg.textures import procedural_texture
 from destseg.training import (
-    SegmentationCourse,
-    SegmentationTraining,
     train_segmentation,
     train_student,
 )

@@ -15,6 +15,7 @@ from bench.planning.stages import Stage
 from bench.store.runs import RunStore
 from destseg.application.resuming import PartFile, identity_of
 from destseg.errors import InputError
+from destseg.normalising import has_triton
 
 
 class Unfinished:
@@ -29,6 +30,7 @@ class Unfinished:
         options = {
             "keys": [stage.key for stage in self._stages],
             "machine": [*provenance().items(), device_name(self._device)],
+            "kernels": self._device.startswith("cuda") and has_triton(),
         }
         first = self._stages[0]
         label = str(first) if len(self._stages) == 1 else f"{first} and others"

@@ -9,13 +9,12 @@ import torch
 from bench.common.provenance import determinism
 from destseg import features, training
 from destseg.config import TrainingConfig
+from destseg.courses import SegmentationTraining, StudentTraining
 from destseg.errors import InputError
 from destseg.precision import arithmetic, layout, require_precision
 from destseg.resnet import ResNet18
 from destseg.teacher import Teacher
 from destseg.training import (
-    SegmentationTraining,
-    StudentTraining,
     build_segmentation,
     build_student,
     train_segmentation,

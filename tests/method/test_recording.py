@@ -5,10 +5,9 @@ import torch
 
 from destseg import descent, recording, training
 from destseg.config import TrainingConfig
+from destseg.courses import SegmentationTraining, StudentTraining
 from destseg.recording import BEFORE, Recorded
 from destseg.training import (
-    SegmentationTraining,
-    StudentTraining,
     build_segmentation,
     train_segmentations,
     train_students,

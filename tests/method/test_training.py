@@ -8,6 +8,7 @@ import torch
 from destseg import descent
 from destseg.batches import Batch, TrainingImages, training_batches
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS, ModelConfig, TrainingConfig
+from destseg.courses import SegmentationTraining, StudentTraining
 from destseg.descent import UNKEPT, TrainingDiverged
 from destseg.features import fusion_maps
 from destseg.losses import downsampled_mask, focal_loss, l1_loss
@@ -15,8 +16,6 @@ from destseg.resnet import ResNet18
 from destseg.student import paired_features, student_input
 from destseg.teacher import Teacher
 from destseg.training import (
-    SegmentationTraining,
-    StudentTraining,
     build_segmentation,
     build_student,
     train_segmentation,

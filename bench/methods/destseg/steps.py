@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from destseg.batches import Batch
+    from destseg.courses import SegmentationTraining, StudentTraining
     from destseg.inference import Mapper
     from destseg.segmentation import SegmentationNet
     from destseg.student import Student
     from destseg.teacher import Teacher
-    from destseg.training import SegmentationTraining, StudentTraining
 
 State = dict[str, "Tensor"]
 
@@ -129,7 +129,7 @@ class TrainStudent(_Trained):
 
     def training(self, site: Site) -> StudentTraining:
         """Say what is trained, and how."""
-        from destseg.training import StudentTraining
+        from destseg.courses import StudentTraining
 
         config = TrainingConfig(
             student_lr=self.lr,
@@ -203,7 +203,7 @@ class TrainSegmentation(_Trained):
 
     def training(self, site: Site, teacher: Teacher, student: Student) -> SegmentationTraining:
         """Say what is trained, and how."""
-        from destseg.training import SegmentationTraining
+        from destseg.courses import SegmentationTraining
 
         config = TrainingConfig(
             batch_size=self.batch_size,
