@@ -16,15 +16,19 @@ from destseg.application.fitting import ROTATIONS, train
 from destseg.application.options import Parser, finite, positive, program, share
 from destseg.application.parts import normal_files
 from destseg.application.predicting import predict_files, require_writable
-from destseg.application.progress import stage_progress
+from destseg.application.progress import say, stage_progress
 from destseg.application.recipes import announcement, forecasting, recipe_for
+from destseg.card import TRAINING_IMAGES
 from destseg.checkpoint import load, save, save_authors
 from destseg.config import PRECISIONS, STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
 from destseg.errors import InputError, counted
+from destseg.files import is_image
 from destseg.model import DeSTSeg
 
 Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001
+
+_DATA = "a folder of images of good parts, those in DIR/train/good or else in DIR itself"
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 
@@ -49,7 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> Parser:
-    description = "Find anomalies in images of anybody's parts."
+    description = (
+        "Find anomalies in images of anybody's parts: train a model on images of good parts, then "
+        "let it predict others. `python -m destseg COMMAND --help` has examples."
+    )
     parser = program("python -m destseg", "destseg", description, arguments)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
@@ -67,17 +74,21 @@ def _add_train(commands: Commands) -> None:
         epilog=TRAIN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="normal images")
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model file")
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help=_DATA)
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as model.pt")
     command.add_argument(
-        "--textures", type=Path, metavar="DIR", help="anomaly sources; default: procedural ones"
+        "--textures",
+        type=Path,
+        metavar="DIR",
+        help="images of any kind from which synthetic anomalies are cut; default: drawn ones",
     )
     command.add_argument(
         "--teacher",
         default="imagenet",
         metavar="NAME|PATH",
         help="imagenet (torchvision's ResNet18_Weights.IMAGENET1K_V1; timm's plain resnet18 is "
-        "another network) or a state dict under torchvision's names; default: imagenet",
+        "another network), of which 47 MB are fetched once, or the file of a state dict under "
+        "torchvision's names; default: imagenet",
     )
     command.add_argument(
         "--rotation",
@@ -93,7 +104,10 @@ def _add_train(commands: Commands) -> None:
         help="the student's shape; default: the paper's encoder-decoder",
     )
     command.add_argument(
-        "--size", type=positive, metavar="PX", help="default: 256 on a GPU, 128 on a CPU"
+        "--size",
+        type=positive,
+        metavar="PX",
+        help="side to which images are resized, 32 at least; default: 256 on a GPU, 128 on a CPU",
     )
     command.add_argument(
         "--steps",
@@ -213,9 +227,9 @@ def _train(options: argparse.Namespace) -> int:
     count = len(normal_files(options.data))
     asked = {name: getattr(options, name) for name in ("size", "batch_size", "steps", "precision")}
     recipe = recipe_for(device, count, **asked)
-    _say(announcement(recipe, device, count))
+    say(announcement(recipe, device, count))
     if part.is_file():
-        _say(f"continues what {part} holds; remove that file to begin anew.")
+        say(f"continues what {part} holds; remove that file to begin anew.")
     size, config = recipe
     sizes = f"--batch-size {config.batch_size} --size {size}"
     with stage_progress() as progress, memory_for(sizes, device):
@@ -230,21 +244,32 @@ def _train(options: argparse.Namespace) -> int:
             seed=options.seed,
             device=device,
             part=part,
-            on_progress=forecasting(progress, config, _say),
+            on_progress=forecasting(progress, recipe, count, say),
         )
     save(model, options.out)
     part.unlink(missing_ok=True)
-    print(f"{options.out}: a picture is called anomalous above {model.scale.limit:.4g}.")
+    print(
+        f"{options.out}: a picture is called anomalous above {model.scale.limit:.4g}, the largest "
+        f"score of the training images; `python -m destseg predict {options.out} IMAGES --out DIR` "
+        "finds such."
+    )
     _warn(model)
     return DONE
 
 
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+def _load(options: argparse.Namespace) -> DeSTSeg:
+    """Read the model of a command; another argument in its place is told as that."""
+    if options.model.is_dir() or is_image(options.model):
+        what = "a folder" if options.model.is_dir() else "an image"
+        raise InputError(
+            f"{options.model}: {what} where the model file belongs, which comes first; give one "
+            "that `python -m destseg train` wrote."
+        )
+    return load(options.model, choose_device(options.device))
 
 
 def _predict(options: argparse.Namespace) -> int:
-    model = load(options.model, choose_device(options.device))
+    model = _load(options)
     if options.threshold is not None:
         model.scale = replace(model.scale, limit=options.threshold)
     elif options.false_alarms is not None:
@@ -254,7 +279,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    model = load(options.model, choose_device(options.device))
+    model = _load(options)
     _set_limit(model, options.false_alarms, options.good)
     out = save(model, options.out or options.model)
     print(f"{out}: a picture is called anomalous above {model.scale.limit:.4g}.")
@@ -262,7 +287,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    model = load(options.model, choose_device(options.device))
+    model = _load(options)
     print(described(model))
     _warn(model)
     return DONE
@@ -280,11 +305,21 @@ def _set_limit(model: DeSTSeg, rate: float, good: Path | None = None) -> None:
     set_limit(model, rate, good)
     said = f"limit {model.scale.limit:.4g} for {rate:g} false alarms"
     print(f"{said}, by {counted(len(model.card.good_scores), 'score')} of {model.card.good}.")
+    if model.card.good == TRAINING_IMAGES:
+        _print_warning(
+            "other good pictures will exceed this limit more often; measure some that the model "
+            f"was not trained on: `python -m destseg calibrate MODEL --good DIR --false-alarms "
+            f"{rate:g}`."
+        )
 
 
 def _warn(model: DeSTSeg) -> None:
     if model.card.warning:
-        print(f"{coloured('warning:', 'yellow', sys.stderr)} {model.card.warning}", file=sys.stderr)
+        _print_warning(model.card.warning)
+
+
+def _print_warning(sentence: str) -> None:
+    print(f"{coloured('warning:', 'yellow', sys.stderr)} {sentence}", file=sys.stderr)
 
 
 def _convert(options: argparse.Namespace) -> int:
