@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(error)
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted; the same command continues a training.", file=sys.stderr)
+        more = "; the same command continues the training" if options.run is _train else ""
+        print(f"interrupted{more}.", file=sys.stderr)
         return INTERRUPTED
     return code
 
@@ -257,19 +258,19 @@ def _train(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _load(options: argparse.Namespace) -> DeSTSeg:
+def _load(path: Path, device: str = "cpu") -> DeSTSeg:
     """Read the model of a command; another argument in its place is told as that."""
-    if options.model.is_dir() or is_image(options.model):
-        what = "a folder" if options.model.is_dir() else "an image"
+    if path.is_dir() or is_image(path):
+        what = "a folder" if path.is_dir() else "an image"
         raise InputError(
-            f"{options.model}: {what} where the model file belongs, which comes first; give one "
+            f"{path}: {what} where the model file belongs, which comes first; give one "
             "that `python -m destseg train` wrote."
         )
-    return load(options.model, choose_device(options.device))
+    return load(path, choose_device(device))
 
 
 def _predict(options: argparse.Namespace) -> int:
-    model = _load(options)
+    model = _load(options.model, options.device)
     if options.threshold is not None:
         model.scale = replace(model.scale, limit=options.threshold)
     elif options.false_alarms is not None:
@@ -279,7 +280,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    model = _load(options)
+    model = _load(options.model, options.device)
     _set_limit(model, options.false_alarms, options.good)
     out = save(model, options.out or options.model)
     print(f"{out}: a picture is called anomalous above {model.scale.limit:.4g}.")
@@ -287,7 +288,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    model = _load(options)
+    model = _load(options.model, options.device)
     print(described(model))
     _warn(model)
     return DONE
@@ -296,7 +297,9 @@ def _info(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from destseg.exporting import export_onnx
 
-    print(f"{export_onnx(load(options.model), options.out)}: input pictures, outputs maps, scores.")
+    print(
+        f"{export_onnx(_load(options.model), options.out)}: input pictures, outputs maps, scores."
+    )
     return DONE
 
 
@@ -323,5 +326,5 @@ def _print_warning(sentence: str) -> None:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    print(save_authors(load(options.model), options.out))
+    print(save_authors(_load(options.model), options.out))
     return DONE

@@ -106,7 +106,7 @@ def forecasting(
     config = recipe.config
     # A batch of synthetic anomalies is mapped with and without them, in about an update's time.
     after = CALIBRATION_BATCHES + SCALE_COST * images / config.batch_size
-    costs = {"student": SEGMENTATION_COST, "segmentation": (1,)}
+    costs = {"student": SEGMENTATION_COST, "segmentation": (1, 1)}
     before: dict[str, int] = {}
     begun: dict[str, tuple[int, float]] = {}
     said: set[str] = set()
@@ -124,11 +124,24 @@ def forecasting(
         said.add(stage)
         later = after + (config.segmentation_steps if stage == "student" else 0)
         update = (now - clock) / (step - first)
-        times = [_duration(update * (steps - step + cost * later)) for cost in costs[stage]]
+        span = _span(*(update * (steps - step + cost * later) for cost in costs[stage]))
         hedge = "; the second stage will tell more closely" if stage == "student" else ""
-        say(f"this will take about {' to '.join(times)} more on this machine{hedge}.")
+        say(f"this will take about {span} more on this machine{hedge}.")
 
     return tell
+
+
+def _span(shortest: float, longest: float) -> str:
+    """Say between what times something is.
+
+    Examples
+    --------
+    >>> _span(20, 100), _span(600, 1500), _span(9000, 9001)
+    ('20 seconds to 2 minutes', '10 to 25 minutes', '2.5 hours')
+    """
+    low, high = _duration(shortest), _duration(longest)
+    unit = high.split()[-1]
+    return low if low == high else f"{low.removesuffix(f' {unit}')} to {high}"
 
 
 def _duration(seconds: float) -> str:

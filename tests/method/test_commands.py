@@ -134,9 +134,12 @@ def test_pictures_that_warm_up_are_not_timed(workshop, tmp_path, capsys):
 def test_another_argument_in_the_models_place_is_told_as_that(
     workshop, tmp_path, capsys, place, what
 ):
-    assert predict(workshop, "small.pt", out=tmp_path / "out", model=place) == 2
     said = f"{place}: {what} where the model file belongs, which comes first"
+    assert predict(workshop, "small.pt", out=tmp_path / "out", model=place) == 2
     assert said in capsys.readouterr().err
+    for command in ("export", "convert"):
+        assert main([command, str(workshop / place), str(tmp_path / "out")]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_limit_by_the_training_images_is_warned_of(workshop, tmp_path, capsys):
@@ -243,6 +246,9 @@ def test_a_training_that_goes_on_says_so(workshop, tmp_path, monkeypatch, capsys
     command = ["train", "--data", str(workshop / "parts"), "--out", str(tmp_path / "model.pt")]
     assert main(command) == 130
     assert "continues what" not in capsys.readouterr().err
+    monkeypatch.setattr("destseg.application.commands.load", interrupted)
+    assert main(["info", str(workshop / "small.pt")]) == 130
+    assert capsys.readouterr().err == "interrupted.\n", "there is nothing to continue"
     (tmp_path / "model.pt.part").touch()
     assert main(command) == 130
     assert "continues what" in capsys.readouterr().err

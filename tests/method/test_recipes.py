@@ -71,7 +71,7 @@ def test_before_the_second_stage_the_shortest_and_the_longest_time_are_told(cloc
     hours = [(20 - first - 6 + cost * (40 + AFTER)) * 600 / 3600 for cost in (1, 4)]
     (said,) = forecasts(clock, stage)
     assert said == (
-        f"this will take about {hours[0]:.1f} hours to {hours[1]:.1f} hours more on this machine; "
+        f"this will take about {hours[0]:.1f} to {hours[1]:.1f} hours more on this machine; "
         "the second stage will tell more closely."
     )
 
