@@ -2,33 +2,27 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import MappingProxyType
 
+from destseg.application.arguments import command_line
 from destseg.application.calibration import set_limit
 from destseg.application.console import coloured, open_console, print_error
 from destseg.application.describing import described
 from destseg.application.devices import choose_device, memory_for
-from destseg.application.examples import CALIBRATE_EXAMPLES, PREDICT_EXAMPLES, TRAIN_EXAMPLES
-from destseg.application.fitting import ROTATIONS, train
-from destseg.application.options import Parser, finite, positive, program, share
+from destseg.application.fitting import train
 from destseg.application.parts import normal_files
 from destseg.application.predicting import predict_files, require_writable
 from destseg.application.progress import say, stage_progress
 from destseg.application.recipes import announcement, forecasting, recipe_for
 from destseg.card import TRAINING_IMAGES
 from destseg.checkpoint import load, save, save_authors
-from destseg.config import PRECISIONS, STUDENT_KINDS, TrainingConfig
 from destseg.descent import TrainingDiverged
 from destseg.errors import InputError, counted
 from destseg.files import is_image
 from destseg.model import DeSTSeg
-
-Commands: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001
-
-_DATA = "a folder of images of good parts, those in DIR/train/good or else in DIR itself"
 
 DONE, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 
@@ -37,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     open_console()
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments).parse_args(arguments)
+    options = command_line(arguments).parse_args(arguments)
     try:
-        code: int = options.run(options)
+        code = _RUN[options.command](options)
     except InputError as error:
         print_error(error)
         return BAD_INPUT
@@ -47,172 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(error)
         return FAILED
     except KeyboardInterrupt:
-        more = "; the same command continues the training" if options.run is _train else ""
+        more = "; the same command continues the training" if options.command == "train" else ""
         print(f"interrupted{more}.", file=sys.stderr)
         return INTERRUPTED
     return code
-
-
-def _parser(arguments: Sequence[str]) -> Parser:
-    description = (
-        "Find anomalies in images of anybody's parts: train a model on images of good parts, then "
-        "let it predict others. `python -m destseg COMMAND --help` has examples."
-    )
-    parser = program("python -m destseg", "destseg", description, arguments)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_train(commands)
-    _add_predict(commands)
-    _add_calibrate(commands)
-    _add_info(commands)
-    _add_convert(commands)
-    return parser
-
-
-def _add_train(commands: Commands) -> None:
-    command = commands.add_parser(
-        "train",
-        help="train a model on a folder of normal images",
-        epilog=TRAIN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help=_DATA)
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help="such as model.pt")
-    command.add_argument(
-        "--textures",
-        type=Path,
-        metavar="DIR",
-        help="images of any kind from which synthetic anomalies are cut; default: drawn ones",
-    )
-    command.add_argument(
-        "--teacher",
-        default="imagenet",
-        metavar="NAME|PATH",
-        help="imagenet (torchvision's ResNet18_Weights.IMAGENET1K_V1; timm's plain resnet18 is "
-        "another network), of which 47 MB are fetched once, or the file of a state dict under "
-        "torchvision's names; default: imagenet",
-    )
-    command.add_argument(
-        "--rotation",
-        choices=tuple(ROTATIONS),
-        default="none",
-        help="how images are turned at random in training, as parts may lie: slight, by up to 5 "
-        "degrees; full, in any of four directions besides; default: none",
-    )
-    command.add_argument(
-        "--student",
-        choices=STUDENT_KINDS,
-        default="encoder-decoder",
-        help="the student's shape; default: the paper's encoder-decoder",
-    )
-    command.add_argument(
-        "--size",
-        type=positive,
-        metavar="PX",
-        help="side to which images are resized, 32 at least; default: 256 on a GPU, 128 on a CPU",
-    )
-    command.add_argument(
-        "--steps",
-        type=positive,
-        nargs=2,
-        metavar=("STUDENT", "SEGMENTATION"),
-        help="updates of the two stages; default: the paper's 1000 4000 on a GPU, 150 400 on a CPU",
-    )
-    command.add_argument(
-        "--batch-size",
-        type=positive,
-        metavar="N",
-        help="images in a batch; default: the paper's 32 on a GPU, 8 on a CPU, or all where there "
-        "are fewer",
-    )
-    command.add_argument(
-        "--seed", type=int, default=0, help="of all that is drawn at random; default: 0"
-    )
-    command.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default=TrainingConfig().precision,
-        help="in what networks compute in training; tf32 needs a GPU; default: float32",
-    )
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
-    command.set_defaults(run=_train)
-
-
-def _add_predict(commands: Commands) -> None:
-    command = commands.add_parser(
-        "predict",
-        help="find anomalies in images",
-        epilog=PREDICT_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("model", type=Path, metavar="MODEL", help="a model file, or the authors'")
-    command.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE", help="files, folders or patterns"
-    )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
-    limits = command.add_mutually_exclusive_group()
-    limits.add_argument(
-        "--threshold", type=finite, metavar="X", help="call pictures with a larger score anomalous"
-    )
-    limits.add_argument(
-        "--false-alarms",
-        type=share,
-        metavar="SHARE",
-        help="the same by the share of good pictures that may exceed it, such as 0.01, by the "
-        "scores of good images that the model file keeps",
-    )
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
-    command.set_defaults(run=_predict)
-
-
-def _add_calibrate(commands: Commands) -> None:
-    command = commands.add_parser(
-        "calibrate",
-        help="set a model's limit for a rate of false alarms",
-        epilog=CALIBRATE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("model", type=Path, metavar="MODEL")
-    command.add_argument(
-        "--false-alarms",
-        type=share,
-        required=True,
-        metavar="SHARE",
-        help="share of good pictures that may be called anomalous, such as 0.01",
-    )
-    command.add_argument(
-        "--good",
-        type=Path,
-        metavar="DIR",
-        help="good images that the model was not trained on; default: the scores in its file, of "
-        "its training images, which make the limit too low",
-    )
-    command.add_argument(
-        "--out", type=Path, metavar="FILE", help="the new model file; default: in the same place"
-    )
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
-    command.set_defaults(run=_calibrate)
-
-
-def _add_info(commands: Commands) -> None:
-    command = commands.add_parser("info", help="show a model's card, and how long a picture takes")
-    command.add_argument("model", type=Path, metavar="MODEL", help="a model file, or the authors'")
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
-    command.set_defaults(run=_info)
-
-
-def _add_convert(commands: Commands) -> None:
-    command = commands.add_parser(
-        "convert", help="write a model as a checkpoint that the authors' program loads"
-    )
-    command.add_argument("model", type=Path, metavar="MODEL")
-    command.add_argument("out", type=Path, metavar="CHECKPOINT", help="such as model.pckl")
-    command.set_defaults(run=_convert)
-    command = commands.add_parser(
-        "export", help="write a model as an ONNX file, which needs neither torch nor this program"
-    )
-    command.add_argument("model", type=Path, metavar="MODEL")
-    command.add_argument("out", type=Path, metavar="FILE", help="such as model.onnx")
-    command.set_defaults(run=_export)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -297,8 +129,11 @@ def _info(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from destseg.exporting import export_onnx
 
+    model = _load(options.model)
+    out = export_onnx(model, options.out)
     print(
-        f"{export_onnx(_load(options.model), options.out)}: input pictures, outputs maps, scores."
+        f"{out}: input pictures, (N, {model.size}, {model.size}, 3) uint8 RGB; outputs maps and "
+        f"scores, above {model.scale.limit:.4g} called anomalous."
     )
     return DONE
 
@@ -328,3 +163,15 @@ def _print_warning(sentence: str) -> None:
 def _convert(options: argparse.Namespace) -> int:
     print(save_authors(_load(options.model), options.out))
     return DONE
+
+
+_RUN: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
+    {
+        "train": _train,
+        "predict": _predict,
+        "calibrate": _calibrate,
+        "info": _info,
+        "convert": _convert,
+        "export": _export,
+    }
+)
