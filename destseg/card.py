@@ -13,6 +13,10 @@ Chance is 0.5. Image scores of an untrained model exceed this now and then, bein
 which are many, were not seen above 0.6 ("Has it learned anything?" in docs/own-parts.md)."""
 
 
+TRAINING_IMAGES = "the training images, which it knows"
+"""Which normal images the scores of a card are of, before any others were measured."""
+
+
 @dataclass(frozen=True)
 class Card:
     """A model's card; what an older file does not say is empty.

@@ -44,7 +44,8 @@ class Scale:
         Where the colours of an overlay begin: a value that only one in a thousand pixels of the
         normal training images exceeds.
     anomalous : float
-        Where they are strongest: the median of the pixels of synthetic anomalies.
+        Where they are strongest: the median of the pixels of synthetic anomalies, but at least as
+        far above ``normal`` as that is above the median of the normal pixels.
     limit : float
         A picture with a larger image score is called anomalous, and pixels above it are marked. By
         default the largest image score of the normal training images, see
@@ -129,7 +130,7 @@ class Prediction:
         return result
 
     def captioned(self) -> NDArray[np.uint8]:
-        """Return the overlay with the verdict, the score and the limit written below.
+        """Return the overlay with verdict, score, limit and the ends of the colours written below.
 
         Returns
         -------
@@ -138,7 +139,12 @@ class Prediction:
         """
         verdict, sign = ("anomalous", ">") if self.anomalous else ("normal", "<=")
         limit = f"limit {self.scale.limit:.4g}"
-        lines = (f"{verdict}: score {self.score:.4g} {sign} {limit}", f"line: pixels > {limit}")
+        colours = f"{self.scale.normal:.4g} (purple) to {self.scale.anomalous:.4g} (yellow)"
+        lines = (
+            f"{verdict}: score {self.score:.4g} {sign} {limit}",
+            f"line: pixels > {limit}",
+            f"colours: {colours}",
+        )
         return _with_text(self.overlay(), lines, ANOMALOUS if self.anomalous else NORMAL)
 
 

@@ -17,8 +17,14 @@ def find_chosen(options: argparse.Namespace) -> tuple[Finished, Path]:
     folder: Path = options.results / name
     finished = find_finished(experiment, chosen_sources(options), options.results, folder)
     images = {name: ref.digest for name, ref in finished.images.items()}
-    require_same(folder, finished.results, images)
+    require_same(folder, finished.results, images, _REMEDY)
     folder = place_of(finished.results, folder)
     names = dict.fromkeys((*experiment.include, *options.include))
     results = joined_with(finished.results, tuple(names), options.results)
     return dataclasses.replace(finished, results=results), folder
+
+
+_REMEDY = (
+    "give the experiment, data and options that these were made with, or another folder with "
+    "--results DIR"
+)

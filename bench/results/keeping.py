@@ -36,7 +36,9 @@ def results_there(folder: Path) -> Results | None:
         return None
 
 
-def require_same(folder: Path, results: Results, images: Mapping[str, str]) -> None:
+def require_same(
+    folder: Path, results: Results, images: Mapping[str, str], remedy: str | None = None
+) -> None:
     """Refuse to go on where a folder holds results of something else.
 
     Parameters
@@ -47,6 +49,8 @@ def require_same(folder: Path, results: Results, images: Mapping[str, str]) -> N
         What is asked for; cells may be missing.
     images
         Digests of the images, by category.
+    remedy
+        The end of the sentence; by default it is of a command that writes numbers there.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def require_same(folder: Path, results: Results, images: Mapping[str, str]) -> N
         if old != new:
             raise InputError(
                 f"{folder}: holds results of something else ({name}: {old} there, {new} now); "
-                f"{_REMEDY}."
+                f"{remedy or _REMEDY}."
             )
 
 

@@ -22,7 +22,7 @@ from bench.store.runs import DamagedArtifact, RunStore
 from destseg.application.calibration import CALIBRATION_BATCHES, calibrate
 from destseg.application.progress import stage_progress
 from destseg.batches import TrainingImages, training_batches
-from destseg.card import Card
+from destseg.card import TRAINING_IMAGES, Card
 from destseg.config import Precision
 from destseg.errors import InputError
 from destseg.inference import anomaly_maps, upsample
@@ -127,7 +127,7 @@ def model_of_cell(
         recipe=dataclasses.asdict(config.training),
         trained=_day(store, maps.parents[-1]),
         version=__version__,
-        good="the training images, which it knows",
+        good=TRAINING_IMAGES,
         good_scores=found.scores,
         separation=found.separation,
     )

@@ -1,7 +1,7 @@
 """What the values of a trained model's maps mean, measured."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,19 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from destseg.application.parts import SMALLEST, too_small
 from destseg.application.progress import OnProgress
 from destseg.batches import Batch
-from destseg.errors import InputError, counted
+from destseg.card import TRAINING_IMAGES
+from destseg.errors import InputError, counted, input_faults
 from destseg.inference import anomaly_maps, image_scores, upsample
 from destseg.losses import downsampled_mask
 from destseg.model import DeSTSeg
 from destseg.precision import arithmetic
-from destseg.prediction import Scale, files_of, top_pixels
+from destseg.prediction import Prediction, Scale, files_of, top_pixels
 
 CALIBRATION_BATCHES = 8
 """Batches of synthetic anomalies on which a model's scale is measured."""
 
 NORMAL_QUANTILE = 0.999
+
+SHORTEST_SPAN = 1e-3
+"""Of the colours, for a model that gives one value to all."""
 
 SCALE_BATCH = 8
 """Images at a time while the scale is measured."""
@@ -92,15 +97,17 @@ def calibrate(
                 on_progress("synthetic anomalies", number, CALIBRATION_BATCHES, "")
     edge = float(np.quantile(maps, NORMAL_QUANTILE))
     pixels = torch.cat(anomalous)
-    # A model that learned nothing still needs a scale of some length.
-    typical = max(float(pixels.median()) if len(pixels) else 1.0, edge + 1e-3)
+    typical = float(pixels.median()) if len(pixels) else 1.0
+    # The anomalies of a model that learned little lie within its normal range, or just above: a
+    # span of nothing, in which whatever exceeds it has the strongest colour.
+    shortest = max(edge - float(np.median(maps)), SHORTEST_SPAN)
     scores = image_scores(maps, top_pixels(model.size))
     told = (
         auroc(np.concatenate(corrupted), np.concatenate(clean)),
         auroc(pixels.numpy(), torch.cat(around).numpy()),
     )
     return Calibration(
-        Scale(edge, typical, float(scores.max())),
+        Scale(edge, max(typical, edge + shortest), float(scores.max())),
         tuple(map(float, scores)),
         min((each for each in told if each is not None), default=None),
     )
@@ -138,15 +145,22 @@ def set_limit(model: DeSTSeg, rate: float, good: Path | str | None = None) -> No
     Raises
     ------
     InputError
-        When there are no scores, or too few for such a share.
+        When there are no scores, or too few for such a share, or images that cannot be read, are
+        too small or are those of the training.
     """
     if good is not None:
-        files = files_of(Path(good))
-        scores = [
-            one.score
-            for start in range(0, len(files), SCALE_BATCH)
-            for one in model.predict(files[start : start + SCALE_BATCH])
-        ]
+        scores, faults = [], []
+        for one in _predicted(model, files_of(Path(good))):
+            scores.append(one.score)
+            if min(one.picture.shape[:2]) < SMALLEST:
+                faults.append(too_small(one.source, one.picture))
+        if faults:
+            raise input_faults(str(good), faults)
+        if model.card.good == TRAINING_IMAGES and _alike(scores, model.card.good_scores):
+            raise InputError(
+                f"{good}: by their scores the images that the model was trained on, which it "
+                "knows; give other good ones."
+            )
         name = f"the good images in {Path(good).resolve().name}"
         model.card = replace(model.card, good=name, good_scores=tuple(scores))
     if not model.card.good_scores:
@@ -156,6 +170,16 @@ def set_limit(model: DeSTSeg, rate: float, good: Path | str | None = None) -> No
         )
     limit = limit_for(model.card.good_scores, rate)
     model.scale = replace(model.scale, limit=limit)
+
+
+def _alike(scores: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether scores are of the same images; of a model of few updates others are near as well."""
+    return len(scores) == len(others) and np.allclose(sorted(scores), sorted(others), 1e-6, 0)
+
+
+def _predicted(model: DeSTSeg, files: Sequence[Path]) -> Iterator[Prediction]:
+    for start in range(0, len(files), SCALE_BATCH):
+        yield from model.predict(files[start : start + SCALE_BATCH])
 
 
 def limit_for(scores: Sequence[float], rate: float) -> float:

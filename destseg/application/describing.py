@@ -32,6 +32,7 @@ def described(model: DeSTSeg) -> str:
         "student": model.student_net.kind,
         "parameters": f"{sum(one.numel() for one in model.parameters()) / 1e6:.1f} million",
         "limit": f"{model.scale.limit:.4g}; a picture with a larger score is called anomalous",
+        "colours": f"from {model.scale.normal:.4g} to {model.scale.anomalous:.4g} in all overlays",
         "good images": measured,
         "separation": separation,
         "time": f"{latency(model):.1f} ms per picture on {next(model.parameters()).device.type}, "

@@ -9,6 +9,10 @@ examples:
       four times as long
   python -m destseg train --data parts --out model.pt --textures dtd/images --rotation full
       the paper's anomaly sources; parts that may lie in any direction
+
+Four counts are shown: the two stages of the training, then the training images and synthetic
+anomalies on which the limit and the colours of overlays are measured. Ctrl-C keeps an unfinished
+training in model.pt.part; the same command goes on there.
 """
 
 PREDICT_EXAMPLES = """\
@@ -20,7 +24,8 @@ examples:
   python -m destseg predict model.pt parts --out found --false-alarms 0.02
       another limit than the largest score of the training images, the default
 
-The line in an overlay goes around pixels above the limit; verdict and score stand below.
+The line in an overlay goes around pixels above the limit; verdict, score and what the colours mean
+stand below. In scores.csv a relative_score of 0 is where the colours begin, 1 where they end.
 
 exit codes: 0 done, 2 bad input or usage, 3 some images could not be predicted, which are listed
 at the end, 130 interrupted

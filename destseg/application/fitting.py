@@ -17,7 +17,7 @@ from destseg.application.parts import FOLDER, SMALLEST, normal_files, read_image
 from destseg.application.progress import OnProgress
 from destseg.application.resuming import PartFile, identity_of
 from destseg.batches import Batch, TrainingImages, training_batches
-from destseg.card import Card
+from destseg.card import TRAINING_IMAGES, Card
 from destseg.config import AnomalyConfig, ModelConfig, Rotation, StudentKind, TrainingConfig
 from destseg.descent import UNKEPT, Keeper
 from destseg.errors import InputError, counted, suggestion
@@ -136,6 +136,11 @@ def train(
     if size < SMALLEST:
         raise InputError(f"size {size}: the smallest useful one is {SMALLEST} pixels.")
     images, depth = read_images(normal_files(Path(data)), size, str(data), least=SMALLEST)
+    if len(images) == 1:
+        raise InputError(
+            f"{data}: 1 image; a training needs 2 at least, and some 30 to learn what normal parts "
+            "have in common: give more."
+        )
     if len(images) < config.batch_size:
         raise InputError(
             f"{data}: {counted(len(images), 'image')} cannot fill one batch of "
@@ -200,7 +205,7 @@ def train(
         },
         trained=datetime.now(UTC).date().isoformat(),
         version=installed(),
-        good="the training images, which it knows",
+        good=TRAINING_IMAGES,
         good_scores=found.scores,
         separation=found.separation,
     )

@@ -33,6 +33,15 @@ def normal_files(data: Path) -> list[Path]:
     return images_below(normal_folder(data), FOLDER, own=True)
 
 
+def too_small(file: Path | None, image: NDArray[np.uint8], least: int = SMALLEST) -> str:
+    """Say that an image, (H, W, 3), has too few pixels to show anything."""
+    height, width = image.shape[:2]
+    return (
+        f"{file}: {width} x {height} pixels; the smallest useful part has {least} x {least}: give "
+        "the original, not a thumbnail"
+    )
+
+
 def read_images(
     files: Sequence[Path], size: int, where: str, *, least: int = 1
 ) -> tuple[NDArray[np.uint8], int | None]:
@@ -69,12 +78,8 @@ def read_images(
         except InputError as error:
             faults.append(str(error))
             continue
-        height, width = image.shape[:2]
-        if min(height, width) < least:
-            faults.append(
-                f"{file}: {width} x {height} pixels; the smallest useful part has {least} x "
-                f"{least}: give the original, not a thumbnail"
-            )
+        if min(image.shape[:2]) < least:
+            faults.append(too_small(file, image, least))
         images.append(resize_rgb(image, size))
     if faults:
         raise input_faults(where, faults)

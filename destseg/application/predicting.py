@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from destseg.application.console import coloured
+from destseg.application.parts import SMALLEST, too_small
 from destseg.application.progress import Progress
 from destseg.atomic import write_atomically, writing
 from destseg.errors import InputError, counted, input_faults, printable
@@ -37,19 +38,27 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
     require_writable(out)
     _spare(files, out, names)
     rows = []
-    seconds = 0.0
+    seconds, timed = 0.0, 0
     with Progress("predict", len(files), unit="image") as shown:
         for start in range(0, len(files), PICTURES_AT_A_TIME):
             chosen = {}
             for file in files[start : start + PICTURES_AT_A_TIME]:
                 try:
-                    chosen[file] = read_picture(file, 0, model.depth)
+                    picture = read_picture(file, 0, model.depth)
                 except InputError as error:
                     faults.append(str(error))
                     shown.advance()
+                    continue
+                if min(picture.shape[:2]) >= SMALLEST:
+                    chosen[file] = picture
+                else:
+                    faults.append(too_small(file, picture))
+                    shown.advance()
             began = time.perf_counter()
             predictions = model.predict(chosen.values())
-            seconds += time.perf_counter() - began
+            if start:  # the first ones warm up
+                seconds += time.perf_counter() - began
+                timed += len(predictions)
             for file, prediction in zip(chosen, predictions, strict=True):
                 shown.advance()
                 try:
@@ -69,8 +78,8 @@ def predict_files(model: DeSTSeg, given: Iterable[Path], out: Path) -> bool:
     verdict = coloured(f"{count} of {counted(len(rows), 'image')}", "red" if count else "green")
     limit = f"above {model.scale.limit:.4g}"
     print(f"{verdict} called anomalous, {limit}; maps, overlays and scores.csv in {out}.")
-    if rows:
-        each = 1000 * seconds / len(rows)
+    if timed:
+        each = 1000 * seconds / timed
         device = next(model.parameters()).device.type
         print(f"{each:.1f} ms per image on {device}, without reading and writing files.")
     if faults:

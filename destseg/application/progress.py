@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
@@ -62,10 +62,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line without disturbing the bar."""
-        if self._live:
-            self._bar.write(text, file=sys.stderr)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        say(text)
 
     def close(self) -> None:
         """Leave the last state on the screen."""
@@ -78,6 +75,12 @@ class Progress:
         self.close()
 
 
+def say(text: str) -> None:
+    """Print a line to stderr, above whatever bars a terminal shows."""
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
+
+
 def progress(items: Iterable[T], label: str, total: int, *, unit: str) -> Iterator[T]:
     """Show how far an iteration is."""
     with Progress(label, total, unit=unit) as shown:
@@ -88,17 +91,24 @@ def progress(items: Iterable[T], label: str, total: int, *, unit: str) -> Iterat
 
 @contextmanager
 def stage_progress() -> Iterator[OnProgress]:
-    """Show how far each stage is that the `OnProgress` it gives is told of."""
-    shown: dict[str, Progress] = {}
-    with ExitStack() as stack:
+    """Show how far each stage is that the `OnProgress` it gives is told of, one after the other."""
+    current: str | None = None
+    bar: Progress | None = None
 
-        def show(stage: str, step: int, steps: int, note: str) -> None:
-            if stage not in shown:
-                bar = Progress(stage, steps, done=step, unit="step")
-                shown[stage] = stack.enter_context(bar)
-            shown[stage].advance(step - shown[stage].count, note)
+    def show(stage: str, step: int, steps: int, note: str) -> None:
+        nonlocal current, bar
+        if bar is None or stage != current:
+            # A bar that is left open is drawn anew in the end, with the time of later stages.
+            if bar is not None:
+                bar.close()
+            current, bar = stage, Progress(stage, steps, done=step, unit="step")
+        bar.advance(step - bar.count, note)
 
+    try:
         yield show
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def heartbeat(label: str, total: int) -> Callable[[int, float], None]:

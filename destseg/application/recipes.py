@@ -7,16 +7,20 @@ from typing import NamedTuple
 
 import torch
 
+from destseg.application.calibration import CALIBRATION_BATCHES
 from destseg.application.progress import OnProgress
 from destseg.config import Precision, TrainingConfig
 from destseg.errors import counted
 
-SEGMENTATION_COST = 4
-"""Updates of the student that take as long as one of the segmentation net: four on a CPU, three on
-a GPU, see docs/scale.md."""
+SEGMENTATION_COST = (1, 4)
+"""Updates of the student that take as long as one of the segmentation net: between these, by
+machine and size."""
+
+SCALE_COST = 0.5
+"""Updates of the segmentation net that take as long as the maps of a batch of normal images."""
 
 WATCHED = 5
-"""Updates by which the time of a training is told, after one that warms up."""
+"""Updates, at least, by which the time of a training is told, after what warms up."""
 
 
 class Recipe(NamedTuple):
@@ -79,39 +83,65 @@ def _amount(config: TrainingConfig) -> tuple[int, int, int]:
     return config.batch_size, config.student_steps, config.segmentation_steps
 
 
-def forecasting(told: OnProgress, config: TrainingConfig, say: Callable[[str], None]) -> OnProgress:
-    """Pass progress on, and say once, by the first updates, how long all of them will take.
+def forecasting(
+    told: OnProgress, recipe: Recipe, images: int, say: Callable[[str], None]
+) -> OnProgress:
+    """Pass progress on, and say by the first updates of each stage how long the rest will take.
+
+    What an update of the second stage costs is known once some were made: before, the shortest and
+    the longest time are told. Both include what is measured on normal images and synthetic
+    anomalies after the training.
 
     Parameters
     ----------
     told : callable
         What progress is passed on to.
-    config : TrainingConfig
-        The recipe.
+    recipe : Recipe
+        Of the training.
+    images : int
+        Normal images.
     say : callable
         Takes the sentence.
     """
+    config = recipe.config
+    # A batch of synthetic anomalies is mapped with and without them, in about an update's time.
+    after = CALIBRATION_BATCHES + SCALE_COST * images / config.batch_size
+    costs = {"student": SEGMENTATION_COST, "segmentation": (1, 1)}
+    before: dict[str, int] = {}
     begun: dict[str, tuple[int, float]] = {}
-    said = False
+    said: set[str] = set()
 
     def tell(stage: str, step: int, steps: int, note: str) -> None:
-        nonlocal said
         told(stage, step, steps, note)
-        if said or stage not in ("student", "segmentation"):
+        # A stage that is continued begins in its middle.
+        if stage not in costs or stage in said or before.setdefault(stage, step) == step:
             return
-        # A stage that is continued begins in its middle, and its first update warms up.
-        first, clock = begun.setdefault(stage, (step, time.monotonic()))
-        if step == first + 1:
-            begun[stage] = (first, time.monotonic())
-        elif step == first + 1 + WATCHED:
-            said = True
-            left = steps - step
-            if stage == "student":
-                left += SEGMENTATION_COST * config.segmentation_steps
-            seconds = (time.monotonic() - clock) / WATCHED * left
-            say(f"this will take about {_duration(seconds)} more on this machine.")
+        # What was made until it is first told of warms up; a GPU tells every 50 updates.
+        now = time.monotonic()
+        first, clock = begun.setdefault(stage, (step, now))
+        if step < first + WATCHED:
+            return
+        said.add(stage)
+        later = after + (config.segmentation_steps if stage == "student" else 0)
+        update = (now - clock) / (step - first)
+        span = _span(*(update * (steps - step + cost * later) for cost in costs[stage]))
+        hedge = "; the second stage will tell more closely" if stage == "student" else ""
+        say(f"this will take about {span} more on this machine{hedge}.")
 
     return tell
+
+
+def _span(shortest: float, longest: float) -> str:
+    """Say between what times something is.
+
+    Examples
+    --------
+    >>> _span(20, 100), _span(600, 1500), _span(9000, 9001)
+    ('20 seconds to 2 minutes', '10 to 25 minutes', '2.5 hours')
+    """
+    low, high = _duration(shortest), _duration(longest)
+    unit = high.split()[-1]
+    return low if low == high else f"{low.removesuffix(f' {unit}')} to {high}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 
 from bench.cli import main
+from bench.commands import finished_options
 from bench.commands.report import reproducing
 from bench.presentation.figures import OF_CELLS
 from bench.results.files import write_results
@@ -35,6 +38,21 @@ def test_from_the_table_of_cells_there_is_a_report_without_gallery(call, results
     assert "complete: all 8 cells" in text
     assert "image/svg+xml" in text
     assert not (results / "runs").exists(), "nothing is run"
+
+
+def test_a_folder_of_something_else_is_not_to_be_removed_for_a_report(
+    call, results, tiny_finished, monkeypatch, capsys
+):
+    other = dataclasses.replace(tiny_finished.results, experiment="other")
+    write_results(results / "tiny", other)
+    # By its records, which know nothing of what the folder holds.
+    monkeypatch.setattr(finished_options, "find_finished", lambda *_: tiny_finished)
+    assert call("report") == 2
+    said = capsys.readouterr().err
+    assert (
+        "something else (experiment: other there, tiny now); give the experiment, data and" in said
+    )
+    assert "remove" not in said
 
 
 def test_figures_are_drawn_by_name(call, results, capsys):

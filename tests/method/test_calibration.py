@@ -10,7 +10,7 @@ from destseg import inference
 from destseg.application import calibration
 from destseg.application.calibration import calibrate, limit_for, set_limit
 from destseg.batches import Batch
-from destseg.card import Card
+from destseg.card import TRAINING_IMAGES, Card
 from destseg.errors import InputError
 from tests.method.small_networks import small_model
 
@@ -76,6 +76,19 @@ def test_a_model_that_learned_nothing_has_a_scale_of_some_length():
         assert scale.anomalous > scale.normal
 
 
+@pytest.mark.parametrize("anomaly", [-1.0, 1.4, 9.0])
+def test_anomalies_near_the_normal_edge_leave_the_colours_a_span(anomaly):
+    """Of a model that learned little: what just exceeds the edge must not look as what is far."""
+    normal = np.zeros((5, 8, 8, 3), np.uint8)
+    normal[:, :4] = 200
+    shown = torch.full((2, 3, 8, 8), anomaly)
+    scale = calibrate(Known(), [Batch(shown, shown, shown[:, :1] * 0 + 1)], normal).scale
+    edge = (200 / 255 - 0.485) / 0.229
+    median = (edge - 0.485 / 0.229) / 2  # half of the pixels are black
+    assert scale.normal == pytest.approx(edge, rel=0.01)
+    assert scale.anomalous == pytest.approx(max(anomaly, 2 * edge - median), rel=0.05)
+
+
 def test_progress_is_told_by_the_image_and_by_the_batch():
     told = []
     empty = torch.zeros(2, 3, 8, 8)
@@ -137,7 +150,7 @@ def test_the_limit_is_set_by_the_scores_in_the_file_or_of_a_folder(tmp_path):
     set_limit(model, 0.5)
     assert model.scale.limit == 0.2
     for index in range(3):
-        pixels = np.random.default_rng(index).integers(0, 256, (20, 20, 3), np.uint8)
+        pixels = np.random.default_rng(index).integers(0, 256, (32, 32, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
     set_limit(model, 0.5, tmp_path)
     scores = sorted(one.score for one in model.predict(tmp_path))
@@ -146,3 +159,33 @@ def test_the_limit_is_set_by_the_scores_in_the_file_or_of_a_folder(tmp_path):
     assert tmp_path.name in model.card.good
     with pytest.raises(InputError, match="keeps no scores of good images"):
         set_limit(small_model(size=64), 0.5)
+
+
+@pytest.fixture
+def good(tmp_path):
+    """Three pictures in a folder."""
+    for index in range(3):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    return tmp_path
+
+
+def test_a_limit_is_not_set_by_pictures_too_small_to_show_anything(good):
+    model = small_model(size=64)
+    Image.new("RGB", (40, 31)).save(good / "small.png")
+    with pytest.raises(InputError, match=r"small\.png: 40 x 31 pixels; the smallest useful part"):
+        set_limit(model, 0.5, good)
+    assert (model.scale, model.card) == (destseg.Scale(), Card())
+
+
+def test_a_limit_is_not_set_by_the_training_images_as_if_they_were_others(good):
+    model = small_model(size=64)
+    scores = tuple(one.score for one in reversed(model.predict(good)))
+    model.card = Card(good=TRAINING_IMAGES, good_scores=scores)
+    with pytest.raises(InputError, match="the images that the model was trained on"):
+        set_limit(model, 0.5, good)
+    set_limit(model, 0.5)
+    Image.new("RGB", (40, 40)).save(good / "another.png")
+    set_limit(model, 0.5, good)
+    set_limit(model, 0.5, good)
+    assert len(model.card.good_scores) == 4

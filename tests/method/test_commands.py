@@ -11,7 +11,7 @@ from PIL import Image
 import destseg
 from destseg.application.commands import main
 from destseg.application.predicting import require_writable
-from destseg.card import Card
+from destseg.card import TRAINING_IMAGES, Card
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
 from tests.method.small_networks import small_model
@@ -109,6 +109,51 @@ def test_one_damaged_picture_takes_no_others_results(workshop, tmp_path, capsys)
     assert all((out / name).with_suffix(".tiff").is_file() for name in found)
 
 
+def test_a_picture_too_small_to_show_anything_is_not_predicted(workshop, tmp_path, capsys):
+    shutil.copy(workshop / "parts" / "test" / "good" / "000.png", tmp_path)
+    Image.new("RGB", (31, 40)).save(tmp_path / "thumbnail.png")
+    assert predict(workshop, tmp_path, out=tmp_path / "out") == 3
+    out, err = capsys.readouterr()
+    assert "of 1 image called anomalous" in out
+    assert "thumbnail.png: 31 x 40 pixels; the smallest useful part has 32 x 32" in err
+    assert not list((tmp_path / "out").glob("thumbnail*"))
+
+
+def test_pictures_that_warm_up_are_not_timed(workshop, tmp_path, capsys):
+    test = workshop / "parts" / "test"
+    assert predict(workshop, test, out=tmp_path) == 0
+    assert "ms per image" not in capsys.readouterr().out, "all of them in one go"
+    assert predict(workshop, test, workshop / "parts" / "train", out=tmp_path) == 0
+    assert "ms per image on cpu" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [("parts", "a folder"), ("parts/test/good/000.png", "an image")],
+)
+def test_another_argument_in_the_models_place_is_told_as_that(
+    workshop, tmp_path, capsys, place, what
+):
+    said = f"{place}: {what} where the model file belongs, which comes first"
+    assert predict(workshop, "small.pt", out=tmp_path / "out", model=place) == 2
+    assert said in capsys.readouterr().err
+    for command in ("export", "convert"):
+        assert main([command, str(workshop / place), str(tmp_path / "out")]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_limit_by_the_training_images_is_warned_of(workshop, tmp_path, capsys):
+    card = Card(good=TRAINING_IMAGES, good_scores=(0.1, 0.2, 0.3))
+    path = destseg.save(small_model(size=64, card=card), tmp_path / "model.pt")
+    calibrating = ["calibrate", str(path), "--false-alarms", "0.5", "--device", "cpu"]
+    assert main(calibrating) == 0
+    out, err = capsys.readouterr()
+    assert "by 3 scores of the training images, which it knows." in out
+    assert "warning: other good pictures will exceed this limit more often; measure some" in err
+    assert main([*calibrating, "--good", str(workshop / "parts" / "test" / "good")]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_conversion_to_the_authors_format(workshop, tmp_path):
     path = tmp_path / "model.pckl"
     assert main(["convert", str(workshop / "new" / "model.pt"), str(path)]) == 0
@@ -201,6 +246,9 @@ def test_a_training_that_goes_on_says_so(workshop, tmp_path, monkeypatch, capsys
     command = ["train", "--data", str(workshop / "parts"), "--out", str(tmp_path / "model.pt")]
     assert main(command) == 130
     assert "continues what" not in capsys.readouterr().err
+    monkeypatch.setattr("destseg.application.commands.load", interrupted)
+    assert main(["info", str(workshop / "small.pt")]) == 130
+    assert capsys.readouterr().err == "interrupted.\n", "there is nothing to continue"
     (tmp_path / "model.pt.part").touch()
     assert main(command) == 130
     assert "continues what" in capsys.readouterr().err
@@ -225,7 +273,6 @@ def test_the_limit_is_given_or_follows_from_a_share(workshop, tmp_path, capsys):
     assert main(predicting(workshop, test, tmp_path, "--false-alarms", "0.5", model=new)) == 0
     said = capsys.readouterr().out
     assert f"limit {scores[1]:.4g} for 0.5 false alarms, by 3 scores of the good images" in said
-    assert "ms per image on cpu" in said
 
 
 def predicting(workshop, images, out, *options, model=None):
@@ -243,6 +290,9 @@ def test_a_model_tells_what_it_is(workshop, capsys):
     assert "teacher teacher.pth, textures procedural, seed 0" in lines["recipe"]
     assert lines["good images"] == "3 scores of the training images, which it knows"
     assert "ms per picture on cpu" in lines["time"]
+    scale = destseg.load(workshop / "new" / "model.pt").scale
+    assert f"from {scale.normal:.4g}" in lines["colours"]
+    assert f"to {scale.anomalous:.4g}" in lines["colours"]
     assert err.startswith("warning: this model has hardly been trained")
     assert main(["info", str(workshop / "small.pt"), "--device", "cpu"]) == 0
     out, err = capsys.readouterr()

@@ -16,6 +16,14 @@ def test_what_is_lacking_is_told(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_export_says_what_goes_in_and_what_comes_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(exporting, "export_onnx", lambda _, path: path)
+    destseg.save(small_model(size=64, scale=destseg.Scale(0.1, 0.4, 0.25)), tmp_path / "m.pt")
+    assert main(["export", str(tmp_path / "m.pt"), "m.onnx"]) == 0
+    said = "m.onnx: input pictures, (N, 64, 64, 3) uint8 RGB; outputs maps and scores, above 0.25"
+    assert capsys.readouterr().out.startswith(said)
+
+
 @pytest.mark.slow  # torch's exporter traces for half a minute
 def test_onnxruntime_gives_the_same_maps_and_scores(tmp_path):
     """Of one picture and of several, in a file with nothing beside it."""

@@ -172,7 +172,7 @@ def test_bad_input_is_one_sentence(fit, parts, tmp_path):
         ({"device": "cuda:99"}, "device cuda:99: not available here; use auto or cpu"),
         ({"rotation": "some"}, "rotation 'some': unknown; there are none, slight, full"),
         ({"config": TrainingConfig(batch_size=7)}, "6 images cannot fill one batch of 7"),
-        ({"data": single}, "1 image cannot fill one batch of 4; give more images, or a smaller"),
+        ({"data": single}, "1 image; a training needs 2 at least, and some 30 to learn"),
         ({"size": 31}, "size 31: the smallest useful one is 32 pixels"),
     ):
         with pytest.raises(InputError) as caught:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.common.provenance import determinism
-from destseg import features, training
+from destseg import courses, features
 from destseg.config import TrainingConfig
 from destseg.courses import SegmentationTraining, StudentTraining
 from destseg.errors import InputError
@@ -147,7 +147,7 @@ def test_losses_and_distances_are_float32(monkeypatch):
     spied(features, "cosine_distances")
     losses = ("cosine_loss", "focal_loss", "l1_loss")
     for name in losses:
-        spied(training, name)
+        spied(courses, name)
     curves(BF16)
     assert set(seen) == {(name, torch.float32, False) for name in ("cosine_distances", *losses)}
 

@@ -202,6 +202,15 @@ def test_a_line_goes_around_what_is_above_the_limit_and_hides_none_of_it():
     assert np.array_equal(overlay[~line], prediction.overlay(contour=False)[~line])
 
 
+def test_the_ends_of_the_colours_are_written_below_an_overlay(monkeypatch):
+    written = []
+    monkeypatch.setattr(module, "_with_text", lambda _, lines, __: written.extend(lines))
+    Prediction(
+        np.zeros((30, 30, 3), np.uint8), np.zeros((30, 30), np.float32), 1, SCALE
+    ).captioned()
+    assert written[-1] == "colours: 0.2 (purple) to 0.6 (yellow)"
+
+
 @pytest.mark.parametrize("width", [40, 900])
 def test_the_verdict_stands_below_an_overlay(width):
     picture = np.full((30, width, 3), 100, np.uint8)

@@ -102,3 +102,17 @@ def test_each_stage_that_is_told_of_is_shown(clock, capsys):
     # The update that was done before does not enter the rate.
     assert re.search(r"student: +67%.* 2/3 \[00:20<00:20, 20\.00s/step, loss 0\.5\]$", first)
     assert re.search(r"scale: +100%.* 4/4 ", second)
+
+
+def test_a_line_is_no_part_of_a_bar_and_a_finished_bar_is_left_alone(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with module.stage_progress() as show:
+        show("student", 1, 2, "")
+        module.say("a sentence")
+        show("student", 2, 2, "")
+        show("scale", 1, 1, "")
+    err = capsys.readouterr().err
+    assert re.search(r"\r *\ra sentence\n", err), "the bar is wiped first"
+    before, after = err.split("scale", 1)
+    assert "2/2" in before
+    assert "student" not in after

@@ -2,10 +2,12 @@ import time
 
 import pytest
 
+from destseg.application.calibration import CALIBRATION_BATCHES
 from destseg.application.recipes import (
     PAPER,
-    SEGMENTATION_COST,
+    SCALE_COST,
     SHORT,
+    Recipe,
     announcement,
     forecasting,
     recipe_for,
@@ -45,30 +47,52 @@ def clock(monkeypatch):
     return now
 
 
-@pytest.mark.parametrize(
-    ("stage", "first", "left"),
-    [
-        ("student", 0, 20 - 6 + 40 * SEGMENTATION_COST),
-        ("student", 10, 20 - 16 + 40 * SEGMENTATION_COST),
-        ("segmentation", 0, 40 - 6),
-    ],
-)
-def test_the_time_is_told_once_by_the_first_updates_but_one(clock, stage, first, left):
-    config = TrainingConfig(student_steps=20, segmentation_steps=40)
-    steps = {"student": 20, "segmentation": 40}[stage]
-    passed, told = [], []
-    tell = forecasting(lambda *call: passed.append(call), config, told.append)
-    for step in range(first, steps + 1):
-        tell(stage, step, steps, "")
-        clock[0] += 500 if step == first else 600  # the first one is no measure
-    assert told == [f"this will take about {left * 600 / 3600:.1f} hours more on this machine."]
-    assert len(passed) == steps - first + 1
+RECIPE = Recipe(64, TrainingConfig(batch_size=4, student_steps=20, segmentation_steps=40))
+AFTER = CALIBRATION_BATCHES + SCALE_COST * 12 / 4
+"""Updates of the segmentation net in whose time 12 images and the anomalies are measured."""
+
+
+def forecasts(clock, updates):
+    """Tell of updates, ``(stage, done, steps)`` and the seconds each took; return what is said."""
+    passed, said = [], []
+    tell = forecasting(lambda *call: passed.append(call), RECIPE, 12, said.append)
+    for stage, done, steps, seconds in updates:
+        clock[0] += seconds
+        tell(stage, done, steps, "")
+    assert passed == [(*update, "") for *update, _ in updates]
+    return said
+
+
+@pytest.mark.parametrize("first", [0, 10])
+def test_before_the_second_stage_the_shortest_and_the_longest_time_are_told(clock, first):
+    """By updates but the first one, which is no measure, and with what follows the training."""
+    stage = [("student", first, 20, 0), ("student", first + 1, 20, 1000)]
+    stage += [("student", step, 20, 600) for step in range(first + 2, 21)]
+    hours = [(20 - first - 6 + cost * (40 + AFTER)) * 600 / 3600 for cost in (1, 4)]
+    (said,) = forecasts(clock, stage)
+    assert said == (
+        f"this will take about {hours[0]:.1f} to {hours[1]:.1f} hours more on this machine; "
+        "the second stage will tell more closely."
+    )
+
+
+def test_the_second_stage_tells_by_its_own_updates(clock):
+    student = [("student", step, 20, 600) for step in range(21)]
+    second = [("segmentation", 0, 40, 0), ("segmentation", 1, 40, 9000)]
+    second += [("segmentation", step, 40, 360) for step in range(2, 41)]
+    _, said = forecasts(clock, student + second)
+    hours = (40 - 6 + AFTER) * 360 / 3600
+    assert said == f"this will take about {hours:.1f} hours more on this machine."
+
+
+def test_updates_that_are_told_by_fifties_are_a_measure_too(clock):
+    """As on a GPU, which is not asked for the loss of each."""
+    updates = [("segmentation", step, 200, step) for step in (0, 50, 100, 150, 200)]
+    (said,) = forecasts(clock, updates)
+    seconds = (200 - 100 + AFTER) * 100 / 50
+    assert said == f"this will take about {seconds / 60:.0f} minutes more on this machine."
 
 
 def test_a_training_of_a_few_updates_is_not_forecast(clock):
-    told = []
-    tell = forecasting(lambda *_: None, TrainingConfig(), told.append)
-    for stage in ("student", "segmentation", "scale", "synthetic anomalies"):
-        for step in range(6):
-            tell(stage, step, 5, "")
-    assert not told
+    stages = ("student", "segmentation", "scale", "synthetic anomalies")
+    assert not forecasts(clock, [(stage, step, 5, 1) for stage in stages for step in range(6)])

@@ -140,6 +140,12 @@ def test_results_of_something_else_are_not_replaced(folder, whole, changes, said
         require_same(folder, dataclasses.replace(whole, **changes), {})
 
 
+def test_what_only_reads_has_a_remedy_of_its_own(folder, whole):
+    other = dataclasses.replace(whole, experiment="other")
+    with pytest.raises(InputError, match=r"other now\); give its own options\.$"):
+        require_same(folder, other, {}, "give its own options")
+
+
 def test_other_images_are_something_else(folder, whole):
     same = whole.cells.loc[whole.cells["category"] == "cable", "images"].iloc[0]
     require_same(folder, whole, {"cable": same, "zipper": "1" * 64})
