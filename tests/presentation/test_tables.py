@@ -172,7 +172,11 @@ def test_one_pass_over_the_images_is_hardly_a_training():
         results = replace(rival(name), settings={"configs": {name: settings}})
         first = build_table("main", results).notes[0]
         assert first.startswith("NUMBERS WITHOUT MEANING")
-        kind = {"STFPM": "student epochs 1", "DRAEM": "training epochs 1", "DSR": "subspaces steps 9"}
+        kind = {
+            "STFPM": "student epochs 1",
+            "DRAEM": "training epochs 1",
+            "DSR": "subspaces steps 9",
+        }
         assert f"({name}: {kind[name]})" in first
     enough = {"configs": {"STFPM": {"epochs": 1, "steps": 670}, "DRAEM": {"epochs": 2}}}
     both = replace(join(rival("STFPM"), [rival("DRAEM")]), settings=enough)
@@ -187,7 +191,9 @@ def test_the_warning_of_an_included_folder_heads_the_table():
         first = build_table("main", both).notes[0]
         assert "(DeSTSeg (few): student steps 1, segmentation steps 2)" in first
     swapped = join(few, [replace(MINIATURE, settings=enough)])
-    assert "(DeSTSeg: student steps 1, segmentation steps 2)" in build_table("main", swapped).notes[0]
+    assert (
+        "(DeSTSeg: student steps 1, segmentation steps 2)" in build_table("main", swapped).notes[0]
+    )
 
 
 def test_a_precision_that_is_not_known_is_said_to_be_that():
