@@ -101,6 +101,6 @@ def run(options: argparse.Namespace) -> int:
     if outcome.beside is not None and not outcome.faults:
         words = ["table", "main", outcome.beside, "--include", request.name]
         if request.results != Path("results"):
-            words += ["--results", request.results]
+            words += ["--results", str(request.results)]
         print(f"beside {outcome.beside}:\n  {typed(*words)}")
     return FAILURES if outcome.faults else DONE
