@@ -77,8 +77,7 @@ def test_failures_damage_and_environments_are_named(bench, results):
     (store.folder(student.key) / "record.json").write_bytes(encode(other))
     code, out = bench("status")
     assert code == 3
-    traits = "(den, encoder-decoder, l1, product, seg)"
-    said = f"bottle seed 0 evaluation of maps {traits}: memory: no more (3 attempts, 20"
+    said = "bottle seed 0 evaluation of maps (encoder): memory: no more (3 attempts, 20"
     assert said in out
     assert f"{damaged}: the record is not whole (bottle seed 0 maps)" in out
     assert "different environments" in out
