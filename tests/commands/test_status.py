@@ -79,7 +79,7 @@ def test_failures_damage_and_environments_are_named(bench, results):
     assert code == 3
     said = "bottle seed 0 evaluation of maps (encoder): memory: no more (3 attempts, 20"
     assert said in out
-    assert f"{damaged}: the record is not whole (bottle seed 0 maps)" in out
+    assert f"{damaged}: the record is not whole (bottle seed 0 maps (encoder))" in out
     assert "different environments" in out
     assert [line.split() for line in out.splitlines() if "f" * 40 in line] == [
         ["commit", "f" * 40, "1"]
