@@ -48,6 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(error)
         return BAD_INPUT
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            name = max(str(error.filename).split("/"), key=len)
+            print_error(f"{name[:40]}... ({len(name)} characters): {error.strerror}; give another.")
+            return BAD_INPUT
         if error.errno not in UNWRITABLE:
             raise
         print_error(

@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     categories = {name for kind in all_kinds().values() for name in kind.categories}
     named = {*experiment_names()} - categories
     files = [word for word in words if word.endswith(".toml") or word in named]
+    if len(files) > 1:
+        raise InputError(f"explain: of {' or '.join(files)}? Give one experiment, and one cell.")
     options.experiment = Path(files[0]) if files else None
     for word in words:
         if word not in {*files, *categories} and (options.results / word / CELLS).is_file():

@@ -1,7 +1,6 @@
 """``python -m bench score``: the six metrics of anybody's anomaly maps."""
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
@@ -97,7 +96,11 @@ def run(options: argparse.Namespace) -> int:
         print_error(fault_list(request, outcome.faults))
     print(
         f"cells: {outcome.done} computed, {outcome.cached} were there; with tables in "
-        f"{request.folder}. Beside an experiment of the same images and protocol:\n"
-        f"  python -m bench table main EXPERIMENT --include {shlex.quote(request.name)}"
+        f"{request.folder}"
     )
+    if outcome.beside is not None and not outcome.faults:
+        words = ["table", "main", outcome.beside, "--include", request.name]
+        if request.results != Path("results"):
+            words += ["--results", str(request.results)]
+        print(f"beside {outcome.beside}:\n  {typed(*words)}")
     return FAILURES if outcome.faults else DONE

@@ -93,12 +93,25 @@ def scan_maps(folder: Path, names: Sequence[str], unread: Collection[str] = ()) 
             if place.is_dir():
                 faults.append(f"{place}: {irregular(place)}; write the map again.")
                 told.add(name)
-    faults += [
-        f"{tests / name}{SUFFIXES[0]}: missing; write the image's map."
-        for name in dict.fromkeys(names)
-        if composed(name) not in {*found, *told}
-    ]
+    faults += _missing(tests, names, {*found, *told})
     return MapFiles(tuple(found.get(composed(name)) for name in names), tuple(faults))
+
+
+def _missing(tests: Path, names: Sequence[str], there: Collection[str]) -> list[str]:
+    """Say which images have no map: of a folder that has none in one sentence."""
+    folders: dict[str, dict[str, bool]] = {}
+    for name in names:
+        folders.setdefault(str(Path(name).parent), {})[name] = composed(name) in there
+    faults = []
+    for inner, known in folders.items():
+        lacking = [f"{tests / name}{SUFFIXES[0]}" for name, found in known.items() if not found]
+        if len(lacking) == len(known) > 1:
+            first = Path(lacking[0]).name
+            count = f"all {len(lacking)} maps are"
+            faults.append(f"{tests / inner}: {count} missing, {first} the first; write them.")
+        else:
+            faults += [f"{path}: missing; write the image's map." for path in lacking]
+    return faults
 
 
 def read_map(path: Path, native: tuple[int, int], size: int) -> Map:

@@ -130,7 +130,8 @@ class Method(Generic[C, V]):
         Configuration -> training images that a category must have.
     scaled
         (configuration, factor) -> the same with so many times the updates, rounded, at least one
-        of each training; None of a method that trains nothing.
+        of each training; None of a method that trains nothing. What it changes in the steps are
+        lengths of training: fields named ``epochs`` in passes over the images, others in updates.
     in_precision
         (configuration, precision) -> the same trained in it, by a field ``precision`` of its steps
         that is None for float32; None of a method that computes in float32 alone.

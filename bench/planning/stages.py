@@ -92,7 +92,22 @@ class Stage:
 
     def __str__(self) -> str:
         seed = "" if self.seed is None else f"seed {self.seed}"
-        return " ".join(word for word in (self.category, seed, self.kind) if word)
+        of = f"of {self.parents[0].kind}" if isinstance(self.step, Evaluate) else ""
+        traits = f"({', '.join(self._traits)})" if self._traits else ""
+        return " ".join(word for word in (self.category, seed, self.kind, of, traits) if word)
+
+    @property
+    def _traits(self) -> tuple[str, ...]:
+        """What tells it from the same stage of other variants: what is on, and other values."""
+        steps = dict.fromkeys(stage.step for stage in self.lineage() if stage.step is not None)
+        values = {
+            (step.kind, name): (name, getattr(step, name)) for step in steps for name in step.traits
+        }
+        return tuple(
+            name if value is True else str(value)
+            for name, value in values.values()
+            if value is not None and value is not False
+        )
 
 
 @dataclass(frozen=True)

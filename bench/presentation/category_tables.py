@@ -131,10 +131,11 @@ class PairTable:
 
 
 def _rows(results: Results) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each category by itself, and all of them as the average."""
+    """Yield each category by itself, and all of them as the average; one alone is its own."""
     for category in results.categories:
         yield category, (category,)
-    yield "average", results.categories
+    if len(results.categories) > 1:
+        yield "average", results.categories
 
 
 def _joint(shown: Iterable[str]) -> str:

@@ -27,8 +27,8 @@ from bench.stats import MOST_SEEDS, Scores
 
 FAMILIES = (
     "Effects, comparisons of the full variant and claims are three families of tests, each "
-    "corrected for its own number, so that the same pair may have another interval here than in "
-    "the findings, and may be decided in the one and not in the other."
+    "corrected for its own number: a pair may be decided here and not in the findings, or there "
+    "and not here."
 )
 """What relates a verdict to the other statements of a report."""
 
@@ -187,25 +187,22 @@ def _all_notes(results: Results, *own: str) -> tuple[str, ...]:
 
 def _notes(results: Results) -> tuple[str, ...]:
     counted = (
-        "For these categories under new seeds: a claim holds where the 95 % intervals of all its "
-        "pairs, on each metric, lie above zero (how many do, the table of claims counts as pairs); "
-        "it does not hold where one lies below zero at the level that Bonferroni asks for all its "
-        "pairs and metrics."
+        "A claim holds where the 95 % intervals of all its pairs on each metric, for these "
+        "categories under new seeds, lie above zero; it does not hold where one lies below zero at "
+        "Bonferroni's level for all its pairs and metrics."
     )
     if len(results.seeds) < 2:
         return (counted, "One seed carries no spread, so no interval exists: nothing is decided.")
     return (
         counted,
         (
-            "Effect: of the weakest pair, in points. Deciding interval: the one of these two that "
-            "the verdict rests on, and its level; each claim for itself, not corrected for their "
-            "number."
+            "Effect: of the weakest pair, in points. Deciding interval, level: what its verdict "
+            "rests on, each claim for itself, not corrected for their number."
         ),
         (
-            "Other categories: whether the verdict extends to ones that were not measured, by "
-            "sign flips of the categories' own effects; of a claim that holds the largest p of all "
-            "its pairs, of one that does not the p of the pair shown, times the number of pairs "
-            "and metrics. Shown means p at most 0.05."
+            "Other categories: whether ones that were not measured would say so too, by sign "
+            "flips; p is the largest of a claim's pairs where it holds, else the shown pair's, "
+            "times the number of pairs and metrics; shown: at most 0.05."
         ),
         "Seeds to decide: if mean and variance stay what they are.",
         FAMILIES,

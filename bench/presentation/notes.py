@@ -5,17 +5,21 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from bench.experiment.experiment import flat_settings
+from bench.experiment.lengths import lengths
 from bench.methods import PAPER, methods
 from bench.metrics import Metric
 from bench.paper.published import is_whole
 from bench.presentation.formatting import listed
 from bench.results.cells import UNKNOWN
+from bench.results.joining import own_name
 from bench.results.results import Results, Row
 from bench.stats.significance import MOST_EXACT
 
 FEWEST = 10
 """Updates below which a network has hardly left the weights it began with."""
+
+FEWEST_PASSES = 2
+"""The same in passes over the images, of which each has a few updates at least."""
 
 
 def method_notes(results: Results, metrics: Collection[Metric]) -> tuple[str, ...]:
@@ -104,29 +108,29 @@ def warnings(
 
 
 def hardly_trained(results: Results) -> Mapping[str, str]:
-    """Find methods whose networks are given fewer updates than `FEWEST`, and how many those are.
+    """Find methods with a training of fewer updates than `FEWEST`, or passes than `FEWEST_PASSES`.
 
-    That is told by their settings whose names end in ``steps``, of methods that can be trained in
-    several precisions; nothing is said of others, nor of results without settings.
+    How long a method trains is what `Method.scaled` changes in its steps, ``epochs`` in passes, all
+    else in updates. Nothing is said of methods without it, nor of results without settings, or
+    with such as today's methods do not read.
 
     Returns
     -------
     mapping of str to str
-        Method -> such as ``"student_steps 1, segmentation_steps 2"``.
+        Method -> such as ``"student steps 1, segmentation steps 2"``.
     """
     found = {}
-    known = methods()
-    for method in results.variants:
-        if method not in known or known[method].in_precision is None:
+    for name, settings in results.settings.get("configs", {}).items():
+        method = methods().get(own_name(name))
+        if method is None or name not in results.variants:
             continue
-        config = flat_settings(results.settings.get("configs", {}).get(method, {}))
-        steps = {
-            name.rpartition(".")[2]: value
-            for name, value in config.items()
-            if name.endswith("steps") and isinstance(value, int) and value < FEWEST
-        }
-        if steps:
-            found[method] = ", ".join(f"{name} {value}" for name, value in steps.items())
+        short = [
+            f"{kind.rpartition('.')[2]} {unit} {count}"
+            for kind, unit, count in lengths(method, settings)
+            if count < (FEWEST_PASSES if unit == "epochs" else FEWEST)
+        ]
+        if short:
+            found[name] = ", ".join(short)
     return found
 
 

@@ -50,6 +50,8 @@ def _beside(results: Results, other: Results) -> Results:
     left = len(wanted) - len(taken)
     said = f"Of {other.experiment} {left} cells outside this grid are left out."
     variants = {name: other.rows(method) for method, name in names.items()}
+    # Of how little an included method was trained heads the tables, too.
+    theirs = {names[name]: config for name, config in _configs(other).items() if name in names}
     return dataclasses.replace(
         results,
         cells=pd.concat([results.cells, cells], ignore_index=True),
@@ -59,7 +61,19 @@ def _beside(results: Results, other: Results) -> Results:
             f"Included: {'; '.join((other.experiment, *other.foot[:-1]))}",
         ),
         remarks=(*results.remarks, *([said] if left else [])),
+        settings={**results.settings, "configs": {**_configs(results), **theirs}},
     )
+
+
+def own_name(name: str) -> str:
+    """Return a method's name without the experiment that `join` put behind it."""
+    return name.partition(" (")[0]
+
+
+def _configs(results: Results) -> Mapping[str, Any]:
+    """Return the settings of methods, as far as they are known."""
+    found: Mapping[str, Any] = results.settings.get("configs", {})
+    return found
 
 
 def _require_same_ground(results: Results, other: Results) -> None:

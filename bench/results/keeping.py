@@ -17,7 +17,8 @@ from bench.experiment.grid import Cell
 from bench.metrics import ALL_METRICS
 from bench.results.cells import cells_of, tidy
 from bench.results.cells_file import read_cells
-from bench.results.files import CURVE, read_measured, write_results
+from bench.results.files import CELLS, CURVE, read_measured, write_results
+from bench.results.joining import join
 from bench.results.results import Results
 from destseg.errors import InputError, counted
 
@@ -34,6 +35,33 @@ def results_there(folder: Path) -> Results | None:
         return read_measured(folder)
     except InputError:
         return None
+
+
+def cells_there(folder: Path, wanted: Collection[Cell]) -> tuple[Cell, ...]:
+    """Return those of some cells that a folder has, in its order."""
+    there = results_there(folder)
+    return () if there is None else tuple(c for c in cells_of(there.cells) if c in wanted)
+
+
+def fitting_experiment(root: Path, scored: Results) -> str | None:
+    """Name the folder of an experiment's results that others' scores can be included in.
+
+    Of several the one with most categories of theirs; without any the paper's own, where its
+    published numbers may stand beside them.
+    """
+    found = {}
+    for path in sorted(root.glob(f"*/{CELLS}")):
+        name, there = path.parent.name, results_there(path.parent)
+        if there is None or name.startswith("score-"):
+            continue
+        try:
+            join(there, [scored])
+        except InputError:
+            continue
+        found[name] = len({*there.categories} & {*scored.categories})
+    if found:
+        return max(found, key=lambda name: found[name])
+    return "mvtec" if scored.comparable else None
 
 
 def require_same(

@@ -6,9 +6,11 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 try:
@@ -64,7 +66,10 @@ class Child:
         for _ in range(attempts):
             try:
                 found: tuple[Outcome, ...]
-                found = self._started().submit(_compute, job).result(limit)
+                executor = self._started()
+                with _sheltered():
+                    call = executor.submit(_compute, job)
+                found = call.result(limit)
             except TimeoutError:
                 self._kill()
                 message = f"stopped after {limit:g} s, the limit of {_several(count)}"
@@ -108,7 +113,9 @@ def alone(function: Callable[..., T], *arguments: Any) -> T:
     """Return what a function returns, or raise what it raises, in a process of its own."""
     executor = _process()
     try:
-        found: T = executor.submit(function, *arguments).result()
+        with _sheltered():
+            call = executor.submit(function, *arguments)
+        found: T = call.result()
         return found
     finally:
         executor.shutdown(wait=True, kill_workers=True)
@@ -118,6 +125,21 @@ def _process() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         max_workers=1, initializer=_prepare, initargs=(os.getpid(),), env=ENVIRONMENT
     )
+
+
+@contextmanager
+def _sheltered() -> Iterator[None]:
+    """Start a process that no interrupt ends while it imports, before `_prepare` ignores them.
+
+    It inherits which signals this thread blocks.
+    """
+    # Python's own, which the start needs, would unblock them.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _compute(job: Job) -> tuple[Outcome, ...]:

@@ -28,7 +28,7 @@ from bench.presentation.table import Table
 from bench.presentation.tables import build_table, write_tables
 from bench.results.cells import cell_row, tidy
 from bench.results.files import CELLS, HEADING
-from bench.results.keeping import keep_results, with_others
+from bench.results.keeping import cells_there, fitting_experiment, keep_results, with_others
 from bench.results.results import Results
 from bench.store.records import Record, recordable
 from bench.store.runs import RunStore, check_writable
@@ -102,13 +102,15 @@ class ScoreRequest:
 class ScoreOutcome:
     """The six metrics by category; how many sets of maps were scored, and had been before.
 
-    ``faults`` are those of the categories that could not be, a sentence each.
+    ``faults`` are those of the categories that could not be, a sentence each, and of numbers that
+    their earlier maps left. ``beside`` is the folder of an experiment they can be included in.
     """
 
     table: Table
     done: int
     cached: int
     faults: tuple[str, ...] = ()
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,18 @@ def score(request: ScoreRequest) -> ScoreOutcome:
                 done -= 1
     # A fault of the data is one, however many seeds there are.
     faults = list(dict.fromkeys(faults))
+    asked = {Cell(request.method, "", name, seed) for name in chosen for seed in request.seeds}
+    if left := cells_there(request.folder, asked - {part.cell for part in parts}):
+        names = ", ".join(f"{cell.category} (seed {cell.seed})" for cell in left)
+        faults.append(
+            f"{request.folder / CELLS}: still has the numbers of earlier maps of {names}, which "
+            "tables and `regress` take for these; score again, or remove the folder."
+        )
     if not parts:
         raise fault_list(request, faults)
     table = _write(request, chosen, parts, store)
-    return ScoreOutcome(table, done, len(parts) - done, tuple(faults))
+    beside = fitting_experiment(request.results, table.results)
+    return ScoreOutcome(table, done, len(parts) - done, tuple(faults), beside)
 
 
 def fault_list(request: ScoreRequest, faults: Sequence[str]) -> InputError:

@@ -277,6 +277,17 @@ def test_tables_that_cannot_be_written_are_one_sentence(reproduce, results, caps
     assert len(list(results.rglob("record.json"))) == 3
 
 
+@pytest.mark.parametrize(
+    "words", [["plan", "LONG"], ["table", "main", "LONG"], ["explain", "LONG", "bottle", "0"]]
+)
+def test_a_name_that_no_file_can_have_is_bad_input(words, tmp_path, capsys):
+    long = "x" * 300
+    given = [long if word == "LONG" else word for word in words]
+    assert main([*given, "--results", str(tmp_path)]) == 2
+    said = f"error: {'x' * 40}... (300 characters): File name too long; give another.\n"
+    assert capsys.readouterr().err == said
+
+
 def test_another_fault_of_the_system_is_no_bad_input(reproduce, monkeypatch):
     def broken(path, content):
         raise OSError(errno.EIO, "Input/output error")

@@ -68,6 +68,14 @@ def test_without_a_cell_a_whole_command_is_given_as_an_example(words, cell, caps
     assert main([*said.split()[3:], "--results", str(tmp_path)]) == 0
 
 
+@pytest.mark.parametrize("words", [["few.toml", "few.toml"], ["loss", "bottle", "smoke"]])
+def test_more_than_one_experiment_is_refused(words, capsys):
+    assert main(["explain", *words]) == 2
+    files = " or ".join(word for word in words if word != "bottle")
+    said = f"error: explain: of {files}? Give one experiment, and one cell.\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_folder_of_results_is_answered_with_the_command_that_made_it(tmp_path, capsys):
     folder = tmp_path / "bottle-bf16"
     shutil.copytree(RESULTS / "bottle-bf16", folder, ignore=lambda *_: ["figures", "tables"])

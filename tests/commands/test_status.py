@@ -77,8 +77,9 @@ def test_failures_damage_and_environments_are_named(bench, results):
     (store.folder(student.key) / "record.json").write_bytes(encode(other))
     code, out = bench("status")
     assert code == 3
-    assert "bottle seed 0 evaluation: memory: no more (3 attempts, 20" in out
-    assert f"{damaged}: the record is not whole (bottle seed 0 maps)" in out
+    said = "bottle seed 0 evaluation of maps (encoder): memory: no more (3 attempts, 20"
+    assert said in out
+    assert f"{damaged}: the record is not whole (bottle seed 0 maps (encoder))" in out
     assert "different environments" in out
     assert [line.split() for line in out.splitlines() if "f" * 40 in line] == [
         ["commit", "f" * 40, "1"]

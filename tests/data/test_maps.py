@@ -233,6 +233,15 @@ def test_all_faults_of_the_names_are_listed(folder, names):
     )
 
 
+def test_a_folder_without_any_map_is_one_fault(folder, names):
+    for name in names:
+        (folder / "test" / f"{name}.tiff").unlink()
+    assert scan_maps(folder, names).faults == (
+        f"{folder / 'test/good'}: all 2 maps are missing, 000.tiff the first; write them.",
+        f"{folder / 'test/hole/000.tiff'}: missing; write the image's map.",
+    )
+
+
 def test_maps_in_subfolders_and_in_another_form_of_unicode_are_found(tmp_path):
     path = tmp_path / "test" / "ma\u0308rz" / "day2" / "000.npy"
     path.parent.mkdir(parents=True)

@@ -227,6 +227,18 @@ def test_four_students_serve_eight_variants():
         assert (students[one] == students[two]) == (trained(one) == trained(two))
 
 
+def test_each_stage_has_a_name_of_its_own():
+    laid, _ = whole()
+    names = {str(stage) for stage in laid.stages.values()}
+    assert len(names) == len(laid.stages)
+    assert names >= {
+        "bottle seed 0 student (encoder)",
+        "bottle seed 0 student (den, encoder-decoder)",
+        "bottle seed 1 segmentation (encoder-decoder, l1, product)",
+        "bottle seed 1 evaluation of maps (den, encoder-decoder, l1, product, seg)",
+    }
+
+
 def test_each_stage_is_there_once_after_its_parents():
     laid, _ = whole()
     assert len(laid.stages) == 16 * 6
@@ -243,7 +255,7 @@ def test_each_stage_is_there_once_after_its_parents():
     for cell, evaluation in laid.evaluations.items():
         for stage in evaluation.lineage():
             assert (stage.category, stage.seed) == (cell.category, cell.seed)
-            assert str(stage) == f"{cell.category} seed {cell.seed} {stage.kind}"
+            assert str(stage).startswith(f"{cell.category} seed {cell.seed} {stage.kind} ")
 
 
 def test_stages_of_one_kind_and_stream_make_a_group():

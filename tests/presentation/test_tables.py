@@ -157,13 +157,43 @@ def test_of_networks_that_hardly_train_every_table_says_so_first():
     for name in tables_of(MINIATURE):
         table = build_table(name, replace(MINIATURE, settings=FEW_UPDATES))
         assert table.notes[0].startswith("NUMBERS WITHOUT MEANING: networks hardly train in so few")
-        assert "(DeSTSeg: student_steps 1, segmentation_steps 2)" in table.notes[0]
+        assert "(DeSTSeg: student steps 1, segmentation steps 2)" in table.notes[0]
     enough = {"configs": {"DeSTSeg": {"training": {"student_steps": 75, "steps": None}}}}
     said = flat(build_table("main", replace(MINIATURE, settings=enough)))
     assert "WITHOUT MEANING" not in said
     trains_nothing = {"configs": {"pixel-nn": {"diffusion_steps": 4}}}
     said = flat(build_table("main", replace(MINIATURE, settings=trains_nothing)))
     assert "WITHOUT MEANING" not in said
+
+
+def test_one_pass_over_the_images_is_hardly_a_training():
+    said = {"STFPM": {"epochs": 1}, "DRAEM": {"epochs": 1, "steps": None}, "DSR": {"steps": 9}}
+    for name, settings in said.items():
+        results = replace(rival(name), settings={"configs": {name: settings}})
+        first = build_table("main", results).notes[0]
+        assert first.startswith("NUMBERS WITHOUT MEANING")
+        kind = {
+            "STFPM": "student epochs 1",
+            "DRAEM": "training epochs 1",
+            "DSR": "subspaces steps 9",
+        }
+        assert f"({name}: {kind[name]})" in first
+    enough = {"configs": {"STFPM": {"epochs": 1, "steps": 670}, "DRAEM": {"epochs": 2}}}
+    both = replace(join(rival("STFPM"), [rival("DRAEM")]), settings=enough)
+    assert "WITHOUT MEANING" not in flat(build_table("main", both))
+
+
+def test_the_warning_of_an_included_folder_heads_the_table():
+    few = replace(MINIATURE, experiment="few", settings=FEW_UPDATES)
+    enough = {"configs": {"DeSTSeg": {"training": {"student_steps": 75}}}}
+    for settings in ({}, enough):
+        both = join(replace(MINIATURE, settings=settings), [few])
+        first = build_table("main", both).notes[0]
+        assert "(DeSTSeg (few): student steps 1, segmentation steps 2)" in first
+    swapped = join(few, [replace(MINIATURE, settings=enough)])
+    assert (
+        "(DeSTSeg: student steps 1, segmentation steps 2)" in build_table("main", swapped).notes[0]
+    )
 
 
 def test_a_precision_that_is_not_known_is_said_to_be_that():

@@ -78,18 +78,6 @@ def child():
     child.close()
 
 
-@pytest.mark.slow
-def test_a_stage_that_is_killed_once_is_tried_again(job_of, child):
-    job = job_of(DeadlyOnce)
-    (outcome,) = child.run(job)
-    assert outcome.status == "done"
-    assert job.store.get(outcome.key) is not None
-    pids = (job.store.root / "attempts").read_text().split()
-    assert len(set(pids)) == 2, "another process"
-    assert str(os.getpid()) not in pids
-    assert child.run(job)[0].status == "cached", "the child lives on"
-
-
 class Dying:
     """What starts a process that dies of each call."""
 
@@ -109,6 +97,38 @@ class Dying:
 
     def shutdown(self, **options):
         pass
+
+
+def blocked():
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+class Noting(Dying):
+    """Notes which signals are blocked where a process is started."""
+
+    def submit(self, function, job):
+        self.blocked = blocked()
+        return super().submit(function, job)
+
+
+def test_a_child_is_started_likewise(job_of, child, monkeypatch):
+    noting = Noting()
+    monkeypatch.setattr(isolation, "_process", noting)
+    child.run(job_of(RunStore))
+    assert signal.SIGINT in noting.blocked
+    assert signal.SIGINT not in blocked()
+
+
+@pytest.mark.slow
+def test_a_stage_that_is_killed_once_is_tried_again(job_of, child):
+    job = job_of(DeadlyOnce)
+    (outcome,) = child.run(job)
+    assert outcome.status == "done"
+    assert job.store.get(outcome.key) is not None
+    pids = (job.store.root / "attempts").read_text().split()
+    assert len(set(pids)) == 2, "another process"
+    assert str(os.getpid()) not in pids
+    assert child.run(job)[0].status == "cached", "the child lives on"
 
 
 def test_a_stage_is_tried_by_as_many_processes_as_it_has_attempts(job_of, child, monkeypatch):
@@ -204,7 +224,10 @@ def test_in_process_is_this_process(job_of):
 
 
 def test_alone_is_another_process_that_gives_back_what_it_finds():
-    assert alone(os.getpid) != os.getpid()
+    there, signals = alone(lambda: (os.getpid(), blocked()))
+    assert there != os.getpid()
+    assert signal.SIGINT in signals, "no interrupt reaches it while it starts"
+    assert signal.SIGINT not in blocked()
 
 
 @pytest.mark.slow

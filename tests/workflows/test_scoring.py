@@ -253,6 +253,11 @@ def test_chosen_categories_alone(asked, maps):
     assert [row["category"] for row in rows(asked)] == ["cable"]
 
 
+def test_one_category_has_no_average(asked):
+    table = score(dataclasses.replace(asked, categories=("cable",))).table
+    assert table.formatted["Category"].tolist() == ["cable"]
+
+
 def test_an_undefined_metric_is_recorded_as_missing_and_shown_as_a_dash(asked, data):
     # The defects are so thin that no pixel is wholly white at the protocol's size.
     for mask in (data / "cable" / "ground_truth" / "hole").iterdir():
@@ -315,7 +320,7 @@ def test_from_maps_to_tables_and_report_beside_the_grid(
     assert main(["score", *seeds, "--data", str(data), *options]) == 0
     said = capsys.readouterr().out
     name = "score-noise-paper-v1-size=32-top_t=10"
-    assert f"python -m bench table main EXPERIMENT --include {name}" in said
+    assert f"  python -m bench table main tiny --include {name} --results {results}\n" in said
 
     assert main(["table", "image", "tiny", "--include", name, *where]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
@@ -428,7 +433,7 @@ def test_a_fault_of_the_data_is_told_once(asked, data, maps, tmp_path):
 @pytest.mark.parametrize(
     ("gone", "said"),
     [
-        ("*/test/*/*.tiff", r"12 faults found.*(\n.*: missing;.*){12}"),
+        ("*/test/*/*.tiff", r"4 faults found.*(\n.*: all [0-9]+ maps are missing, .*){4}"),
         ("*", r"2 faults found.*(\n.*/test: no such .* --category.*){2}"),
     ],
 )
@@ -449,6 +454,21 @@ def test_a_bad_category_takes_no_others_results(asked, maps):
     (maps / "cable/test/good/0.tiff").rename(maps / "cable/test/good/000.tiff")
     scored = score(asked)
     assert (scored.done, scored.cached) == (1, 1)
+
+
+def test_numbers_that_earlier_maps_left_are_told(asked, maps):
+    score(asked)
+    before = rows(asked)
+    (maps / "cable/test/good/000.tiff").unlink()
+    _, fault = score(asked).faults
+    assert fault == (
+        f"{asked.folder / 'cells.csv'}: still has the numbers of earlier maps of cable (seed 0), "
+        "which tables and `regress` take for these; score again, or remove the folder."
+    )
+    (maps / "bottle/test/good/000.tiff").unlink()
+    with pytest.raises(InputError, match=r"earlier maps of bottle \(seed 0\), cable \(seed 0\)"):
+        score(asked)
+    assert rows(asked) == before
 
 
 @pytest.mark.parametrize(
@@ -480,6 +500,7 @@ def test_command(data, maps, tiny_file, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.startswith("maps by category: a folder of own images")
     assert "cells: 2 computed, 0 were there" in out
+    assert "--include" not in out, "there is nothing to stand beside"
     assert (tmp_path / "score-maps-paper-v1-size=32-top_t=10" / "cells.csv").is_file()
     assert main([*arguments, "--method", "Ours 2", "--seed", "5"]) == 0
     assert "cells: 0 computed, 2 were there" in capsys.readouterr().out
