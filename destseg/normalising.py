@@ -1,7 +1,7 @@
 """BatchNorm, a residual and ReLU, of which every network here is made."""
 
 import functools
-import importlib.util
+import importlib
 import os
 import shutil
 import sysconfig
@@ -77,8 +77,13 @@ def has_triton() -> bool:
     chosen = os.environ.get("CC")
     compilers = ("gcc", "clang") if chosen is None else (chosen,)
     header = Path(sysconfig.get_path("include", "posix_prefix"), "Python.h")
-    return (
-        importlib.util.find_spec("triton") is not None
-        and any(map(shutil.which, compilers))
-        and header.is_file()
-    )
+    return any(map(shutil.which, compilers)) and header.is_file() and _imports("triton")
+
+
+def _imports(name: str) -> bool:
+    """Whether a module is there with all that it needs: an older Triton needs setuptools."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True

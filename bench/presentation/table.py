@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from bench.common.columns import fitted
 from bench.common.spreadsheets import guarded
@@ -112,7 +113,11 @@ class Table:
         if precisions := self.results.precisions:
             said = "; ".join(f"{name} {kind}" for name, kind in precisions.items())
             frame.insert(2, "precision", said)
-        return frame.map(_plain).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        # Texts alone: older pandas make fractions of whole numbers beside nothing when they map.
+        for name, column in frame.items():
+            if not is_numeric_dtype(column):
+                frame[name] = column.map(_plain)
+        return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def latex(self) -> str:
         """Write a ``table`` environment with booktabs rules; notes and findings are its caption.
