@@ -8,7 +8,7 @@ from bench.commands.parsers import add_command
 from bench.common.exit_codes import BAD_INPUT, FAILURES, INTERRUPTED
 from destseg.application.console import open_console, print_error
 from destseg.application.options import Parser, asks_completion, program
-from destseg.errors import InputError
+from destseg.errors import InputError, overlong_name
 
 SCRIPT = "destseg-bench"
 """The same as ``python -m bench``, which shells complete."""
@@ -48,9 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(error)
         return BAD_INPUT
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            name = max(str(error.filename).split("/"), key=len)
-            print_error(f"{name[:40]}... ({len(name)} characters): {error.strerror}; give another.")
+        if overlong := overlong_name(error):
+            print_error(overlong)
             return BAD_INPUT
         if error.errno not in UNWRITABLE:
             raise

@@ -13,8 +13,13 @@ Chance is 0.5. Image scores of an untrained model exceed this now and then, bein
 which are many, were not seen above 0.6 ("Has it learned anything?" in docs/own-parts.md)."""
 
 
-TRAINING_IMAGES = "the training images, which it knows"
+TRAINING_IMAGES = "the training images, which the model knows"
 """Which normal images the scores of a card are of, before any others were measured."""
+
+_EARLIER = "the training images, which it knows"
+"""The same in files that were written before."""
+
+_SCORES = ("good_scores", "training_scores")
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Card:
         How well it tells synthetic anomalies, on none of which it was trained: the smaller of two
         AUROCs, of image scores, training images with one against the same without, and of map
         values, pixels in one against those around it. 0.5 is chance.
+    training_scores : tuple of float
+        Those of the training images, once ``good_scores`` are of others.
     """
 
     name: str = ""
@@ -51,6 +58,7 @@ class Card:
     good: str = ""
     good_scores: tuple[float, ...] = ()
     separation: float | None = None
+    training_scores: tuple[float, ...] = ()
 
     @property
     def precision(self) -> Precision:
@@ -72,7 +80,8 @@ class Card:
     def stored(self) -> dict[str, Any]:
         """Return it as plain values, which a model file can hold."""
         table = asdict(self)
-        return {**table, "recipe": dict(self.recipe), "good_scores": list(self.good_scores)}
+        scores = {name: list(table[name]) for name in _SCORES}
+        return {**table, **scores, "recipe": dict(self.recipe)}
 
 
 def read_card(stored: Any) -> Card:
@@ -86,10 +95,13 @@ def read_card(stored: Any) -> Card:
     if not isinstance(stored, Mapping):
         raise ValueError("its card is no table")  # noqa: TRY004
     known = {one.name: stored[one.name] for one in fields(Card) if one.name in stored}
-    card = Card(**{**known, "good_scores": tuple(known.get("good_scores", ()))})
+    known |= {name: tuple(known.get(name, ())) for name in _SCORES}
+    if known.get("good") == _EARLIER:
+        known["good"] = TRAINING_IMAGES
+    card = Card(**known)
     texts = (card.name, card.trained, card.version, card.good)
     separation = () if card.separation is None else (card.separation,)
-    numbers = (card.images, *card.good_scores, *separation)
+    numbers = (card.images, *card.good_scores, *card.training_scores, *separation)
     if not (
         all(isinstance(text, str) for text in texts)
         and all(isinstance(number, int | float) for number in numbers)

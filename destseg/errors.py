@@ -1,6 +1,7 @@
 """What is said to the user: errors that are theirs to mend, notes, and foreign text in both."""
 
 import difflib
+import errno
 import logging
 import re
 import unicodedata
@@ -37,6 +38,14 @@ def one_line(error: Exception) -> str:
     """Say in a line what went wrong, without a terminal's codes, an error's number and its path."""
     text = _ESCAPES.sub("", str(getattr(error, "strerror", None) or error))
     return printable(text.splitlines()[0]) if text else type(error).__name__
+
+
+def overlong_name(error: OSError) -> InputError | None:
+    """Say that a name is longer than any file's may be, when that is the system's complaint."""
+    if error.errno != errno.ENAMETOOLONG:
+        return None
+    name = max(str(error.filename).split("/"), key=len)
+    return InputError(f"{name[:40]}... ({len(name)} characters): {error.strerror}; give another.")
 
 
 def input_faults(subject: str, faults: Sequence[str]) -> InputError:

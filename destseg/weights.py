@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from destseg.atomic import write_atomically, writing
-from destseg.errors import InputError, one_line
+from destseg.errors import InputError, one_line, suggestion
 from destseg.files import irregular
 from destseg.resnet import ResNet18
 from destseg.teacher import TEACHER_LAYERS
@@ -131,8 +131,22 @@ def imagenet() -> PublishedWeights:
 
 
 def find_weights(source: str | Path) -> Path:
-    """Turn ``imagenet`` into the file of `imagenet`; any other source is the path of a file."""
-    return imagenet().file() if source == "imagenet" else weight_path(source)
+    """Turn ``imagenet`` into the file of `imagenet`; any other source is the path of a file.
+
+    Raises
+    ------
+    InputError
+        When it is a plain word and no such file is there.
+    """
+    if source == "imagenet":
+        return imagenet().file()
+    path = weight_path(source)
+    if Path(source).name == str(source) and not path.suffix and not os.path.lexists(path):
+        raise InputError(
+            f"teacher {source}: neither a teacher's name nor a weight file; "
+            f"{suggestion(str(source), ['imagenet'])}"
+        )
+    return path
 
 
 def weight_path(source: str | Path) -> Path:

@@ -156,13 +156,17 @@ def set_limit(model: DeSTSeg, rate: float, good: Path | str | None = None) -> No
                 faults.append(too_small(one.source, one.picture))
         if faults:
             raise input_faults(str(good), faults)
-        if model.card.good == TRAINING_IMAGES and _alike(scores, model.card.good_scores):
+        card = model.card
+        known = card.good_scores if card.good == TRAINING_IMAGES else card.training_scores
+        if _alike(scores, known):
             raise InputError(
                 f"{good}: by their scores the images that the model was trained on, which it "
                 "knows; give other good ones."
             )
         name = f"the good images in {Path(good).resolve().name}"
-        model.card = replace(model.card, good=name, good_scores=tuple(scores))
+        model.card = replace(
+            card, good=name, good_scores=tuple(scores), training_scores=tuple(known)
+        )
     if not model.card.good_scores:
         raise InputError(
             "the model file keeps no scores of good images; measure some with "

@@ -17,10 +17,11 @@ from destseg.application.parts import normal_files
 from destseg.application.predicting import predict_files, require_writable
 from destseg.application.progress import say, stage_progress
 from destseg.application.recipes import announcement, forecasting, recipe_for
+from destseg.application.resuming import is_part_file
 from destseg.card import TRAINING_IMAGES
 from destseg.checkpoint import load, save, save_authors
 from destseg.descent import TrainingDiverged
-from destseg.errors import InputError, counted
+from destseg.errors import InputError, counted, overlong_name
 from destseg.files import is_image
 from destseg.model import DeSTSeg
 
@@ -37,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print_error(error)
         return BAD_INPUT
+    except OSError as error:
+        if not (overlong := overlong_name(error)):
+            raise
+        print_error(overlong)
+        return BAD_INPUT
     except TrainingDiverged as error:
         print_error(error)
         return FAILED
@@ -48,11 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    if options.out.is_dir():
-        raise InputError(
-            f"--out {options.out}: a folder; name a file, such as {options.out / 'model.pt'}."
-        )
-    require_writable(options.out.absolute().parent)
+    _require_place(options.out)
     if options.batch_size == 1:
         raise InputError("--batch-size 1: BatchNorm needs at least 2.")
     part = options.out.with_name(f"{options.out.name}.part")
@@ -61,8 +63,6 @@ def _train(options: argparse.Namespace) -> int:
     asked = {name: getattr(options, name) for name in ("size", "batch_size", "steps", "precision")}
     recipe = recipe_for(device, count, **asked)
     say(announcement(recipe, device, count))
-    if part.is_file():
-        say(f"continues what {part} holds; remove that file to begin anew.")
     size, config = recipe
     sizes = f"--batch-size {config.batch_size} --size {size}"
     with stage_progress() as progress, memory_for(sizes, device):
@@ -90,13 +90,25 @@ def _train(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _require_place(out: Path) -> None:
+    """Refuse a place for a model file before anything is computed."""
+    if out.is_dir():
+        raise InputError(f"--out {out}: a folder; name a file, such as {out / 'model.pt'}.")
+    require_writable(out.absolute().parent)
+
+
 def _load(path: Path, device: str = "cpu") -> DeSTSeg:
     """Read the model of a command; another argument in its place is told as that."""
     if path.is_dir() or is_image(path):
         what = "a folder" if path.is_dir() else "an image"
         raise InputError(
-            f"{path}: {what} where the model file belongs, which comes first; give one "
-            "that `python -m destseg train` wrote."
+            f"{path}: {what}; the first argument is the model file, which `python -m destseg "
+            "train` writes: give that."
+        )
+    if is_part_file(path):
+        raise InputError(
+            f"{path}: an unfinished training and no model yet; the same `python -m destseg train` "
+            "command goes on with it and writes the model."
         )
     return load(path, choose_device(device))
 
@@ -113,8 +125,10 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     model = _load(options.model, options.device)
+    out = options.out or options.model
+    _require_place(out)
     _set_limit(model, options.false_alarms, options.good)
-    out = save(model, options.out or options.model)
+    save(model, out)
     print(f"{out}: a picture is called anomalous above {model.scale.limit:.4g}.")
     return DONE
 

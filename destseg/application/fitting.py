@@ -174,7 +174,7 @@ def train(
             "seed": seed,
         }
         given = (torch.from_numpy(images), torch.from_numpy(sources), *trunk.state_dict().values())
-        keeper = PartFile(Path(part), identity_of(options, *given))
+        keeper = PartFile(Path(part), identity_of(options, *given), options)
     normal = TrainingImages(images, sources, ROTATIONS[rotation])
 
     def batches(stream: str, steps: int, first: int = 0) -> Iterator[Batch]:

@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from destseg.atomic import write_atomically, writing
-from destseg.errors import InputError, one_line
+from destseg.errors import InputError, one_line, tell
 
 FORMAT = "destseg-bench training 3"
 STAGES = ("student", "segmentation")
+ZIP = b"PK\x03\x04"
 EVERY = 120.0
 """Seconds between two savings."""
 
@@ -26,7 +28,16 @@ EVERY = 120.0
 class PartFile:
     """A `destseg.descent.Keeper` of one stage, or of several one after the other, in a file.
 
-    The file, sealed by its digest, need not exist. Its identity is from `identity_of`.
+    The file, sealed by its digest, need not exist.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    identity : str
+        Of the training, from `identity_of`.
+    options : mapping, optional
+        Those that the identity is of, for what is said of a file of another training.
 
     Raises
     ------
@@ -34,8 +45,11 @@ class PartFile:
         When the file is damaged or is of another training.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
+    def __init__(
+        self, path: Path, identity: str, options: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._path = path
+        self._options = flat(options)
         self._head = {"format": FORMAT, "identity": identity}
         self._stage = STAGES[0]
         self._beside: nn.Module | None = None
@@ -45,10 +59,20 @@ class PartFile:
         if path.is_file():
             self._content = _read(path)
             if any(self._content.get(name) != value for name, value in self._head.items()):
+                what = self._differing() or "other images or options, or by another version"
                 raise InputError(
-                    f"{path}: of a training with other images or options, or by another version; "
-                    "give those again to continue it, or remove the file."
+                    f"{path}: of a training with {what}; give those again to continue it, or "
+                    "remove the file."
                 )
+            tell(f"continues what {path} holds; remove that file to begin anew.")
+
+    def _differing(self) -> str:
+        """List the options of the file's training that are others now; empty where none is."""
+        kept = self._content.get("options", {})
+        others = {name: value for name, value in kept.items() if self._options.get(name) != value}
+        return ", ".join(
+            f"{name} {value}, not {self._options.get(name)}" for name, value in others.items()
+        )
 
     def is_past(self, stage: str) -> bool:
         """Whether a later stage was interrupted."""
@@ -93,6 +117,7 @@ class PartFile:
         self._write(
             {
                 **self._head,
+                "options": self._options,
                 "stage": self._stage,
                 "step": step,
                 "seconds": self.seconds + now - self._opened,
@@ -152,6 +177,30 @@ def _read(path: Path) -> Mapping[str, Any]:
     content: Mapping[str, Any]
     content = torch.load(io.BytesIO(whole[size:]), map_location="cpu", weights_only=True)
     return content
+
+
+def is_part_file(path: Path) -> bool:
+    """Whether a file begins as those of `PartFile`: with a digest, then a file of torch's."""
+    size = hashlib.sha256().digest_size
+    try:
+        with path.open("rb") as file:
+            return file.read(size + len(ZIP))[size:] == ZIP
+    except OSError:
+        return False
+
+
+def flat(options: Mapping[str, Any]) -> dict[str, str]:
+    """Spell options out by name, those in a group of options too.
+
+    Examples
+    --------
+    >>> flat({"config": {"batch_size": 8}, "seed": 0})
+    {'batch_size': '8', 'seed': '0'}
+    """
+    found = {}
+    for name, value in options.items():
+        found.update(flat(value) if isinstance(value, Mapping) else {name: str(value)})
+    return found
 
 
 def identity_of(options: Mapping[str, Any], *data: Tensor) -> str:

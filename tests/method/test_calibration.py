@@ -189,3 +189,6 @@ def test_a_limit_is_not_set_by_the_training_images_as_if_they_were_others(good):
     set_limit(model, 0.5, good)
     set_limit(model, 0.5, good)
     assert len(model.card.good_scores) == 4
+    (good / "another.png").unlink()
+    with pytest.raises(InputError, match="the images that the model was trained on"):
+        set_limit(model, 0.5, good)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from destseg import checkpoint
-from destseg.card import Card
+from destseg.card import TRAINING_IMAGES, Card
 from destseg.checkpoint import authors_state_dict, load, save, save_authors
 from destseg.config import FUSION_INPUTS, STUDENT_KINDS, ModelConfig
 from destseg.errors import InputError
@@ -295,7 +295,7 @@ def test_a_wrapped_checkpoint_is_read_and_one_of_no_numbers_is_not(tmp_path):
 
 def test_the_card_is_kept_and_an_older_file_has_none(tmp_path):
     model = small_model()
-    card = Card("bottle", 9, {"size": 64}, "2026-01-31", "0.1", "x", (0.1, 0.2), 0.9)
+    card = Card("bottle", 9, {"size": 64}, "2026-01-31", "0.1", "x", (0.1, 0.2), 0.9, (0.3, 0.4))
     model.card = card
     path = save(model, tmp_path / "model.pt")
     assert load(path).card == card
@@ -303,7 +303,11 @@ def test_the_card_is_kept_and_an_older_file_has_none(tmp_path):
     for change, expected in (({"later": 1}, card), ({"name": ""}, replace(card, name=""))):
         torch.save({**content, "card": {**content["card"], **change}}, path)
         assert load(path).card == expected
-    for bad in ([], {"images": "many"}, {"good_scores": 3}):
+    del content["card"]["training_scores"]
+    content["card"]["good"] = "the training images, which it knows"
+    torch.save(content, path)
+    assert load(path).card == replace(card, training_scores=(), good=TRAINING_IMAGES)
+    for bad in ([], {"images": "many"}, {"good_scores": 3}, {"training_scores": 3}):
         torch.save({**content, "card": bad}, path)
         assert "settings are not a model's" in refusal(path)
     del content["card"]

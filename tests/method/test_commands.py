@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 import destseg
+from destseg.application import resuming
 from destseg.application.commands import main
 from destseg.application.predicting import require_writable
+from destseg.application.resuming import PartFile
 from destseg.card import TRAINING_IMAGES, Card
 from destseg.errors import InputError
 from destseg.resnet import ResNet18
@@ -134,7 +136,7 @@ def test_pictures_that_warm_up_are_not_timed(workshop, tmp_path, capsys):
 def test_another_argument_in_the_models_place_is_told_as_that(
     workshop, tmp_path, capsys, place, what
 ):
-    said = f"{place}: {what} where the model file belongs, which comes first"
+    said = f"{place}: {what}; the first argument is the model file, which"
     assert predict(workshop, "small.pt", out=tmp_path / "out", model=place) == 2
     assert said in capsys.readouterr().err
     for command in ("export", "convert"):
@@ -148,7 +150,7 @@ def test_a_limit_by_the_training_images_is_warned_of(workshop, tmp_path, capsys)
     calibrating = ["calibrate", str(path), "--false-alarms", "0.5", "--device", "cpu"]
     assert main(calibrating) == 0
     out, err = capsys.readouterr()
-    assert "by 3 scores of the training images, which it knows." in out
+    assert "by 3 scores of the training images, which the model knows." in out
     assert "warning: other good pictures will exceed this limit more often; measure some" in err
     assert main([*calibrating, "--good", str(workshop / "parts" / "test" / "good")]) == 0
     assert capsys.readouterr().err == ""
@@ -238,20 +240,60 @@ def test_divergence_has_its_own_exit_code(workshop, tmp_path, monkeypatch, capsy
     assert not out.exists()
 
 
-def test_a_training_that_goes_on_says_so(workshop, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_training_says_that_it_can_go_on(workshop, tmp_path, monkeypatch, capsys):
     def interrupted(*_arguments, **_options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("destseg.application.commands.train", interrupted)
     command = ["train", "--data", str(workshop / "parts"), "--out", str(tmp_path / "model.pt")]
     assert main(command) == 130
-    assert "continues what" not in capsys.readouterr().err
+    assert "interrupted; the same command continues the training." in capsys.readouterr().err
     monkeypatch.setattr("destseg.application.commands.load", interrupted)
     assert main(["info", str(workshop / "small.pt")]) == 130
     assert capsys.readouterr().err == "interrupted.\n", "there is nothing to continue"
-    (tmp_path / "model.pt.part").touch()
-    assert main(command) == 130
-    assert "continues what" in capsys.readouterr().err
+
+
+def test_an_unfinished_training_is_told_from_a_model(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "model.pt.part"
+    monkeypatch.setattr(resuming, "EVERY", 0)
+    PartFile(path, "this").keep(1, dict)
+    assert main(["info", str(path)]) == 2
+    assert f"{path}: an unfinished training and no model yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train --data parts --out LONG",
+        "train --data LONG --out m.pt",
+        "train --data parts --out m.pt --textures LONG",
+        "predict LONG parts --out o",
+        "predict small.pt LONG --out o",
+        "info LONG",
+        "calibrate small.pt --out m.pt --false-alarms 0.5 --good LONG",
+    ],
+)
+def test_a_name_that_no_file_can_have_is_bad_input(workshop, tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("parts", "small.pt"):
+        (tmp_path / name).symlink_to(workshop / name)
+    assert main(words.replace("LONG", "x" * 300).split()) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"error: {'x' * 40}... (300 characters): File name too long; give another."
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_calibrating(
+    workshop, tmp_path, monkeypatch, capsys
+):
+    def computed(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("destseg.application.commands.set_limit", computed)
+    (tmp_path / "file").touch()
+    calibrating = ["calibrate", str(workshop / "small.pt"), "--false-alarms", "0.5", "--out"]
+    for place, said in (("", "a folder; name a file"), ("file/m.pt", "cannot be made")):
+        assert main([*calibrating, str(tmp_path / place)]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_the_limit_is_given_or_follows_from_a_share(workshop, tmp_path, capsys):
@@ -288,7 +330,7 @@ def test_a_model_tells_what_it_is(workshop, capsys):
     assert lines["training images"] == "3"
     assert "student_steps 2, segmentation_steps 1" in lines["recipe"]
     assert "teacher teacher.pth, textures procedural, seed 0" in lines["recipe"]
-    assert lines["good images"] == "3 scores of the training images, which it knows"
+    assert lines["good images"] == "3 scores of the training images, which the model knows"
     assert "ms per picture on cpu" in lines["time"]
     scale = destseg.load(workshop / "new" / "model.pt").scale
     assert f"from {scale.normal:.4g}" in lines["colours"]

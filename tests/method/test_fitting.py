@@ -229,7 +229,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     assert told[0] == first
 
 
-def test_an_interrupt_waits_for_the_update_and_is_saved(tmp_path):
+def test_an_interrupt_waits_for_the_update_and_is_saved(tmp_path, caplog):
     path = tmp_path / "model.pt.part"
     part = PartFile(path, "this")
     with part.saved_when_interrupted():
@@ -239,6 +239,7 @@ def test_an_interrupt_waits_for_the_update_and_is_saved(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             part.keep(2, lambda: "now")
     assert PartFile(path, "this").state == "now"
+    assert f"continues what {path} holds" in caplog.text
 
 
 def test_a_second_interrupt_waits_for_nothing(tmp_path):
@@ -276,13 +277,19 @@ def test_a_training_in_bfloat16_is_continued_and_told(fit, plain, interrupted_at
     assert model.scale == whole.scale
 
 
-def test_another_training_is_not_continued(fit, interrupted_at, parts, tmp_path):
+def test_another_training_is_not_continued(fit, interrupted_at, parts, tmp_path, caplog):
     interrupted_at("student", 2)
     before = (tmp_path / "model.part").read_bytes()
-    others = ({"seed": 1}, {"student": "encoder"}, {"textures": parts / "train"})
-    for options in (*others, {"config": ROUNDED}):
-        with pytest.raises(InputError, match=r"model\.part: of a training with other images or"):
+    others = (
+        ({"seed": 1}, "seed 0, not 1;"),
+        ({"student": "encoder"}, "student encoder-decoder, not encoder;"),
+        ({"textures": parts / "train"}, "other images or options"),
+        ({"config": ROUNDED}, "precision float32, not bf16;"),
+    )
+    for options, said in others:
+        with pytest.raises(InputError, match=rf"model\.part: of a training with {said}"):
             fit(part=tmp_path / "model.part", **options)
+    assert "continues" not in caplog.text
     assert (tmp_path / "model.part").read_bytes() == before
 
 

@@ -334,3 +334,5 @@ def test_find_weights(published, monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "imagenet", lambda: published)
     assert find_weights("imagenet") == published.place
     assert find_weights(tmp_path / "own.pth") == tmp_path / "own.pth"
+    with pytest.raises(InputError, match=r"teacher imgenet: .*; did you mean imagenet\?"):
+        find_weights("imgenet")
