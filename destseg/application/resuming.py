@@ -61,7 +61,7 @@ class PartFile:
             if any(self._content.get(name) != value for name, value in self._head.items()):
                 what = self._differing() or "other images or options, or by another version"
                 raise InputError(
-                    f"{path}: of a training with {what}; give those again to continue it, or "
+                    f"{path}: of a training with {what}; give the same again to continue it, or "
                     "remove the file."
                 )
             tell(f"continues what {path} holds; remove that file to begin anew.")
@@ -182,6 +182,8 @@ def _read(path: Path) -> Mapping[str, Any]:
 def is_part_file(path: Path) -> bool:
     """Whether a file begins as those of `PartFile`: with a digest, then a file of torch's."""
     size = hashlib.sha256().digest_size
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             return file.read(size + len(ZIP))[size:] == ZIP
