@@ -239,7 +239,8 @@ class RunStore:
         """Write a file of a stage; what is in its way, and is no file of a store, is removed."""
         folder = self.folder(key)
         for place in (folder.parent, folder):
-            if not place.is_dir():
+            # In this order: another process may make the folder between the two questions.
+            if os.path.lexists(place) and not place.is_dir():
                 place.unlink(missing_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / name).is_dir():

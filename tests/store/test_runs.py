@@ -230,6 +230,24 @@ for number in range(40):
 """
 
 
+def test_a_folder_may_come_while_it_is_asked_for(tmp_path, monkeypatch):
+    store, key = RunStore(tmp_path), f"{0:064x}"
+
+    def another_makes_it(question):
+        def asked(path, **options):
+            there = question(path, **options)
+            if not there and Path(path) == store.folder(key).parent:
+                os.makedirs(path, exist_ok=True)
+            return there
+
+        return asked
+
+    monkeypatch.setattr(Path, "is_dir", another_makes_it(Path.is_dir))
+    monkeypatch.setattr(os.path, "lexists", another_makes_it(os.path.lexists))
+    store.put(Record(key, "maps", (), {}, 0.0, 0, {}, 1, "bottle", 0, artifact="a"), b"content")
+    assert store.get(key) is not None
+
+
 def test_processes_may_share_a_store(tmp_path):
     store = RunStore(tmp_path)
     keys = [f"{number:064x}" for number in range(40)]
