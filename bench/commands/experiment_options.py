@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from bench.planning.experiment_plan import ExperimentPlan
     from bench.planning.inputs import Sources
 
+NAMED = 3
+"""Inputs named in one sentence; the others are counted."""
+
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options."""
@@ -147,10 +150,13 @@ def heading_of(experiment: Experiment) -> str:
 
 def tell_unprepared(names: Iterable[str]) -> None:
     """Say on stderr which inputs are not prepared, which decides how an answer is to be read."""
-    if listed := ", ".join(names):
+    if all_names := tuple(names):
+        listed = ", ".join(all_names[:NAMED])
+        if all_names[NAMED:]:
+            listed += f" and {len(all_names) - NAMED} more"
         print(
-            f"not prepared here: {listed}; so nobody can tell which finished stages used the same. "
-            "`python -m bench reproduce` prepares them first.",
+            f"inputs not prepared yet: {listed}; finished stages cannot be matched until "
+            "`python -m bench reproduce` has run.",
             file=sys.stderr,
         )
 

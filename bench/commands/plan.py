@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 """In seconds."""
 
+ONE_CELL = (
+    "One finished cell gives an estimate: `reproduce` it by --category, --variant and --seed."
+)
+
 HELP = """\
 Tell what would run, and how long it would take.
 That is what `reproduce` would do with the same options. Nothing is written.
@@ -35,7 +39,8 @@ examples:
   python -m bench plan --dataset mvtec --jobs 32
       the paper's setting; without --data MVTec AD's 15 categories are assumed
 
-Times are medians of finished stages in --results.
+Times are medians of finished stages in --results; trainings of a few updates, as in smoke, tell
+nothing of longer ones.
 
 exit codes: 0 done, 2 bad input or usage
 """
@@ -95,12 +100,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _unknown(found: Sequence[Workload]) -> str:
     """Say why there is no estimate, and how to get one."""
+    short = [load.kind for load in found if load.pending and load.seconds is None and load.short]
+    if short:
+        return (
+            f"no stage of kind {' or '.join(short)} has trained for long enough to tell. {ONE_CELL}"
+        )
     if any(workload.pending and workload.seconds is not None for workload in found):
         return "a kind of stage has never run here."
-    return (
-        "nothing has run here. One finished run, such as `python -m bench reproduce smoke`, gives "
-        "a rough one of DeSTSeg and the floors."
-    )
+    return f"nothing has run here. {ONE_CELL}"
 
 
 def _quicker(laid: ExperimentPlan, device: str, seconds: float) -> str:
@@ -117,7 +124,7 @@ def _row(workload: Workload) -> list[str | int]:
     if not workload.pending:
         time, basis = "", ""
     elif workload.seconds is None:
-        time, basis = "no estimate", "none has run"
+        time, basis = "no estimate", "too few updates" if workload.short else "none has run"
     else:
         time = duration(workload.seconds)
         words: dict[Basis, str] = {

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from bench.regress.baseline import Baseline
     from bench.regress.gate_report import GateReport
 
+REPORT = ("report.json", "junit.xml", "summary.md")
+"""Files in the folder of --report."""
+
 HELP = """\
 Compare a run with a committed baseline.
 Same seeds record by record, or new seeds by statistics, as the baseline says. The run starts from
@@ -86,12 +89,16 @@ def run(options: argparse.Namespace) -> int:
     from bench.regress.baseline import read_baseline
     from bench.regress.ci_formats import annotations, json_text, junit_text
     from bench.regress.rendering import markdown_text, terminal_text
+    from bench.store.runs import check_writable
 
     path = baseline_file(
         options,
         "compared with what? Add --against gate.json, which `python -m bench baseline` writes.",
     )
-    report = _compared(options, read_baseline(path))
+    baseline = read_baseline(path)
+    if options.report is not None:
+        check_writable(options.report, *REPORT, option="--report")
+    report = _compared(options, baseline)
     adopt = typed_baseline(options)
     print(_coloured(terminal_text(report, adopt, screen_width(wide=options.wide)), report))
     for line in annotations(report) if os.environ.get("GITHUB_ACTIONS") else ():
@@ -101,11 +108,8 @@ def run(options: argparse.Namespace) -> int:
             page.write(markdown_text(report, adopt))
     if options.report is not None:
         options.report.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-            ("report.json", json_text(report)),
-            ("junit.xml", junit_text(report)),
-            ("summary.md", markdown_text(report, adopt)),
-        ):
+        texts = json_text(report), junit_text(report), markdown_text(report, adopt)
+        for name, text in zip(REPORT, texts, strict=True):
             (options.report / name).write_text(text, encoding="utf-8")
     return _code(report)
 

@@ -8,6 +8,17 @@ from bench.experiment.reading import convert
 from bench.methods.interface import Method
 from destseg.errors import InputError
 
+FEWEST = 10
+"""Updates below which a network has hardly left the weights it began with."""
+
+FEWEST_PASSES = 2
+"""The same in passes over the images, of which each has a few updates at least."""
+
+
+def hardly_trains(unit: str, count: int) -> bool:
+    """Tell whether so many ``epochs``, or else updates, are too few for a network to train."""
+    return count < (FEWEST_PASSES if unit == "epochs" else FEWEST)
+
 
 def lengths(
     method: Method[Any, Any], settings: Mapping[str, Any]

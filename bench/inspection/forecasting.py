@@ -14,8 +14,9 @@ class Workload:
     """What a run would do of one kind of stage.
 
     That is how many stages are planned, have a record, and would run; what is neither is not
-    needed. The seconds are those of all that would run, None when none of the kind has run before;
-    the bases how many of the estimates rest on what.
+    needed. The seconds are those of all that would run, None when none of the kind has run before
+    or, ``short``, only for too few updates to tell; the bases how many of the estimates rest on
+    what.
     """
 
     kind: str
@@ -24,6 +25,7 @@ class Workload:
     pending: int
     seconds: float | None
     bases: Mapping[Basis, int]
+    short: bool
 
 
 def workloads(census: Census, estimator: DurationEstimator) -> tuple[Workload, ...]:
@@ -45,6 +47,7 @@ def workloads(census: Census, estimator: DurationEstimator) -> tuple[Workload, .
                 if len(known) == len(estimates)
                 else None,
                 bases=Counter(estimate.basis for estimate in known),
+                short=kind in estimator.short,
             )
         )
     return tuple(found)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from bench.experiment.lengths import lengths
+from bench.experiment.lengths import hardly_trains, lengths
 from bench.methods import PAPER, methods
 from bench.metrics import Metric
 from bench.paper.published import is_whole
@@ -14,12 +14,6 @@ from bench.results.cells import UNKNOWN
 from bench.results.joining import own_name
 from bench.results.results import Results, Row
 from bench.stats.significance import MOST_EXACT
-
-FEWEST = 10
-"""Updates below which a network has hardly left the weights it began with."""
-
-FEWEST_PASSES = 2
-"""The same in passes over the images, of which each has a few updates at least."""
 
 
 def method_notes(results: Results, metrics: Collection[Metric]) -> tuple[str, ...]:
@@ -108,7 +102,7 @@ def warnings(
 
 
 def hardly_trained(results: Results) -> Mapping[str, str]:
-    """Find methods with a training of fewer updates than `FEWEST`, or passes than `FEWEST_PASSES`.
+    """Find methods with a training that `hardly_trains`.
 
     How long a method trains is what `Method.scaled` changes in its steps, ``epochs`` in passes, all
     else in updates. Nothing is said of methods without it, nor of results without settings, or
@@ -127,7 +121,7 @@ def hardly_trained(results: Results) -> Mapping[str, str]:
         short = [
             f"{kind.rpartition('.')[2]} {unit} {count}"
             for kind, unit, count in lengths(method, settings)
-            if count < (FEWEST_PASSES if unit == "epochs" else FEWEST)
+            if hardly_trains(unit, count)
         ]
         if short:
             found[name] = ", ".join(short)

@@ -143,7 +143,9 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(
             f"{path}: no such baseline; `python -m bench baseline --reason ...` writes one."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: not a baseline ({error.strerror}); give another.") from None
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a baseline ({error}); restore the last one.") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a baseline ({error!r}); restore the last one.") from None

@@ -118,8 +118,8 @@ def _reasons(report: GateReport) -> list[str]:
         lines.append(f"versions that changed: {'; '.join(cause.versions)}")
     if not lines and cause.foreign:
         lines.append(
-            "the metrics are computed by the code of the baseline's: what changed is the program "
-            "that made these scores, or what it was given"
+            "the metrics are computed by the same code as the baseline's: what changed is the "
+            "program that made these scores, or what it was given"
         )
     elif not lines:
         lines.append("neither settings, source components nor versions differ from the baseline's")

@@ -16,8 +16,9 @@ import pandas as pd
 
 from bench.common.plain_files import read_text
 from bench.common.spreadsheets import guarded
-from bench.data.kinds import all_kinds
-from bench.experiment.reading import convert
+from bench.data.kinds import all_kinds, find_kind
+from bench.experiment.library import experiment_names, find_experiment
+from bench.experiment.reading import convert, load_experiment
 from bench.metrics import ALL_METRICS, Protocol
 from bench.results.cells import PRECISION, REFERENCE, UNKNOWN, precisions_of, with_precisions
 from bench.results.cells_file import REMEDY, read_cells
@@ -117,9 +118,7 @@ def read_measured(folder: Path) -> Results:
     if not cells_path.is_file():
         known = sorted(path.parent.name for path in folder.parent.glob(f"*/{CELLS}"))
         said = f"{suggestion(folder.name, known)} " if known else ""
-        raise InputError(
-            f"{folder}: no results; {said}`python -m bench reproduce EXPERIMENT` makes them."
-        )
+        raise InputError(f"{folder}: no results; {said}`{_maker(folder.name)}` makes them.")
     cells = read_cells(cells_path)
     path = folder / HEADING
     try:
@@ -135,6 +134,15 @@ def read_measured(folder: Path) -> Results:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({one_line(error)}); {REMEDY}.") from None
+
+
+def _maker(name: str) -> str:
+    """Return the command that makes the results of a name, with the data that it must be given."""
+    if name not in experiment_names():
+        return "python -m bench reproduce EXPERIMENT"
+    experiment = load_experiment(find_experiment(Path(name)))
+    data = " --data DIR --textures DIR" if find_kind(experiment.dataset.kind).needs_data else ""
+    return f"python -m bench reproduce {name}{data}"
 
 
 def with_costs(results: Results, folder: Path) -> Results:

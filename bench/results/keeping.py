@@ -14,11 +14,12 @@ import pandas as pd
 
 from bench.experiment.experiment import flat_settings
 from bench.experiment.grid import Cell
+from bench.methods import FLOORS, methods
 from bench.metrics import ALL_METRICS
 from bench.results.cells import cells_of, tidy
 from bench.results.cells_file import read_cells
 from bench.results.files import CELLS, CURVE, read_measured, write_results
-from bench.results.joining import join
+from bench.results.joining import join, own_name
 from bench.results.results import Results
 from destseg.errors import InputError, counted
 
@@ -46,8 +47,9 @@ def cells_there(folder: Path, wanted: Collection[Cell]) -> tuple[Cell, ...]:
 def fitting_experiment(root: Path, scored: Results) -> str | None:
     """Name the folder of an experiment's results that others' scores can be included in.
 
-    Of several the one with most categories of theirs; without any the paper's own, where its
-    published numbers may stand beside them.
+    Of several one that has the full variant of a method, which tables compare, and of these the one
+    with most categories of theirs; without any the paper's own, where its published numbers may
+    stand beside them.
     """
     found = {}
     for path in sorted(root.glob(f"*/{CELLS}")):
@@ -58,10 +60,16 @@ def fitting_experiment(root: Path, scored: Results) -> str | None:
             join(there, [scored])
         except InputError:
             continue
-        found[name] = len({*there.categories} & {*scored.categories})
+        found[name] = _has_full_variant(there), len({*there.categories} & {*scored.categories})
     if found:
         return max(found, key=lambda name: found[name])
     return "mvtec" if scored.comparable else None
+
+
+def _has_full_variant(results: Results) -> bool:
+    """Tell whether some method, and not a floor alone, has a cell of its full variant."""
+    known = {name: one.full for name, one in methods().items() if name not in FLOORS}
+    return any(known.get(own_name(c.method)) == c.variant for c in cells_of(results.cells))
 
 
 def require_same(

@@ -60,11 +60,11 @@ class DamagedArtifact(Exception):
         return str(self.args[0])
 
 
-def check_writable(folder: Path, *names: str) -> None:
+def check_writable(folder: Path, *names: str, option: str = "--results") -> None:
     """Refuse a folder that cannot take results, files of some names among them.
 
     Whoever computes asks before anything is computed. The folder is not made: what is refused for
-    another reason leaves nothing behind.
+    another reason leaves nothing behind. The option is the one that chooses it.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def check_writable(folder: Path, *names: str) -> None:
     except OSError as error:
         raise InputError(
             f"{folder}: results cannot be written there ({error.strerror}); "
-            "give another folder with --results DIR."
+            f"give another folder with {option} DIR."
         ) from None
     for name in names:
         if (folder / name).is_dir():

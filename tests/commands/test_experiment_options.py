@@ -2,7 +2,12 @@ import argparse
 
 import pytest
 
-from bench.commands.experiment_options import add_options, chosen_device, chosen_experiment
+from bench.commands.experiment_options import (
+    add_options,
+    chosen_device,
+    chosen_experiment,
+    tell_unprepared,
+)
 from bench.methods import FLOORS
 from destseg.errors import InputError
 from tests.commands.conftest import TWO
@@ -100,3 +105,12 @@ def test_the_precision_is_of_methods_that_have_it(
 def test_what_the_experiment_has_not_is_refused(chosen, options, said):
     with pytest.raises(InputError, match=said):
         chosen(*options)
+
+
+def test_three_inputs_are_named_and_the_others_counted(capsys):
+    tell_unprepared(("teacher", "textures", "bottle"))
+    assert "inputs not prepared yet: teacher, textures, bottle; finished" in capsys.readouterr().err
+    tell_unprepared(("teacher", "textures", "bottle", "cable", "tile"))
+    assert "teacher, textures, bottle and 2 more; finished stages" in capsys.readouterr().err
+    tell_unprepared(())
+    assert not capsys.readouterr().err

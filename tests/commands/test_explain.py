@@ -89,7 +89,10 @@ def test_only_what_the_cell_reads_is_told_to_be_unprepared(capsys, tmp_path, mon
     monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
     for row, read in (("den+ed+seg", "tile, teacher, textures"), ("pixel-nn", "tile")):
         assert main(["explain", "tile", row, "0", "--results", str(tmp_path)]) == 0
-        assert f"not prepared here: {read}; so nobody can tell which" in capsys.readouterr().err
+        assert (
+            f"inputs not prepared yet: {read}; finished stages cannot be matched"
+            in capsys.readouterr().err
+        )
 
 
 def test_an_empty_cache_is_no_change_of_the_data(bench, tmp_path, monkeypatch):

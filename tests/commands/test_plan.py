@@ -137,7 +137,7 @@ def test_inputs_that_are_not_prepared_are_told(small, results, tmp_path, monkeyp
     monkeypatch.setenv("DESTSEG_BENCH_CACHE", str(tmp_path / "cache"))
     assert main(["plan", str(small()), "--results", str(results)]) == 0
     out, err = capsys.readouterr()
-    assert "not prepared here: teacher, textures, bottle" in err
+    assert "inputs not prepared yet: teacher, textures, bottle; finished" in err
     assert counts(rows, out)["student"] == (2, 0, 2)
     assert "stages alike" in out, "how long they take is known all the same"
 
@@ -146,8 +146,15 @@ def test_what_never_ran_has_no_estimate(small, tmp_path, capsys):
     assert main(["plan", str(small()), "--results", str(tmp_path / "new")]) == 0
     out = capsys.readouterr().out
     assert out.count("no estimate") == 5
-    assert "such as `python -m bench reproduce smoke`, gives a rough one" in out
+    assert "no estimate of the whole: nothing has run here. One finished cell gives" in out
     assert not (tmp_path / "new").exists()
+
+
+def test_a_training_of_a_few_updates_gives_no_estimate_of_a_long_one(bench, rows):
+    """Nearly all of its time is start-up, which many updates do not multiply."""
+    _, out = bench("plan", edits={"student_steps = 2": "student_steps = 300"})
+    assert " ".join(rows(out)["student"]).endswith("no estimate too few updates")
+    assert "no stage of kind student has trained for long enough to tell. One finished cell" in out
 
 
 def test_the_papers_grid_is_laid_out_without_its_data(tmp_path, capsys, rows):

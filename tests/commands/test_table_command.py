@@ -48,7 +48,11 @@ def test_every_form_is_printed(capsys):
         (["ablation", "visa"], ("visa: no results; there are ablation",)),
         (
             ["ablation", "--results", "nowhere"],
-            ("no results; `python -m bench reproduce EXPERIMENT` makes them",),
+            ("no results; `python -m bench reproduce ablation` makes them",),
+        ),
+        (
+            ["claims", "mvtec"],
+            ("`python -m bench reproduce mvtec --data DIR --textures DIR` makes",),
         ),
     ],
 )

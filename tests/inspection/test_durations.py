@@ -12,9 +12,10 @@ def test_the_median_of_stages_alike(filled):
     assert DurationEstimator(records, "cpu")(students[-1]) == Duration(2, "alike")
 
 
-def test_other_settings_are_scaled_by_the_work(filled, lay):
-    records = [record_of(stage) for stage in filled.stages.values()]
-    other = lay(student_steps=20, batch_size=8, protocol={"size": 64})
+def test_other_settings_are_scaled_by_the_work(lay):
+    ran = lay(student_steps=10, segmentation_steps=10)
+    records = [record_of(stage) for stage in ran.stages.values()]
+    other = lay(student_steps=100, segmentation_steps=10, batch_size=8, protocol={"size": 64})
     estimate = DurationEstimator(records, "cpu")
     assert estimate(of_kind(other, "student")[0]) == Duration(10.0 * 10 * 2, "scaled")
     assert estimate(of_kind(other, "segmentation")[0]) == Duration(30.0 * 2, "scaled")
@@ -29,8 +30,22 @@ def test_rates_and_protocols_move_no_time(filled, lay):
         assert estimate(of_kind(other, kind)[0]) == Duration(seconds, "alike")
 
 
-def test_another_device_is_better_than_none_and_never_alike(filled):
-    students = of_kind(filled, "student")[::2]
+def test_no_training_is_scaled_from_a_few_updates(filled, lay):
+    estimate = DurationEstimator([record_of(stage) for stage in filled.stages.values()], "cpu")
+    longer = lay(student_steps=300, segmentation_steps=300)
+    assert [estimate(of_kind(longer, kind)[0]) for kind in ("student", "segmentation")] == [
+        None
+    ] * 2
+    assert estimate(of_kind(longer, "maps")[0]) == Duration(2.0, "alike")
+    assert estimate.short == {"student", "segmentation"}
+    trained = record_of(of_kind(lay(student_steps=10), "student")[0])
+    estimate = DurationEstimator([trained, record_of(of_kind(filled, "student")[0])], "cpu")
+    assert estimate(of_kind(longer, "student")[0]) == Duration(300.0, "scaled")
+    assert not estimate.short
+
+
+def test_another_device_is_better_than_none_and_never_alike(lay):
+    students = of_kind(lay(student_steps=10), "student")[::2]
     records = [record_of(students[0], seconds=1.0)]
     assert DurationEstimator(records, "GPU")(students[1]) == Duration(1.0, "elsewhere")
     records.append(record_of(students[1], seconds=0.1, provenance={"device": "GPU"}))

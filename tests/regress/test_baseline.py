@@ -152,3 +152,9 @@ def test_a_file_nested_too_deeply_is_no_baseline(file):
 def test_a_byte_order_mark_is_skipped(file, baseline):
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     assert read_baseline(file).measured == baseline.measured
+
+
+def test_what_is_no_file_at_all_was_never_a_baseline(file):
+    for path in (file.with_name("n" * 300), file.parent):
+        with pytest.raises(InputError, match=r"not a baseline \(.*\); give another\.$"):
+            read_baseline(path)

@@ -84,6 +84,18 @@ def test_everything_is_written(file, cells, tmp_path, monkeypatch, capsys):
     assert "\n::error title=" in capsys.readouterr().out
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_compared(
+    file, cells, tmp_path, capsys
+):
+    assert gate(file, cells(), "--report", str(file)) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert (
+        "results cannot be written there (Not a directory); give another folder with --report"
+        in (said.err)
+    )
+
+
 def test_new_seeds(tmp_path, cells):
     path = tmp_path / "seeds.json"
     options = ["--comparison", "seeds", "--to", str(path)]

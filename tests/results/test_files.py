@@ -198,7 +198,7 @@ def test_without_cells_the_results_at_hand_are_named(folder):
     with pytest.raises(InputError, match="visa: no results; there are ablation"):
         read_results(folder.parent / "visa")
     (folder / "cells.csv").unlink()
-    with pytest.raises(InputError, match="no results; `python -m bench reproduce EXPER"):
+    with pytest.raises(InputError, match="no results; `python -m bench reproduce ablation` makes"):
         read_results(folder)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from bench.results.files import read_results, write_curve, write_results
 from bench.results.keeping import (
+    fitting_experiment,
     keep_results,
     lost_numbers,
     other_settings,
@@ -161,3 +162,21 @@ def test_settings_that_one_side_lacks_or_that_move_no_number_are_no_difference()
     assert other_settings(old, {"training": {"precision": "float32"}}) == {}
     new = {"training": {"precision": "bf16"}}
     assert other_settings(old, new) == {"training.precision": ("float32", "bf16")}
+
+
+def test_scores_are_shown_beside_a_full_variant_where_there_is_one(tmp_path, whole):
+    """Of a part without it a table of methods has a row of dashes."""
+    scored = part_of(whole, method="pixel-nn")
+    scored = dataclasses.replace(
+        scored,
+        cells=scored.cells.assign(method="Rival"),
+        variants={"Rival": ("",)},
+        experiment="score-Rival",
+        settings={},
+    )
+    cells = whole.cells[whole.cells["variant"] != "den+ed+seg"].reset_index(drop=True)
+    write_results(tmp_path / "a", dataclasses.replace(whole, cells=cells))
+    assert fitting_experiment(tmp_path, scored) == "a"
+    less = dataclasses.replace(part_of(whole, category="bottle"), categories=("bottle",))
+    write_results(tmp_path / "b", less)
+    assert fitting_experiment(tmp_path, scored) == "b"

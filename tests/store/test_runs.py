@@ -237,7 +237,7 @@ def test_a_folder_may_come_while_it_is_asked_for(tmp_path, monkeypatch):
         def asked(path, **options):
             there = question(path, **options)
             if not there and Path(path) == store.folder(key).parent:
-                os.makedirs(path, exist_ok=True)
+                Path(path).mkdir(parents=True)
             return there
 
         return asked
