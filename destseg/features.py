@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
 from destseg.config import FusionInput
-from destseg.normalising import fusible
+from destseg.fused import fusible
 
 LEVELS = 3
 """Feature levels compared between teacher and student."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from destseg.normalising import norm_relu
+from destseg.batch_norm import norm_relu
 
 ENCODER_LAYERS = 4
 """Layers of a complete ResNet-18."""

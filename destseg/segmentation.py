@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from destseg.batch_norm import norm_relu
 from destseg.config import FusionInput
 from destseg.features import fusion_channels, resize_like
-from destseg.normalising import norm_relu
 from destseg.resnet import initialise, residual_stage
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from bench import __version__
-from destseg.normalising import has_triton
+from destseg.fused import has_triton
 
 try:
     import resource

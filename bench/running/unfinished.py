@@ -15,7 +15,7 @@ from bench.planning.stages import Stage
 from bench.store.runs import RunStore
 from destseg.application.resuming import PartFile, identity_of
 from destseg.errors import InputError
-from destseg.normalising import has_triton
+from destseg.fused import has_triton
 
 
 class Unfinished:

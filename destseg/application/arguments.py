@@ -29,6 +29,7 @@ def command_line(arguments: Sequence[str]) -> Parser:
     _add_calibrate(commands)
     _add_info(commands)
     _add_convert(commands)
+    _add_export(commands)
     return parser
 
 
@@ -97,7 +98,7 @@ def _add_train(commands: Commands) -> None:
         default=TrainingConfig().precision,
         help="in what networks compute in training; tf32 needs a GPU; default: float32",
     )
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    _add_device(command)
 
 
 def _add_predict(commands: Commands) -> None:
@@ -107,7 +108,7 @@ def _add_predict(commands: Commands) -> None:
         epilog=PREDICT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
+    _add_model(command)
     command.add_argument(
         "images", type=Path, nargs="+", metavar="IMAGE", help="files, folders or patterns"
     )
@@ -123,7 +124,7 @@ def _add_predict(commands: Commands) -> None:
         help="the same by the share of good pictures that may exceed it, such as 0.01, by the "
         "scores of good images that the model file keeps",
     )
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    _add_device(command)
 
 
 def _add_calibrate(commands: Commands) -> None:
@@ -133,7 +134,7 @@ def _add_calibrate(commands: Commands) -> None:
         epilog=CALIBRATE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
+    _add_model(command)
     command.add_argument(
         "--false-alarms",
         type=share,
@@ -151,23 +152,34 @@ def _add_calibrate(commands: Commands) -> None:
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="the new model file; default: in the same place"
     )
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    _add_device(command)
 
 
 def _add_info(commands: Commands) -> None:
     command = commands.add_parser("info", help="show a model's card, and how long a picture takes")
-    command.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")
+    _add_model(command)
+    _add_device(command)
 
 
 def _add_convert(commands: Commands) -> None:
     command = commands.add_parser(
         "convert", help="write a model as a checkpoint that the authors' program loads"
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
+    _add_model(command)
     command.add_argument("out", type=Path, metavar="CHECKPOINT", help="such as model.pckl")
+
+
+def _add_export(commands: Commands) -> None:
     command = commands.add_parser(
         "export", help="write a model as an ONNX file, which needs neither torch nor this program"
     )
-    command.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
+    _add_model(command)
     command.add_argument("out", type=Path, metavar="FILE", help="such as model.onnx")
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, metavar="MODEL", help=_MODEL)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu or cuda; default: auto")

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from destseg import normalising
+from destseg import batch_norm, fused
+from destseg.batch_norm import norm_relu
 from destseg.features import cosine_distances, feature_distances, normalised
-from destseg.normalising import norm_relu
 
 pytest.importorskip("triton")
 
@@ -32,7 +32,7 @@ SHAPES = [(2, 64, 8, 8), (3, 5, 7, 9), (1, 96, 3, 40), (32, 130, 1, 1)]
 def interpreted(monkeypatch):
     """Let kernels run on the CPU, in small tiles so that there are several of each kind."""
     monkeypatch.setattr(torch.cuda, "device_of", lambda _: contextlib.nullcontext())
-    names = ("normalisation", "distances")
+    names = ("batch_norm", "distances")
     norms, distances = (importlib.import_module(f"destseg.fused.{name}") for name in names)
     monkeypatch.setattr(norms, "ROWS", 64)
     monkeypatch.setattr(norms, "SUMMED", 32)
@@ -183,24 +183,24 @@ def test_distances_are_those_of_normalised_features(interpreted, shape):
 
 
 def test_torch_computes_what_no_kernel_is_for(monkeypatch):
-    monkeypatch.setattr(normalising, "has_triton", lambda: True)
+    monkeypatch.setattr(fused, "has_triton", lambda: True)
     norm, _ = drawn_norm(64)
     x = maps((2, 64, 4, 4))
-    assert not normalising.fusible(x)  # on a CPU
+    assert not fused.fusible(x)  # on a CPU
     expected = torch.relu(copy.deepcopy(norm)(x) + x)
     assert torch.equal(norm_relu(norm, x, x), expected)
     monkeypatch.setattr(torch.Tensor, "is_cuda", True)
-    assert normalising.fusible(x)
-    assert not normalising.fusible(x.float())
-    assert not normalising.fusible(x.contiguous())
+    assert fused.fusible(x)
+    assert not fused.fusible(x.float())
+    assert not fused.fusible(x.contiguous())
     # Kernels take all maps of a work as they take the first.
     for other in (x.float(), x.contiguous()):
         assert torch.equal(norm_relu(norm, x, other), torch.relu(norm(x).add_(other)))
         (found,) = feature_distances([other], [x])
         (expected,) = cosine_distances(normalised([other]), normalised([x]))
         assert torch.equal(found, expected)
-    monkeypatch.setattr(normalising, "has_triton", lambda: False)
-    assert not normalising.fusible(x)
+    monkeypatch.setattr(fused, "has_triton", lambda: False)
+    assert not fused.fusible(x)
 
 
 @pytest.mark.parametrize("lacking", ["triton", "compiler", "chosen compiler", "headers"])
@@ -211,7 +211,7 @@ def test_without_what_builds_a_kernel_torch_computes(monkeypatch, tmp_path, lack
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: name if name in programs else None)
     monkeypatch.setattr(sysconfig, "get_path", lambda name, _: include[name])
-    there = normalising.has_triton.__wrapped__
+    there = fused.has_triton.__wrapped__
     assert there() is (lacking != "compiler")
     if lacking == "triton":
         # None: an import fails. So does that of one which lacks something itself.
@@ -224,7 +224,7 @@ def test_without_what_builds_a_kernel_torch_computes(monkeypatch, tmp_path, lack
 
 
 def test_frozen_statistics_with_a_way_back_are_torchs(monkeypatch):
-    monkeypatch.setattr(normalising, "fusible", lambda _: True)
+    monkeypatch.setattr(batch_norm, "fusible", lambda _: True)
     norm, _ = drawn_norm(64)
     x = maps((2, 64, 4, 4)).requires_grad_()
     norm_relu(norm.eval(), x).sum().backward()

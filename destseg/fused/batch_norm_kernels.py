@@ -1,4 +1,4 @@
-"""What the card does for `destseg.fused.normalisation`.
+"""What the card does for `destseg.fused.batch_norm`.
 
 A program has in hand a tile of ``ROWS`` positions and ``CHANNELS`` channels; what of it is beyond
 the map is neither read nor written.

@@ -10,7 +10,7 @@ import triton
 from torch import Tensor, nn
 
 from destseg.fused import OPTIONS
-from destseg.fused import normalisation_kernels as kernels
+from destseg.fused import batch_norm_kernels as kernels
 
 CHANNELS = 64
 ROWS = 128
@@ -30,7 +30,7 @@ FEW = 16
 
 
 class NormReLU(torch.autograd.Function):
-    """What `destseg.normalising.norm_relu` computes, with the statistics of the batch."""
+    """What `destseg.batch_norm.norm_relu` computes, with the statistics of the batch."""
 
     @staticmethod
     def forward(
